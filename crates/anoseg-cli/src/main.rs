@@ -1,0 +1,2 @@
+//! The anoseg program.
+fn main() {}
