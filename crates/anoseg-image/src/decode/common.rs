@@ -1,0 +1,78 @@
+//! PNG, BMP and WebP, through the `image` crate.
+
+use std::io::Cursor;
+
+use image::error::LimitErrorKind;
+use image::{DynamicImage, ImageDecoder, ImageError as Foreign, ImageFormat, ImageReader};
+
+use super::error::Fault;
+use super::raster::{Raster, Samples};
+use super::{Header, Limits};
+
+pub(super) fn header(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Header, Fault> {
+    let mut decoder = decoder(bytes, format, limits)?;
+    let (width, height) = decoder.dimensions();
+    Ok(Header {
+        width: width as usize,
+        height: height as usize,
+        bytes_per_pixel: u64::from(decoder.color_type().bytes_per_pixel()),
+        orientation: decoder.orientation().map_err(fault)?,
+        lossy: format == ImageFormat::WebP && webp_is_lossy(bytes),
+    })
+}
+
+pub(super) fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Raster, Fault> {
+    let picture = DynamicImage::from_decoder(decoder(bytes, format, limits)?).map_err(fault)?;
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let (channels, samples) = match picture {
+        DynamicImage::ImageLuma8(p) => (1, Samples::U8(p.into_raw())),
+        DynamicImage::ImageLumaA8(p) => (2, Samples::U8(p.into_raw())),
+        DynamicImage::ImageRgb8(p) => (3, Samples::U8(p.into_raw())),
+        DynamicImage::ImageRgba8(p) => (4, Samples::U8(p.into_raw())),
+        DynamicImage::ImageLuma16(p) => (1, Samples::U16(p.into_raw())),
+        DynamicImage::ImageLumaA16(p) => (2, Samples::U16(p.into_raw())),
+        DynamicImage::ImageRgb16(p) => (3, Samples::U16(p.into_raw())),
+        DynamicImage::ImageRgba16(p) => (4, Samples::U16(p.into_raw())),
+        other => return Err(Fault::Unsupported(format!("it has the colour type {:?}", other.color()))),
+    };
+    Ok(Raster { width, height, channels, samples })
+}
+
+/// Whether a WebP file holds lossily compressed pixels: a `VP8 ` chunk, alone or in an extended file.
+fn webp_is_lossy(bytes: &[u8]) -> bool {
+    let mut at = 12usize;
+    while let Some(head) = bytes.get(at..at.saturating_add(8)) {
+        match &head[..4] {
+            b"VP8 " | b"ANMF" => return true,
+            b"VP8L" => return false,
+            _ => {}
+        }
+        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
+        at = at.saturating_add(8).saturating_add(size).saturating_add(size % 2);
+    }
+    false
+}
+
+fn decoder<'a>(
+    bytes: &'a [u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> Result<impl ImageDecoder + 'a, Fault> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut foreign = image::Limits::default();
+    foreign.max_alloc = Some(limits.max_alloc_bytes);
+    reader.limits(foreign);
+    reader.into_decoder().map_err(fault)
+}
+
+fn fault(error: Foreign) -> Fault {
+    match error {
+        Foreign::IoError(error) => error.into(),
+        Foreign::Unsupported(what) => Fault::Unsupported(what.to_string()),
+        Foreign::Limits(what) if what.kind() == LimitErrorKind::InsufficientMemory => {
+            Fault::Limit("its data take more than max_alloc_bytes".into())
+        }
+        Foreign::Limits(what) => Fault::Limit(what.to_string()),
+        other => Fault::damaged(other),
+    }
+}

@@ -1,0 +1,70 @@
+//! Telling formats apart by content, and telling whole files from cut ones.
+
+use image::ImageFormat;
+
+use super::error::Fault;
+
+/// Bytes needed to tell the format.
+pub(super) const MAGIC_BYTES: usize = 16;
+
+/// The format of a file that starts with `head`, or what the file seems to be instead.
+pub(super) fn sniff(head: &[u8]) -> Result<ImageFormat, String> {
+    if head.is_empty() {
+        return Err("the file is empty".into());
+    }
+    // BigTIFF: version 43 instead of 42 (BigTIFF file format proposal, libtiff).
+    if head.starts_with(b"II\x2b\0") || head.starts_with(b"MM\0\x2b") {
+        return Ok(ImageFormat::Tiff);
+    }
+    use ImageFormat::{Bmp, Jpeg, Png, Tiff, WebP};
+    match image::guess_format(head) {
+        Ok(format @ (Png | Jpeg | Tiff | Bmp | WebP)) => Ok(format),
+        Ok(other) => Err(format!("its content is {}", other.to_mime_type())),
+        Err(_) if head.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~')) => {
+            Err("its content is text".into())
+        }
+        Err(_) => Err("its content has no known signature".into()),
+    }
+}
+
+/// Refuses a file that ends before its format says it does, even where all pixels could be filled in.
+///
+/// Some decoders fill what is missing with grey. Such a picture would be judged as if it were whole.
+pub(super) fn check_complete(format: ImageFormat, bytes: &[u8]) -> Result<(), Fault> {
+    let complete = match format {
+        ImageFormat::Png => png_has_end(bytes),
+        ImageFormat::WebP => riff_is_whole(bytes),
+        // BMP and TIFF decoders read every pixel from the file and report what is missing; JPEG checks itself.
+        _ => true,
+    };
+    if complete { Ok(()) } else { Err(Fault::damaged("it ends too early")) }
+}
+
+/// Whether the chunks of a PNG lead to a whole IEND chunk (PNG specification, 5.3).
+fn png_has_end(bytes: &[u8]) -> bool {
+    let mut at = 8usize;
+    while let Some(head) = bytes.get(at..at.saturating_add(8)) {
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let end = at.saturating_add(length).saturating_add(12);
+        if &head[4..] == b"IEND" {
+            return end <= bytes.len();
+        }
+        at = end;
+    }
+    false
+}
+
+/// Width and height from the first chunk of a PNG (PNG specification, 11.2.2).
+pub(super) fn png_size(bytes: &[u8]) -> Result<(usize, usize), Fault> {
+    let size = bytes.get(16..24).ok_or_else(|| Fault::damaged("it ends too early"))?;
+    let side = |at: usize| u32::from_be_bytes([size[at], size[at + 1], size[at + 2], size[at + 3]]) as usize;
+    Ok((side(0), side(4)))
+}
+
+/// Whether a RIFF file is as long as its header says (WebP container specification).
+fn riff_is_whole(bytes: &[u8]) -> bool {
+    bytes.get(4..8).is_some_and(|size| {
+        let size = u32::from_le_bytes([size[0], size[1], size[2], size[3]]);
+        bytes.len() as u64 >= u64::from(size) + 8
+    })
+}

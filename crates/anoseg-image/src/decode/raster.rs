@@ -1,0 +1,160 @@
+//! Decoded samples as they lie in a file, and their way to planar f32 pictures and masks.
+
+use image::metadata::Orientation;
+
+use super::error::Fault;
+use crate::plane::{AnomalyMap, Image, Mask};
+
+/// Interleaved samples of one of the depths in use.
+#[derive(Debug)]
+pub(super) enum Samples {
+    U8(Vec<u8>),
+    U16(Vec<u16>),
+    F32(Vec<f32>),
+}
+
+/// A picture as stored: `[height, width, channels]`, not yet turned upright.
+#[derive(Debug)]
+pub(super) struct Raster {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
+    pub(super) channels: usize,
+    pub(super) samples: Samples,
+}
+
+/// Beyond this distance from 0..=1 a float picture is on another scale, not just overshooting.
+const FLOAT_OVERSHOOT: f32 = 1.0;
+
+/// Share of full scale from which a pixel of a lossily compressed mask is anomalous.
+const LOSSY_MASK_LEVEL: f32 = 0.5;
+
+impl Raster {
+    /// The upright picture in 0..=1. Alpha is left out.
+    pub(super) fn into_image(self, orientation: Orientation) -> Result<Image, Fault> {
+        match &self.samples {
+            Samples::U8(v) => {
+                let scale: Vec<f32> = (0..=255u8).map(|b| f32::from(b) / 255.0).collect();
+                Ok(self.planes(v, orientation, |b| scale[usize::from(b)]))
+            }
+            Samples::U16(v) => Ok(self.planes(v, orientation, |s| f32::from(s) / 65_535.0)),
+            Samples::F32(v) => {
+                let range = -FLOAT_OVERSHOOT..=1.0 + FLOAT_OVERSHOOT;
+                if let Some(stray) = v.iter().find(|value| !range.contains(*value)) {
+                    return Err(Fault::Unsupported(format!(
+                        "it holds the float value {stray}, and float pictures are read on a scale of 0 to 1"
+                    )));
+                }
+                Ok(self.planes(v, orientation, |s| s.clamp(0.0, 1.0)))
+            }
+        }
+    }
+
+    /// The upright mask: the largest of a pixel's colour values decides, alpha is left out.
+    pub(super) fn into_mask(self, orientation: Orientation, lossy: bool) -> Mask {
+        let level = if lossy { LOSSY_MASK_LEVEL } else { 0.0 };
+        match &self.samples {
+            Samples::U8(v) if lossy => self.mask(v, orientation, |s| f32::from(s) / 255.0 >= level),
+            Samples::U8(v) => self.mask(v, orientation, |s| s != 0),
+            Samples::U16(v) if lossy => self.mask(v, orientation, |s| f32::from(s) / 65_535.0 >= level),
+            Samples::U16(v) => self.mask(v, orientation, |s| s != 0),
+            Samples::F32(v) => self.mask(v, orientation, |s| if lossy { s >= level } else { s != 0.0 }),
+        }
+    }
+
+    /// The upright anomaly map, values as stored.
+    pub(super) fn into_map(self, orientation: Orientation) -> Result<AnomalyMap, Fault> {
+        match &self.samples {
+            Samples::F32(v) if self.channels == 1 => {
+                let upright = Upright::new(self.width, self.height, orientation);
+                let mut data = vec![0.0; v.len()];
+                upright.for_each(|to, from| data[to] = v[from]);
+                Ok(AnomalyMap::from_vec(upright.width, upright.height, data))
+            }
+            _ => Err(Fault::Unsupported("an anomaly map has one 32-bit float per pixel".into())),
+        }
+    }
+
+    fn planes<T: Copy>(&self, samples: &[T], orientation: Orientation, value: impl Fn(T) -> f32) -> Image {
+        let upright = Upright::new(self.width, self.height, orientation);
+        let pixels = self.width * self.height;
+        let colours = self.colours();
+        let mut data = vec![0.0f32; 3 * pixels];
+        for c in 0..colours {
+            let plane = &mut data[c * pixels..(c + 1) * pixels];
+            upright.for_each(|to, from| plane[to] = value(samples[from * self.channels + c]));
+        }
+        if colours == 1 {
+            let (first, rest) = data.split_at_mut(pixels);
+            rest.chunks_exact_mut(pixels.max(1)).for_each(|plane| plane.copy_from_slice(first));
+        }
+        Image::from_planar(upright.width, upright.height, data)
+    }
+
+    fn mask<T: Copy>(&self, samples: &[T], orientation: Orientation, anomalous: impl Fn(T) -> bool) -> Mask {
+        let upright = Upright::new(self.width, self.height, orientation);
+        let colours = self.colours();
+        let mut data = vec![false; self.width * self.height];
+        upright.for_each(|to, from| {
+            let first = from * self.channels;
+            data[to] = samples[first..first + colours].iter().any(|&s| anomalous(s));
+        });
+        Mask::from_vec(upright.width, upright.height, data)
+    }
+
+    /// Colour values per pixel, alpha left out.
+    fn colours(&self) -> usize {
+        if self.channels >= 3 { 3 } else { 1 }
+    }
+}
+
+/// The walk over a stored picture that turns it upright.
+struct Upright {
+    width: usize,
+    height: usize,
+    /// Index of the stored pixel that becomes the upright one at (0, 0).
+    origin: isize,
+    /// How far one step right, and one step down, goes in the stored picture.
+    right: isize,
+    down: isize,
+}
+
+/// Size of the upright picture made from a stored one.
+pub(super) fn upright_size(width: usize, height: usize, orientation: Orientation) -> (usize, usize) {
+    use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
+    match orientation {
+        Rotate90 | Rotate270 | Rotate90FlipH | Rotate270FlipH => (height, width),
+        _ => (width, height),
+    }
+}
+
+impl Upright {
+    fn new(stored_width: usize, stored_height: usize, orientation: Orientation) -> Self {
+        let (w, h) = (stored_width as isize, stored_height as isize);
+        let (left_bottom, right_top, last) = ((h - 1) * w, w - 1, h * w - 1);
+        // Exif 2.32, tag 0x0112: which stored row and column is the upright picture's top and left.
+        let (origin, right, down) = match orientation {
+            Orientation::NoTransforms => (0, 1, w),
+            Orientation::FlipHorizontal => (right_top, -1, w),
+            Orientation::Rotate180 => (last, -1, -w),
+            Orientation::FlipVertical => (left_bottom, 1, -w),
+            Orientation::Rotate90FlipH => (0, w, 1),
+            Orientation::Rotate90 => (left_bottom, -w, 1),
+            Orientation::Rotate270FlipH => (last, -w, -1),
+            Orientation::Rotate270 => (right_top, w, -1),
+        };
+        let (width, height) = upright_size(stored_width, stored_height, orientation);
+        Self { width, height, origin, right, down }
+    }
+
+    /// Calls `f(upright index, stored index)` for every pixel, row by row of the upright picture.
+    fn for_each(&self, mut f: impl FnMut(usize, usize)) {
+        for y in 0..self.height {
+            let mut from = self.origin + y as isize * self.down;
+            for x in 0..self.width {
+                f(y * self.width + x, from as usize);
+                from += self.right;
+            }
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! Other sizes of images, anomaly maps and masks.
+//!
+//! Pixel centres lie at half-integers, so that all sizes cover the same area: pixel `i` of `n` spans `i / n` to
+//! `(i + 1) / n` of the side. When shrinking, filters are widened by the factor, so that every source pixel
+//! counts (no aliasing), as Pillow's `Image.resize` does.
+
+use fast_image_resize as fir;
+use fir::images::{TypedImage, TypedImageRef};
+use fir::pixels::F32;
+use fir::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::plane::{AnomalyMap, Image, Mask};
+
+/// The kernel with which neighbouring pixels are weighted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Filter {
+    /// Triangle: linear interpolation when enlarging.
+    #[default]
+    Bilinear,
+    /// Catmull-Rom cubic (Pillow's `BICUBIC`); may overshoot, which is clamped.
+    CatmullRom,
+    /// Windowed sinc over three lobes; sharpest, may overshoot, which is clamped.
+    Lanczos3,
+}
+
+impl Filter {
+    fn kernel(self) -> FilterType {
+        match self {
+            Self::Bilinear => FilterType::Bilinear,
+            Self::CatmullRom => FilterType::CatmullRom,
+            Self::Lanczos3 => FilterType::Lanczos3,
+        }
+    }
+}
+
+/// The picture at `width` x `height` pixels, values in 0..=1. The aspect ratio is the caller's matter.
+///
+/// Same result as Pillow's `Image.resize((width, height), filter)` but for its rounding to 8 bits.
+///
+/// # Panics
+/// If a side has more than `u32::MAX` pixels.
+pub fn resize(image: &Image, width: usize, height: usize, filter: Filter) -> Image {
+    let (from, to) = ((image.width(), image.height()), (width, height));
+    let mut data = vec![0.0; 3 * width * height];
+    data.par_chunks_exact_mut((width * height).max(1)).enumerate().for_each(|(c, plane)| {
+        convolve(image.plane(c), from, plane, to, filter.kernel());
+        plane.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+    });
+    Image::from_planar(width, height, data)
+}
+
+/// The anomaly map at `width` x `height` pixels: bilinear when enlarging, antialiased when shrinking.
+///
+/// Weights are positive and sum to one, so no value leaves the range of the map.
+///
+/// # Panics
+/// If a side has more than `u32::MAX` pixels.
+pub fn resize_map(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
+    let mut data = vec![0.0; width * height];
+    convolve(map.as_slice(), (map.width(), map.height()), &mut data, (width, height), FilterType::Bilinear);
+    AnomalyMap::from_vec(width, height, data)
+}
+
+/// The share of anomalous area in each of `width` x `height` pixels, 0..=1. Exact: a mask pixel that lies in two
+/// target pixels counts in each by the part that lies there.
+pub fn resize_mask_area(mask: &Mask, width: usize, height: usize) -> AnomalyMap {
+    let columns = overlaps(mask.width(), width);
+    let rows = overlaps(mask.height(), height);
+    // Overlaps are whole numbers: side / target side in units of 1 / target side. So is the full area.
+    let full = (mask.width() * mask.height()) as f64;
+    let mut data = Vec::with_capacity(width * height);
+    for row in &rows {
+        let mut column_sums = vec![0u64; mask.width()];
+        for (offset, &weight) in row.weights.iter().enumerate() {
+            for (sum, &anomalous) in column_sums.iter_mut().zip(mask.row(row.start + offset)) {
+                *sum += if anomalous { weight } else { 0 };
+            }
+        }
+        data.extend(columns.iter().map(|column| {
+            let sums = &column_sums[column.start..];
+            let area: u64 = column.weights.iter().zip(sums).map(|(weight, sum)| weight * sum).sum();
+            (area as f64 / full) as f32
+        }));
+    }
+    if full == 0.0 {
+        data = vec![0.0; width * height];
+    }
+    AnomalyMap::from_vec(width, height, data)
+}
+
+/// Source pixels under one target pixel, from `start` on, and how much of each lies under it, where a target
+/// pixel is as long as the source has pixels.
+struct Overlap {
+    start: usize,
+    weights: Vec<u64>,
+}
+
+fn overlaps(source: usize, target: usize) -> Vec<Overlap> {
+    (0..target)
+        .map(|i| {
+            let (from, to) = (i * source, (i + 1) * source);
+            let start = from / target;
+            let end = to.div_ceil(target);
+            let weight = |s: usize| (to.min((s + 1) * target) - from.max(s * target)) as u64;
+            Overlap { start, weights: (start..end).map(weight).collect() }
+        })
+        .collect()
+}
+
+/// Resamples one plane of size `from` (width, height) into one of size `to`; leaves it where there is nothing
+/// to resample.
+fn convolve(plane: &[f32], from: (usize, usize), target: &mut [f32], to: (usize, usize), kernel: FilterType) {
+    if plane.is_empty() || target.is_empty() {
+        return;
+    }
+    let side = |pixels: usize| u32::try_from(pixels).expect("a side has at most u32::MAX pixels");
+    let source = TypedImageRef::<F32>::from_buffer(side(from.0), side(from.1), bytemuck::cast_slice(plane))
+        .expect("a plane has the size it says");
+    let mut target = TypedImage::<F32>::from_buffer(side(to.0), side(to.1), bytemuck::cast_slice_mut(target))
+        .expect("a plane has the size it says");
+    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(kernel)).use_alpha(false);
+    Resizer::new().resize_typed(&source, &mut target, &options).expect("the whole source lies within itself");
+}
