@@ -1,0 +1,119 @@
+//! Precision and recall: average precision, the best F1 and the best IoU.
+
+use crate::MetricsError;
+use crate::curve::Curve;
+use crate::ranked::Ranked;
+use crate::sweep::{Level, Sweep, Totals};
+
+/// The best F1 over all thresholds, and the threshold that reaches it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Best {
+    /// `2 TP / (2 TP + FP + FN)`, in 0..=1.
+    pub f1: f64,
+    /// Calling every score *strictly* above this value anomalous gives that F1.
+    ///
+    /// It is the largest float below the lowest score that must be called anomalous. Of several thresholds that
+    /// reach the same F1, this is the highest.
+    pub threshold: f32,
+}
+
+impl Best {
+    /// The best intersection over union, `TP / (TP + FP + FN) = F1 / (2 - F1)`; the same threshold reaches it.
+    pub fn iou(&self) -> f64 {
+        self.f1 / (2.0 - self.f1)
+    }
+}
+
+/// Average precision, in 0..=1: `sum over thresholds of (recall step) * precision`.
+///
+/// Step-wise, not the trapezoid under the curve, whose linear interpolation is too optimistic; the definition of
+/// scikit-learn's `average_precision_score`. `None` when a class is absent (without negatives it would be 1 for any
+/// scores).
+///
+/// # Errors
+/// When the lengths differ or a score is not finite.
+pub fn average_precision(scores: &[f32], positive: &[bool]) -> Result<Option<f64>, MetricsError> {
+    let ranked = Ranked::from_scores(scores, positive)?;
+    let sweep = Sweep::new(&[&ranked]);
+    let totals = sweep.totals();
+    let mut sum = PrecisionSum::default();
+    sweep.for_each(|level| sum.add(&level));
+    Ok(sum.value(&totals))
+}
+
+/// The best F1 over all thresholds. `None` when a class is absent.
+///
+/// # Errors
+/// When the lengths differ or a score is not finite.
+pub fn f1_max(scores: &[f32], positive: &[bool]) -> Result<Option<Best>, MetricsError> {
+    let ranked = Ranked::from_scores(scores, positive)?;
+    let sweep = Sweep::new(&[&ranked]);
+    let totals = sweep.totals();
+    let mut best = BestF1::default();
+    sweep.for_each(|level| best.add(&level, &totals));
+    Ok(best.value(&totals))
+}
+
+/// The precision-recall curve as (recall, precision), with at most `max_points` points (see [`Curve`]); empty when
+/// a class is absent.
+///
+/// It starts at (0, 1), where nothing is called anomalous, as scikit-learn has it.
+///
+/// # Errors
+/// When the lengths differ or a score is not finite.
+pub fn precision_recall_curve(
+    scores: &[f32],
+    positive: &[bool],
+    max_points: usize,
+) -> Result<Curve, MetricsError> {
+    let ranked = Ranked::from_scores(scores, positive)?;
+    Ok(precision_recall(&ranked, max_points))
+}
+
+pub(crate) fn precision_recall(ranked: &Ranked, max_points: usize) -> Curve {
+    Curve::trace(ranked, [0.0, 1.0], |level| [level.recall, level.precision()], max_points)
+}
+
+/// Sums the precision met at every positive.
+#[derive(Debug, Default)]
+pub(crate) struct PrecisionSum {
+    sum: f64,
+}
+
+impl PrecisionSum {
+    pub(crate) fn add(&mut self, level: &Level) {
+        if level.positives > 0 {
+            self.sum += level.positives as f64 * level.precision();
+        }
+    }
+
+    pub(crate) fn value(&self, totals: &Totals) -> Option<f64> {
+        totals.both_classes().then(|| self.sum / totals.positives as f64)
+    }
+}
+
+/// Keeps the best F1 met.
+#[derive(Debug, Default)]
+pub(crate) struct BestF1 {
+    best: Option<(f64, f32)>,
+}
+
+impl BestF1 {
+    pub(crate) fn add(&mut self, level: &Level, totals: &Totals) {
+        // A level without positives only adds false positives.
+        if level.positives == 0 {
+            return;
+        }
+        // TP + FP + (TP + FN): the denominator is never 0 here.
+        let called_and_true = level.true_positives + level.false_positives + totals.positives;
+        let f1 = 2.0 * level.true_positives as f64 / called_and_true as f64;
+        if self.best.is_none_or(|(best, _)| f1 > best) {
+            self.best = Some((f1, level.score));
+        }
+    }
+
+    pub(crate) fn value(&self, totals: &Totals) -> Option<Best> {
+        let (f1, lowest) = self.best.filter(|_| totals.both_classes())?;
+        Some(Best { f1, threshold: lowest.next_down() })
+    }
+}

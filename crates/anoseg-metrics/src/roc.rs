@@ -1,0 +1,56 @@
+//! Receiver operating characteristic: true-positive rate over false-positive rate.
+
+use crate::MetricsError;
+use crate::curve::Curve;
+use crate::ranked::Ranked;
+use crate::sweep::{Level, Sweep, Totals};
+
+/// Area under the ROC curve, in 0..=1: the probability that a positive outranks a negative, a tie counting half
+/// (Mann-Whitney U).
+///
+/// `None` when a class is absent.
+///
+/// # Errors
+/// When the lengths differ or a score is not finite.
+pub fn auroc(scores: &[f32], positive: &[bool]) -> Result<Option<f64>, MetricsError> {
+    let ranked = Ranked::from_scores(scores, positive)?;
+    let sweep = Sweep::new(&[&ranked]);
+    let totals = sweep.totals();
+    let mut area = AurocArea::default();
+    sweep.for_each(|level| area.add(&level));
+    Ok(area.value(&totals))
+}
+
+/// The ROC curve as (false-positive rate, true-positive rate), from (0, 0) to (1, 1), with at most `max_points`
+/// points (see [`Curve`]); empty when a class is absent.
+///
+/// # Errors
+/// When the lengths differ or a score is not finite.
+pub fn roc_curve(scores: &[f32], positive: &[bool], max_points: usize) -> Result<Curve, MetricsError> {
+    let ranked = Ranked::from_scores(scores, positive)?;
+    Ok(roc(&ranked, max_points))
+}
+
+pub(crate) fn roc(ranked: &Ranked, max_points: usize) -> Curve {
+    Curve::trace(ranked, [0.0, 0.0], |level| [level.false_positive_rate, level.recall], max_points)
+}
+
+/// Counts (positive, negative) pairs in the right order, in exact integers.
+#[derive(Debug, Default)]
+pub(crate) struct AurocArea {
+    /// Twice the number of pairs in the right order, a tied pair counting once.
+    twice_pairs: u128,
+}
+
+impl AurocArea {
+    pub(crate) fn add(&mut self, level: &Level) {
+        let above = level.true_positives - level.positives;
+        self.twice_pairs +=
+            u128::from(level.negatives) * (2 * u128::from(above) + u128::from(level.positives));
+    }
+
+    pub(crate) fn value(&self, totals: &Totals) -> Option<f64> {
+        let pairs = u128::from(totals.positives) * u128::from(totals.negatives);
+        totals.both_classes().then(|| self.twice_pairs as f64 / (2 * pairs) as f64)
+    }
+}
