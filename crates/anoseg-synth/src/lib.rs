@@ -1,3 +1,47 @@
 //! Synthetic anomalies on pictures of good parts, and made-up parts to try the program on.
+//!
+//! Training sees good parts only, so the defects come from here: [`Synthesizer::pair`] takes a picture of a good
+//! part, varies it slightly, draws anomalies on it and says which pixels they changed. A [`Recipe`] says how.
+//!
+//! ```
+//! use std::sync::Arc;
+//! use anoseg_image::Image;
+//! use anoseg_synth::{Recipe, Synthesizer};
+//!
+//! let good = Arc::new(vec![Image::filled(64, 64, [0.5, 0.6, 0.7])]);
+//! let synthesizer = Synthesizer::new(good, Recipe::default(), 7)?;
+//! let pair = synthesizer.pair(0, 0);
+//! assert_eq!((pair.label.width(), pair.label.height()), (64, 64));
+//! # Ok::<(), anoseg_synth::SynthError>(())
+//! ```
 
 pub mod demo;
+
+mod base;
+mod blend;
+mod connected;
+mod draw;
+mod error;
+mod filter;
+mod foreground;
+mod frame;
+mod hard;
+mod kind;
+mod label;
+mod membrane;
+mod natural;
+mod noise;
+mod paper;
+mod recipe;
+mod shape;
+mod source;
+mod synthesizer;
+mod validate;
+mod window;
+
+pub use error::SynthError;
+pub use kind::{Blend, Kind, Shape, Source};
+pub use recipe::{
+    BaseAugmentation, BlendShares, Family, PaperRecipe, Recipe, ShapeWeights, SizeRange, SourceWeights,
+};
+pub use synthesizer::{Pair, Synthesizer};

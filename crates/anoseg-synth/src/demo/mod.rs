@@ -1,1 +1,164 @@
 //! Made-up parts with drawn defects, so that the program can be tried without any data.
+//!
+//! Each picture is a small scene rendered in linear light: a [`Part`] with its natural variation, under a lamp, seen
+//! by a camera with a lens and a noisy sensor. Defects are drawn by what happens to the part (threads tear, ink
+//! smears, a rim breaks), not by the synthesis that training uses, so that an evaluation on them means something.
+//! The mask of a defect is what differs visibly from the same scene, with the same noise, without the defect.
+
+mod camera;
+mod canvas;
+mod fabric;
+mod geometry;
+mod ground_truth;
+mod light;
+mod noise;
+#[cfg(test)]
+mod tests;
+mod token;
+
+use anoseg_image::{Image, Mask};
+
+use camera::Camera;
+use canvas::Canvas;
+use noise::Dice;
+
+/// A made-up part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// A surface: woven cloth that fills the picture.
+    Fabric,
+    /// An object: a round token with print on its face, nearly always in the same place.
+    Token,
+}
+
+/// A picture of a defective part.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DemoImage {
+    /// The picture.
+    pub image: Image,
+    /// The pixels that the defect changed visibly; same size as the picture.
+    pub mask: Mask,
+}
+
+/// How often a defect that came out invisible, or larger than half of the picture, is drawn anew.
+const ATTEMPTS: u64 = 8;
+
+impl Part {
+    /// All parts.
+    pub const ALL: [Self; 2] = [Self::Fabric, Self::Token];
+
+    /// The part's name, fit for a folder.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fabric => "fabric",
+            Self::Token => "token",
+        }
+    }
+
+    /// The part's defects, by folder name.
+    pub fn defects(self) -> &'static [&'static str] {
+        match self {
+            Self::Fabric => &fabric::DEFECTS,
+            Self::Token => &token::DEFECTS,
+        }
+    }
+}
+
+/// What a draw of chance is for; part of its key, so that no two draws share one.
+#[derive(Clone, Copy)]
+enum Purpose {
+    /// The part, its pose, the lamp and the camera.
+    Scene,
+    /// The noise of the sensor.
+    Sensor,
+    /// The defect, at the given attempt.
+    Defect(u64),
+}
+
+/// The key of one draw of chance. `defect` counts from 1 in [`Part::defects`]; 0 is a good part.
+fn key(part: Part, defect: usize, seed: u64, index: u64, purpose: Purpose) -> [u64; 4] {
+    let part = match part {
+        Part::Fabric => 1,
+        Part::Token => 2,
+    };
+    let purpose = match purpose {
+        Purpose::Scene => 0,
+        Purpose::Sensor => 1,
+        Purpose::Defect(attempt) => 2 + attempt,
+    };
+    [seed, index, (part << 32) | defect as u64, purpose]
+}
+
+/// A picture of a good part, `width` x `height` pixels; the same for the same arguments.
+///
+/// The part looks alike at every size: its scale follows the shorter side.
+pub fn good(part: Part, seed: u64, index: u64, width: usize, height: usize) -> Image {
+    let key = |purpose| key(part, 0, seed, index, purpose);
+    let mut canvas = Canvas::new(width, height);
+    let mut dice = Dice::new(key(Purpose::Scene));
+    match part {
+        Part::Fabric => fabric::Cloth::new(&mut dice, canvas.half_extent()).draw(&mut canvas),
+        Part::Token => token::Token::new(&mut dice, canvas.half_extent()).draw(&mut canvas),
+    }
+    Camera::new(&mut dice, key(Purpose::Sensor)).shoot(&canvas)
+}
+
+/// A picture of a part with one of its [`Part::defects`], `width` x `height` pixels; the same for the same arguments.
+///
+/// `None` if the part has no such defect. The mask is not empty and marks at most half of the picture, except
+/// perhaps in pictures of a few dozen pixels a side, where a small defect may not show.
+pub fn defective(
+    part: Part,
+    defect: &str,
+    seed: u64,
+    index: u64,
+    width: usize,
+    height: usize,
+) -> Option<DemoImage> {
+    let (least, most) = ((width * height / 4096).max(1), width * height / 2);
+    let attempt = |attempt| {
+        let [without, with] = pair(part, defect, seed, index, attempt, (width, height))?;
+        let mask = ground_truth::visible_change(&without, &with);
+        Some(DemoImage { image: with, mask })
+    };
+    let visible = |found: &DemoImage| (least..=most).contains(&found.mask.count());
+    let mut found = attempt(0)?;
+    for again in 1..ATTEMPTS {
+        if visible(&found) {
+            break;
+        }
+        found = attempt(again)?;
+    }
+    Some(found)
+}
+
+/// The same part under the same camera without and with the defect; `None` if the part has no such defect.
+fn pair(
+    part: Part,
+    defect: &str,
+    seed: u64,
+    index: u64,
+    attempt: u64,
+    (width, height): (usize, usize),
+) -> Option<[Image; 2]> {
+    let number = 1 + part.defects().iter().position(|&name| name == defect)?;
+    let key = |purpose| key(part, number, seed, index, purpose);
+    let mut canvas = Canvas::new(width, height);
+    let half_extent = canvas.half_extent();
+    let mut dice = Dice::new(key(Purpose::Scene));
+    let mut chance = Dice::new(key(Purpose::Defect(attempt)));
+    let damaged = match part {
+        Part::Fabric => {
+            let cloth = fabric::Cloth::new(&mut dice, half_extent);
+            let damage = fabric::Damage::new(defect, &cloth, half_extent, &mut chance)?;
+            cloth.draw_pair(&mut canvas, &damage)
+        }
+        Part::Token => {
+            let token = token::Token::new(&mut dice, half_extent);
+            let damage = token::Damage::new(defect, &token, &mut chance)?;
+            token.draw_pair(&mut canvas, &damage)
+        }
+    };
+    let camera = Camera::new(&mut dice, key(Purpose::Sensor));
+    Some([camera.shoot(&canvas), camera.shoot(&damaged)])
+}

@@ -1,0 +1,82 @@
+//! The paper's family: CutPaste from a hard-augmented copy (Song et al. 2021; Li et al. 2021 for the ranges).
+
+use anoseg_image::{Image, Mask};
+
+use crate::draw::Draw;
+use crate::frame::sample;
+use crate::hard::HardAugmentation;
+use crate::kind::Kind;
+use crate::recipe::PaperRecipe;
+
+/// A rectangle that is cut at one place and pasted, turned, at another.
+#[derive(Clone, Copy, Debug)]
+struct Cut {
+    /// Width and height in pixels.
+    size: [f32; 2],
+    /// Turn of the pasted rectangle in radians.
+    angle: f32,
+}
+
+/// Pastes one patch or scar into `image` and marks the pasted pixels in `label`.
+pub(crate) fn cut_paste(image: &mut Image, label: &mut Mask, recipe: &PaperRecipe, draw: &mut Draw) -> Kind {
+    let clean = image.clone();
+    let (width, height) = (clean.width(), clean.height());
+    let hard = recipe
+        .hard_augmentation
+        .then(|| HardAugmentation::draw(width, height, recipe.jitter, recipe.hue, draw));
+    let (kind, cut) = if draw.chance(recipe.scar_share) {
+        (Kind::Scar, scar(recipe, width, height, draw))
+    } else {
+        (Kind::Patch, patch(recipe, width, height, draw))
+    };
+    let copy = |x: f32, y: f32| match &hard {
+        Some(hard) => hard.sample(&clean, x, y),
+        None => sample(&clean, x, y),
+    };
+    let from = place(cut.size, width, height, draw);
+    let (sin, cos) = cut.angle.sin_cos();
+    let [w, h] = cut.size;
+    let extent = [w * cos.abs() + h * sin.abs(), w * sin.abs() + h * cos.abs()];
+    let to = place(extent, width, height, draw);
+    let bounds = |centre: f32, extent: f32, limit: usize| {
+        let low = (centre - extent / 2.0).floor().max(0.0) as usize;
+        low..((centre + extent / 2.0).ceil().max(0.0) as usize + 1).min(limit)
+    };
+    for y in bounds(to[1], extent[1], height) {
+        for x in bounds(to[0], extent[0], width) {
+            let (dx, dy) = (x as f32 - to[0], y as f32 - to[1]);
+            let (u, v) = (cos * dx + sin * dy, cos * dy - sin * dx);
+            // Half open, so that a rectangle of whole pixels covers just as many.
+            if (-w / 2.0..w / 2.0).contains(&u) && (-h / 2.0..h / 2.0).contains(&v) {
+                image.set(x, y, copy(from[0] + u, from[1] + v));
+                label.set(x, y, true);
+            }
+        }
+    }
+    kind
+}
+
+fn patch(recipe: &PaperRecipe, width: usize, height: usize, draw: &mut Draw) -> Cut {
+    let [low, high] = recipe.patch_area;
+    let area = draw.between(low, high) * (width * height) as f32;
+    let aspect = draw.log_between(recipe.patch_aspect[0], recipe.patch_aspect[1]);
+    let angle = draw.either_way(recipe.patch_rotation_degrees).to_radians();
+    Cut { size: [(area * aspect).sqrt(), (area / aspect).sqrt()], angle }
+}
+
+fn scar(recipe: &PaperRecipe, width: usize, height: usize, draw: &mut Draw) -> Cut {
+    let unit = width.min(height) as f32 / 256.0;
+    let side = |[low, high]: [f32; 2], draw: &mut Draw| (draw.between(low, high) * unit).max(1.0);
+    let size = [side(recipe.scar_width_px, draw), side(recipe.scar_length_px, draw)];
+    Cut { size, angle: draw.either_way(recipe.scar_rotation_degrees).to_radians() }
+}
+
+/// A random centre for something of this extent that keeps it in the picture; the middle where it does not fit.
+fn place(extent: [f32; 2], width: usize, height: usize, draw: &mut Draw) -> [f32; 2] {
+    let along = |extent: f32, side: usize, draw: &mut Draw| {
+        let slack = side as f32 - extent;
+        // Pixel centres are whole numbers: the picture reaches from -0.5 to side - 0.5.
+        (side as f32 - 1.0) / 2.0 + draw.either_way(slack.max(0.0) / 2.0)
+    };
+    [along(extent[0], width, draw), along(extent[1], height, draw)]
+}

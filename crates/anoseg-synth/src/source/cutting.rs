@@ -1,0 +1,64 @@
+//! Patches cut from pictures.
+
+use anoseg_image::Image;
+
+use super::{Scene, middle, painted, random_pixel};
+use crate::draw::Draw;
+use crate::frame::sample;
+use crate::hard::{ColourJitter, HardAugmentation};
+use crate::window::Window;
+
+/// A patch of another training picture, turned and resized; of the same one where there is no other.
+pub(super) fn from_another(scene: &Scene<'_>, window: Window, draw: &mut Draw) -> Image {
+    let count = scene.images.len();
+    // Every other picture is as likely as the next.
+    let index = (scene.source + 1 + draw.below(count.saturating_sub(1))) % count;
+    let image = &scene.images[index];
+    let mask = scene.foregrounds[index].as_ref().map(|part| &part.mask).filter(|_| draw.chance(0.7));
+    let to = middle(window);
+    let from = if draw.chance(0.4) {
+        // Nearly the same place: a part that is shifted or bent.
+        let side = image.width().min(image.height()) as f32;
+        let (sin, cos) = draw.angle().sin_cos();
+        let away = draw.between(0.03, 0.25) * side;
+        (to.0 + away * cos, to.1 + away * sin)
+    } else {
+        random_pixel(image.width(), image.height(), mask, draw)
+    };
+    let angle = if draw.chance(0.5) { draw.angle() } else { draw.either_way(0.3) };
+    let (sin, cos) = angle.sin_cos();
+    let scale = draw.log_between(0.7, 1.5);
+    painted(window, |x, y| {
+        let (dx, dy) = ((x - to.0) * scale, (y - to.1) * scale);
+        sample(image, from.0 + cos * dx - sin * dy, from.1 + sin * dx + cos * dy)
+    })
+}
+
+/// A patch of a hard-augmented copy of any training picture.
+pub(super) fn from_hard_augmented(scene: &Scene<'_>, window: Window, draw: &mut Draw) -> Image {
+    let image = &scene.images[draw.below(scene.images.len())];
+    let (strength, hue) = scene.jitter;
+    let hard = HardAugmentation::draw(image.width(), image.height(), strength, hue, draw);
+    let (to, from) = (middle(window), random_pixel(image.width(), image.height(), None, draw));
+    painted(window, |x, y| hard.sample(image, x - to.0 + from.0, y - to.1 + from.1))
+}
+
+/// Cells of the own picture in another order, each in a slightly other colour.
+pub(super) fn shuffled(picture: &Image, window: Window, draw: &mut Draw) -> Image {
+    let side = window.width.max(window.height) as f32 / draw.between(1.5, 6.0);
+    let side = side.max(3.0);
+    let cells = |length: usize| (length as f32 / side) as usize + 1;
+    let (columns, rows) = (cells(window.width), cells(window.height));
+    let shuffled: Vec<(f32, f32, ColourJitter)> = (0..columns * rows)
+        .map(|_| {
+            let (x, y) = random_pixel(picture.width(), picture.height(), None, draw);
+            (x, y, ColourJitter::draw(0.15, 0.03, draw))
+        })
+        .collect();
+    Image::from_fn(window.width, window.height, |x, y| {
+        let (column, row) = ((x as f32 / side) as usize, (y as f32 / side) as usize);
+        let (from_x, from_y, colour) = &shuffled[row * columns + column];
+        let (u, v) = (x as f32 - column as f32 * side, y as f32 - row as f32 * side);
+        colour.apply(sample(picture, from_x + u, from_y + v))
+    })
+}

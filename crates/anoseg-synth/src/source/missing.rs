@@ -1,0 +1,41 @@
+//! Missing pieces: the background, or the surroundings, where the part should be.
+
+use anoseg_image::Image;
+
+use super::{Scene, middle};
+use crate::blend::surroundings;
+use crate::draw::Draw;
+use crate::window::Placed;
+
+/// Background where it is known, else the surroundings drawn in over the shape.
+pub(super) fn missing(scene: &Scene<'_>, picture: &Image, placed: &Placed, draw: &mut Draw) -> Image {
+    if draw.chance(0.6)
+        && let Some(colour) = background_colour(scene, picture, middle(placed.window), draw)
+    {
+        return Image::filled(placed.window.width, placed.window.height, colour);
+    }
+    surroundings(&placed.window.cut(picture), placed)
+}
+
+/// Mean colour of random background pixels, nearer ones weighing more; nothing where no background is known.
+fn background_colour(
+    scene: &Scene<'_>,
+    picture: &Image,
+    near: (f32, f32),
+    draw: &mut Draw,
+) -> Option<[f32; 3]> {
+    scene.foreground()?;
+    let (mut sum, mut total) = ([0.0; 3], 0.0);
+    for _ in 0..64 {
+        let (x, y) = (draw.below(picture.width()), draw.below(picture.height()));
+        if scene.on_part(x, y) {
+            continue;
+        }
+        let weight = 1.0 / (1.0 + (x as f32 - near.0).powi(2) + (y as f32 - near.1).powi(2));
+        total += weight;
+        for (sum, value) in sum.iter_mut().zip(picture.get(x, y)) {
+            *sum += weight * value;
+        }
+    }
+    (total > 0.0).then(|| sum.map(|v| v / total))
+}

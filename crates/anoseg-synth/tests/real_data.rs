@@ -1,0 +1,54 @@
+//! The part on real pictures; skipped where there are none.
+#![allow(clippy::print_stderr)]
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anoseg_image::{Filter, Limits, decode, resample};
+use anoseg_synth::{Recipe, Synthesizer};
+
+/// The first pictures of a category; nothing, with a message, where the data is absent.
+fn synthesizer(category: &str) -> Option<Synthesizer> {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
+    let root = std::env::var_os("ANOSEG_DATA").map_or(beside, PathBuf::from);
+    let Ok(entries) = std::fs::read_dir(root.join(category).join("train/good")) else {
+        eprintln!("skipped: no {category} below {}", root.display());
+        return None;
+    };
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable folder").path()).collect();
+    paths.sort();
+    let load = |path: &PathBuf| {
+        let image = decode::load(path, &Limits::default()).expect("a picture");
+        resample::resize(&image, 128, 128, Filter::default())
+    };
+    let images = paths.iter().take(12).map(load).collect();
+    Some(Synthesizer::new(Arc::new(images), Recipe::default(), 0).expect("a valid recipe"))
+}
+
+/// Shares of the picture that the part covers, where it was found.
+fn shares(synthesizer: &Synthesizer) -> Vec<f32> {
+    let masks = (0..12).filter_map(|i| synthesizer.foreground(i));
+    masks.map(|mask| mask.count() as f32 / (128.0 * 128.0)).collect()
+}
+
+#[test]
+fn a_bottle_is_found_in_every_picture() {
+    let Some(synthesizer) = synthesizer("bottle") else { return };
+    let shares = shares(&synthesizer);
+    assert_eq!(shares.len(), 12);
+    assert!(shares.iter().all(|share| (0.58..0.70).contains(share)), "{shares:?}");
+}
+
+#[test]
+fn cookies_are_found_in_most_pictures() {
+    let Some(synthesizer) = synthesizer("cookie") else { return };
+    let shares = shares(&synthesizer);
+    assert!(shares.len() >= 9, "{}", shares.len());
+    assert!(shares.iter().all(|share| (0.2..0.5).contains(share)), "{shares:?}");
+}
+
+#[test]
+fn a_tile_fills_its_picture() {
+    let Some(synthesizer) = synthesizer("tile") else { return };
+    assert!(shares(&synthesizer).is_empty());
+}
