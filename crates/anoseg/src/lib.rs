@@ -1,1 +1,29 @@
-//! To be written.
+//! Anomaly segmentation learned from pictures of good parts: model, training, calibration, evaluation, prediction.
+//!
+//! ```text
+//! folder -> Category -> TrainingRun -> Model -> Analysis -> Calibration -> Verdict
+//! ```
+//!
+//! Maps and scores are anomaly values: 0 = normal, 1 = anomalous.
+
+mod archive;
+pub mod calibrate;
+pub mod config;
+mod data;
+mod error;
+pub mod evaluate;
+mod model;
+pub mod network;
+pub mod predict;
+mod score;
+pub mod train;
+
+pub use calibrate::{Calibration, Decision};
+pub use config::{Budget, Config, Preset};
+pub use data::{GoodPictures, load_good_pictures};
+pub use error::{Error, Result};
+pub use model::{Analysis, Description, Model, Provenance};
+pub use score::image_score;
+pub use train::{TrainingEvent, TrainingRun};
+
+pub use burn::tensor::Device;

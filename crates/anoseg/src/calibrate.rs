@@ -1,0 +1,267 @@
+//! Thresholds from good pictures alone.
+//!
+//! Image thresholds are quantiles of the scores of good pictures that the network never saw. With `n` scores the
+//! conformal quantile (the `ceil((n + 1) * (1 - q))`-th smallest) rejects an exchangeable good picture with
+//! probability at most `q`; it exists when `n >= 1/q - 1`. With fewer, a Gumbel distribution is fitted to the
+//! scores' logits by its moments and its quantile taken: the score is a mean of largest values, and the
+//! distribution of largest values is Gumbel's. That is an assumption, not a guarantee, and the rule is stored.
+//!
+//! The pixel threshold is the one that segments synthetic anomalies on those same good pictures best, but never
+//! so low that more than one in a thousand of their own pixels exceeds it.
+
+use anoseg_image::{AnomalyMap, Image, Mask};
+use anoseg_metrics::f1_max;
+use anoseg_synth::Synthesizer;
+use serde::{Deserialize, Serialize};
+use std::sync::Arc;
+
+use crate::config::{CalibrationSettings, validate_rates};
+use crate::model::Model;
+use crate::score::image_score;
+use crate::{Error, Result};
+
+/// Synthetic pairs used to choose the pixel threshold.
+const SYNTHETIC_PAIRS: u64 = 48;
+
+/// Seed of those pairs, so that calibrating twice gives the same threshold.
+const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
+
+/// Largest share of good pixels above the pixel threshold.
+const FALSE_PIXELS: f64 = 1e-3;
+
+/// How an image threshold was derived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Rule {
+    /// Order statistic with a finite-sample guarantee.
+    Conformal,
+    /// Quantile of a fitted Gumbel distribution, where there are too few scores for the rate.
+    Gumbel,
+}
+
+/// What a picture's score means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Decision {
+    /// Score at most the review threshold.
+    Good,
+    /// Score above the review threshold, at most the image threshold: a person should look.
+    Review,
+    /// Score above the image threshold.
+    Reject,
+}
+
+/// Thresholds and what they come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Calibration {
+    /// A picture is rejected when its score is greater.
+    pub image_threshold: f32,
+    /// A picture is to be reviewed when its score is greater.
+    pub review_threshold: f32,
+    /// A pixel is anomalous when the map is greater.
+    pub pixel_threshold: f32,
+    /// Wanted share of good pictures rejected.
+    pub false_reject: f64,
+    /// Wanted share of good pictures rejected or reviewed.
+    pub review: f64,
+    /// How the image threshold was derived.
+    pub rule: Rule,
+    /// Whether the scores come from pictures that the training did not see.
+    pub held_out: bool,
+    /// Scores of the good pictures, ascending.
+    pub normal_scores: Vec<f32>,
+}
+
+impl Calibration {
+    /// What to do with a picture of this score.
+    pub fn decide(&self, score: f32) -> Decision {
+        if score > self.image_threshold {
+            Decision::Reject
+        } else if score > self.review_threshold {
+            Decision::Review
+        } else {
+            Decision::Good
+        }
+    }
+
+    /// What a reader of the thresholds should know; None when they are guaranteed.
+    pub fn caution(&self) -> Option<String> {
+        let n = self.normal_scores.len();
+        if !self.held_out {
+            return Some(format!(
+                "the thresholds come from the {n} pictures that were also learned from, and will reject too much: \
+                 calibrate with other good pictures"
+            ));
+        }
+        let needed = (1.0 / self.false_reject).ceil() as usize - 1;
+        (self.rule == Rule::Gumbel).then(|| {
+            format!(
+                "{n} good pictures are too few to guarantee a false-reject rate of {}: the threshold is an \
+                 estimate; calibrate with at least {needed} good pictures",
+                self.false_reject
+            )
+        })
+    }
+
+    pub(crate) fn validate(&self) -> Result<(), String> {
+        let thresholds = [self.image_threshold, self.review_threshold, self.pixel_threshold];
+        if thresholds.iter().all(|threshold| threshold.is_finite()) {
+            Ok(())
+        } else {
+            Err("its thresholds are not finite: calibrate it again".into())
+        }
+    }
+}
+
+/// Calibrates `model` on good pictures that it was not trained on, each brought to the network's size by
+/// [`Model::fit`].
+///
+/// # Errors
+/// No picture, or rates out of range.
+pub fn calibrate(model: &Model, normals: Vec<Image>, settings: &CalibrationSettings) -> Result<Calibration> {
+    from_normals(model, &Arc::new(normals), settings, true)
+}
+
+/// As [`calibrate`]; `held_out` tells whether the training saw the pictures.
+pub(crate) fn from_normals(
+    model: &Model,
+    normals: &Arc<Vec<Image>>,
+    settings: &CalibrationSettings,
+    held_out: bool,
+) -> Result<Calibration> {
+    validate_rates(settings.false_reject, settings.review)?;
+    if normals.is_empty() {
+        return Err(Error::Arguments("calibration needs at least one good picture".into()));
+    }
+    let maps = normals.iter().map(|image| model.network_map(image)).collect::<Result<Vec<_>>>()?;
+    let mut scores: Vec<f32> = maps.iter().map(image_score).collect();
+    scores.sort_unstable_by(f32::total_cmp);
+    let (image_threshold, rule) = image_threshold(&scores, settings.false_reject);
+    let (review_threshold, _) = image_threshold_below(&scores, settings.review, image_threshold);
+    Ok(Calibration {
+        image_threshold,
+        review_threshold,
+        pixel_threshold: pixel_threshold(model, normals, &maps)?,
+        false_reject: settings.false_reject,
+        review: settings.review,
+        rule,
+        held_out,
+        normal_scores: scores,
+    })
+}
+
+fn image_threshold_below(scores: &[f32], rate: f64, ceiling: f32) -> (f32, Rule) {
+    let (threshold, rule) = image_threshold(scores, rate);
+    (threshold.min(ceiling), rule)
+}
+
+/// The threshold that good pictures exceed with probability `rate`. `scores` ascend and are not empty.
+fn image_threshold(scores: &[f32], rate: f64) -> (f32, Rule) {
+    let n = scores.len();
+    let rank = ((n + 1) as f64 * (1.0 - rate)).ceil() as usize;
+    if rank <= n {
+        return (scores[rank.max(1) - 1], Rule::Conformal);
+    }
+    let highest = scores[n - 1];
+    (gumbel_quantile(scores, rate).max(highest), Rule::Gumbel)
+}
+
+/// Upper quantile of a Gumbel distribution fitted to the logits of `scores` by the method of moments:
+/// scale = s * sqrt(6) / pi, location = mean - 0.5772 * scale (NIST/SEMATECH e-Handbook, 1.3.6.6.16).
+fn gumbel_quantile(scores: &[f32], rate: f64) -> f32 {
+    const EULER: f64 = 0.577_215_664_901_532_9;
+    let logits: Vec<f64> = scores.iter().map(|&score| logit(f64::from(score))).collect();
+    let n = logits.len() as f64;
+    let mean = logits.iter().sum::<f64>() / n;
+    let variance = logits.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    let scale = variance.sqrt() * 6.0_f64.sqrt() / std::f64::consts::PI;
+    let quantile = mean - EULER * scale - scale * (-(1.0 - rate).ln()).ln();
+    (1.0 / (1.0 + (-quantile).exp())) as f32
+}
+
+fn logit(p: f64) -> f64 {
+    let p = p.clamp(1e-9, 1.0 - 1e-9);
+    (p / (1.0 - p)).ln()
+}
+
+/// Best F1 on synthetic anomalies, but at least what all but [`FALSE_PIXELS`] of the good pixels stay below.
+fn pixel_threshold(model: &Model, normals: &Arc<Vec<Image>>, maps: &[AnomalyMap]) -> Result<f32> {
+    let synthesizer =
+        Synthesizer::new(Arc::clone(normals), model.description().synthesis.clone(), SYNTHETIC_SEED)?;
+    let (mut values, mut truth) = (Vec::new(), Vec::new());
+    for step in 0..SYNTHETIC_PAIRS {
+        let pair = synthesizer.pair(step, 0);
+        values.extend_from_slice(model.network_map(&pair.image)?.as_slice());
+        truth.extend_from_slice(Mask::as_slice(&pair.label));
+    }
+    let best = f1_max(&values, &truth)?.map_or(0.5, |best| best.threshold);
+    Ok(best.max(good_pixel_quantile(maps)).min(0.999))
+}
+
+fn good_pixel_quantile(maps: &[AnomalyMap]) -> f32 {
+    let mut values: Vec<f32> = maps.iter().flat_map(|map| map.as_slice().iter().copied()).collect();
+    let rank = ((values.len() as f64 * (1.0 - FALSE_PIXELS)).ceil() as usize).clamp(1, values.len()) - 1;
+    *values.select_nth_unstable_by(rank, f32::total_cmp).1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::{RngExt as _, SeedableRng as _};
+    use rand_chacha::ChaCha8Rng;
+
+    /// Share of fresh scores above the threshold, over many drawings of `n` calibration scores.
+    fn rejected(n: usize, rate: f64, draw: impl Fn(&mut ChaCha8Rng) -> f32) -> f64 {
+        let mut rng = ChaCha8Rng::seed_from_u64(7);
+        let mut above = 0;
+        let trials = 3000;
+        for _ in 0..trials {
+            let mut scores: Vec<f32> = (0..n).map(|_| draw(&mut rng)).collect();
+            scores.sort_unstable_by(f32::total_cmp);
+            let (threshold, _) = image_threshold(&scores, rate);
+            above += usize::from(draw(&mut rng) > threshold);
+        }
+        above as f64 / trials as f64
+    }
+
+    #[test]
+    fn the_conformal_threshold_keeps_its_promise() {
+        for (n, rate) in [(19, 0.05), (50, 0.05), (99, 0.01), (200, 0.1)] {
+            let found = rejected(n, rate, |rng| rng.random::<f32>().powi(3));
+            assert!(found <= rate + 3.0 * (rate / 3000.0).sqrt(), "n {n}: {found} > {rate}");
+        }
+    }
+
+    #[test]
+    fn too_few_scores_are_extrapolated_upwards() {
+        let scores = [0.01, 0.02, 0.03, 0.05];
+        let (threshold, rule) = image_threshold(&scores, 0.01);
+        assert_eq!(rule, Rule::Gumbel);
+        assert!(threshold > 0.05 && threshold < 0.6, "{threshold}");
+        let (stricter, _) = image_threshold(&scores, 0.001);
+        assert!(stricter > threshold);
+    }
+
+    #[test]
+    fn one_score_gives_a_threshold_that_is_not_below_it() {
+        let (threshold, _) = image_threshold(&[0.4], 0.01);
+        assert!(threshold >= 0.4 && threshold.is_finite());
+    }
+
+    #[test]
+    fn decisions_are_strict() {
+        let calibration = Calibration {
+            image_threshold: 0.5,
+            review_threshold: 0.2,
+            pixel_threshold: 0.5,
+            false_reject: 0.01,
+            review: 0.05,
+            rule: Rule::Conformal,
+            held_out: true,
+            normal_scores: vec![0.1],
+        };
+        assert_eq!(calibration.decide(0.2), Decision::Good);
+        assert_eq!(calibration.decide(0.5), Decision::Review);
+        assert_eq!(calibration.decide(0.51), Decision::Reject);
+    }
+}

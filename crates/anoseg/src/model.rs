@@ -1,0 +1,178 @@
+//! The trained model: one file, and what it says about a picture.
+
+use std::path::Path;
+
+use anoseg_image::{AnomalyMap, Image, resample};
+use anoseg_synth::Recipe;
+use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
+
+use crate::calibrate::Calibration;
+use crate::config::{Config, Input, Preset};
+use crate::network::{
+    Architecture, Generator, WeightInit, export_parameters, import_parameters, parameter_count, values_of,
+};
+use crate::score::image_score;
+use crate::{Error, Result, archive};
+
+const KIND: &str = "model";
+
+/// Version of the model file. Older ones stay readable.
+const FORMAT: u32 = 1;
+
+/// What the model file says besides its tensors.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Settings it was trained with.
+    pub preset: Preset,
+    /// The network's shape; the decoder that only training needs is not stored.
+    pub architecture: Architecture,
+    /// How pictures reach the network.
+    pub input: Input,
+    /// How synthetic anomalies were made; calibration uses them again.
+    pub synthesis: Recipe,
+    /// Thresholds and what they come from. None until calibrated.
+    pub calibration: Option<Calibration>,
+    /// Where the model comes from.
+    pub provenance: Provenance,
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of anoseg that trained it.
+    pub program_version: String,
+    /// Name of the category folder.
+    pub category: String,
+    /// BLAKE3 over names and contents of the good pictures.
+    pub data_blake3: String,
+    /// Pictures learned from.
+    pub training_images: usize,
+    /// Pictures calibrated on.
+    pub held_out_images: usize,
+    /// Seed of weights, synthesis and split.
+    pub seed: u64,
+    /// Training steps.
+    pub steps: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+}
+
+/// A network with all that is needed to judge pictures.
+#[derive(Debug)]
+pub struct Model {
+    description: Description,
+    network: Generator,
+    device: Device,
+}
+
+/// What the network says about a picture.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Analysis {
+    /// How anomalous the picture is, 0..=1.
+    pub score: f32,
+    /// How anomalous each pixel is, 0..=1, at the picture's own resolution.
+    pub map: AnomalyMap,
+}
+
+impl Model {
+    /// A trained network that is not calibrated yet.
+    pub(crate) fn new(config: &Config, provenance: Provenance, network: Generator, device: &Device) -> Self {
+        let architecture = Architecture { reconstruction: false, ..config.architecture.clone() };
+        let description = Description {
+            preset: config.preset,
+            architecture,
+            input: config.input.clone(),
+            synthesis: config.synthesis.clone(),
+            calibration: None,
+            provenance,
+        };
+        Self { description, network: network.without_reconstruction(), device: device.clone() }
+    }
+
+    /// Reads a model file and places the network on `device`.
+    ///
+    /// # Errors
+    /// The file is missing, damaged, newer than this program, or not a model.
+    pub fn load(path: &Path, device: &Device) -> Result<Self> {
+        let archive::Archive { body: description, tensors } =
+            archive::load::<Description>(path, KIND, FORMAT)?;
+        let config = Config {
+            architecture: description.architecture.clone(),
+            input: description.input.clone(),
+            synthesis: description.synthesis.clone(),
+            ..Config::default()
+        };
+        config
+            .validate()
+            .map_err(|error| Error::model(path, format!("its settings are unusable: {error}")))?;
+        if let Some(calibration) = &description.calibration {
+            calibration.validate().map_err(|what| Error::model(path, what))?;
+        }
+        let fresh = Generator::new(&description.architecture, &mut WeightInit::new(0, device));
+        let network =
+            import_parameters(fresh, &tensors).map_err(|error| Error::model(path, error.to_string()))?;
+        Ok(Self { description, network, device: device.clone() })
+    }
+
+    /// Writes the model file, atomically.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        archive::save(path, KIND, FORMAT, &self.description, &export_parameters(&self.network))
+    }
+
+    /// What the model file says besides its tensors.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// How many numbers the network has learned.
+    pub fn parameters(&self) -> usize {
+        parameter_count(&self.network)
+    }
+
+    /// Replaces the thresholds.
+    pub fn set_calibration(&mut self, calibration: Calibration) {
+        self.description.calibration = Some(calibration);
+    }
+
+    /// The thresholds.
+    ///
+    /// # Errors
+    /// The model was never calibrated.
+    pub fn calibration(&self) -> Result<&Calibration> {
+        let advice = "the model has no thresholds yet: run `anoseg calibrate` with good pictures";
+        self.description.calibration.as_ref().ok_or_else(|| Error::Arguments(advice.into()))
+    }
+
+    /// Score and anomaly map of a picture of any size.
+    ///
+    /// # Errors
+    /// The network gave a value that is not finite.
+    pub fn analyse(&self, image: &Image) -> Result<Analysis> {
+        let map = self.network_map(&self.fit(image))?;
+        let score = image_score(&map);
+        Ok(Analysis { score, map: resample::resize_map(&map, image.width(), image.height()) })
+    }
+
+    /// The picture as the network takes it: `size` x `size` pixels.
+    pub fn fit(&self, image: &Image) -> Image {
+        let Input { size, filter } = self.description.input;
+        resample::resize(image, size, size, filter)
+    }
+
+    /// Anomaly map of a picture that already has the network's size.
+    pub(crate) fn network_map(&self, image: &Image) -> Result<AnomalyMap> {
+        let (width, height) = (image.width(), image.height());
+        let data = TensorData::new(image.as_slice().to_vec(), [1, 3, height, width]);
+        let logits = self.network.map_logits(Tensor::<4>::from_data(data, &self.device));
+        let values = values_of(sigmoid(logits));
+        if values.iter().any(|value| !value.is_finite()) {
+            return Err(Error::Bug("the network gave a value that is not finite".into()));
+        }
+        Ok(AnomalyMap::from_vec(width, height, values))
+    }
+}

@@ -1,0 +1,75 @@
+//! The encoder: picture and coordinate channels to features at several scales.
+
+use burn::module::Module;
+use burn::tensor::activation::relu;
+use burn::tensor::{Tensor, TensorData};
+
+use super::WeightInit;
+use super::blocks::{Conv, Residual, space_to_depth};
+use super::generator::Architecture;
+
+/// Side of the pixel block that the first layer sees as one position.
+pub(super) const PATCH: usize = 4;
+
+/// Reads pictures at strides 4, 8, 16, ...
+#[derive(Module, Debug)]
+pub struct Encoder {
+    stem: Conv,
+    stages: Vec<Stage>,
+    #[module(skip)]
+    coordinates: bool,
+}
+
+/// One scale: an optional halving of the resolution, then residual blocks.
+#[derive(Module, Debug)]
+struct Stage {
+    down: Option<Conv>,
+    blocks: Vec<Residual>,
+}
+
+impl Encoder {
+    pub(super) fn new(init: &mut WeightInit, architecture: &Architecture) -> Self {
+        let widths = &architecture.widths;
+        let channels = if architecture.coordinates { 5 } else { 3 };
+        let stem = Conv::new(init, [channels * PATCH * PATCH, widths[0]], 3, 1.0);
+        let stages = (0..widths.len())
+            .map(|i| Stage {
+                down: (i > 0).then(|| Conv::after_relu(init, [4 * widths[i.max(1) - 1], widths[i]], 1, 1.0)),
+                blocks: (0..architecture.blocks).map(|_| Residual::new(init, widths[i])).collect(),
+            })
+            .collect();
+        Self { stem, stages, coordinates: architecture.coordinates }
+    }
+
+    /// Pictures `[n, 3, h, w]` with values in 0..=1, h and w multiples of 4 * 2^(scales - 1), to one feature
+    /// tensor per scale, finest first: `[n, widths[i], h / (4 * 2^i), w / (4 * 2^i)]`.
+    pub fn forward(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+        let mut x = (images - 0.5) * 4.0;
+        if self.coordinates {
+            x = append_coordinates(x);
+        }
+        let mut x = self.stem.forward(space_to_depth(x, PATCH));
+        let mut features = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            if let Some(down) = &stage.down {
+                x = down.forward(space_to_depth(relu(x), 2));
+            }
+            for block in &stage.blocks {
+                x = block.forward(x);
+            }
+            features.push(x.clone());
+        }
+        features
+    }
+}
+
+/// Adds two channels holding each pixel's row and column, scaled to -1..=1 (AnoSeg, section 3.3).
+fn append_coordinates(x: Tensor<4>) -> Tensor<4> {
+    let [n, _, h, w] = x.dims();
+    let scaled = |i: usize, len: usize| if len > 1 { 2.0 * i as f32 / (len - 1) as f32 - 1.0 } else { 0.0 };
+    let rows = (0..h * w).map(|i| scaled(i / w, h));
+    let columns = (0..h * w).map(|i| scaled(i % w, w));
+    let values: Vec<f32> = rows.chain(columns).collect();
+    let coordinates = Tensor::<4>::from_data(TensorData::new(values, [1, 2, h, w]), &x.device());
+    Tensor::cat(vec![x, coordinates.repeat_dim(0, n)], 1)
+}

@@ -1,0 +1,102 @@
+//! The learning rate over a training whose number of steps may not be known at its start.
+//!
+//! Warm up, hold, then fall linearly to zero over the last two fifths. With a time budget the fall begins when
+//! three fifths of the time are over; the steps done by then fix the total. A run that was cut by the clock is
+//! therefore the same as one of that many steps: `--steps` reproduces what `--time` gave.
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::Budget;
+
+/// Learning rate and end of a training.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Schedule {
+    peak: f64,
+    warmup_steps: u64,
+    budget: Budget,
+    /// Known from the start for a budget of steps; from three fifths of the time on for a budget of time.
+    total_steps: Option<u64>,
+}
+
+impl Schedule {
+    pub(super) fn new(peak: f64, warmup_steps: u64, budget: Budget) -> Self {
+        let total_steps = match budget {
+            Budget::Steps(steps) => Some(steps),
+            Budget::Seconds(_) => None,
+        };
+        Self { peak, warmup_steps, budget, total_steps }
+    }
+
+    /// Tells the clock: `steps` are done after `elapsed` seconds of training.
+    pub(super) fn observe(&mut self, steps: u64, elapsed: f64) {
+        if let (Budget::Seconds(seconds), None) = (self.budget, self.total_steps)
+            && steps > 0
+            && elapsed >= 0.6 * seconds
+        {
+            self.total_steps = Some((5 * steps).div_ceil(3));
+        }
+    }
+
+    /// Whether `steps` are all.
+    pub(super) fn is_over(&self, steps: u64) -> bool {
+        self.total_steps.is_some_and(|total| steps >= total)
+    }
+
+    /// All steps of this training, as far as can be told after `steps` steps and `elapsed` seconds.
+    pub(super) fn expected_steps(&self, steps: u64, elapsed: f64) -> Option<u64> {
+        self.total_steps.or_else(|| match self.budget {
+            Budget::Seconds(seconds) if steps > 0 && elapsed > 0.0 => {
+                Some((steps as f64 * seconds / elapsed).round() as u64)
+            }
+            _ => None,
+        })
+    }
+
+    /// Learning rate of step number `step`, counted from 0.
+    pub(super) fn learning_rate(&self, step: u64) -> f64 {
+        let warmup = (step + 1) as f64 / self.warmup_steps.max(1) as f64;
+        let fall = self.total_steps.map_or(1.0, |total| {
+            let start = total * 3 / 5;
+            if step < start { 1.0 } else { (total - step.min(total)) as f64 / (total - start).max(1) as f64 }
+        });
+        self.peak * warmup.min(1.0) * fall
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_cut_by_the_clock_equals_one_of_as_many_steps() {
+        for stop in [1, 2, 3, 7, 50, 101, 999] {
+            let mut timed = Schedule::new(1e-3, 30, Budget::Seconds(60.0));
+            let mut rates = Vec::new();
+            let mut step = 0;
+            while !timed.is_over(step) {
+                timed.observe(step, 36.0 * step as f64 / stop as f64);
+                rates.push(timed.learning_rate(step));
+                step += 1;
+            }
+            let counted = Schedule::new(1e-3, 30, Budget::Steps(step));
+            let expected: Vec<f64> = (0..step).map(|step| counted.learning_rate(step)).collect();
+            assert_eq!(rates, expected, "clock reached at step {stop}");
+        }
+    }
+
+    #[test]
+    fn it_rises_holds_and_falls_to_nearly_zero() {
+        let schedule = Schedule::new(1.0, 10, Budget::Steps(100));
+        assert!((schedule.learning_rate(0) - 0.1).abs() < 1e-12);
+        assert_eq!(schedule.learning_rate(30), 1.0);
+        assert!((schedule.learning_rate(80) - 0.5).abs() < 1e-12);
+        assert!((schedule.learning_rate(99) - 0.025).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_expected_length_follows_the_speed() {
+        let schedule = Schedule::new(1.0, 10, Budget::Seconds(100.0));
+        assert_eq!(schedule.expected_steps(20, 10.0), Some(200));
+        assert_eq!(schedule.expected_steps(0, 0.0), None);
+    }
+}
