@@ -1,1 +1,31 @@
-//! To be written.
+//! What a person looks at: anomaly overlays, contact sheets, plots and the HTML report.
+//!
+//! - [`overlay()`]: the picture with its anomaly map and outlines drawn over it, at the picture's own size.
+//! - [`contact_sheet`]: many pictures on one.
+//! - [`plot`]: inline SVG plots that need no script and follow the page's light or dark colours.
+//! - [`Report`] and [`render`]: one HTML file that needs no network, no fonts and no files beside it.
+//! - [`assemble`]: from a model and its test run to the report.
+//!
+//! The report is rendered from a plain view model, so that rendering computes no metric and reads no file.
+
+pub mod assemble;
+mod colour;
+mod fit;
+pub mod format;
+mod html;
+mod model;
+mod outline;
+mod overlay;
+pub mod plot;
+mod sheet;
+mod summary;
+mod thumbnail;
+
+pub use colour::colour_map;
+pub use html::{GALLERY_LIMIT, index, render};
+pub use model::{Curve, Decision, Figures, GOOD, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
+pub use outline::{GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, draw_outline, outline_thickness, outlined};
+pub use overlay::{above, heatmap, overlay};
+pub use sheet::contact_sheet;
+pub use summary::plain_summary;
+pub use thumbnail::Thumbnail;

@@ -1,0 +1,199 @@
+//! From a model and its test run to the report's view model.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anoseg::evaluate::{Judged, TestRun};
+use anoseg::train::read_log;
+use anoseg::{Config, Error, Model, Result};
+use anoseg_image::{Category, Image};
+use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
+use anoseg_synth::Synthesizer;
+
+use crate::format::percent;
+use crate::html::render;
+use crate::model::{Curve, Decision, Figures, Report, ReportImage, Thresholds, TrainingPoint};
+use crate::outline::{GROUND_TRUTH_COLOUR, outlined};
+use crate::overlay::overlay;
+use crate::summary::plain_summary;
+use crate::thumbnail::Thumbnail;
+
+/// Points of a plotted curve; more cannot be told apart.
+const CURVE_POINTS: usize = 300;
+
+/// Points of the plotted training curve.
+const TRAINING_POINTS: usize = 400;
+
+/// Synthetic pairs shown.
+const SAMPLES: u64 = 12;
+
+/// Collects what the report shows while the test pictures pass by, so that they need not be kept.
+pub struct Assembly<'a> {
+    model: &'a Model,
+    thresholds: Thresholds,
+    images: Vec<ReportImage>,
+}
+
+impl<'a> Assembly<'a> {
+    /// An empty report about `model`.
+    ///
+    /// # Errors
+    /// The model is not calibrated.
+    pub fn new(model: &'a Model) -> Result<Self> {
+        let calibration = model.calibration()?;
+        let thresholds = Thresholds {
+            image: calibration.image_threshold,
+            review: calibration.review_threshold,
+            pixel: calibration.pixel_threshold,
+        };
+        Ok(Self { model, thresholds, images: Vec::new() })
+    }
+
+    /// Takes in a test picture.
+    pub fn add(&mut self, judged: &Judged, evaluated: &EvaluatedImage, image: &Image) {
+        let file = judged.path.file_name().unwrap_or(judged.path.as_os_str()).to_string_lossy();
+        let drawn = overlay(image, &evaluated.map, self.thresholds.pixel, 1.0);
+        let ground_truth = evaluated.mask.as_ref().map(|mask| outlined(image, mask, GROUND_TRUTH_COLOUR));
+        self.images.push(ReportImage {
+            name: format!("{}/{file}", evaluated.defect),
+            defect: evaluated.defect.clone(),
+            score: evaluated.score,
+            decision: decision(judged.decision),
+            picture: Some(Thumbnail::from_image(image)),
+            overlay: Some(Thumbnail::from_image(&drawn)),
+            ground_truth: ground_truth.as_ref().map(Thumbnail::from_image),
+        });
+    }
+
+    /// The finished page. `run_dir` is the training's run directory; what it lacks is left out.
+    ///
+    /// # Errors
+    /// The figures have no curves, or a file of the run directory exists but cannot be read.
+    pub fn render(self, run: &TestRun, category: &Category, run_dir: &Path) -> Result<String> {
+        let mut report = Report::new(category.name.clone(), self.thresholds);
+        report.figures = Some(figures(&run.figures.all));
+        report.by_defect =
+            run.figures.defects.iter().map(|(name, one)| (name.clone(), figures(one))).collect();
+        report.curves = curves(&anoseg_metrics::curves(&run.evaluated, CURVE_POINTS)?, &run.figures.all);
+        report.provenance = provenance(self.model, category);
+        report.training = training(run_dir)?;
+        report.config = config_text(run_dir)?;
+        report.samples = samples(self.model, category)?;
+        let calibration = self.model.calibration()?;
+        let learned_from = self.model.description().provenance.training_images as u64;
+        report.summary = vec![plain_summary(learned_from, calibration.false_reject, &self.images)];
+        report.summary.extend(calibration.caution());
+        report.images = self.images;
+        Ok(render(&report))
+    }
+}
+
+fn decision(decision: anoseg::Decision) -> Decision {
+    match decision {
+        anoseg::Decision::Good => Decision::Good,
+        anoseg::Decision::Review => Decision::Review,
+        anoseg::Decision::Reject => Decision::Reject,
+    }
+}
+
+fn figures(evaluation: &Evaluation) -> Figures {
+    Figures {
+        image_auroc: evaluation.image_auroc,
+        image_ap: evaluation.image_ap,
+        pixel_auroc: evaluation.pixel_auroc,
+        pixel_ap: evaluation.pixel_ap,
+        f1_max: evaluation.pixel_f1_max,
+        iou_max: evaluation.iou_max,
+        iou_at_threshold: evaluation.iou_at_threshold,
+        aupro_30: evaluation.aupro_30,
+        aupro_05: evaluation.aupro_05,
+        false_reject_rate: evaluation.false_reject_rate,
+        detection_rate: evaluation.detection_rate,
+    }
+}
+
+fn curves(curves: &Curves, all: &Evaluation) -> Vec<Curve> {
+    let note = |name: &str, value: Option<f64>| {
+        value.map_or_else(String::new, |value| format!("{name} {}", percent(value)))
+    };
+    let (fpr, tpr) = ("False-positive rate", "True-positive rate");
+    let rows = [
+        ("ROC, pictures", fpr, tpr, &curves.image_roc, note("AUROC", all.image_auroc)),
+        ("ROC, pixels", fpr, tpr, &curves.pixel_roc, note("AUROC", all.pixel_auroc)),
+        ("Precision and recall, pictures", "Recall", "Precision", &curves.image_pr, note("AP", all.image_ap)),
+        ("Precision and recall, pixels", "Recall", "Precision", &curves.pixel_pr, note("AP", all.pixel_ap)),
+        ("Per-region overlap", fpr, "Overlap", &curves.pro, note("AUPRO to 0.3:", all.aupro_30)),
+    ];
+    rows.into_iter()
+        .map(|(title, x_label, y_label, curve, note)| Curve {
+            title: title.into(),
+            x_label: x_label.into(),
+            y_label: y_label.into(),
+            points: curve.points.clone(),
+            note,
+        })
+        .collect()
+}
+
+fn provenance(model: &Model, category: &Category) -> Vec<(String, String)> {
+    let description = model.description();
+    let provenance = &description.provenance;
+    let size = description.input.size;
+    let rows = [
+        ("Test data", category.root.display().to_string()),
+        ("Trained on", format!("{} good pictures of {}", provenance.training_images, provenance.category)),
+        ("Held out for calibration", format!("{} good pictures", provenance.held_out_images)),
+        ("Training data, BLAKE3", provenance.data_blake3.clone()),
+        ("Preset", format!("{:?}", description.preset).to_lowercase()),
+        ("Network", format!("{} parameters, input {size} x {size} pixels", model.parameters())),
+        ("Training", format!("{} steps in {:.0} s", provenance.steps, provenance.seconds)),
+        ("Seed", provenance.seed.to_string()),
+        ("Program", format!("anoseg {}", provenance.program_version)),
+    ];
+    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+}
+
+/// The logged steps, averaged over equal stretches so that the curve stays readable and small.
+fn training(run_dir: &Path) -> Result<Vec<TrainingPoint>> {
+    let records = read_log(run_dir)?;
+    let stretch = records.len().div_ceil(TRAINING_POINTS).max(1);
+    let mean = |values: &mut dyn Iterator<Item = f64>, n: usize| values.sum::<f64>() / n as f64;
+    Ok(records
+        .chunks(stretch)
+        .filter_map(|chunk| {
+            let last = chunk.last()?;
+            Some(TrainingPoint {
+                step: last.step,
+                loss: mean(&mut chunk.iter().map(|record| f64::from(record.losses.total)), chunk.len()),
+                learning_rate: last.learning_rate,
+            })
+        })
+        .collect())
+}
+
+fn config_text(run_dir: &Path) -> Result<String> {
+    let path = run_dir.join("config.toml");
+    match std::fs::read_to_string(&path) {
+        Ok(text) => Ok(text),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+        Err(error) => Err(Error::io(&path, &error)),
+    }
+}
+
+/// Synthetic anomalies as the model was taught them, where the good pictures are at hand.
+fn samples(model: &Model, category: &Category) -> Result<Vec<Thumbnail>> {
+    if category.train.is_empty() {
+        return Ok(Vec::new());
+    }
+    let description = model.description();
+    let config = Config { input: description.input.clone(), ..Config::default() };
+    let mut few = category.clone();
+    few.train.truncate(SAMPLES as usize);
+    let Ok(good) = anoseg::load_good_pictures(&few, &config) else { return Ok(Vec::new()) };
+    let seed = description.provenance.seed;
+    let synthesizer = Synthesizer::new(Arc::new(good.images), description.synthesis.clone(), seed)?;
+    Ok((0..SAMPLES)
+        .map(|number| synthesizer.pair(number, 0))
+        .map(|pair| Thumbnail::from_image(&outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR)))
+        .collect())
+}

@@ -1,0 +1,127 @@
+//! Numbers as engineers write them.
+
+/// A share (0..=1) as a percentage with one decimal and a no-break space: `98.8 %`.
+///
+/// Never rounds to a perfect `100.0 %` or a flawless `0.0 %` what is not quite that: those become `> 99.9 %` and
+/// `< 0.1 %`. Values that are not finite become `–`.
+pub fn percent(share: f64) -> String {
+    if !share.is_finite() {
+        return "–".to_owned();
+    }
+    let text = format!("{:.1}", share * 100.0);
+    match text.as_str() {
+        "100.0" if share < 1.0 => ">\u{a0}99.9\u{a0}%".to_owned(),
+        "0.0" | "-0.0" if share > 0.0 => "<\u{a0}0.1\u{a0}%".to_owned(),
+        "-0.0" => "0.0\u{a0}%".to_owned(),
+        _ => format!("{text}\u{a0}%"),
+    }
+}
+
+/// [`percent`], or `–` where there is no value.
+pub fn percent_or_dash(share: Option<f64>) -> String {
+    share.map_or_else(|| "–".to_owned(), percent)
+}
+
+/// A number with three significant figures: `0.731`, `12.3`, `1234`, `5.20 × 10⁻⁵`. Values that are not finite become `–`.
+pub fn significant(value: f64) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let size = value.abs();
+    if size == 0.0 {
+        return "0".to_owned();
+    }
+    if !(1e-3..1e6).contains(&size) {
+        return scientific(value);
+    }
+    // The exponent after rounding, so that 9.996 becomes 10.0 and not 10.00.
+    let exponent = exponent_of(&format!("{value:.2e}"));
+    let decimals = (2 - exponent).max(0) as usize;
+    minus_sign(format!("{value:.decimals$}"))
+}
+
+/// A whole number with thin spaces between thousands from 10 000 on: `1234`, `12 345`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    if digits.len() < 5 {
+        return digits;
+    }
+    let mut text = String::new();
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push('\u{202f}');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+fn scientific(value: f64) -> String {
+    let text = format!("{value:.2e}");
+    let mantissa = text.split('e').next().unwrap_or("0").to_owned();
+    format!("{}\u{a0}×\u{a0}10{}", minus_sign(mantissa), superscript(exponent_of(&text)))
+}
+
+/// The exponent of a number formatted with `{:e}`.
+fn exponent_of(text: &str) -> i32 {
+    text.split('e').nth(1).and_then(|exponent| exponent.parse().ok()).unwrap_or(0)
+}
+
+/// The typographic minus sign in place of a hyphen.
+pub(crate) fn minus_sign(text: String) -> String {
+    text.replace('-', "−")
+}
+
+/// An exponent in superscript digits.
+pub(crate) fn superscript(exponent: i32) -> String {
+    const DIGITS: [char; 10] = ['⁰', '¹', '²', '³', '⁴', '⁵', '⁶', '⁷', '⁸', '⁹'];
+    let digit = |c: char| c.to_digit(10).map_or('⁻', |d| DIGITS[d as usize]);
+    exponent.to_string().chars().map(digit).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentages_have_one_decimal_and_tell_no_lies() {
+        for (share, text) in [
+            (0.98765, "98.8 %"),
+            (1.0, "100.0 %"),
+            (0.99996, "> 99.9 %"),
+            (0.00001, "< 0.1 %"),
+            (0.0, "0.0 %"),
+            (-0.0, "0.0 %"),
+            (f64::NAN, "–"),
+        ] {
+            assert_eq!(percent(share).replace('\u{a0}', " "), text);
+        }
+        assert_eq!(percent_or_dash(None), "–");
+    }
+
+    #[test]
+    fn three_significant_figures() {
+        for (value, text) in [
+            (0.73149, "0.731"),
+            (12.345, "12.3"),
+            (9.996, "10.0"),
+            (999.7, "1000"),
+            (123456.7, "123457"),
+            (0.0012345, "0.00123"),
+            (0.000052, "5.20 × 10⁻⁵"),
+            (-2.5e7, "−2.50 × 10⁷"),
+            (-0.5, "−0.500"),
+            (0.0, "0"),
+            (f64::INFINITY, "–"),
+        ] {
+            assert_eq!(significant(value).replace('\u{a0}', " "), text);
+        }
+    }
+
+    #[test]
+    fn thousands_are_grouped_from_five_digits() {
+        assert_eq!(count(1234), "1234");
+        assert_eq!(count(1234567), "1\u{202f}234\u{202f}567");
+        assert_eq!(count(12345), "12\u{202f}345");
+    }
+}

@@ -1,0 +1,184 @@
+//! Key figures, verdict counts and the figures per defect type.
+
+use std::collections::BTreeSet;
+
+use maud::{Markup, html};
+
+use super::sections::{absent, section};
+use crate::format::{percent, percent_or_dash, significant};
+use crate::model::{Decision, Figures, GOOD, Report, ReportImage};
+use crate::plot;
+
+/// The key figures as cards, those without a value left out.
+pub(super) fn figures(report: &Report) -> Markup {
+    let Some(figures) = &report.figures else {
+        return section(
+            "figures",
+            "Key figures",
+            absent("No figures: there are no test pictures with known defects."),
+        );
+    };
+    let cards = [
+        ("Image AUROC", figures.image_auroc, "how well scores rank defective pictures above good ones"),
+        ("Pixel AUROC", figures.pixel_auroc, "the same for single pixels"),
+        ("Pixel AP", figures.pixel_ap, "average precision of the marked pixels"),
+        (
+            "AUPRO",
+            figures.aupro_30,
+            "overlap with each defect, small and large alike, up to 30\u{a0}% false positives",
+        ),
+        ("IoU", figures.iou_at_threshold, "overlap of marked and true area at the pixel threshold"),
+    ];
+    let content = html! {
+        dl.cards {
+            @for (name, value, meaning) in cards {
+                @if let Some(value) = value {
+                    div.figure-card {
+                        dt { (name) }
+                        dd.value { (percent(value)) }
+                        @if let ("IoU", Some(best)) = (name, figures.iou_max) {
+                            dd.meaning { (meaning) "; " (percent(best)) " at the best one" }
+                        } @else {
+                            dd.meaning { (meaning) }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    section("figures", "Key figures", content)
+}
+
+/// How many pictures of each kind got which decision, and the scores behind it.
+pub(super) fn verdicts(report: &Report) -> Markup {
+    let content = if report.images.is_empty() {
+        absent("No verdicts: no test pictures were given.")
+    } else {
+        html! {
+            div.verdicts {
+                div {
+                    div.panel.scroll { (confusion(&report.images)) }
+                    (thresholds(report))
+                }
+                div.panel { (histogram(report)) }
+            }
+        }
+    };
+    section("verdicts", "Verdicts", content)
+}
+
+fn thresholds(report: &Report) -> Markup {
+    let limits = &report.thresholds;
+    html! {
+        dl.thresholds {
+            div { dt { "Reject above" } dd { (significant(f64::from(limits.image))) } }
+            @if limits.review < limits.image {
+                div { dt { "Review above" } dd { (significant(f64::from(limits.review))) } }
+            }
+            div { dt { "Mark above" } dd { (significant(f64::from(limits.pixel))) } }
+        }
+    }
+}
+
+fn histogram(report: &Report) -> Markup {
+    let scores = |defective: bool| -> Vec<f64> {
+        report.images.iter().filter(|i| i.is_defective() == defective).map(|i| f64::from(i.score)).collect()
+    };
+    plot::score_histogram(&scores(false), &scores(true), &report.thresholds)
+}
+
+/// Ground truth by row, decision by column.
+fn confusion(images: &[ReportImage]) -> Markup {
+    let types = defect_types(images);
+    let good: Vec<&ReportImage> = images.iter().filter(|i| !i.is_defective()).collect();
+    let defective: Vec<&ReportImage> = images.iter().filter(|i| i.is_defective()).collect();
+    html! {
+        table.numbers {
+            thead {
+                tr {
+                    th scope="col" { "In truth" }
+                    @for decision in Decision::ALL { th scope="col" { (decision.label()) } }
+                    th scope="col" { "All" }
+                }
+            }
+            tbody {
+                @if !good.is_empty() { (confusion_row(GOOD, &good, "total")) }
+                @if types.len() > 1 { (confusion_row("defective", &defective, "total")) }
+                @for defect in &types {
+                    @let of_type: Vec<&ReportImage> = defective.iter().copied().filter(|i| i.defect == *defect).collect();
+                    (confusion_row(defect, &of_type, if types.len() > 1 { "part" } else { "total" }))
+                }
+            }
+        }
+    }
+}
+
+fn confusion_row(name: &str, images: &[&ReportImage], class: &str) -> Markup {
+    html! {
+        tr class=(class) {
+            th scope="row" { (name) }
+            @for decision in Decision::ALL {
+                @let matching = images.iter().filter(|i| i.decision == decision);
+                @let mistaken = matching.clone().any(|i| i.mistake().is_some());
+                @let n = matching.count();
+                td.none[n == 0].mistake[mistaken] { (n) }
+            }
+            td.all { (images.len()) }
+        }
+    }
+}
+
+/// The defect types that occur, by name.
+fn defect_types(images: &[ReportImage]) -> BTreeSet<&str> {
+    images.iter().filter(|i| i.is_defective()).map(|i| i.defect.as_str()).collect()
+}
+
+/// All figures per defect type, with those over all pictures as the last row.
+pub(super) fn by_defect(report: &Report) -> Markup {
+    if report.by_defect.is_empty() && report.figures.is_none() {
+        return html! {};
+    }
+    let content = html! {
+        div.panel.scroll {
+            table.numbers {
+                thead {
+                    tr {
+                        th scope="col" { "Defect" }
+                        @for (name, _) in columns(&Figures::default()) { th scope="col" { (name) } }
+                    }
+                }
+                tbody {
+                    @for (defect, figures) in &report.by_defect { (figures_row(defect, figures, "")) }
+                    @if let Some(figures) = &report.figures { (figures_row("All", figures, "total")) }
+                }
+            }
+        }
+    };
+    section("defects", "Figures by defect type", content)
+}
+
+fn figures_row(name: &str, figures: &Figures, class: &str) -> Markup {
+    html! {
+        tr class=(class) {
+            th scope="row" { (name) }
+            @for (_, value) in columns(figures) { td { (percent_or_dash(value)) } }
+        }
+    }
+}
+
+/// The columns of the table, in order.
+fn columns(figures: &Figures) -> [(&'static str, Option<f64>); 11] {
+    [
+        ("Found", figures.detection_rate),
+        ("False rejects", figures.false_reject_rate),
+        ("Image AUROC", figures.image_auroc),
+        ("Image AP", figures.image_ap),
+        ("Pixel AUROC", figures.pixel_auroc),
+        ("Pixel AP", figures.pixel_ap),
+        ("F1 max", figures.f1_max),
+        ("IoU", figures.iou_at_threshold),
+        ("IoU max", figures.iou_max),
+        ("AUPRO 30\u{a0}%", figures.aupro_30),
+        ("AUPRO 5\u{a0}%", figures.aupro_05),
+    ]
+}

@@ -1,0 +1,125 @@
+//! The report as one HTML file.
+
+mod assessment;
+mod gallery;
+mod sections;
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+
+pub use gallery::GALLERY_LIMIT;
+
+use crate::model::Report;
+use crate::overlay::blended_colour;
+
+const STYLE: &str = include_str!("assets/style.css");
+const DARK: &str = include_str!("assets/dark.css");
+const SCRIPT: &str = include_str!("assets/script.js");
+
+/// No browser that obeys this policy loads anything from outside the file.
+const POLICY: &str =
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/// The report as one HTML document: pictures, plots, style and script are all inside, nothing is loaded from elsewhere.
+///
+/// It follows the reader's light or dark setting and can be switched, fits a phone, and prints (in light colours). Without
+/// script everything is shown; only filters and enlarged pictures need it. The same report always gives the same text.
+pub fn render(report: &Report) -> String {
+    page(&format!("{} · anomaly segmentation report", report.title), body(report))
+}
+
+/// A page in the reports' style that leads to several of them: pairs of a name and a path relative to this page, with `/`
+/// between folders.
+pub fn index(title: &str, links: &[(String, String)]) -> String {
+    let body = html! {
+        header.page {
+            (bar())
+            h1 { (title) }
+        }
+        main {
+            ul.links {
+                @for (name, path) in links {
+                    li { a href=(relative_link(path)) { (name) } }
+                }
+            }
+            @if links.is_empty() { (sections::absent("No reports.")) }
+        }
+    };
+    page(title, body)
+}
+
+/// A path as a link: always relative, whatever it looks like, and with the characters escaped that have a meaning in links.
+fn relative_link(path: &str) -> String {
+    let escaped = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace(' ', "%20");
+    format!("./{}", escaped.trim_start_matches('/'))
+}
+
+fn page(title: &str, body: Markup) -> String {
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta name="generator" content="anoseg";
+                title { (title) }
+                link rel="icon" href="data:,";
+                style { (PreEscaped(style())) }
+            }
+            body {
+                (body)
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    };
+    page.into_string()
+}
+
+/// The line above the title, with the switch between light and dark.
+fn bar() -> Markup {
+    html! {
+        div.bar {
+            span.brand { "Anomaly segmentation report" }
+            button #theme type="button" hidden { "Dark" }
+        }
+    }
+}
+
+fn body(report: &Report) -> Markup {
+    html! {
+        header.page {
+            (bar())
+            h1 { (report.title) }
+            (sections::summary(report))
+            (sections::contents(report))
+        }
+        main {
+            (assessment::figures(report))
+            (assessment::verdicts(report))
+            (assessment::by_defect(report))
+            (sections::curves(report))
+            (gallery::gallery(report))
+            (sections::training(report))
+            (sections::samples(report))
+            (sections::provenance(report))
+            (sections::configuration(report))
+        }
+        (gallery::viewer())
+    }
+}
+
+/// The style sheet, with the dark colours both for readers who prefer them and for those who switch.
+fn style() -> String {
+    let stops: Vec<String> = (0..=10)
+        .map(|i| i as f32 / 10.0)
+        .map(|part| (part, blended_colour(part).map(|v| (v * 255.0).round().to_string()).join(" ")))
+        .map(|(part, rgb)| format!("rgb({rgb} / {:.0}%)", part * 100.0))
+        .collect();
+    format!(
+        ":root{{--scale:linear-gradient(to right,{})}}\n{STYLE}\n\
+         @media screen and (prefers-color-scheme:dark){{:root:not([data-theme=light]){{{DARK}}}}}\n\
+         @media screen{{:root[data-theme=dark]{{{DARK}}}}}\n",
+        stops.join(",")
+    )
+}

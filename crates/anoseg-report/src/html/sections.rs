@@ -1,0 +1,129 @@
+//! The sections around the figures and the gallery.
+
+use maud::{Markup, html};
+
+use crate::model::Report;
+use crate::plot;
+
+/// A section with its heading; `id` is its place for links.
+pub(super) fn section(id: &str, heading: &str, content: Markup) -> Markup {
+    html! {
+        section id=(id) {
+            h2 { (heading) }
+            (content)
+        }
+    }
+}
+
+/// A sentence in place of something that is not there.
+pub(super) fn absent(sentence: &str) -> Markup {
+    html! { p.absent { (sentence) } }
+}
+
+/// The outcome in words, the first sentence larger.
+pub(super) fn summary(report: &Report) -> Markup {
+    html! {
+        @for (i, paragraph) in report.summary.iter().enumerate() {
+            p.lead[i == 0].aside[i > 0] { (paragraph) }
+        }
+    }
+}
+
+/// Links to the sections that have something in them.
+pub(super) fn contents(report: &Report) -> Markup {
+    let all = [
+        ("figures", "Figures", report.figures.is_some()),
+        ("verdicts", "Verdicts", !report.images.is_empty()),
+        ("curves", "Curves", !report.curves.is_empty()),
+        ("pictures", "Pictures", !report.images.is_empty()),
+        ("training", "Training", !report.training.is_empty()),
+        ("samples", "Synthetic anomalies", !report.samples.is_empty()),
+        ("provenance", "Provenance", !report.provenance.is_empty()),
+        ("configuration", "Configuration", !report.config.trim().is_empty()),
+    ];
+    html! {
+        nav aria-label="Sections" {
+            @for (id, name, _) in all.iter().filter(|(_, _, there)| *there) {
+                a href={ "#" (id) } { (name) }
+            }
+        }
+    }
+}
+
+/// ROC, precision-recall and PRO curves.
+pub(super) fn curves(report: &Report) -> Markup {
+    let content = if report.curves.is_empty() {
+        absent("No curves: they need test pictures of both good and defective parts.")
+    } else {
+        html! {
+            div.curves {
+                @for curve in &report.curves { div.panel { (plot::curve(curve)) } }
+            }
+        }
+    };
+    section("curves", "Curves", content)
+}
+
+/// Loss and learning rate.
+pub(super) fn training(report: &Report) -> Markup {
+    let content = if report.training.is_empty() {
+        absent(
+            "No training curve: this report was made from a finished model, without the log of its training.",
+        )
+    } else {
+        html! {
+            div.panel.plain { (plot::training_curve(&report.training, plot::spans_decades(&report.training))) }
+        }
+    };
+    section("training", "Training", content)
+}
+
+/// Synthetic anomalies, left out altogether when there are none.
+pub(super) fn samples(report: &Report) -> Markup {
+    if report.samples.is_empty() {
+        return html! {};
+    }
+    let content = html! {
+        p.aside { "Made-up defects on good pictures, as the model saw them while training." }
+        div.samples {
+            @for sample in &report.samples {
+                img src=(sample.data_uri()) width=(sample.width()) height=(sample.height())
+                    alt="Synthetic anomaly" decoding="async";
+            }
+        }
+    };
+    section("samples", "Synthetic anomalies", content)
+}
+
+/// What made this result.
+pub(super) fn provenance(report: &Report) -> Markup {
+    if report.provenance.is_empty() {
+        return html! {};
+    }
+    let content = html! {
+        div.panel.scroll {
+            table.pairs {
+                tbody {
+                    @for (name, value) in &report.provenance {
+                        tr { th scope="row" { (name) } td { (value) } }
+                    }
+                }
+            }
+        }
+    };
+    section("provenance", "Provenance", content)
+}
+
+/// The resolved configuration, folded.
+pub(super) fn configuration(report: &Report) -> Markup {
+    if report.config.trim().is_empty() {
+        return html! {};
+    }
+    let content = html! {
+        details {
+            summary { "Show the configuration (TOML)" }
+            pre { code { (report.config.trim_end()) } }
+        }
+    };
+    section("configuration", "Configuration", content)
+}

@@ -1,0 +1,185 @@
+//! The view model: everything the report shows, already computed.
+
+use crate::thumbnail::Thumbnail;
+
+/// The defect type of pictures without a defect, as in the MVTec AD folder layout.
+pub const GOOD: &str = "good";
+
+/// Everything [`render`](crate::render) shows. Whatever is empty or `None` is left out, with a sentence that says so.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// The heading, for example the category's name.
+    pub title: String,
+    /// The outcome in plain words, most important sentence first; see [`plain_summary`](crate::plain_summary).
+    pub summary: Vec<String>,
+    /// What made this result: names and values, in the order shown.
+    pub provenance: Vec<(String, String)>,
+    /// Figures over all test pictures.
+    pub figures: Option<Figures>,
+    /// The same figures per defect type, in the order shown.
+    pub by_defect: Vec<(String, Figures)>,
+    /// The calibrated thresholds.
+    pub thresholds: Thresholds,
+    /// The test pictures, in any order.
+    pub images: Vec<ReportImage>,
+    /// Curves such as ROC, precision-recall and PRO.
+    pub curves: Vec<Curve>,
+    /// Loss and learning rate while training, by step.
+    pub training: Vec<TrainingPoint>,
+    /// Synthetic anomalies the model was trained on: pictures or contact sheets.
+    pub samples: Vec<Thumbnail>,
+    /// The resolved configuration as TOML text; empty = not shown.
+    pub config: String,
+}
+
+impl Report {
+    /// A report with nothing in it yet but its title and thresholds.
+    pub fn new(title: impl Into<String>, thresholds: Thresholds) -> Self {
+        Self {
+            title: title.into(),
+            summary: Vec::new(),
+            provenance: Vec::new(),
+            figures: None,
+            by_defect: Vec::new(),
+            thresholds,
+            images: Vec::new(),
+            curves: Vec::new(),
+            training: Vec::new(),
+            samples: Vec::new(),
+            config: String::new(),
+        }
+    }
+}
+
+/// Evaluation figures, each in 0..=1; `None` where the data cannot tell.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Area under the ROC curve of the image scores.
+    pub image_auroc: Option<f64>,
+    /// Average precision of the image scores.
+    pub image_ap: Option<f64>,
+    /// Area under the ROC curve of all pixels.
+    pub pixel_auroc: Option<f64>,
+    /// Average precision of all pixels.
+    pub pixel_ap: Option<f64>,
+    /// Largest pixel F1 over all thresholds.
+    pub f1_max: Option<f64>,
+    /// Largest pixel intersection over union over all thresholds.
+    pub iou_max: Option<f64>,
+    /// Pixel intersection over union at the calibrated pixel threshold.
+    pub iou_at_threshold: Option<f64>,
+    /// Area under the per-region overlap curve up to a false-positive rate of 0.3, divided by 0.3.
+    pub aupro_30: Option<f64>,
+    /// Area under the per-region overlap curve up to a false-positive rate of 0.05, divided by 0.05.
+    pub aupro_05: Option<f64>,
+    /// Share of good pictures that are rejected.
+    pub false_reject_rate: Option<f64>,
+    /// Share of defective pictures that are rejected.
+    pub detection_rate: Option<f64>,
+}
+
+/// The calibrated thresholds, in the units of the scores and of the anomaly map.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Thresholds {
+    /// Pictures that score above this are rejected.
+    pub image: f32,
+    /// Pictures that score above this, but not above `image`, go to review; equal to `image` = there is no review.
+    pub review: f32,
+    /// Pixels above this are marked.
+    pub pixel: f32,
+}
+
+/// What becomes of a part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Decision {
+    /// Passes.
+    Good,
+    /// A person should look.
+    Review,
+    /// Rejected.
+    Reject,
+}
+
+impl Decision {
+    /// All decisions, mildest first.
+    pub const ALL: [Self; 3] = [Self::Good, Self::Review, Self::Reject];
+
+    /// The word shown to the reader.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Good => "Good",
+            Self::Review => "Review",
+            Self::Reject => "Reject",
+        }
+    }
+}
+
+/// A decision that contradicts the ground truth. Review is never a mistake: a person decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Mistake {
+    /// A defective part passed.
+    Missed,
+    /// A good part was rejected.
+    FalseAlarm,
+}
+
+/// One test picture and what the model made of it.
+#[derive(Clone, Debug)]
+pub struct ReportImage {
+    /// The file's name as shown, for example `broken_large/003.png`.
+    pub name: String,
+    /// The defect type by the ground truth; [`GOOD`] for a picture without a defect.
+    pub defect: String,
+    /// The image score; larger = more anomalous.
+    pub score: f32,
+    /// The decision on the picture.
+    pub decision: Decision,
+    /// The picture itself.
+    pub picture: Option<Thumbnail>,
+    /// The picture with its anomaly map; see [`overlay`](crate::overlay()).
+    pub overlay: Option<Thumbnail>,
+    /// The picture with the outline of the ground truth; see [`outlined`](crate::outlined).
+    pub ground_truth: Option<Thumbnail>,
+}
+
+impl ReportImage {
+    /// Whether the ground truth says that the part is defective.
+    pub fn is_defective(&self) -> bool {
+        self.defect != GOOD
+    }
+
+    /// How the decision contradicts the ground truth, if it does.
+    pub fn mistake(&self) -> Option<Mistake> {
+        match (self.is_defective(), self.decision) {
+            (true, Decision::Good) => Some(Mistake::Missed),
+            (false, Decision::Reject) => Some(Mistake::FalseAlarm),
+            _ => None,
+        }
+    }
+}
+
+/// A curve to plot.
+#[derive(Clone, Debug, Default)]
+pub struct Curve {
+    /// What curve it is, for example `ROC, pictures`.
+    pub title: String,
+    /// The horizontal axis.
+    pub x_label: String,
+    /// The vertical axis.
+    pub y_label: String,
+    /// `[x, y]` in drawing order; points that are not finite are skipped.
+    pub points: Vec<[f64; 2]>,
+    /// The figure that belongs to the curve, for example `AUROC 98.7 %`.
+    pub note: String,
+}
+
+/// One logged training step.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrainingPoint {
+    /// The step, counted from 1.
+    pub step: u64,
+    /// The loss at that step.
+    pub loss: f64,
+    /// The learning rate at that step.
+    pub learning_rate: f64,
+}

@@ -1,0 +1,163 @@
+//! Lines around regions.
+
+use anoseg_image::{Image, Mask};
+
+/// Outline colour of what the model marks: a light blue that stands out from [`colour_map`](crate::colour_map)'s warm
+/// colours for every kind of colour vision.
+pub const PREDICTION_COLOUR: [f32; 3] = [0.30, 0.84, 1.0];
+
+/// Outline colour of the ground truth.
+pub const GROUND_TRUTH_COLOUR: [f32; 3] = [1.0, 0.85, 0.20];
+
+/// The dark line under a bright one, so that the outline is seen on light pictures too.
+const CASING: [f32; 3] = [0.05, 0.06, 0.08];
+
+/// The line thickness, in pixels, that looks the same on pictures of any size: one part in 160 of the longer side.
+pub fn outline_thickness(image: &Image) -> usize {
+    (image.width().max(image.height()) as f32 / 160.0).round().max(1.0) as usize
+}
+
+/// Draws a line of `thickness` pixels around the regions of `mask`.
+///
+/// The line lies outside the regions, so it never hides a small defect; where a region reaches the picture's edge it is
+/// closed along the edge. A thickness of 0 draws nothing. Pixels of `image` beyond the mask's size are left alone.
+pub fn draw_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3], thickness: usize) {
+    let line = outline(mask, thickness);
+    for y in 0..image.height().min(mask.height()) {
+        for x in 0..image.width().min(mask.width()) {
+            if line.get(x, y) {
+                image.set(x, y, rgb);
+            }
+        }
+    }
+}
+
+/// A copy of the picture with the regions of `mask` outlined in `rgb` on a thin dark casing, thickness by the picture's
+/// size.
+pub fn outlined(image: &Image, mask: &Mask, rgb: [f32; 3]) -> Image {
+    let mut out = image.clone();
+    draw_cased_outline(&mut out, mask, rgb);
+    out
+}
+
+pub(crate) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) {
+    let thickness = outline_thickness(image);
+    draw_outline(image, mask, CASING, thickness + thickness.div_ceil(2));
+    draw_outline(image, mask, rgb, thickness);
+}
+
+/// The pixels outside `mask` within `thickness` (Euclidean) of it, and those inside it that lie within `thickness` of the
+/// picture's edge.
+///
+/// Two passes, as for a distance transform: the vertical distance to the mask first, then the smallest sum of squares
+/// along each row.
+fn outline(mask: &Mask, thickness: usize) -> Mask {
+    let (width, height) = (mask.width(), mask.height());
+    let mut line = Mask::filled(width, height, false);
+    if thickness == 0 || !mask.any() {
+        return line;
+    }
+    let vertical = vertical_distances(mask, thickness);
+    let reach = thickness * thickness;
+    for y in 0..height {
+        let distances = &vertical[y * width..(y + 1) * width];
+        if distances.iter().all(|&d| d > thickness) {
+            continue;
+        }
+        for x in 0..width {
+            let edge = x.min(y).min(width - 1 - x).min(height - 1 - y);
+            let marked = if mask.get(x, y) {
+                edge < thickness
+            } else {
+                let (from, to) = (x.saturating_sub(thickness), (x + thickness).min(width - 1));
+                (from..=to).any(|at| at.abs_diff(x).pow(2) + distances[at].pow(2) <= reach)
+            };
+            line.set(x, y, marked);
+        }
+    }
+    line
+}
+
+/// For every pixel the distance, within its column, to the nearest masked pixel; `limit + 1` where it is farther.
+fn vertical_distances(mask: &Mask, limit: usize) -> Vec<usize> {
+    let (width, height) = (mask.width(), mask.height());
+    let mut distances = vec![limit + 1; width * height];
+    let mut sweep = |rows: &mut dyn Iterator<Item = usize>| {
+        let mut since = vec![limit + 1; width];
+        for y in rows {
+            for x in 0..width {
+                since[x] = if mask.get(x, y) { 0 } else { (since[x] + 1).min(limit + 1) };
+                let distance = &mut distances[y * width + x];
+                *distance = since[x].min(*distance);
+            }
+        }
+    };
+    sweep(&mut (0..height));
+    sweep(&mut (0..height).rev());
+    distances
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The definition, pixel against pixel.
+    fn outline_by_definition(mask: &Mask, thickness: usize) -> Mask {
+        let (width, height) = (mask.width(), mask.height());
+        Mask::from_fn(width, height, |x, y| {
+            if mask.get(x, y) {
+                return x < thickness || y < thickness || x + thickness >= width || y + thickness >= height;
+            }
+            (0..height).any(|v| {
+                (0..width).any(|u| {
+                    mask.get(u, v) && u.abs_diff(x).pow(2) + v.abs_diff(y).pow(2) <= thickness * thickness
+                })
+            })
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+        #[test]
+        fn agrees_with_the_definition(
+            width in 1usize..24, height in 1usize..24, thickness in 1usize..5, seed in any::<u64>(),
+        ) {
+            let mut state = seed | 1;
+            let mask = Mask::from_fn(width, height, |_, _| {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                state >> 60 == 0
+            });
+            let expected = if mask.any() { outline_by_definition(&mask, thickness) } else { mask.clone() };
+            prop_assert_eq!(outline(&mask, thickness), expected);
+        }
+    }
+
+    #[test]
+    fn a_single_pixel_stays_visible() {
+        let mut mask = Mask::filled(9, 9, false);
+        mask.set(4, 4, true);
+        let mut image = Image::filled(9, 9, [0.5; 3]);
+        draw_outline(&mut image, &mask, [1.0, 0.0, 0.0], 1);
+        assert_eq!(image.get(4, 4), [0.5; 3]);
+        assert_eq!(image.get(4, 3), [1.0, 0.0, 0.0]);
+        assert_eq!(image.get(3, 3), [0.5; 3]);
+    }
+
+    #[test]
+    fn other_sizes_and_no_thickness_are_harmless() {
+        let mut image = Image::filled(5, 4, [0.5; 3]);
+        draw_outline(&mut image, &Mask::filled(2, 9, true), [1.0; 3], 1);
+        assert_eq!(image.get(4, 3), [0.5; 3]);
+        let before = image.clone();
+        draw_outline(&mut image, &Mask::filled(5, 4, true), [0.0; 3], 0);
+        draw_outline(&mut image, &Mask::filled(0, 0, true), [0.0; 3], 3);
+        assert_eq!(image, before);
+    }
+
+    #[test]
+    fn thickness_grows_with_the_picture() {
+        assert_eq!(outline_thickness(&Image::filled(40, 30, [0.0; 3])), 1);
+        assert_eq!(outline_thickness(&Image::filled(960, 10, [0.0; 3])), 6);
+    }
+}

@@ -1,0 +1,144 @@
+//! The anomaly map over the picture.
+
+use anoseg_image::{AnomalyMap, Image, Mask};
+
+use crate::colour::colour_map;
+use crate::outline::{PREDICTION_COLOUR, draw_cased_outline};
+
+/// How much of the colour map shows at the top of the scale; the rest is the picture, so that the defect can be seen
+/// through its mark.
+const STRONGEST_BLEND: f32 = 0.6;
+
+/// The part of the colour map used over a picture. Its dark end would look like dirt and its pale end like a reflection.
+const COLOURS: [f32; 2] = [0.35, 0.88];
+
+/// Colouring begins at this share of the pixel threshold: the faint background of an anomaly map stays invisible.
+const ONSET: f32 = 0.5;
+
+/// The picture with its anomaly map in colour and the region above `threshold` outlined; same size as `image`.
+///
+/// Up to half of `threshold` a pixel keeps its own colour exactly. From there to `scale_max` the colour map is blended
+/// in proportion to the value. A `scale_max` that is not above the onset counts as just above it; a `threshold` that is
+/// not a positive number counts as 0 for the blending, and a NaN threshold outlines nothing. NaN in the map means normal.
+///
+/// Picture and map should have equal sizes. If they differ, the map is sampled at the nearest corresponding place (a map
+/// without pixels leaves the picture as it is).
+pub fn overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) -> Image {
+    let (width, height) = (image.width(), image.height());
+    if map.as_slice().is_empty() {
+        return image.clone();
+    }
+    let resampled;
+    let map = if (map.width(), map.height()) == (width, height) {
+        map
+    } else {
+        resampled = nearest(map, width, height);
+        &resampled
+    };
+    let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
+    let span = (scale_max - onset).max(f32::MIN_POSITIVE);
+    let mut out = image.clone();
+    for y in 0..height {
+        for x in 0..width {
+            let part = (map.get(x, y) - onset) / span;
+            if part > 0.0 {
+                let part = part.min(1.0);
+                let (picture, colour) = (image.get(x, y), blended_colour(part));
+                let blend = STRONGEST_BLEND * part;
+                out.set(x, y, [0, 1, 2].map(|c| picture[c] + blend * (colour[c] - picture[c])));
+            }
+        }
+    }
+    draw_cased_outline(&mut out, &above(map, threshold), PREDICTION_COLOUR);
+    out
+}
+
+/// The colour blended over a picture: 0 = onset, 1 = top of the scale.
+pub(crate) fn blended_colour(part: f32) -> [f32; 3] {
+    colour_map(COLOURS[0] + part * (COLOURS[1] - COLOURS[0]))
+}
+
+/// The anomaly map alone in colour, `scale_max` and everything above it in the lightest colour; same size as the map.
+pub fn heatmap(map: &AnomalyMap, scale_max: f32) -> Image {
+    let scale = scale_max.max(f32::MIN_POSITIVE);
+    Image::from_fn(map.width(), map.height(), |x, y| colour_map(map.get(x, y) / scale))
+}
+
+/// The pixels whose anomaly value exceeds `threshold`.
+pub fn above(map: &AnomalyMap, threshold: f32) -> Mask {
+    map.map(|&value| value > threshold)
+}
+
+/// The map at another size, each pixel the value of the nearest place; `map` has at least one pixel.
+fn nearest(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
+    let at = |i: usize, size: usize, source: usize| ((2 * i + 1) * source / (2 * size)).min(source - 1);
+    AnomalyMap::from_fn(width, height, |x, y| map.get(at(x, width, map.width()), at(y, height, map.height())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn picture(width: usize, height: usize) -> Image {
+        Image::from_fn(width, height, |x, y| [x as f32 / 64.0, y as f32 / 64.0, 0.5])
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn size_is_kept_and_colours_stay_in_range(
+            width in 0usize..20, height in 0usize..20, map_width in 0usize..20, map_height in 0usize..20,
+            value in prop::num::f32::ANY, threshold in prop::num::f32::ANY, scale_max in prop::num::f32::ANY,
+        ) {
+            let map = AnomalyMap::from_fn(map_width, map_height, |x, _| if x % 2 == 0 { value } else { 0.3 });
+            let out = overlay(&picture(width, height), &map, threshold, scale_max);
+            prop_assert_eq!((out.width(), out.height()), (width, height));
+            prop_assert!(out.as_slice().iter().all(|v| (0.0..=1.0).contains(v)));
+            prop_assert!(heatmap(&map, scale_max).as_slice().iter().all(|v| (0.0..=1.0).contains(v)));
+        }
+
+        #[test]
+        fn a_normal_picture_is_unchanged(value in -1.0f32..0.25) {
+            let image = picture(30, 20);
+            let out = overlay(&image, &AnomalyMap::filled(30, 20, value), 0.5, 1.0);
+            prop_assert_eq!(out, image);
+        }
+    }
+
+    #[test]
+    fn a_stronger_anomaly_is_blended_more_strongly() {
+        let image = Image::filled(50, 1, [0.2, 0.6, 0.4]);
+        let map = AnomalyMap::from_fn(50, 1, |x, _| x as f32 / 49.0);
+        let out = overlay(&image, &map, f32::NAN, 1.0);
+        let distance = |x: usize| -> f32 {
+            let (a, b) = (out.get(x, 0), image.get(x, 0));
+            (0..3).map(|c| (a[c] - b[c]).abs()).sum()
+        };
+        assert_eq!(distance(0), 0.0);
+        assert!(distance(49) > distance(25) && distance(25) > distance(5));
+    }
+
+    #[test]
+    fn only_the_region_and_its_line_change() {
+        let image = picture(60, 60);
+        let map = AnomalyMap::from_fn(60, 60, |x, y| {
+            if (20..30).contains(&x) && (20..30).contains(&y) { 1.0 } else { 0.0 }
+        });
+        let out = overlay(&image, &map, 0.5, 1.0);
+        for y in 0..60 {
+            for x in 0..60 {
+                let near = (18..32).contains(&x) && (18..32).contains(&y);
+                assert!(near || out.get(x, y) == image.get(x, y), "({x}, {y}) changed");
+            }
+        }
+        assert_eq!(out.get(25, 19), PREDICTION_COLOUR);
+    }
+
+    #[test]
+    fn a_map_of_another_size_is_stretched() {
+        let map = AnomalyMap::from_vec(2, 1, vec![0.0, 1.0]);
+        let stretched = nearest(&map, 5, 3);
+        assert_eq!(stretched.row(2), [0.0, 0.0, 1.0, 1.0, 1.0]);
+    }
+}

@@ -1,0 +1,174 @@
+//! How the image scores of good and defective pictures are spread.
+
+use maud::{Markup, html};
+
+use super::axis::Axis;
+use super::frame::{Frame, empty, svg, unit};
+use crate::format::significant;
+use crate::model::Thresholds;
+
+const WIDTH: f64 = 560.0;
+const HEIGHT: f64 = 330.0;
+const BINS: usize = 32;
+
+/// Top and bottom of the two lanes.
+const GOOD_LANE: [f64; 2] = [66.0, 154.0];
+const DEFECT_LANE: [f64; 2] = [194.0, 282.0];
+
+/// Room a threshold's label needs, in SVG units, also in the larger type of a phone.
+const LABEL_ROOM: f64 = 190.0;
+
+/// How many of the finite `values` fall into each of `bins` equal parts of `low..=high`. Values outside count in the
+/// first or last bin, so that the counts always sum to the number of finite values (unless `bins` is 0).
+pub fn bin_counts(values: &[f64], low: f64, high: f64, bins: usize) -> Vec<usize> {
+    let mut counts = vec![0; bins];
+    if bins == 0 {
+        return counts;
+    }
+    for value in values.iter().filter(|v| v.is_finite()) {
+        let part = ((value - low) / (high - low) * bins as f64).floor();
+        // A cast to an unsigned integer maps NaN and everything below 0 to 0.
+        counts[(part as usize).min(bins - 1)] += 1;
+    }
+    counts
+}
+
+/// The scores of good pictures above those of defective ones, on one scale, with both thresholds as labelled lines.
+///
+/// Each lane has its own count axis, because there are often far more pictures of one kind than of the other.
+pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds) -> Markup {
+    let label = "Histogram of the image scores of good and of defective pictures";
+    let scores = good.iter().chain(defective).copied().filter(|v| v.is_finite());
+    if scores.clone().next().is_none() {
+        return empty("wide", WIDTH, HEIGHT, label);
+    }
+    let limits = [f64::from(thresholds.image), f64::from(thresholds.review)];
+    let x = padded(scores.chain(limits));
+    let good_lane = lane(good, GOOD_LANE, x);
+    let defect_lane = lane(defective, DEFECT_LANE, x);
+    let content = html! {
+        (review_zone(&good_lane, thresholds))
+        (bars(&good_lane, good, "good", "Good"))
+        (bars(&defect_lane, defective, "defect", "Defective"))
+        (defect_lane.columns(&x.ticks(7), "Image score"))
+        (threshold_line(&good_lane, thresholds.image, 14.0, "Reject above", Side::Right))
+        @if thresholds.review < thresholds.image {
+            (threshold_line(&good_lane, thresholds.review, 31.0, "Review above", Side::Left))
+        }
+    };
+    svg("wide", WIDTH, HEIGHT, label, content)
+}
+
+/// An axis that leaves a little room on both sides of the values.
+fn padded(values: impl Iterator<Item = f64>) -> Axis {
+    let (low, high) = values
+        .filter(|v| v.is_finite())
+        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (v.min(low), v.max(high)));
+    let exact = Axis::linear(low, high);
+    let room = 0.02 * (exact.high() - exact.low());
+    Axis::linear(exact.low() - room, exact.high() + room)
+}
+
+fn lane(values: &[f64], [top, bottom]: [f64; 2], x: Axis) -> Frame {
+    let most = bin_counts(values, x.low(), x.high(), BINS).into_iter().max().unwrap_or(0);
+    Frame { left: 48.0, right: WIDTH - 12.0, top, bottom, x, y: Axis::linear(0.0, most.max(1) as f64) }
+}
+
+fn bars(frame: &Frame, values: &[f64], class: &str, name: &str) -> Markup {
+    let counts = bin_counts(values, frame.x.low(), frame.x.high(), BINS);
+    let width = (frame.right - frame.left) / BINS as f64;
+    let step = (frame.x.high() - frame.x.low()) / BINS as f64;
+    html! {
+        text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (values.len()) ")" } }
+        (frame.rows(&frame.y.whole_ticks(2)))
+        @for (bin, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
+            @let top = frame.row(count as f64);
+            @let from = frame.x.low() + bin as f64 * step;
+            rect class={ "bar " (class) } x=(unit(frame.left + bin as f64 * width + 0.75)) y=(unit(top))
+                width=(unit(width - 1.5)) height=(unit(frame.bottom - top)) rx="1" {
+                title { (significant(from)) " to " (significant(from + step)) ": " (count) }
+            }
+        }
+    }
+}
+
+/// The band of scores that go to review.
+fn review_zone(frame: &Frame, thresholds: &Thresholds) -> Markup {
+    let from = frame.column(f64::from(thresholds.review));
+    let width = frame.column(f64::from(thresholds.image)) - from;
+    html! {
+        @if width > 0.0 {
+            rect.zone x=(unit(from)) y=(GOOD_LANE[0]) width=(unit(width)) height=(DEFECT_LANE[1] - GOOD_LANE[0]) {}
+        }
+    }
+}
+
+/// The side of its line that a label prefers.
+enum Side {
+    Left,
+    Right,
+}
+
+/// A line through both lanes with its label at `height`, on the preferred side unless the plot ends there.
+fn threshold_line(frame: &Frame, threshold: f32, height: f64, name: &str, side: Side) -> Markup {
+    let x = unit(frame.column(f64::from(threshold)));
+    let left = match side {
+        Side::Left => x - frame.left > LABEL_ROOM,
+        Side::Right => frame.right - x < LABEL_ROOM,
+    };
+    let (anchor, at) = if left { ("end", x - 6.0) } else { ("start", x + 6.0) };
+    html! {
+        @if threshold.is_finite() {
+            line.threshold x1=(x) x2=(x) y1=(height - 10.0) y2=(DEFECT_LANE[1]) {}
+            text.mark x=(at) y=(height) text-anchor=(anchor) { (name) " " (significant(f64::from(threshold))) }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 };
+
+    proptest! {
+        #[test]
+        fn counts_sum_to_the_finite_values(
+            values in prop::collection::vec(prop::num::f64::ANY, 0..60), bins in 1usize..40,
+            low in -10.0..10.0f64, span in 0.0..20.0f64,
+        ) {
+            let counts = bin_counts(&values, low, low + span, bins);
+            prop_assert_eq!(counts.len(), bins);
+            prop_assert_eq!(counts.iter().sum::<usize>(), values.iter().filter(|v| v.is_finite()).count());
+        }
+    }
+
+    #[test]
+    fn values_fall_into_their_bins() {
+        assert_eq!(
+            bin_counts(&[0.0, 0.09, 0.5, 0.95, 1.0, 7.0, -7.0], 0.0, 1.0, 10),
+            [3, 0, 0, 0, 0, 1, 0, 0, 0, 3]
+        );
+        assert!(bin_counts(&[1.0], 0.0, 1.0, 0).is_empty());
+    }
+
+    #[test]
+    fn both_thresholds_are_labelled() {
+        let text = score_histogram(&[0.1, 0.2], &[0.8, 0.9], &THRESHOLDS).into_string();
+        assert!(text.contains("Reject above 0.600") && text.contains("Review above 0.400"));
+        let no_review = Thresholds { review: 0.6, ..THRESHOLDS };
+        assert!(!score_histogram(&[0.1], &[0.8], &no_review).into_string().contains("Review above"));
+    }
+
+    #[test]
+    fn degenerate_scores_are_drawn() {
+        assert!(score_histogram(&[], &[], &THRESHOLDS).into_string().contains("No data"));
+        for scores in [vec![0.5], vec![2.0; 30], vec![f64::NAN, 1e300, -1e300]] {
+            let text = score_histogram(&scores, &[], &THRESHOLDS).into_string();
+            assert!(text.contains("bar good") && !text.contains("NaN") && !text.contains("inf"), "{text}");
+        }
+        let no_thresholds = Thresholds { image: f32::NAN, review: f32::INFINITY, pixel: 0.0 };
+        assert!(!score_histogram(&[1.0], &[2.0], &no_thresholds).into_string().contains("NaN"));
+    }
+}

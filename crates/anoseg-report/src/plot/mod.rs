@@ -1,0 +1,15 @@
+//! Inline SVG plots for an HTML page.
+//!
+//! No script, no fixed colours: every stroke and fill has a CSS class, and the page's style sheet gives it a custom
+//! property (`--good`, `--defect`, `--line`, ...), so that light and dark pages and prints each look right. All plots take
+//! any input: empty data gives a plot that says so, values that are not finite are skipped.
+
+mod axis;
+mod curve;
+mod frame;
+mod histogram;
+mod training;
+
+pub use curve::curve;
+pub use histogram::{bin_counts, score_histogram};
+pub use training::{spans_decades, training_curve};

@@ -1,0 +1,98 @@
+//! Pictures small enough to live inside the report.
+
+use anoseg_image::{Image, write::encode_jpeg};
+use base64::{display::Base64Display, engine::general_purpose::STANDARD};
+use std::fmt;
+
+use crate::fit::fit_within;
+
+const MAX_SIDE: usize = 320;
+const QUALITY: u8 = 80;
+
+/// A picture reduced and encoded as JPEG, a few kilobytes each, so that a report holds no full-size pixels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Thumbnail {
+    width: usize,
+    height: usize,
+    jpeg: Vec<u8>,
+}
+
+impl Thumbnail {
+    /// The picture with its longer side reduced to at most 320 pixels, JPEG quality 80.
+    pub fn from_image(image: &Image) -> Self {
+        Self::with_size(image, MAX_SIDE, QUALITY)
+    }
+
+    /// The picture with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG `quality` (1..=100);
+    /// both are clamped. A picture without pixels becomes one grey pixel.
+    pub fn with_size(image: &Image, max_side: usize, quality: u8) -> Self {
+        let mut small = fit_within(image, max_side.clamp(1, 4096));
+        if small.as_slice().is_empty() {
+            small = Image::filled(1, 1, [0.5; 3]);
+        }
+        let (width, height) = (small.width(), small.height());
+        let jpeg = encode_jpeg(&small, quality.clamp(1, 100));
+        Self { width, height, jpeg }
+    }
+
+    /// Width in pixels.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Height in pixels.
+    pub fn height(&self) -> usize {
+        self.height
+    }
+
+    /// The JPEG file's bytes.
+    pub fn jpeg(&self) -> &[u8] {
+        &self.jpeg
+    }
+
+    /// The picture as a `data:` URI.
+    pub(crate) fn data_uri(&self) -> impl fmt::Display + '_ {
+        DataUri(&self.jpeg)
+    }
+}
+
+struct DataUri<'a>(&'a [u8]);
+
+impl fmt::Display for DataUri<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "data:image/jpeg;base64,{}", Base64Display::new(self.0, &STANDARD))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anoseg_image::{Limits, decode::load_bytes};
+    use base64::Engine;
+    use std::path::Path;
+
+    #[test]
+    fn decodes_to_the_picture() {
+        let image = Image::from_fn(640, 320, |x, y| [x as f32 / 640.0, y as f32 / 320.0, 0.25]);
+        let thumbnail = Thumbnail::from_image(&image);
+        assert_eq!((thumbnail.width(), thumbnail.height()), (320, 160));
+        let decoded = load_bytes(thumbnail.jpeg(), Path::new("thumbnail.jpg"), &Limits::default()).unwrap();
+        assert_eq!((decoded.width(), decoded.height()), (320, 160));
+        let middle = decoded.get(160, 80);
+        assert!(middle.iter().zip([0.5, 0.5, 0.25]).all(|(a, b)| (a - b).abs() < 0.03), "{middle:?}");
+    }
+
+    #[test]
+    fn any_picture_becomes_a_thumbnail() {
+        assert_eq!(Thumbnail::from_image(&Image::filled(0, 0, [0.0; 3])).width(), 1);
+        assert_eq!(Thumbnail::with_size(&Image::filled(9, 3, [f32::NAN; 3]), 0, 0).width(), 1);
+    }
+
+    #[test]
+    fn the_data_uri_holds_the_bytes() {
+        let thumbnail = Thumbnail::from_image(&Image::filled(8, 8, [1.0, 0.0, 0.0]));
+        let uri = thumbnail.data_uri().to_string();
+        let encoded = uri.strip_prefix("data:image/jpeg;base64,").unwrap();
+        assert_eq!(STANDARD.decode(encoded).unwrap(), thumbnail.jpeg());
+    }
+}

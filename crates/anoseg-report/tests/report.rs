@@ -1,0 +1,180 @@
+//! The whole page: what it must never contain, what it must say, and how large it may be.
+
+use anoseg_image::Image;
+use anoseg_report::{
+    Curve, Decision, Figures, GALLERY_LIMIT, GOOD, Report, ReportImage, Thresholds, Thumbnail, TrainingPoint,
+    index, render,
+};
+
+const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 };
+
+fn bare(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage {
+    let (name, defect) = (name.to_owned(), defect.to_owned());
+    ReportImage { name, defect, score, decision, picture: None, overlay: None, ground_truth: None }
+}
+
+fn full() -> Report {
+    let mut report = Report::new("Bottle", THRESHOLDS);
+    report.summary = vec!["It works.".into()];
+    report.figures =
+        Some(Figures { image_auroc: Some(0.987), iou_at_threshold: Some(0.5), ..Figures::default() });
+    report.by_defect = vec![("crack".into(), Figures { pixel_ap: Some(0.654), ..Figures::default() })];
+    report.images = vec![
+        bare("good/1.png", GOOD, 0.2, Decision::Good),
+        bare("crack/2.png", "crack", 0.3, Decision::Good),
+        bare("crack/3.png", "crack", 0.9, Decision::Reject),
+    ];
+    report.curves =
+        vec![Curve { title: "ROC".into(), points: vec![[0.0, 0.0], [1.0, 1.0]], ..Curve::default() }];
+    report.training = vec![TrainingPoint { step: 1, loss: 0.5, learning_rate: 1e-3 }];
+    report.samples = vec![Thumbnail::from_image(&Image::filled(8, 8, [0.5; 3]))];
+    report.provenance = vec![("Seed".into(), "17".into())];
+    report.config = "steps = 100".into();
+    report
+}
+
+#[test]
+fn everything_given_is_shown() {
+    let page = render(&full()).replace('\u{a0}', " ");
+    for text in [
+        "<title>Bottle",
+        "It works.",
+        "98.7 %",
+        "65.4 %",
+        "crack/2.png",
+        "Missed",
+        "ROC",
+        "steps = 100",
+        "Seed",
+        "Synthetic anomalies",
+        "Reject above",
+        "id=\"training\"",
+    ] {
+        assert!(page.contains(text), "{text:?} is missing");
+    }
+    assert!(!page.contains("class=\"absent\""), "nothing is missing, so nothing is said to be");
+}
+
+#[test]
+fn hostile_text_is_escaped_everywhere() {
+    let evil = "<script>alert('x')</script>\"><img src=x onerror=alert(1)>&";
+    let mut report = full();
+    report.title = evil.into();
+    report.summary = vec![evil.into()];
+    report.provenance = vec![(evil.into(), evil.into())];
+    report.by_defect = vec![(evil.into(), Figures::default())];
+    report.images = vec![bare(evil, evil, 0.7, Decision::Reject)];
+    report.curves = vec![Curve {
+        title: evil.into(),
+        x_label: evil.into(),
+        y_label: evil.into(),
+        note: evil.into(),
+        points: vec![[0.1, 0.2], [0.3, 0.4]],
+    }];
+    report.config = format!("name = \"{evil}\"</code></pre>");
+    let page = render(&report);
+    assert_eq!(page.matches("<script>").count(), 1, "only the page's own script");
+    assert!(!page.contains("<img src=x") && !page.contains("alert(1)>") && !page.contains("</script>\""));
+    assert!(!page.contains("</code></pre></code>"));
+    assert!(page.matches("&lt;script&gt;alert(").count() >= 10);
+}
+
+#[test]
+fn nothing_is_loaded_from_elsewhere() {
+    let page = render(&full());
+    for outside in ["http://", "https://", "@import", "url(", "<iframe", "<base", "src=\"/", "//cdn"] {
+        assert!(!page.contains(outside), "{outside:?} found");
+    }
+    for source in page.split(" src=\"").skip(1) {
+        assert!(source.starts_with("data:image/jpeg;base64,"));
+    }
+    assert!(page.contains("default-src 'none'"));
+}
+
+#[test]
+fn missing_parts_are_named() {
+    let page = render(&Report::new("Empty", THRESHOLDS));
+    assert_eq!(page.matches("class=\"absent\"").count(), 5);
+    for id in ["samples", "provenance", "configuration", "defects"] {
+        assert!(!page.contains(&format!("id=\"{id}\"")), "{id} has nothing to show");
+    }
+    assert!(!page.contains("<nav aria-label=\"Sections\"><a"));
+}
+
+#[test]
+fn the_same_report_gives_the_same_page() {
+    assert_eq!(render(&full()), render(&full()));
+    let mut reversed = full();
+    reversed.images.reverse();
+    assert_eq!(render(&full()), render(&reversed), "the order of the pictures does not matter");
+}
+
+#[test]
+fn verdicts_are_counted() {
+    let page = render(&full());
+    let row = page.split("<th scope=\"row\">crack</th>").nth(1).unwrap().split("</tr>").next().unwrap();
+    let cells: Vec<&str> = row.split("<td").skip(1).filter_map(|c| c.split(['>', '<']).nth(1)).collect();
+    assert_eq!(cells, ["1", "0", "1", "2"]);
+    assert!(row.contains("mistake"));
+}
+
+#[test]
+fn strange_numbers_do_no_harm() {
+    let mut report = full();
+    report.thresholds = Thresholds { image: f32::NAN, review: f32::NEG_INFINITY, pixel: f32::INFINITY };
+    report.figures = Some(Figures { image_auroc: Some(f64::NAN), ..Figures::default() });
+    for image in &mut report.images {
+        image.score = f32::NAN;
+    }
+    report.training.push(TrainingPoint { step: u64::MAX, loss: f64::INFINITY, learning_rate: f64::NAN });
+    let page = render(&report);
+    assert!(!page.contains(">NaN") && !page.contains("\"NaN\"") && !page.contains("inf\""));
+}
+
+#[test]
+fn a_hundred_textured_pictures_stay_under_ten_megabytes() {
+    let mut state = 1u32;
+    let mut noise = move || {
+        state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+        (state >> 8) as f32 / (1 << 24) as f32
+    };
+    // Stripes and sensor noise: harder on JPEG than most pictures of parts.
+    let texture = Image::from_fn(512, 512, |x, y| {
+        let stripes = 0.5 + 0.2 * (x as f32 / 5.0).sin() * (y as f32 / 9.0).cos();
+        [stripes + 0.1 * noise(), stripes + 0.1 * noise(), stripes]
+    });
+    let thumbnail = Some(Thumbnail::from_image(&texture));
+    let mut report = full();
+    report.images = (0..100)
+        .map(|i| ReportImage {
+            picture: thumbnail.clone(),
+            overlay: thumbnail.clone(),
+            ground_truth: thumbnail.clone(),
+            ..bare(&format!("crack/{i}.png"), "crack", 0.7, Decision::Reject)
+        })
+        .collect();
+    let size = render(&report).len();
+    assert!(size < 10_000_000, "{size} bytes");
+}
+
+#[test]
+fn a_large_test_set_shows_its_most_telling_pictures() {
+    let mut report = full();
+    report.images =
+        (0..GALLERY_LIMIT + 50).map(|i| bare(&format!("{i}"), GOOD, 0.1, Decision::Good)).collect();
+    report.images.push(bare("the missed one", "crack", 0.1, Decision::Good));
+    let page = render(&report);
+    assert_eq!(page.matches("<article").count(), GALLERY_LIMIT);
+    assert!(page.contains("the missed one") && page.contains("most telling of 351"));
+}
+
+#[test]
+fn the_index_leads_to_the_reports() {
+    let links = [("Ring", "ring/report.html"), ("<b>", "javascript:alert(1)"), ("50 %", "50 %/report.html")];
+    let page = index("Demo", &links.map(|(name, path)| (name.to_owned(), path.to_owned())));
+    for link in ["./ring/report.html", "./javascript:alert(1)", "./50%20%25/report.html"] {
+        assert!(page.contains(&format!("href=\"{link}\"")), "{link} is missing");
+    }
+    assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"));
+    assert!(index("Demo", &[]).contains("No reports."));
+}
