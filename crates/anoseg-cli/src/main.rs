@@ -1,2 +1,35 @@
-//! The anoseg program.
-fn main() {}
+//! The anoseg program: parse, call, print.
+
+mod args;
+mod commands;
+mod console;
+mod exit;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::Parser as _;
+
+use args::{Arguments, Command};
+
+/// Training allocates and frees large buffers at every step; this allocator keeps them at hand.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let outcome = std::panic::catch_unwind(|| run(arguments));
+    exit::code(outcome)
+}
+
+fn run(arguments: Arguments) -> Result<exit::Outcome> {
+    match arguments.command {
+        Command::Demo(options) => commands::demo::run(&options),
+        Command::Synth(options) => commands::synth::run(&options),
+        Command::Train(options) => commands::train::run(&options),
+        Command::Calibrate(options) => commands::calibrate::run(&options),
+        Command::Eval(options) => commands::eval::run(&options),
+        Command::Predict(options) => commands::predict::run(&options),
+        Command::Info(options) => commands::info::run(&options),
+    }
+}

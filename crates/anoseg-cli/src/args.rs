@@ -1,0 +1,173 @@
+//! The command line.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anoseg::predict::Format;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Learns from pictures of good parts only and draws the defect, pixel by pixel.
+#[derive(Parser)]
+#[command(name = "anoseg", version, arg_required_else_help = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Try it all on made-up parts: train, evaluate, report. Needs no data and no network.
+    Demo(Demo),
+    /// Look at the synthetic anomalies that a model would be taught.
+    Synth(Synth),
+    /// Train a model on pictures of good parts.
+    Train(Train),
+    /// Derive the thresholds of a model anew from other good pictures.
+    Calibrate(Calibrate),
+    /// Measure a model on a category's test pictures.
+    Eval(Eval),
+    /// Judge pictures.
+    Predict(Predict),
+    /// Show what a model file says about itself.
+    Info(Info),
+}
+
+#[derive(Args)]
+pub(crate) struct Demo {
+    /// Folder for pictures, models and report.
+    #[arg(long, default_value = "anoseg-demo")]
+    pub(crate) out: PathBuf,
+    /// Training time for each of the made-up parts.
+    #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
+    pub(crate) time: Duration,
+    /// Seed of pictures and training.
+    #[arg(long, default_value_t = 0)]
+    pub(crate) seed: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct Synth {
+    /// Category folder: MVTec AD layout, or any folder of good pictures.
+    pub(crate) data: PathBuf,
+    /// Folder for the contact sheet and the pairs.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// How many pairs.
+    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    pub(crate) count: u64,
+    /// Settings (TOML); see config.toml of a training.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// Seed of the synthesis.
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+pub(crate) enum PresetName {
+    /// From scratch, sized for a 2-core CPU.
+    Fast,
+}
+
+#[derive(Args)]
+pub(crate) struct Train {
+    /// Category folder: MVTec AD layout, or any folder of good pictures.
+    pub(crate) data: PathBuf,
+    /// Model file to write.
+    #[arg(short, long)]
+    pub(crate) output: PathBuf,
+    /// Ready-made settings [default: fast].
+    #[arg(long)]
+    pub(crate) preset: Option<PresetName>,
+    /// Settings (TOML); options given here come first.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// Time for everything, such as 10m or 1h30m [default: 10m].
+    #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
+    pub(crate) time: Option<Duration>,
+    /// Training steps instead of a time.
+    #[arg(long)]
+    pub(crate) steps: Option<u64>,
+    /// Seed; the same data, seed and steps give the same model [default: 0].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+    /// Where to compute; this build knows cpu.
+    #[arg(long, default_value = "cpu")]
+    pub(crate) device: String,
+    /// Folder for settings, log and checkpoint [default: beside the model, NAME-run].
+    #[arg(long)]
+    pub(crate) run_dir: Option<PathBuf>,
+    /// Go on from the checkpoint in the run directory, with the settings stored there.
+    #[arg(long, conflicts_with_all = ["preset", "config", "time", "steps", "seed"])]
+    pub(crate) resume: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Calibrate {
+    /// Model file; its thresholds are replaced.
+    pub(crate) model: PathBuf,
+    /// Folder of good pictures that were not trained on.
+    pub(crate) normals: PathBuf,
+    /// Wanted share of good pictures that are rejected.
+    #[arg(long, default_value_t = 0.01)]
+    pub(crate) false_reject: f64,
+    /// Wanted share of good pictures that are rejected or sent to review [default: five times as many].
+    #[arg(long)]
+    pub(crate) review: Option<f64>,
+}
+
+#[derive(Args)]
+pub(crate) struct Eval {
+    /// Model file.
+    pub(crate) model: PathBuf,
+    /// Category folder with test pictures.
+    pub(crate) data: PathBuf,
+    /// Write the figures as JSON.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
+    /// Write an HTML report.
+    #[arg(long)]
+    pub(crate) report: Option<PathBuf>,
+    /// Write every anomaly map as float32 TIFF into this folder.
+    #[arg(long)]
+    pub(crate) maps: Option<PathBuf>,
+    /// Run directory of the training, for the report's training curve [default: beside the model].
+    #[arg(long)]
+    pub(crate) run_dir: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct Predict {
+    /// Model file.
+    pub(crate) model: PathBuf,
+    /// Pictures, or folders of pictures.
+    #[arg(required = true)]
+    pub(crate) inputs: Vec<PathBuf>,
+    /// Folder for the verdicts and pictures.
+    #[arg(short, long)]
+    pub(crate) output: PathBuf,
+    /// Form of the verdicts: jsonl, csv or coco.
+    #[arg(long, default_value = "jsonl")]
+    pub(crate) format: Format,
+    /// Also write each picture with the anomaly drawn over it.
+    #[arg(long)]
+    pub(crate) overlay: bool,
+    /// Also write each mask of anomalous pixels (PNG, 255 = anomalous).
+    #[arg(long)]
+    pub(crate) mask: bool,
+    /// Also write each anomaly map (float32 TIFF).
+    #[arg(long)]
+    pub(crate) map: bool,
+    /// Exit with code 1 when a picture is rejected.
+    #[arg(long)]
+    pub(crate) fail_on_anomaly: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Info {
+    /// Model file.
+    pub(crate) model: PathBuf,
+    /// As JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+}

@@ -1,0 +1,41 @@
+//! `anoseg calibrate`.
+
+use anoseg::config::CalibrationSettings;
+use anoseg_image::{Image, Limits, dataset, decode};
+use anyhow::Result;
+
+use crate::args::Calibrate;
+use crate::console;
+use crate::exit::Outcome;
+
+pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
+    let mut model = super::load_model(&options.model)?;
+    let paths = dataset::image_paths(std::slice::from_ref(&options.normals))?;
+    let (mut normals, mut failures): (Vec<Image>, Vec<_>) = (Vec::new(), Vec::new());
+    for path in &paths {
+        match decode::load(path, &Limits::default()) {
+            Ok(image) => normals.push(model.fit(&image)),
+            Err(error) => failures.push(error),
+        }
+    }
+    for failure in &failures {
+        console::warning(&format!("left out: {failure}"));
+    }
+    if normals.is_empty() {
+        let what = "none of its pictures can be read".into();
+        return Err(anoseg::Error::Data { path: options.normals.clone(), what }.into());
+    }
+    let review = options.review.unwrap_or((5.0 * options.false_reject).min(0.5).max(options.false_reject));
+    let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
+    let calibration = anoseg::calibrate::calibrate(&model, normals, &settings)?;
+    console::result(&format!("normals   {}", calibration.normal_scores.len()));
+    console::result(&format!("reject    score > {:.4}", calibration.image_threshold));
+    console::result(&format!("review    score > {:.4}", calibration.review_threshold));
+    console::result(&format!("pixel     value > {:.4}", calibration.pixel_threshold));
+    if let Some(caution) = calibration.caution() {
+        console::warning(&caution);
+    }
+    model.set_calibration(calibration);
+    model.save(&options.model)?;
+    Ok(if failures.is_empty() { Outcome::Fine } else { Outcome::SomeBadData })
+}

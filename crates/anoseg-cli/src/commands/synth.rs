@@ -1,0 +1,59 @@
+//! `anoseg synth`.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anoseg::Config;
+use anoseg_image::{Category, write};
+use anoseg_report::{GROUND_TRUTH_COLOUR, contact_sheet, outlined};
+use anoseg_synth::{Pair, Synthesizer};
+use anyhow::Result;
+
+use crate::args::Synth;
+use crate::console;
+use crate::exit::Outcome;
+
+/// Side of a picture on the contact sheet, in pixels.
+const CELL: usize = 192;
+
+/// Pictures in a row of the contact sheet: each pair takes two.
+const COLUMNS: usize = 8;
+
+/// Pairs on the contact sheet; the others are written, but a sheet of thousands cannot be looked at.
+const MOST_ON_SHEET: usize = 120;
+
+pub(crate) fn run(options: &Synth) -> Result<Outcome> {
+    let mut config = options.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+    config.seed = options.seed.unwrap_or(config.seed);
+    config.validate()?;
+    let category = Category::open(&options.data)?;
+    category.warnings.iter().for_each(|warning| console::warning(warning));
+    let good = anoseg::load_good_pictures(&category, &config)?;
+    good.warnings.iter().for_each(|warning| console::warning(warning));
+    let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?;
+    let pairs_folder = options.out.join("pairs");
+    std::fs::create_dir_all(&pairs_folder).map_err(|error| anoseg::Error::io(&pairs_folder, &error))?;
+    let mut cells = Vec::new();
+    for number in 0..options.count {
+        let pair = synthesizer.pair(number, 0);
+        write_pair(&pairs_folder, number, &pair)?;
+        if cells.len() < 2 * MOST_ON_SHEET {
+            cells.push(pair.image.clone());
+            cells.push(outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR));
+        }
+    }
+    let sheet = options.out.join("sheet.png");
+    write::write_png(&sheet, &contact_sheet(&cells, COLUMNS, CELL))?;
+    console::result(&format!("{} pairs in {}", options.count, pairs_folder.display()));
+    console::result(&format!("contact sheet {}", sheet.display()));
+    Ok(Outcome::Fine)
+}
+
+/// The picture, its mask, and what was drawn.
+fn write_pair(folder: &Path, number: u64, pair: &Pair) -> Result<()> {
+    write::write_png(&folder.join(format!("{number:05}.png")), &pair.image)?;
+    write::write_mask_png(&folder.join(format!("{number:05}_mask.png")), &pair.label)?;
+    let kinds = pair.kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+    write::atomic(&folder.join(format!("{number:05}.txt")), |file| writeln!(file, "{kinds}"))?;
+    Ok(())
+}

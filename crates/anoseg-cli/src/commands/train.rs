@@ -1,0 +1,151 @@
+//! `anoseg train`.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anoseg::train::default_run_dir;
+use anoseg::{Budget, Config, Device, Error, Model, Preset, TrainingEvent, TrainingRun};
+use anoseg_image::Category;
+use anyhow::{Context as _, Result, bail};
+
+use crate::args::{PresetName, Train};
+use crate::console::{self, TrainingBar, minutes};
+use crate::exit::Outcome;
+
+pub(crate) fn run(options: &Train) -> Result<Outcome> {
+    let run_dir = options.run_dir.clone().unwrap_or_else(|| default_run_dir(&options.output));
+    let config = if options.resume { stored_config(&run_dir)? } else { config(options)? };
+    let device = device(&options.device)?;
+    let category = Category::open(&options.data)?;
+    check_writable(&options.output)?;
+    let stop = stop_on_ctrl_c()?;
+    let training = TrainingRun {
+        category: &category,
+        config: &config,
+        run_dir: &run_dir,
+        resume: options.resume,
+        device: &device,
+        stop: &stop,
+    };
+    let model = with_progress(&training).inspect_err(|error| {
+        if let Error::Interrupted { .. } = error {
+            console::note(&how_to_resume(options));
+        }
+    })?;
+    model.save(&options.output)?;
+    summarise(&model, &options.output)?;
+    Ok(Outcome::Fine)
+}
+
+/// The command that goes on where this one stopped.
+fn how_to_resume(options: &Train) -> String {
+    let run_dir =
+        options.run_dir.as_ref().map_or_else(String::new, |dir| format!(" --run-dir {}", dir.display()));
+    format!(
+        "to go on: anoseg train {} -o {}{run_dir} --resume",
+        options.data.display(),
+        options.output.display()
+    )
+}
+
+/// The settings of the run to resume.
+fn stored_config(run_dir: &Path) -> Result<Config, Error> {
+    let path = run_dir.join("config.toml");
+    if !path.is_file() {
+        let message =
+            format!("there is no training to resume in {}: start one without --resume", run_dir.display());
+        return Err(Error::Arguments(message));
+    }
+    Config::read(&path)
+}
+
+/// The settings: the file's, then the options'.
+fn config(options: &Train) -> Result<Config, Error> {
+    let mut config = options.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+    if let Some(PresetName::Fast) = options.preset {
+        config.preset = Preset::Fast;
+    }
+    if let Some(time) = options.time {
+        config.budget = time.into();
+    }
+    if let Some(steps) = options.steps {
+        config.budget = Budget::Steps(steps);
+    }
+    if let Some(seed) = options.seed {
+        config.seed = seed;
+    }
+    config.validate()?;
+    Ok(config)
+}
+
+fn device(name: &str) -> Result<Device, Error> {
+    match name {
+        "cpu" => Ok(Device::flex()),
+        _ => Err(Error::Arguments(format!("--device {name}: this build computes on the cpu only"))),
+    }
+}
+
+/// Fails before the training, not after it, when the model cannot be written.
+fn check_writable(output: &Path) -> Result<()> {
+    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, &error))?;
+    if output.is_dir() {
+        bail!(Error::Arguments(format!(
+            "{} is a folder: give -o a file such as model.anoseg",
+            output.display()
+        )));
+    }
+    tempfile::tempfile_in(folder).map_err(|error| Error::io(folder, &error))?;
+    Ok(())
+}
+
+/// The first Ctrl-C asks the training to stop after its step, the second ends the program at once.
+pub(super) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+        console::note("stopping after this step; press Ctrl-C again to stop at once");
+    })
+    .context("cannot catch Ctrl-C")?;
+    Ok(stop)
+}
+
+/// Trains and shows how far it is.
+pub(super) fn with_progress(training: &TrainingRun<'_>) -> Result<Model, Error> {
+    let mut bar = TrainingBar::new();
+    let outcome = training.execute(&mut |event| match event {
+        TrainingEvent::Warning(message) => bar.warning(message),
+        TrainingEvent::Loaded { train, held_out, resumed_at } => {
+            let resumed =
+                if resumed_at > 0 { format!(", going on at step {resumed_at}") } else { String::new() };
+            console::note(&format!("learning from {train} good pictures, {held_out} held out{resumed}"));
+        }
+        TrainingEvent::Step(progress) => bar.show(&progress),
+        TrainingEvent::Calibrating => {
+            bar.clear();
+            console::note("deriving the thresholds");
+        }
+    });
+    bar.clear();
+    outcome
+}
+
+fn summarise(model: &Model, path: &Path) -> Result<()> {
+    let provenance = &model.description().provenance;
+    let calibration = model.calibration()?;
+    console::result(&format!("model     {}", path.display()));
+    console::result(&format!("training  {} steps in {}", provenance.steps, minutes(provenance.seconds)));
+    console::result(&format!(
+        "reject    score > {:.4} (wanted false-reject rate {})",
+        calibration.image_threshold, calibration.false_reject
+    ));
+    console::result(&format!("review    score > {:.4}", calibration.review_threshold));
+    if let Some(caution) = calibration.caution() {
+        console::warning(&caution);
+    }
+    Ok(())
+}

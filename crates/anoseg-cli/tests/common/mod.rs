@@ -1,0 +1,81 @@
+//! A made-up category and a network so small that it trains in seconds.
+#![allow(dead_code, reason = "each test file uses a part")]
+
+use std::path::{Path, PathBuf};
+
+use anoseg_image::write::{write_mask_png, write_png};
+use anoseg_synth::demo::{Part, defective, good};
+use assert_cmd::Command;
+use tempfile::TempDir;
+
+/// Side of the made-up pictures.
+pub(crate) const SIDE: usize = 96;
+
+/// A folder with `data/` (a category), `tiny.toml`, and room for results.
+pub(crate) struct Workshop {
+    folder: TempDir,
+}
+
+impl Workshop {
+    /// Twenty good pictures to train on, four to test on, and two of each of two defects.
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("data");
+        let picture = |number| good(Part::Token, 1, number, SIDE, SIDE);
+        for number in 0..20 {
+            save(&data.join("train/good"), number, |path| write_png(path, &picture(number)).unwrap());
+        }
+        for number in 0..4 {
+            save(&data.join("test/good"), number, |path| write_png(path, &picture(100 + number)).unwrap());
+        }
+        for defect in ["chip", "colour_spot"] {
+            for number in 0..2 {
+                let drawn = defective(Part::Token, defect, 1, number, SIDE, SIDE).unwrap();
+                save(&data.join("test").join(defect), number, |path| write_png(path, &drawn.image).unwrap());
+                let masks = data.join("ground_truth").join(defect);
+                std::fs::create_dir_all(&masks).unwrap();
+                write_mask_png(&masks.join(format!("{number:03}_mask.png")), &drawn.mask).unwrap();
+            }
+        }
+        let tiny = "checkpoint_seconds = 0\n[input]\nsize = 64\n[architecture]\nwidths = [8, 12]\n[optimiser]\nbatch = 4\n";
+        std::fs::write(folder.path().join("tiny.toml"), tiny).unwrap();
+        Self { folder }
+    }
+
+    /// A path inside the folder.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program, started in the folder.
+    pub(crate) fn anoseg(&self, arguments: &str) -> Command {
+        let mut command = Command::cargo_bin("anoseg").unwrap();
+        command.current_dir(self.folder.path()).args(arguments.split_whitespace());
+        command
+    }
+
+    /// Runs the program; it must end with `code`. Gives standard output and standard error.
+    pub(crate) fn run(&self, arguments: &str, code: i32) -> (String, String) {
+        let output = self.anoseg(arguments).output().unwrap();
+        let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        assert_eq!(output.status.code(), Some(code), "anoseg {arguments}\n{out}{err}");
+        (out.into_owned(), err.into_owned())
+    }
+
+    /// Trains the tiny network as `model.anoseg`.
+    pub(crate) fn train(&self, steps: u32) {
+        self.run(&format!("train data -o model.anoseg --config tiny.toml --steps {steps}"), 0);
+    }
+}
+
+fn save(folder: &Path, number: u64, write: impl FnOnce(&Path)) {
+    std::fs::create_dir_all(folder).unwrap();
+    write(&folder.join(format!("{number:03}.png")));
+}
+
+/// The bytes of a model's tensors, without the header (which tells how long the training took).
+pub(crate) fn tensor_bytes(model: &Path) -> Vec<u8> {
+    let file = std::fs::read(model).unwrap();
+    let header = u64::from_le_bytes(file[..8].try_into().unwrap()) as usize;
+    file[8 + header..].to_vec()
+}
