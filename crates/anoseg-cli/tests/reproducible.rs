@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use common::{Workshop, tensor_bytes};
 
-const STEPS: u32 = 10;
+const STEPS: u32 = 40;
 
 #[test]
 fn the_number_of_threads_does_not_change_the_model() {
