@@ -137,10 +137,10 @@ pub(crate) fn from_normals(
     let mut scores: Vec<f32> = maps.iter().map(image_score).collect();
     scores.sort_unstable_by(f32::total_cmp);
     let (image_threshold, rule) = image_threshold(&scores, settings.false_reject);
-    let (review_threshold, _) = image_threshold_below(&scores, settings.review, image_threshold);
+    let (review_threshold, _) = self::image_threshold(&scores, settings.review);
     Ok(Calibration {
         image_threshold,
-        review_threshold,
+        review_threshold: review_threshold.min(image_threshold),
         pixel_threshold: pixel_threshold(model, normals, &maps)?,
         false_reject: settings.false_reject,
         review: settings.review,
@@ -148,11 +148,6 @@ pub(crate) fn from_normals(
         held_out,
         normal_scores: scores,
     })
-}
-
-fn image_threshold_below(scores: &[f32], rate: f64, ceiling: f32) -> (f32, Rule) {
-    let (threshold, rule) = image_threshold(scores, rate);
-    (threshold.min(ceiling), rule)
 }
 
 /// The threshold that good pictures exceed with probability `rate`. `scores` ascend and are not empty.
