@@ -7,6 +7,7 @@ mod exit;
 
 use std::process::ExitCode;
 
+use anoseg_kernels::memory::{Allocator, keep_freed_memory};
 use anyhow::Result;
 use clap::Parser as _;
 
@@ -14,9 +15,10 @@ use args::{Arguments, Command};
 
 /// Training allocates and frees large buffers at every step; this allocator keeps them at hand.
 #[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+static ALLOCATOR: Allocator = Allocator;
 
 fn main() -> ExitCode {
+    keep_freed_memory();
     let arguments = Arguments::parse();
     let outcome = std::panic::catch_unwind(|| run(arguments));
     exit::code(outcome)

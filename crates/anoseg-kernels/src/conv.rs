@@ -1,197 +1,289 @@
-//! Convolution of stride 1 and same size as matrix products over tiles of rows.
+//! The three passes of a convolution. Those of a transposed convolution are the same three with the roles of input
+//! and output exchanged.
 //!
-//! A tile's neighbourhoods are laid out as columns (im2col) in a buffer small enough for the cache, and multiplied
-//! with the filters. Work is split by picture (a single picture: by filters), never by thread, and sums run in a
-//! fixed order, so the number of threads does not change a bit.
+//! Work is split by picture and block of filters, never by thread, and sums run in a fixed order, so the number of
+//! threads does not change a bit.
 
 use rayon::prelude::*;
 
-use crate::gemm::{Matrix, MatrixMut, multiply};
+use crate::correlate::{BLOCK, Correlate, PLANES, Products, TAPS};
+use crate::geometry::{
+    Geometry, Plan, forward_plan, gather_gradient, gather_input, gather_output, place_output, scatter_input,
+    transposed_plans,
+};
+use crate::simd::{Level, with_scratch};
 
-/// Pixels in a tile, about: columns of a 64-channel 3 x 3 layer then take 1.2 MB.
-const TILE_PIXELS: usize = 512;
-
-/// Sizes of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Shape {
-    pub(crate) batch: usize,
-    pub(crate) inputs: usize,
-    pub(crate) outputs: usize,
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    /// Side of the filters, odd.
-    pub(crate) kernel: usize,
+/// Pictures `[n, channels, h, w]`: an input, or some of its channels.
+#[derive(Clone, Copy)]
+pub(crate) struct Part<'a> {
+    pub(crate) values: &'a [f32],
+    pub(crate) channels: usize,
 }
 
-impl Shape {
-    fn pixels(&self) -> usize {
-        self.height * self.width
-    }
+/// What is done to a result before it is stored.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish<'a> {
+    /// Added, one number per channel.
+    pub(crate) bias: Option<&'a [f32]>,
+    /// Whether negative results become zero.
+    pub(crate) relu: bool,
+}
 
-    /// Values that a filter sees at one place.
-    fn fan_in(&self) -> usize {
-        self.inputs * self.kernel * self.kernel
-    }
-
-    /// Tiles as ranges of rows.
-    fn tiles(&self) -> impl Iterator<Item = std::ops::Range<usize>> + use<> {
-        let (height, rows) = (self.height, (TILE_PIXELS / self.width.max(1)).clamp(1, self.height.max(1)));
-        (0..height.div_ceil(rows)).map(move |i| i * rows..((i + 1) * rows).min(height))
+impl Finish<'_> {
+    fn apply(&self, channel: usize, plane: &mut [f32]) {
+        let bias = self.bias.map_or(0.0, |bias| bias[channel]);
+        if self.relu {
+            // Written so that what is not a number stays so.
+            plane.iter_mut().for_each(|value| *value = if *value + bias < 0.0 { 0.0 } else { *value + bias });
+        } else if self.bias.is_some() {
+            plane.iter_mut().for_each(|value| *value += bias);
+        }
     }
 }
 
-/// `x [n, c, h, w]`, `weight [o, c, k, k]`, `bias [o]` -> `[n, o, h, w]`.
-pub(crate) fn forward(shape: Shape, x: &[f32], weight: &[f32], bias: Option<&[f32]>) -> Vec<f32> {
-    let mut y = vec![0.0; shape.batch * shape.outputs * shape.pixels()];
-    if y.is_empty() {
-        return y;
-    }
-    // A single picture is split in two by filters, so that two cores have work.
-    let parts = if shape.batch == 1 && shape.outputs > 1 { 2 } else { 1 };
-    let filters_per_part = shape.outputs.div_ceil(parts);
-    let image_len = shape.inputs * shape.pixels();
-    y.par_chunks_mut(shape.outputs * shape.pixels()).enumerate().for_each(|(n, y)| {
-        let x = &x[n * image_len..(n + 1) * image_len];
-        y.par_chunks_mut(filters_per_part * shape.pixels()).enumerate().for_each(|(part, y)| {
-            let first = part * filters_per_part;
-            let filters = y.len() / shape.pixels();
-            let weight = &weight[first * shape.fan_in()..(first + filters) * shape.fan_in()];
-            if let Some(bias) = bias {
-                for (row, &bias) in y.chunks_exact_mut(shape.pixels()).zip(&bias[first..]) {
-                    row.fill(bias);
-                }
-            }
-            forward_image(Shape { outputs: filters, ..shape }, x, weight, y);
-        });
-    });
+/// `x [n, c, h, w]`, given in parts that are joined along the channels, with `weight [o, c, k, k]` -> `[n, o, h', w']`.
+pub(crate) fn forward(
+    level: Level,
+    geometry: &Geometry,
+    x: &[Part<'_>],
+    weight: &[f32],
+    finish: Finish<'_>,
+) -> Vec<f32> {
+    let plan = forward_plan(geometry);
+    let (pixels, channel) = (geometry.output_pixels(), plan.phases * plan.layout.len());
+    let mut y = vec![0.0; batch_of(x, geometry.input_pixels()) * geometry.outputs * pixels];
+    let shape = [geometry.outputs, geometry.inputs, geometry.kernel * geometry.kernel];
+    let job = Job::new(level, &plan, channel, shape, weight, Filters::AsGiven);
+    with_planes(
+        x,
+        geometry.input_pixels(),
+        channel,
+        |source, target| gather_input(geometry, &plan, source, target),
+        |planes| {
+            let image = geometry.inputs * channel;
+            correlate(
+                level,
+                planes,
+                &mut y,
+                [image, pixels],
+                geometry.outputs,
+                &[job],
+                |_, filter, results, y| {
+                    place_output(geometry, &plan, results, y);
+                    finish.apply(filter, y);
+                },
+            );
+        },
+    );
     y
 }
 
-/// Adds one picture's convolution to `y`.
-fn forward_image(shape: Shape, x: &[f32], weight: &[f32], y: &mut [f32]) {
-    let (pixels, fan_in) = (shape.pixels(), shape.fan_in());
-    let weight = Matrix { data: weight, row_stride: fan_in, column_stride: 1 };
-    let mut columns = Vec::new();
-    for rows in shape.tiles() {
-        let (start, len) = (rows.start * shape.width, rows.len() * shape.width);
-        let neighbourhoods = neighbourhoods(shape, x, rows, &mut columns);
-        let target = MatrixMut { data: &mut y[start..], row_stride: pixels };
-        multiply([shape.outputs, len, fan_in], target, weight, neighbourhoods, true);
-    }
-}
-
-/// Gradient of the loss with respect to `x`, from that with respect to the output: the convolution of `grad` with
-/// the filters turned by half a turn and transposed.
-pub(crate) fn input_gradient(shape: Shape, grad: &[f32], weight: &[f32]) -> Vec<f32> {
-    let turned = Shape { inputs: shape.outputs, outputs: shape.inputs, ..shape };
-    forward(turned, grad, &turned_filters(shape, weight), None)
-}
-
-fn turned_filters(shape: Shape, weight: &[f32]) -> Vec<f32> {
-    let taps = shape.kernel * shape.kernel;
-    let mut turned = vec![0.0; weight.len()];
-    for o in 0..shape.outputs {
-        for c in 0..shape.inputs {
-            let from = &weight[(o * shape.inputs + c) * taps..][..taps];
-            let to = &mut turned[(c * shape.outputs + o) * taps..][..taps];
-            to.iter_mut().zip(from.iter().rev()).for_each(|(to, from)| *to = *from);
-        }
-    }
-    turned
-}
-
-/// Gradient of the loss with respect to the filters, `[o, c, k, k]`.
-pub(crate) fn weight_gradient(shape: Shape, x: &[f32], grad: &[f32]) -> Vec<f32> {
-    let (pixels, fan_in) = (shape.pixels(), shape.fan_in());
-    let (image_len, grad_len) = (shape.inputs * pixels, shape.outputs * pixels);
-    let by_image: Vec<Vec<f32>> = (0..shape.batch)
-        .into_par_iter()
-        .map(|n| {
-            let x = &x[n * image_len..(n + 1) * image_len];
-            let grad = &grad[n * grad_len..(n + 1) * grad_len];
-            let mut sum = vec![0.0; shape.outputs * fan_in];
-            let mut columns = Vec::new();
-            for rows in shape.tiles() {
-                let (start, len) = (rows.start * shape.width, rows.len() * shape.width);
-                let seen = neighbourhoods(shape, x, rows, &mut columns).transposed();
-                let grad =
-                    Matrix { data: &grad[start.min(grad.len())..], row_stride: pixels, column_stride: 1 };
-                let target = MatrixMut { data: &mut sum, row_stride: fan_in };
-                multiply([shape.outputs, fan_in, len], target, grad, seen, true);
-            }
-            sum
-        })
+/// From outputs to inputs, the transposed pass: `grad [n, o, h', w']` with `weight [o, c, k, k]` -> `[n, c, h, w]`.
+///
+/// With a loss's gradient it gives that of the input; it is also the forward pass of a transposed convolution.
+pub(crate) fn transposed(
+    level: Level,
+    geometry: &Geometry,
+    grad: &[f32],
+    weight: &[f32],
+    finish: Finish<'_>,
+) -> Vec<f32> {
+    let passes = transposed_plans(geometry);
+    let plan = &passes[0].plan;
+    let (pixels, channel) = (geometry.input_pixels(), plan.layout.len());
+    let grad = [Part { values: grad, channels: geometry.outputs }];
+    let mut x = vec![0.0; batch_of(&grad, geometry.output_pixels()) * geometry.inputs * pixels];
+    let shape = [geometry.inputs, geometry.outputs, geometry.kernel * geometry.kernel];
+    let jobs: Vec<Job> = passes
+        .iter()
+        .map(|pass| Job::new(level, &pass.plan, channel, shape, weight, Filters::Exchanged))
         .collect();
-    add_up(by_image, shape.outputs * fan_in)
+    with_planes(
+        &grad,
+        geometry.output_pixels(),
+        channel,
+        |source, target| gather_gradient(geometry, plan, source, target),
+        |planes| {
+            let image = geometry.outputs * channel;
+            correlate(
+                level,
+                planes,
+                &mut x,
+                [image, pixels],
+                geometry.inputs,
+                &jobs,
+                |job, channel, results, x| {
+                    scatter_input(geometry, &passes[job], results, x);
+                    if job + 1 == jobs.len() {
+                        finish.apply(channel, x);
+                    }
+                },
+            );
+        },
+    );
+    x
 }
 
-/// Gradient of the loss with respect to the bias, `[o]`.
-pub(crate) fn bias_gradient(shape: Shape, grad: &[f32]) -> Vec<f32> {
-    let mut sum = vec![0.0; shape.outputs];
-    for image in grad.chunks_exact((shape.outputs * shape.pixels()).max(1)) {
-        for (sum, plane) in sum.iter_mut().zip(image.chunks_exact(shape.pixels().max(1))) {
+/// Gradient of the loss with respect to the filters, `[o, c, k, k]`, from input and the output's gradient.
+pub(crate) fn weight_gradient(level: Level, geometry: &Geometry, x: &[Part<'_>], grad: &[f32]) -> Vec<f32> {
+    let plan = forward_plan(geometry);
+    let (plane, channel) = (plan.layout.len(), plan.phases * plan.layout.len());
+    let (inputs, outputs) = (geometry.inputs, geometry.outputs);
+    let columns = inputs * plan.taps.len();
+    let mut gradient = vec![0.0; outputs * columns];
+    let grad = [Part { values: grad, channels: outputs }];
+    // The last block of taps is filled up by repeating a tap; what it adds is not read.
+    let mut offsets = offsets(&plan, inputs, channel);
+    offsets.resize(columns.next_multiple_of(TAPS), offsets.last().copied().unwrap_or(0));
+    let fill = |source: &[f32], target: &mut [f32]| gather_input(geometry, &plan, source, target);
+    let fill_grad = |source: &[f32], target: &mut [f32]| gather_output(geometry, &plan, source, target);
+    with_planes(x, geometry.input_pixels(), channel, fill, |planes| {
+        with_planes(&grad, geometry.output_pixels(), plane, fill_grad, |grads| {
+            gradient.par_chunks_mut(PLANES * columns).enumerate().for_each(|(block, gradient)| {
+                with_scratch(offsets.len() / TAPS * BLOCK, |sums| {
+                    sums.fill(0.0);
+                    for (planes, grads) in
+                        planes.chunks_exact(inputs * channel).zip(grads.chunks_exact(outputs * plane))
+                    {
+                        let left = std::array::from_fn(|r| {
+                            let output = (block * PLANES + r).min(outputs - 1);
+                            &grads[output * plane..(output + 1) * plane]
+                        });
+                        let positions = plan.layout.positions();
+                        Products { left, planes, offsets: &offsets, positions, sums }.run(level);
+                    }
+                    for (r, gradient) in gradient.chunks_exact_mut(columns).enumerate() {
+                        for (column, gradient) in gradient.iter_mut().enumerate() {
+                            let block = &sums[column / TAPS * BLOCK..][..BLOCK];
+                            *gradient = Products::total(block, r, column % TAPS);
+                        }
+                    }
+                });
+            });
+        });
+    });
+    gradient
+}
+
+/// Sums of every channel of `grad [n, channels, pixels]`: the gradient of a bias.
+pub(crate) fn bias_gradient(grad: Part<'_>, pixels: usize) -> Vec<f32> {
+    let mut sums = vec![0.0; grad.channels];
+    for image in grad.values.chunks_exact((grad.channels * pixels).max(1)) {
+        for (sum, plane) in sums.iter_mut().zip(image.chunks_exact(pixels.max(1))) {
             *sum += plane.iter().sum::<f32>();
         }
     }
-    sum
+    sums
 }
 
-fn add_up(parts: Vec<Vec<f32>>, len: usize) -> Vec<f32> {
-    parts
-        .into_iter()
-        .reduce(|mut sum, part| {
-            sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
-            sum
-        })
-        .unwrap_or_else(|| vec![0.0; len])
+fn batch_of(x: &[Part<'_>], pixels: usize) -> usize {
+    let part = x.first().expect("an input has at least one part");
+    part.values.len().checked_div(part.channels * pixels).unwrap_or(0)
 }
 
-impl Matrix<'_> {
-    fn transposed(self) -> Self {
-        Self { row_stride: self.column_stride, column_stride: self.row_stride, ..self }
-    }
+/// Lays out all planes of a batch in scratch memory, `[n, channels of all parts, channel]`, and hands them to `work`.
+fn with_planes<T>(
+    x: &[Part<'_>],
+    pixels: usize,
+    channel: usize,
+    gather: impl Fn(&[f32], &mut [f32]) + Sync,
+    work: impl FnOnce(&[f32]) -> T,
+) -> T {
+    let channels: usize = x.iter().map(|part| part.channels).sum();
+    with_scratch(batch_of(x, pixels) * channels * channel, |planes| {
+        planes.par_chunks_mut((channels * channel).max(1)).enumerate().for_each(|(n, mut image)| {
+            for part in x {
+                let (own, rest) = image.split_at_mut(part.channels * channel);
+                let sources = part.values[n * part.channels * pixels..].chunks_exact(pixels);
+                own.chunks_exact_mut(channel).zip(sources).for_each(|(plane, source)| gather(source, plane));
+                image = rest;
+            }
+        });
+        work(planes)
+    })
 }
 
-/// What the filters see at the pixels of `rows`: `fan_in` x pixels, zero outside the picture. Filters of one pixel
-/// see the picture itself; for others `columns` holds the copy.
-fn neighbourhoods<'a>(
-    shape: Shape,
-    x: &'a [f32],
-    rows: std::ops::Range<usize>,
-    columns: &'a mut Vec<f32>,
-) -> Matrix<'a> {
-    let Shape { width, height, kernel, .. } = shape;
-    if kernel == 1 {
-        let start = (rows.start * width).min(x.len());
-        return Matrix { data: &x[start..], row_stride: shape.pixels(), column_stride: 1 };
-    }
-    let len = rows.len() * width;
-    columns.resize(shape.fan_in() * len, 0.0);
-    let taps = kernel * kernel;
-    for (i, column) in columns.chunks_exact_mut(len.max(1)).enumerate() {
-        let plane = &x[i / taps * shape.pixels()..][..shape.pixels()];
-        let (dy, dx) = (i % taps / kernel, i % kernel);
-        for (y, target) in rows.clone().zip(column.chunks_exact_mut(width)) {
-            let Some(y) = (y + dy).checked_sub(kernel / 2).filter(|&y| y < height) else {
-                target.fill(0.0);
-                continue;
-            };
-            copy_shifted(&plane[y * width..(y + 1) * width], target, dx, kernel / 2);
+/// Offsets of every tap of every channel.
+fn offsets(plan: &Plan, channels: usize, channel: usize) -> Vec<usize> {
+    (0..channels).flat_map(|c| plan.taps.iter().map(move |&(offset, _)| c * channel + offset)).collect()
+}
+
+/// One correlation: what its taps read and the filters in the order in which the inner loop wants them.
+struct Job {
+    offsets: Vec<usize>,
+    /// `[block of filters][offsets][filters of a block]`
+    weights: Vec<f32>,
+    positions: usize,
+}
+
+/// How a convolution's filters are used.
+#[derive(Clone, Copy, PartialEq)]
+enum Filters {
+    /// `[o, c, k, k]`: o results from c channels.
+    AsGiven,
+    /// `[o, c, k, k]`: c results from o channels.
+    Exchanged,
+}
+
+impl Job {
+    /// `shape` is results, channels, and taps of a whole filter.
+    fn new(
+        level: Level,
+        plan: &Plan,
+        channel: usize,
+        [results, channels, taps]: [usize; 3],
+        weight: &[f32],
+        filters: Filters,
+    ) -> Self {
+        let width = level.filters();
+        let columns = channels * plan.taps.len();
+        let mut weights = vec![0.0; results.div_ceil(width) * width * columns];
+        for result in 0..results {
+            let block = &mut weights[result / width * width * columns..][..width * columns];
+            for c in 0..channels {
+                let filter = match filters {
+                    Filters::AsGiven => (result * channels + c) * taps,
+                    Filters::Exchanged => (c * results + result) * taps,
+                };
+                for (i, &(_, tap)) in plan.taps.iter().enumerate() {
+                    block[(c * plan.taps.len() + i) * width + result % width] = weight[filter + tap];
+                }
+            }
         }
+        Self { offsets: offsets(plan, channels, channel), weights, positions: plan.layout.positions() }
     }
-    Matrix { data: columns, row_stride: len, column_stride: 1 }
 }
 
-/// `target[i] = source[i + shift - centre]`, zero outside.
-fn copy_shifted(source: &[f32], target: &mut [f32], shift: usize, centre: usize) {
-    let width = source.len();
-    if shift >= centre {
-        let by = (shift - centre).min(width);
-        target[..width - by].copy_from_slice(&source[by..]);
-        target[width - by..].fill(0.0);
-    } else {
-        let by = (centre - shift).min(width);
-        target[by..].copy_from_slice(&source[..width - by]);
-        target[..by].fill(0.0);
+/// Runs all `jobs` over every picture: from `planes` (`image` numbers each) to `y [n, outputs, pixels]`.
+/// `place` is called with the job's index, the channel, its results, and the channel's plane of `y`.
+fn correlate(
+    level: Level,
+    planes: &[f32],
+    y: &mut [f32],
+    [image, pixels]: [usize; 2],
+    outputs: usize,
+    jobs: &[Job],
+    place: impl Fn(usize, usize, &[f32], &mut [f32]) + Sync,
+) {
+    if y.is_empty() {
+        return;
     }
+    let width = level.filters();
+    y.par_chunks_mut(outputs * pixels).zip(planes.par_chunks_exact(image)).for_each(|(y, planes)| {
+        y.par_chunks_mut(width * pixels).enumerate().for_each(|(block, y)| {
+            for (index, job) in jobs.iter().enumerate() {
+                let columns = job.offsets.len();
+                let row = Correlate::row(job.positions);
+                with_scratch(width * row, |results| {
+                    let weights = &job.weights[block * width * columns..][..width * columns];
+                    let (offsets, positions) = (&job.offsets[..], job.positions);
+                    Correlate { level, planes, offsets, weights, positions, results }.run();
+                    let rows = y.chunks_exact_mut(pixels).zip(results.chunks_exact(row));
+                    for (r, (y, results)) in rows.enumerate() {
+                        place(index, block * width + r, results, y);
+                    }
+                });
+            }
+        });
+    });
 }

@@ -1,128 +1,253 @@
-//! The convolution as an operator of Burn's backends, with its gradients.
+//! The kernels as operators of Burn's backends: on flex they run here, on others they are not called.
 
-use burn::backend::autodiff::checkpoint::base::Checkpointer;
-use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::grads::Gradients;
-use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::backend::tensor::FloatTensor;
-use burn::backend::{Autodiff, Backend, Flex, backend_extension};
+use burn::backend::{Backend, Flex, backend_extension};
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 
-use crate::conv::{self, Shape};
+use crate::conv::{self, Finish, Part};
+use crate::geometry::Geometry;
+use crate::norm::{self, Affine};
+use crate::shuffle::{self, Blocks};
+use crate::simd::Level;
 
-/// Convolution of stride 1 and same size, and its gradients; see [`crate::conv2d`].
+/// Operators with hand-written gradients (see `autodiff`), and those gradients.
 #[backend_extension(Flex, Autodiff)]
-pub(crate) trait ConvOps: Backend {
-    /// `[n, c, h, w]`, `[o, c, k, k]`, `[o]` -> `[n, o, h, w]`.
-    fn same_conv2d(
+pub(crate) trait KernelOps: Backend {
+    /// `x [n, c, h, w]`, `weight [o, c, k, k]`, `bias [o]` -> `[n, o, h', w']`.
+    fn convolution(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        geometry: Geometry,
+        relu: bool,
     ) -> FloatTensor<Self>;
 
-    /// Gradient with respect to `x`, from the output's.
-    fn same_conv2d_input_gradient(grad: FloatTensor<Self>, weight: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// `x [n, o, h', w']`, `weight [o, c, k, k]`, `bias [c]` -> `[n, c, h, w]`: from outputs to inputs of `geometry`.
+    fn transposed_convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+        relu: bool,
+    ) -> FloatTensor<Self>;
 
-    /// Gradient with respect to the filters of side `kernel`, from the output's.
-    fn same_conv2d_weight_gradient(
+    /// Gradient of a convolution's input, `[n, c, h, w]`, from the output's.
+    fn convolution_input_gradient(
+        grad: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        geometry: Geometry,
+    ) -> FloatTensor<Self>;
+
+    /// Gradient of a convolution's filters, `[o, c, k, k]`, from the output's.
+    fn convolution_weight_gradient(
         x: FloatTensor<Self>,
         grad: FloatTensor<Self>,
-        kernel: usize,
+        geometry: Geometry,
     ) -> FloatTensor<Self>;
 
-    /// Gradient with respect to the bias, from the output's.
-    fn same_conv2d_bias_gradient(grad: FloatTensor<Self>) -> FloatTensor<Self>;
-}
-
-impl ConvOps for Flex {
-    fn same_conv2d(x: FlexTensor, weight: FlexTensor, bias: FlexTensor) -> FlexTensor {
-        let (x, weight, bias) = (x.to_contiguous(), weight.to_contiguous(), bias.to_contiguous());
-        let ([batch, inputs, height, width], [outputs, _, kernel, _]) = (dims(&x), dims(&weight));
-        let shape = Shape { batch, inputs, outputs, height, width, kernel };
-        let y = conv::forward(shape, values(&x), values(&weight), Some(values(&bias)));
-        tensor(y, [batch, outputs, height, width])
-    }
-
-    fn same_conv2d_input_gradient(grad: FlexTensor, weight: FlexTensor) -> FlexTensor {
-        let (grad, weight) = (grad.to_contiguous(), weight.to_contiguous());
-        let ([batch, outputs, height, width], [_, inputs, kernel, _]) = (dims(&grad), dims(&weight));
-        let shape = Shape { batch, inputs, outputs, height, width, kernel };
-        tensor(conv::input_gradient(shape, values(&grad), values(&weight)), [batch, inputs, height, width])
-    }
-
-    fn same_conv2d_weight_gradient(x: FlexTensor, grad: FlexTensor, kernel: usize) -> FlexTensor {
-        let (x, grad) = (x.to_contiguous(), grad.to_contiguous());
-        let ([batch, inputs, height, width], [_, outputs, _, _]) = (dims(&x), dims(&grad));
-        let shape = Shape { batch, inputs, outputs, height, width, kernel };
-        tensor(conv::weight_gradient(shape, values(&x), values(&grad)), [outputs, inputs, kernel, kernel])
-    }
-
-    fn same_conv2d_bias_gradient(grad: FlexTensor) -> FlexTensor {
-        let grad = grad.to_contiguous();
-        let [batch, outputs, height, width] = dims(&grad);
-        let shape = Shape { batch, inputs: 0, outputs, height, width, kernel: 1 };
-        tensor(conv::bias_gradient(shape, values(&grad)), [outputs])
-    }
-}
-
-impl<B: ConvOps, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
-    fn same_conv2d(
-        x: FloatTensor<Self>,
+    /// Gradient of a transposed convolution's input, `[n, o, h', w']`, from the output's.
+    fn transposed_convolution_input_gradient(
+        grad: FloatTensor<Self>,
         weight: FloatTensor<Self>,
-        bias: FloatTensor<Self>,
-    ) -> FloatTensor<Self> {
-        let nodes = [x.node(), weight.node(), bias.node()];
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let y = B::same_conv2d(x.clone(), weight.clone(), bias.into_primitive());
-        match SameConv2d.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((x, weight), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        geometry: Geometry,
+    ) -> FloatTensor<Self>;
+
+    /// Sums over all but the channels: `[n, c, h, w]` -> `[c]`.
+    fn channel_sums(grad: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `grad` where the output `y` of a ReLU is positive, else 0.
+    fn relu_gradient(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `[n, c, h, w]` -> `[n, c * block^2, h / block, w / block]`.
+    fn space_to_depth(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self>;
+
+    /// `[n, c * block^2, h, w]` -> `[n, c, h * block, w * block]`.
+    fn depth_to_space(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self>;
+
+    /// Mean and variance of every channel of `[n, c, h, w]`, as `[2, c]`. Called outside autodiff:
+    /// the gradient of [`KernelOps::normalisation`] knows how they depend on the input.
+    fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `x [n, c, h, w]` normalised by its own `moments`, with `scale [c]` and `shift [c]`.
+    fn normalisation(
+        x: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self>;
+
+    /// Gradients of scale and shift, `[2, c]`, from the output's.
+    fn normalisation_affine_gradient(
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self>;
+
+    /// Gradient of the input from the output's and from `sums`, the gradients of scale and shift.
+    fn normalisation_input_gradient(
+        x: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        sums: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self>;
+}
+
+impl KernelOps for Flex {
+    fn convolution(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        geometry: Geometry,
+        relu: bool,
+    ) -> FlexTensor {
+        let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.to_contiguous());
+        let [batch, _, _, _] = dims(&x);
+        let part = Part { values: values(&x), channels: geometry.inputs };
+        let finish = Finish { bias: Some(values(&bias)), relu };
+        let y = conv::forward(Level::current(), &geometry, &[part], values(&weight), finish);
+        let [height, width] = geometry.output_size();
+        tensor(y, [batch, geometry.outputs, height, width])
     }
 
-    fn same_conv2d_input_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
-        unimplemented_second_order()
+    fn transposed_convolution(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        geometry: Geometry,
+        relu: bool,
+    ) -> FlexTensor {
+        let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.to_contiguous());
+        let [batch, _, _, _] = dims(&x);
+        let finish = Finish { bias: Some(values(&bias)), relu };
+        let y = conv::transposed(Level::current(), &geometry, values(&x), values(&weight), finish);
+        let [height, width] = geometry.size;
+        tensor(y, [batch, geometry.inputs, height, width])
     }
 
-    fn same_conv2d_weight_gradient(
-        _: FloatTensor<Self>,
-        _: FloatTensor<Self>,
-        _: usize,
-    ) -> FloatTensor<Self> {
-        unimplemented_second_order()
+    fn convolution_input_gradient(grad: FlexTensor, weight: FlexTensor, geometry: Geometry) -> FlexTensor {
+        let [grad, weight] = [grad, weight].map(|tensor| tensor.to_contiguous());
+        let [batch, _, _, _] = dims(&grad);
+        let finish = Finish { bias: None, relu: false };
+        let x = conv::transposed(Level::current(), &geometry, values(&grad), values(&weight), finish);
+        let [height, width] = geometry.size;
+        tensor(x, [batch, geometry.inputs, height, width])
     }
 
-    fn same_conv2d_bias_gradient(_: FloatTensor<Self>) -> FloatTensor<Self> {
-        unimplemented_second_order()
+    fn convolution_weight_gradient(x: FlexTensor, grad: FlexTensor, geometry: Geometry) -> FlexTensor {
+        let [x, grad] = [x, grad].map(|tensor| tensor.to_contiguous());
+        let part = Part { values: values(&x), channels: geometry.inputs };
+        let gradient = conv::weight_gradient(Level::current(), &geometry, &[part], values(&grad));
+        tensor(gradient, [geometry.outputs, geometry.inputs, geometry.kernel, geometry.kernel])
+    }
+
+    fn transposed_convolution_input_gradient(
+        grad: FlexTensor,
+        weight: FlexTensor,
+        geometry: Geometry,
+    ) -> FlexTensor {
+        let [grad, weight] = [grad, weight].map(|tensor| tensor.to_contiguous());
+        let [batch, _, _, _] = dims(&grad);
+        let part = Part { values: values(&grad), channels: geometry.inputs };
+        let finish = Finish { bias: None, relu: false };
+        let x = conv::forward(Level::current(), &geometry, &[part], values(&weight), finish);
+        let [height, width] = geometry.output_size();
+        tensor(x, [batch, geometry.outputs, height, width])
+    }
+
+    fn channel_sums(grad: FlexTensor) -> FlexTensor {
+        let grad = grad.to_contiguous();
+        let [_, channels, height, width] = dims(&grad);
+        let part = Part { values: values(&grad), channels };
+        tensor(conv::bias_gradient(part, height * width), [channels])
+    }
+
+    fn relu_gradient(y: FlexTensor, grad: FlexTensor) -> FlexTensor {
+        let [y, grad] = [y, grad].map(|tensor| tensor.to_contiguous());
+        let shape: [usize; 4] = dims(&y);
+        let passed = |(&y, &grad): (&f32, &f32)| if y > 0.0 { grad } else { 0.0 };
+        tensor(values(&y).iter().zip(values(&grad)).map(passed).collect(), shape)
+    }
+
+    fn space_to_depth(x: FlexTensor, block: usize) -> FlexTensor {
+        let x = x.to_contiguous();
+        let [n, channels, height, width] = dims(&x);
+        let blocks = Blocks { height: height / block, width: width / block, block };
+        let shape = [n, channels * block * block, blocks.height, blocks.width];
+        tensor(shuffle::space_to_depth(values(&x), blocks), shape)
+    }
+
+    fn depth_to_space(x: FlexTensor, block: usize) -> FlexTensor {
+        let x = x.to_contiguous();
+        let [n, deep, height, width] = dims(&x);
+        let blocks = Blocks { height, width, block };
+        let shape = [n, deep / (block * block), height * block, width * block];
+        tensor(shuffle::depth_to_space(values(&x), blocks), shape)
+    }
+
+    fn moments(x: FlexTensor) -> FlexTensor {
+        let x = x.to_contiguous();
+        let shape = norm_shape(&x);
+        tensor(norm::moments(Level::current(), shape, values(&x)), [2, shape.channels])
+    }
+
+    fn normalisation(
+        x: FlexTensor,
+        moments: FlexTensor,
+        scale: FlexTensor,
+        shift: FlexTensor,
+        relu: bool,
+    ) -> FlexTensor {
+        let [x, moments, scale, shift] = [x, moments, scale, shift].map(|tensor| tensor.to_contiguous());
+        let affine = Affine { moments: values(&moments), scale: values(&scale), shift: values(&shift), relu };
+        let y = norm::normalise(Level::current(), norm_shape(&x), values(&x), affine);
+        tensor(y, dims::<4>(&x))
+    }
+
+    fn normalisation_affine_gradient(
+        x: FlexTensor,
+        grad: FlexTensor,
+        moments: FlexTensor,
+        scale: FlexTensor,
+        shift: FlexTensor,
+        relu: bool,
+    ) -> FlexTensor {
+        let [x, grad, moments] = [x, grad, moments].map(|tensor| tensor.to_contiguous());
+        let [scale, shift] = [scale, shift].map(|tensor| tensor.to_contiguous());
+        let shape = norm_shape(&x);
+        let affine = Affine { moments: values(&moments), scale: values(&scale), shift: values(&shift), relu };
+        let sums = norm::affine_gradient(Level::current(), shape, [values(&x), values(&grad)], affine);
+        tensor(sums, [2, shape.channels])
+    }
+
+    fn normalisation_input_gradient(
+        x: FlexTensor,
+        grad: FlexTensor,
+        sums: FlexTensor,
+        moments: FlexTensor,
+        scale: FlexTensor,
+        shift: FlexTensor,
+        relu: bool,
+    ) -> FlexTensor {
+        let [x, grad, sums, moments] = [x, grad, sums, moments].map(|tensor| tensor.to_contiguous());
+        let [scale, shift] = [scale, shift].map(|tensor| tensor.to_contiguous());
+        let affine = Affine { moments: values(&moments), scale: values(&scale), shift: values(&shift), relu };
+        let inputs = [values(&x), values(&grad)];
+        let gradient = norm::input_gradient(Level::current(), norm_shape(&x), inputs, values(&sums), affine);
+        tensor(gradient, dims::<4>(&x))
     }
 }
 
-/// The gradients are reached from `Backward` alone, on the inner backend.
-fn unimplemented_second_order() -> ! {
-    unreachable!("gradients of gradients are not part of this crate's interface")
-}
-
-#[derive(Debug)]
-struct SameConv2d;
-
-impl<B: ConvOps> Backward<B, 3> for SameConv2d {
-    type State = (FloatTensor<B>, FloatTensor<B>);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let ([node_x, node_weight, node_bias], (x, weight)) = (ops.parents, ops.state);
-        let grad = grads.consume::<B>(&ops.node);
-        if let Some(node) = node_bias {
-            grads.register::<B>(node.id, B::same_conv2d_bias_gradient(grad.clone()));
-        }
-        if let Some(node) = node_weight {
-            let kernel = burn::backend::TensorMetadata::shape(&weight)[3];
-            grads.register::<B>(node.id, B::same_conv2d_weight_gradient(x, grad.clone(), kernel));
-        }
-        if let Some(node) = node_x {
-            grads.register::<B>(node.id, B::same_conv2d_input_gradient(grad, weight));
-        }
-    }
+fn norm_shape(x: &FlexTensor) -> norm::Shape {
+    let [batch, channels, height, width] = dims(x);
+    norm::Shape { batch, channels, pixels: height * width }
 }
 
 fn values(tensor: &FlexTensor) -> &[f32] {

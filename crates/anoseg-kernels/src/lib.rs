@@ -1,40 +1,170 @@
-//! CPU compute for Burn. On the CPU backend (flex) convolutions run here; on any other device they are Burn's own.
+//! CPU compute for Burn. On the CPU backend (flex) the operators here run our own vector code; on any other device
+//! they are Burn's own.
 //!
-//! Burn's flex computes the gradient of a convolution's weights by a generic path that makes a training step
-//! several times slower than its forward pass. Here all three passes are blocked matrix products.
+//! Burn's flex computes the gradient of a convolution's weights by a generic path that makes a training step several
+//! times slower than its forward pass. Here all passes of a convolution are one pair of loops over shifted planes
+//! ([`conv2d`], [`conv_transpose2d`]), and batch normalisation is one operator with its ReLU ([`batch_norm`]).
+//!
+//! Instructions are chosen when the program runs: AVX-512, AVX2 with FMA, or portable code; see [`Level`]. Results
+//! have the same bits at any number of threads.
 
+mod autodiff;
 mod conv;
+mod correlate;
 mod extension;
-mod gemm;
+mod geometry;
+pub mod memory;
+mod norm;
+mod shuffle;
+mod simd;
 
 use burn::backend::Dispatch;
-use burn::tensor::Tensor;
-use burn::tensor::module;
-use burn::tensor::ops::ConvOptions;
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Tensor, activation, module};
 
-use extension::ConvOps;
+use extension::KernelOps;
+use geometry::Geometry;
+pub use norm::EPSILON;
+pub use simd::{Level, SIMD_VARIABLE};
 
-/// Convolution of stride 1 with zero padding that keeps the size: `[n, c, h, w]` with filters `[o, c, k, k]`
-/// (k odd) and a bias `[o]` gives `[n, o, h, w]`.
-///
-/// Results have the same bits at any number of threads.
+/// How a convolution moves over its input, and what follows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Convolution {
+    /// Pixels between two places of a filter, on both axes.
+    pub stride: usize,
+    /// Rows and columns of zeros on every side.
+    pub padding: usize,
+    /// Whether a ReLU follows.
+    pub relu: bool,
+}
+
+impl Convolution {
+    /// Stride 1 and the padding that keeps the size, for filters of odd side `kernel`.
+    pub fn same(kernel: usize) -> Self {
+        Self { stride: 1, padding: kernel / 2, relu: false }
+    }
+
+    /// Followed by a ReLU.
+    pub fn with_relu(self) -> Self {
+        Self { relu: true, ..self }
+    }
+}
+
+/// Convolution with zero padding: `x [n, c, h, w]` with filters `[o, c, k, k]` and a bias `[o]` gives
+/// `[n, o, h', w']`, h' = (h + 2 padding - k) / stride + 1, rounded down.
 ///
 /// # Panics
-/// If the shapes do not fit each other or `k` is even.
-pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>) -> Tensor<4> {
-    let ([_, channels, _, _], [out, inputs, k, k2]) = (x.dims(), weight.dims());
-    assert!(k == k2 && k % 2 == 1, "filters of {k} x {k2} are not square and odd");
+/// If the shapes do not fit each other, filters are not square, or the padded input is smaller than a filter.
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Tensor<4> {
+    let ([_, channels, height, width], [outputs, inputs, kernel, k2]) = (x.dims(), weight.dims());
+    assert_eq!(kernel, k2, "filters of {kernel} x {k2} are not square");
     assert_eq!(channels, inputs, "filters of {inputs} channels on {channels} channels");
-    assert_eq!(bias.dims(), [out], "one bias for each of {out} filters");
+    assert_eq!(bias.dims(), [outputs], "one bias for each of {outputs} filters");
+    let Convolution { stride, padding, relu } = options;
+    assert!(stride > 0 && kernel > 0, "stride and filter side must be at least 1");
+    assert!(
+        height.min(width) + 2 * padding >= kernel,
+        "filters of side {kernel} on {height} x {width} pixels with padding {padding}"
+    );
     if !runs_on_flex(&x) {
-        let options = ConvOptions::new([1, 1], [k / 2, k / 2], [1, 1], 1);
-        return module::conv2d(x, weight, Some(bias), options);
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+        return finish(module::conv2d(x, weight, Some(bias), options), relu);
     }
-    Tensor::from_dispatch(Dispatch::same_conv2d(
-        x.into_dispatch(),
-        weight.into_dispatch(),
-        bias.into_dispatch(),
-    ))
+    let geometry = Geometry { inputs, outputs, size: [height, width], kernel, stride, padding };
+    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::convolution(x, weight, bias, geometry, relu))
+}
+
+/// Transposed convolution: `x [n, c, h, w]` with filters `[c, o, k, k]` and a bias `[o]` gives `[n, o, h', w']`,
+/// h' = (h - 1) * stride + k - 2 padding.
+///
+/// # Panics
+/// If the shapes do not fit each other, filters are not square, or padding leaves nothing.
+pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Tensor<4> {
+    let ([_, channels, height, width], [inputs, outputs, kernel, k2]) = (x.dims(), weight.dims());
+    assert_eq!(kernel, k2, "filters of {kernel} x {k2} are not square");
+    assert_eq!(channels, inputs, "filters of {inputs} channels on {channels} channels");
+    assert_eq!(bias.dims(), [outputs], "one bias for each of {outputs} filters");
+    let Convolution { stride, padding, relu } = options;
+    assert!(stride > 0 && kernel > 0, "stride and filter side must be at least 1");
+    let size = [height, width].map(|size| (size.max(1) - 1) * stride + kernel);
+    assert!(size.iter().all(|&size| size > 2 * padding), "padding {padding} leaves nothing of {size:?}");
+    if !runs_on_flex(&x) {
+        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
+        return finish(module::conv_transpose2d(x, weight, Some(bias), options), relu);
+    }
+    let size = size.map(|size| size - 2 * padding);
+    let geometry = Geometry { inputs: outputs, outputs: inputs, size, kernel, stride, padding };
+    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::transposed_convolution(x, weight, bias, geometry, relu))
+}
+
+/// What [`batch_norm`] gives.
+pub struct Normalised {
+    /// `[n, c, h, w]`
+    pub output: Tensor<4>,
+    /// `[2, c]`: mean and variance (of the whole population) of every channel of the input. Outside autodiff.
+    pub moments: Tensor<2>,
+}
+
+/// Batch normalisation while training: every channel of `x [n, c, h, w]` is brought to mean 0 and variance 1, then
+/// multiplied by `scale [c]`, shifted by `shift [c]`, and with `relu` cut off below zero.
+///
+/// # Panics
+/// If the shapes do not fit each other.
+pub fn batch_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, relu: bool) -> Normalised {
+    let [n, channels, height, width] = x.dims();
+    assert_eq!(scale.dims(), [channels], "one scale for each of {channels} channels");
+    assert_eq!(shift.dims(), [channels], "one shift for each of {channels} channels");
+    if !runs_on_flex(&x) {
+        let flat = x.clone().swap_dims(0, 1).reshape([channels, n * height * width]);
+        let (variance, mean) = flat.var_mean_bias(1);
+        let [mean, variance] = [mean, variance].map(|moment| moment.reshape([1, channels, 1, 1]));
+        let normal = (x - mean.clone()) / (variance.clone() + EPSILON).sqrt();
+        let [scale, shift] = [scale, shift].map(|factor| factor.reshape([1, channels, 1, 1]));
+        let moments = Tensor::cat(vec![mean, variance], 0).reshape([2, channels]).inner();
+        return Normalised { output: finish(normal * scale + shift, relu), moments };
+    }
+    let moments = Dispatch::moments(x.clone().inner().into_dispatch());
+    let (x, scale, shift) = (x.into_dispatch(), scale.into_dispatch(), shift.into_dispatch());
+    let output = Dispatch::normalisation(x, moments.clone(), scale, shift, relu);
+    Normalised { output: Tensor::from_dispatch(output), moments: Tensor::from_dispatch(moments) }
+}
+
+/// Moves every `block` x `block` square of pixels into the channels:
+/// `[n, c, h, w]` -> `[n, c * block * block, h / block, w / block]`.
+///
+/// # Panics
+/// If `block` does not divide height and width.
+pub fn space_to_depth(x: Tensor<4>, block: usize) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    assert!(
+        block > 0 && h.is_multiple_of(block) && w.is_multiple_of(block),
+        "{h} x {w} pixels in blocks of {block}"
+    );
+    if runs_on_flex(&x) {
+        return Tensor::from_dispatch(Dispatch::space_to_depth(x.into_dispatch(), block));
+    }
+    let deep = [n, c * block * block, h / block, w / block];
+    x.reshape([n, c, h / block, block, w / block, block]).permute([0, 1, 3, 5, 2, 4]).reshape(deep)
+}
+
+/// The reverse of [`space_to_depth`]: `[n, c * block * block, h, w]` -> `[n, c, h * block, w * block]`.
+///
+/// # Panics
+/// If the channels are no multiple of `block * block`.
+pub fn depth_to_space(x: Tensor<4>, block: usize) -> Tensor<4> {
+    let [n, deep, h, w] = x.dims();
+    assert!(block > 0 && deep.is_multiple_of(block * block), "{deep} channels in blocks of {block}");
+    if runs_on_flex(&x) {
+        return Tensor::from_dispatch(Dispatch::depth_to_space(x.into_dispatch(), block));
+    }
+    let c = deep / (block * block);
+    x.reshape([n, c, block, block, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * block, w * block])
+}
+
+fn finish(x: Tensor<4>, relu: bool) -> Tensor<4> {
+    if relu { activation::relu(x) } else { x }
 }
 
 fn runs_on_flex(x: &Tensor<4>) -> bool {

@@ -1,78 +1,155 @@
-//! The convolution and its gradients against stock Burn, and against themselves at another number of threads.
+//! Every operator and its gradients against stock Burn, and against itself at another number of threads.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use burn::tensor::module::conv2d as stock_conv2d;
-use burn::tensor::ops::ConvOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use anoseg_kernels::{
+    Convolution, EPSILON, batch_norm, conv_transpose2d, conv2d, depth_to_space, space_to_depth,
+};
+use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::{Device, Tensor, TensorData, activation::relu, module};
 use proptest::prelude::*;
 
-/// Output and the three gradients of a weighted sum of the output.
-fn run(
-    conv: impl Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>,
-    [n, c, o, h, w, k]: [usize; 6],
-    seed: u64,
-) -> [Vec<f32>; 4] {
-    let device = Device::flex().autodiff();
-    let values = |len: usize, salt: u64| {
-        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ salt;
-        let next = move |_| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-            (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-        };
-        (0..len).map(next).collect::<Vec<f32>>()
+/// Numbers in -0.5..0.5.
+fn values(len: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d;
+    let next = move |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
     };
-    let x = Tensor::<4>::from_data(TensorData::new(values(n * c * h * w, 1), [n, c, h, w]), &device)
-        .require_grad();
-    let weight = Tensor::<4>::from_data(TensorData::new(values(o * c * k * k, 2), [o, c, k, k]), &device)
-        .require_grad();
-    let bias = Tensor::<1>::from_data(TensorData::new(values(o, 3), [o]), &device).require_grad();
-    let mix = Tensor::<4>::from_data(TensorData::new(values(n * o * h * w, 4), [n, o, h, w]), &device);
-    let y = conv(x.clone(), weight.clone(), bias.clone());
-    let gradients = (y.clone() * mix).sum().backward();
-    let flat = |data: TensorData| data.try_into_vec::<f32>().unwrap();
-    [
-        flat(y.inner().into_data()),
-        flat(x.grad(&gradients).unwrap().into_data()),
-        flat(weight.grad(&gradients).unwrap().into_data()),
-        flat(bias.grad(&gradients).unwrap().into_data()),
-    ]
+    (0..len).map(next).collect()
 }
 
-fn stock(k: usize) -> impl Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4> {
-    move |x, weight, bias| {
-        stock_conv2d(x, weight, Some(bias), ConvOptions::new([1, 1], [k / 2, k / 2], [1, 1], 1))
+fn tensor<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
+    let data = TensorData::new(values(shape.iter().product(), seed), shape);
+    Tensor::from_data(data, &Device::flex().autodiff())
+}
+
+fn flat(data: TensorData) -> Vec<f32> {
+    data.try_into_vec().unwrap()
+}
+
+/// The output of `operator` and the gradients of a weighted sum of it, by input, weight and two numbers per channel.
+fn run(
+    operator: impl Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>,
+    [x, weight]: [[usize; 4]; 2],
+    channels: usize,
+    seed: u64,
+) -> Vec<Vec<f32>> {
+    let x = tensor(x, seed).require_grad();
+    let weight = tensor(weight, seed ^ 1).require_grad();
+    let bias = tensor([channels], seed ^ 2).require_grad();
+    let y = operator(x.clone(), weight.clone(), bias.clone());
+    let mix = tensor(y.dims(), seed ^ 3);
+    let gradients = (y.clone() * mix).sum().backward();
+    let mut found = vec![flat(y.inner().into_data()), flat(x.grad(&gradients).unwrap().into_data())];
+    found.extend(weight.grad(&gradients).map(|grad| flat(grad.into_data())));
+    found.push(flat(bias.grad(&gradients).unwrap().into_data()));
+    found
+}
+
+fn assert_close(ours: &[Vec<f32>], theirs: &[Vec<f32>], tolerance: f32) -> Result<(), TestCaseError> {
+    prop_assert_eq!(ours.len(), theirs.len());
+    for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
+        let scale = theirs.iter().fold(1.0_f32, |scale, v| scale.max(v.abs()));
+        prop_assert_eq!(ours.len(), theirs.len());
+        for (a, b) in ours.iter().zip(theirs) {
+            prop_assert!((a - b).abs() <= tolerance * scale, "result {}: {} is not {}", i, a, b);
+        }
     }
+    Ok(())
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn equals_stock_burn(
+    fn convolution_equals_stock_burn(
         n in 1usize..4, c in 1usize..20, o in 1usize..20, h in 1usize..40, w in 1usize..40,
-        k in prop::sample::select(vec![1usize, 3, 5]), seed in any::<u64>(),
+        k in 1usize..8, stride in 1usize..4, padding in 0usize..4, with_relu: bool, seed: u64,
     ) {
-        let ours = run(anoseg_kernels::conv2d, [n, c, o, h, w, k], seed);
-        let theirs = run(stock(k), [n, c, o, h, w, k], seed);
-        for (what, (ours, theirs)) in ["output", "input", "weight", "bias"].iter().zip(ours.iter().zip(&theirs)) {
-            let scale = theirs.iter().fold(1.0_f32, |scale, v| scale.max(v.abs()));
-            for (a, b) in ours.iter().zip(theirs) {
-                prop_assert!((a - b).abs() <= 2e-5 * scale, "{what}: {a} is not {b}");
-            }
-        }
+        prop_assume!(h.min(w) + 2 * padding >= k);
+        let ours = |x, weight, bias| conv2d(x, weight, bias, Convolution { stride, padding, relu: with_relu });
+        let stock = |x, weight, bias| {
+            let y = module::conv2d(x, weight, Some(bias), ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1));
+            if with_relu { relu(y) } else { y }
+        };
+        let shapes = [[n, c, h, w], [o, c, k, k]];
+        assert_close(&run(ours, shapes, o, seed), &run(stock, shapes, o, seed), 2e-5)?;
+    }
+
+    #[test]
+    fn transposed_convolution_equals_stock_burn(
+        n in 1usize..4, c in 1usize..12, o in 1usize..12, h in 1usize..20, w in 1usize..20,
+        k in 1usize..6, stride in 1usize..4, padding in 0usize..3, with_relu: bool, seed: u64,
+    ) {
+        prop_assume!((h.min(w) - 1) * stride + k > 2 * padding);
+        let ours =
+            |x, weight, bias| conv_transpose2d(x, weight, bias, Convolution { stride, padding, relu: with_relu });
+        let stock = |x, weight, bias| {
+            let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
+            let y = module::conv_transpose2d(x, weight, Some(bias), options);
+            if with_relu { relu(y) } else { y }
+        };
+        let shapes = [[n, c, h, w], [c, o, k, k]];
+        assert_close(&run(ours, shapes, o, seed), &run(stock, shapes, o, seed), 2e-5)?;
+    }
+
+    #[test]
+    fn shuffling_equals_a_permutation(
+        n in 1usize..3, c in 1usize..4, h in 1usize..9, w in 1usize..9, block in 1usize..5, seed: u64,
+    ) {
+        let inverse = |x: Tensor<4>| {
+            let deep = space_to_depth(x.clone(), block);
+            let stock = x.reshape([n, c, h, block, w, block]).permute([0, 1, 3, 5, 2, 4]);
+            assert_eq!(flat(deep.clone().inner().into_data()), flat(stock.inner().into_data()));
+            depth_to_space(deep, block)
+        };
+        let x = tensor([n, c, h * block, w * block], seed).require_grad();
+        let (y, mix) = (inverse(x.clone()), tensor(x.dims(), seed ^ 1));
+        prop_assert_eq!(flat(y.clone().inner().into_data()), flat(x.clone().inner().into_data()));
+        let gradients = (y * mix.clone()).sum().backward();
+        prop_assert_eq!(flat(x.grad(&gradients).unwrap().into_data()), flat(mix.inner().into_data()));
+    }
+
+    #[test]
+    fn batch_norm_equals_its_formula(
+        n in 1usize..4, c in 1usize..9, h in 1usize..30, w in 1usize..30, with_relu: bool, seed: u64,
+    ) {
+        prop_assume!(n * h * w > 3);
+        // The second tensor serves as a scale here: one number per channel.
+        let ours = |x, scale: Tensor<4>, shift| batch_norm(x, scale.reshape([c]), shift, with_relu).output;
+        let stock = |x: Tensor<4>, scale: Tensor<4>, shift: Tensor<1>| {
+            let per_channel = |flat: Tensor<2>| flat.reshape([1, c, 1, 1]);
+            let flat = |x: Tensor<4>| x.swap_dims(0, 1).reshape([c, n * h * w]);
+            let centred = x.clone() - per_channel(flat(x).mean_dim(1));
+            let variance = per_channel(flat(centred.clone().square()).mean_dim(1));
+            let y = centred / (variance + EPSILON).sqrt() * scale + shift.reshape([1, c, 1, 1]);
+            if with_relu { relu(y) } else { y }
+        };
+        let shapes = [[n, c, h, w], [1, c, 1, 1]];
+        assert_close(&run(ours, shapes, c, seed), &run(stock, shapes, c, seed), 1e-4)?;
     }
 }
 
 #[test]
 fn the_number_of_threads_changes_no_bit() {
-    for shape in [[3, 7, 9, 33, 31, 3], [1, 16, 17, 64, 64, 3], [5, 20, 6, 16, 16, 1]] {
-        let in_pool = |threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| run(anoseg_kernels::conv2d, shape, 3))
+    let in_pool = |threads, shapes: [[usize; 4]; 2], stride| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let padding = shapes[1][2] / 2;
+        let network = |x, weight: Tensor<4>, bias: Tensor<1>| {
+            let y = conv2d(x, weight, bias.clone(), Convolution { stride, padding, relu: false });
+            batch_norm(y, bias.clone(), bias, true).output
         };
-        let one = in_pool(1);
+        pool.install(|| run(network, shapes, shapes[1][0], 3))
+    };
+    for (shapes, stride) in [
+        ([[3, 7, 33, 31], [9, 7, 3, 3]], 1),
+        ([[1, 16, 64, 64], [17, 16, 3, 3]], 1),
+        ([[5, 20, 16, 16], [6, 20, 1, 1]], 1),
+        ([[2, 3, 40, 30], [12, 3, 4, 4]], 2),
+    ] {
+        let one = in_pool(1, shapes, stride);
         for threads in [2, 3, 8] {
-            assert_eq!(one, in_pool(threads), "{threads} threads");
+            assert_eq!(one, in_pool(threads, shapes, stride), "{threads} threads");
         }
     }
 }

@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout)]
 use std::time::Instant;
 
-use anoseg::network::{Architecture, Generator, WeightInit, parameter_count};
+use anoseg::network::{Architecture, Generator, Mode, Statistics, WeightInit, parameter_count};
 use burn::tensor::{Device, Distribution, Tensor};
 
 fn main() {
@@ -14,7 +14,8 @@ fn main() {
         let (mut forward, mut both) = (vec![], vec![]);
         for _ in 0..6 {
             let start = Instant::now();
-            let loss = network.map_logits(images.clone()).square().mean();
+            let loss =
+                network.map_logits(images.clone(), &mut Mode::Train(Statistics::default())).square().mean();
             forward.push(start.elapsed().as_secs_f64());
             let _gradients = loss.backward();
             both.push(start.elapsed().as_secs_f64());

@@ -11,7 +11,8 @@ use serde::{Deserialize, Serialize};
 use crate::calibrate::Calibration;
 use crate::config::{Config, Input, Preset};
 use crate::network::{
-    Architecture, Generator, WeightInit, export_parameters, import_parameters, parameter_count, values_of,
+    Architecture, Generator, Mode, WeightInit, export_parameters, import_parameters, parameter_count,
+    values_of,
 };
 use crate::score::image_score;
 use crate::{Error, Result, archive};
@@ -168,7 +169,7 @@ impl Model {
     pub(crate) fn network_map(&self, image: &Image) -> Result<AnomalyMap> {
         let (width, height) = (image.width(), image.height());
         let data = TensorData::new(image.as_slice().to_vec(), [1, 3, height, width]);
-        let logits = self.network.map_logits(Tensor::<4>::from_data(data, &self.device));
+        let logits = self.network.map_logits(Tensor::<4>::from_data(data, &self.device), &mut Mode::Use);
         let values = values_of(sigmoid(logits));
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Bug("the network gave a value that is not finite".into()));

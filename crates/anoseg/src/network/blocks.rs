@@ -1,55 +1,87 @@
 //! The layers that encoder, decoder and discriminator are made of.
 
-use anoseg_kernels::conv2d;
+use anoseg_kernels::{Convolution, EPSILON, batch_norm, conv2d};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
 use super::WeightInit;
+use super::statistics::Mode;
 
-/// Keeps the division of the weight standardisation finite.
-const EPSILON: f32 = 1e-6;
-
-/// Gain that keeps the variance of a ReLU's output at one for a unit normal input: sqrt(2 / (1 - 1/pi)) (Brock et al.,
-/// "Characterizing signal propagation to close the performance gap in unnormalized ResNets", 2021).
-const RELU_GAIN: f32 = 1.712_858_5;
-
-/// Convolution with scaled weight standardisation (Brock et al., 2021).
+/// Convolution, batch normalisation and, if wanted, a ReLU.
 ///
-/// Each filter is brought to mean 0 and to the variance that preserves the signal's, then scaled by a learned
-/// gain. It takes the place of batch normalisation: it costs nothing per pixel, works at any batch size, and
-/// acts the same in training and in use.
+/// While training every channel is normalised by the batch; in use by running averages of the batches' moments, which
+/// are then part of the filters.
 #[derive(Module, Debug)]
-pub(super) struct Conv {
+pub(super) struct ConvNorm {
     weight: Param<Tensor<4>>,
-    gain: Param<Tensor<1>>,
-    bias: Param<Tensor<1>>,
+    scale: Param<Tensor<1>>,
+    shift: Param<Tensor<1>>,
+    mean: Param<Tensor<1>>,
+    variance: Param<Tensor<1>>,
+    #[module(skip)]
+    relu: bool,
 }
 
-impl Conv {
-    /// `kernel` x `kernel` filters, zero padding that keeps the size. `gain` 1 keeps the signal's variance.
-    pub(super) fn new(init: &mut WeightInit, [input, output]: [usize; 2], kernel: usize, gain: f32) -> Self {
+impl ConvNorm {
+    /// `kernel` x `kernel` filters, zero padding that keeps the size, followed by a ReLU.
+    pub(super) fn new(init: &mut WeightInit, [input, output]: [usize; 2], kernel: usize) -> Self {
         Self {
             weight: init.filters([input, output], kernel),
-            gain: init.constant([output], gain),
-            bias: init.constant([output], 0.0),
+            scale: init.constant([output], 1.0),
+            shift: init.constant([output], 0.0),
+            mean: init.constant([output], 0.0).set_require_grad(false),
+            variance: init.constant([output], 1.0).set_require_grad(false),
+            relu: true,
         }
     }
 
-    /// As [`Conv::new`], for an input that went through [`relu`]: the gain makes up for what the ReLU took.
-    pub(super) fn after_relu(init: &mut WeightInit, channels: [usize; 2], kernel: usize, gain: f32) -> Self {
-        Self::new(init, channels, kernel, gain * RELU_GAIN)
+    /// The same without the ReLU.
+    fn linear(self) -> Self {
+        Self { relu: false, ..self }
     }
 
     /// `[n, input, h, w]` -> `[n, output, h, w]`.
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(super) fn forward(&self, x: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
         let weight = self.weight.val();
-        let [output, input, kernel, _] = weight.dims();
-        let rows = weight.reshape([output, input * kernel * kernel]);
-        let centred = rows.clone() - rows.mean_dim(1);
-        let norm = (centred.clone().square().sum_dim(1) + EPSILON).sqrt();
-        let filters = centred / norm * self.gain.val().reshape([output, 1]);
-        conv2d(x, filters.reshape([output, input, kernel, kernel]), self.bias.val())
+        let [outputs, _, kernel, _] = weight.dims();
+        let options = Convolution::same(kernel);
+        match mode {
+            Mode::Train(statistics) => {
+                let y = conv2d(x, weight, Tensor::zeros([outputs], &self.shift.device()), options);
+                let normalised = batch_norm(y, self.scale.val(), self.shift.val(), self.relu);
+                statistics.record([self.mean.id, self.variance.id], normalised.moments);
+                normalised.output
+            }
+            Mode::Use => {
+                let factor = self.scale.val() / (self.variance.val() + EPSILON).sqrt();
+                let bias = self.shift.val() - self.mean.val() * factor.clone();
+                let options = Convolution { relu: self.relu, ..options };
+                conv2d(x, weight * factor.reshape([outputs, 1, 1, 1]), bias, options)
+            }
+        }
+    }
+}
+
+/// Residual block: `relu(x + norm(conv(relu(norm(conv(x))))))`.
+#[derive(Module, Debug)]
+pub(super) struct Residual {
+    first: ConvNorm,
+    second: ConvNorm,
+}
+
+impl Residual {
+    pub(super) fn new(init: &mut WeightInit, channels: usize) -> Self {
+        Self {
+            first: ConvNorm::new(init, [channels, channels], 3),
+            second: ConvNorm::new(init, [channels, channels], 3).linear(),
+        }
+    }
+
+    /// Keeps the shape; `x` and the result are at least 0.
+    pub(super) fn forward(&self, x: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
+        let y = self.first.forward(x.clone(), mode);
+        relu(x + self.second.forward(y, mode))
     }
 }
 
@@ -61,52 +93,13 @@ pub(super) struct Head {
 }
 
 impl Head {
-    pub(super) fn new(init: &mut WeightInit, channels: [usize; 2]) -> Self {
-        Self { weight: init.filters(channels, 3), bias: init.constant([channels[1]], 0.0) }
+    /// Outputs start around `level`.
+    pub(super) fn new(init: &mut WeightInit, channels: [usize; 2], level: f32) -> Self {
+        Self { weight: init.filters(channels, 3), bias: init.constant([channels[1]], level) }
     }
 
-    /// `[n, input, h, w]` -> `[n, output, h, w]`, of `relu(x)`.
+    /// `[n, input, h, w]` -> `[n, output, h, w]`.
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        conv2d(relu(x), self.weight.val(), self.bias.val())
+        conv2d(x, self.weight.val(), self.bias.val(), Convolution::same(3))
     }
-}
-
-/// Pre-activation residual block: `x + conv(relu(conv(relu(x))))`, starting near the identity.
-#[derive(Module, Debug)]
-pub(super) struct Residual {
-    first: Conv,
-    second: Conv,
-}
-
-impl Residual {
-    pub(super) fn new(init: &mut WeightInit, channels: usize) -> Self {
-        Self {
-            first: Conv::after_relu(init, [channels, channels], 3, 1.0),
-            second: Conv::after_relu(init, [channels, channels], 3, 0.3),
-        }
-    }
-
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.first.forward(relu(x.clone()));
-        x + self.second.forward(relu(y))
-    }
-}
-
-/// Moves every `block` x `block` square of pixels into the channels:
-/// `[n, c, h, w]` -> `[n, c * block * block, h / block, w / block]`.
-pub(super) fn space_to_depth(x: Tensor<4>, block: usize) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
-    x.reshape([n, c, h / block, block, w / block, block]).permute([0, 1, 3, 5, 2, 4]).reshape([
-        n,
-        c * block * block,
-        h / block,
-        w / block,
-    ])
-}
-
-/// The reverse of [`space_to_depth`]: `[n, c * block * block, h, w]` -> `[n, c, h * block, w * block]`.
-pub(super) fn depth_to_space(x: Tensor<4>, block: usize) -> Tensor<4> {
-    let [n, channels, h, w] = x.dims();
-    let c = channels / (block * block);
-    x.reshape([n, c, block, block, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * block, w * block])
 }

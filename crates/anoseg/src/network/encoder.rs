@@ -1,12 +1,13 @@
 //! The encoder: picture and coordinate channels to features at several scales.
 
+use anoseg_kernels::space_to_depth;
 use burn::module::Module;
-use burn::tensor::activation::relu;
 use burn::tensor::{Tensor, TensorData};
 
 use super::WeightInit;
-use super::blocks::{Conv, Residual, space_to_depth};
+use super::blocks::{ConvNorm, Residual};
 use super::generator::Architecture;
+use super::statistics::Mode;
 
 /// Side of the pixel block that the first layer sees as one position.
 pub(super) const PATCH: usize = 4;
@@ -14,7 +15,7 @@ pub(super) const PATCH: usize = 4;
 /// Reads pictures at strides 4, 8, 16, ...
 #[derive(Module, Debug)]
 pub struct Encoder {
-    stem: Conv,
+    stem: ConvNorm,
     stages: Vec<Stage>,
     #[module(skip)]
     coordinates: bool,
@@ -23,7 +24,7 @@ pub struct Encoder {
 /// One scale: an optional halving of the resolution, then residual blocks.
 #[derive(Module, Debug)]
 struct Stage {
-    down: Option<Conv>,
+    down: Option<ConvNorm>,
     blocks: Vec<Residual>,
 }
 
@@ -31,10 +32,10 @@ impl Encoder {
     pub(super) fn new(init: &mut WeightInit, architecture: &Architecture) -> Self {
         let widths = &architecture.widths;
         let channels = if architecture.coordinates { 5 } else { 3 };
-        let stem = Conv::new(init, [channels * PATCH * PATCH, widths[0]], 3, 1.0);
+        let stem = ConvNorm::new(init, [channels * PATCH * PATCH, widths[0]], 3);
         let stages = (0..widths.len())
             .map(|i| Stage {
-                down: (i > 0).then(|| Conv::after_relu(init, [4 * widths[i.max(1) - 1], widths[i]], 1, 1.0)),
+                down: (i > 0).then(|| ConvNorm::new(init, [4 * widths[i.max(1) - 1], widths[i]], 1)),
                 blocks: (0..architecture.blocks).map(|_| Residual::new(init, widths[i])).collect(),
             })
             .collect();
@@ -43,19 +44,19 @@ impl Encoder {
 
     /// Pictures `[n, 3, h, w]` with values in 0..=1, h and w multiples of 4 * 2^(scales - 1), to one feature
     /// tensor per scale, finest first: `[n, widths[i], h / (4 * 2^i), w / (4 * 2^i)]`.
-    pub fn forward(&self, images: Tensor<4>) -> Vec<Tensor<4>> {
+    pub fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Vec<Tensor<4>> {
         let mut x = (images - 0.5) * 4.0;
         if self.coordinates {
             x = append_coordinates(x);
         }
-        let mut x = self.stem.forward(space_to_depth(x, PATCH));
+        let mut x = self.stem.forward(space_to_depth(x, PATCH), mode);
         let mut features = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             if let Some(down) = &stage.down {
-                x = down.forward(space_to_depth(relu(x), 2));
+                x = down.forward(space_to_depth(x, 2), mode);
             }
             for block in &stage.blocks {
-                x = block.forward(x);
+                x = block.forward(x, mode);
             }
             features.push(x.clone());
         }

@@ -4,7 +4,11 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::{Decoder, Encoder, WeightInit};
+use super::{Decoder, Encoder, Mode, WeightInit};
+
+/// Logit of the map before training: about two pixels in a hundred are anomalous, as in the training pairs. Without
+/// it the first hundreds of steps go into learning that most pixels are normal (Lin et al., "Focal loss", 2017, 4.1).
+const PRIOR: f32 = -4.0;
 
 /// What decides the network's shape. Stored in the model file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -54,19 +58,19 @@ impl Generator {
     pub fn new(architecture: &Architecture, init: &mut WeightInit) -> Self {
         Self {
             encoder: Encoder::new(init, architecture),
-            map: Decoder::new(init, architecture, 1),
-            reconstruction: architecture.reconstruction.then(|| Decoder::new(init, architecture, 3)),
+            map: Decoder::new(init, architecture, 1, PRIOR),
+            reconstruction: architecture.reconstruction.then(|| Decoder::new(init, architecture, 3, 0.0)),
         }
     }
 
     /// Pictures `[n, 3, h, w]` with values in 0..=1 to both outputs.
-    pub fn forward(&self, images: Tensor<4>) -> Outputs {
-        let features = self.encoder.forward(images);
-        let map_logits = self.map.forward(&features, true);
+    pub fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Outputs {
+        let features = self.encoder.forward(images, mode);
+        let map_logits = self.map.forward(&features, true, mode);
         let reconstruction = self
             .reconstruction
             .as_ref()
-            .map(|decoder| burn::tensor::activation::sigmoid(decoder.forward(&features, false)));
+            .map(|decoder| burn::tensor::activation::sigmoid(decoder.forward(&features, false, mode)));
         Outputs { map_logits, reconstruction }
     }
 
@@ -76,7 +80,8 @@ impl Generator {
     }
 
     /// Pictures `[n, 3, h, w]` to the anomaly map's logits `[n, 1, h, w]` alone.
-    pub fn map_logits(&self, images: Tensor<4>) -> Tensor<4> {
-        self.map.forward(&self.encoder.forward(images), true)
+    pub fn map_logits(&self, images: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
+        let features = self.encoder.forward(images, mode);
+        self.map.forward(&features, true, mode)
     }
 }

@@ -6,14 +6,15 @@ use anoseg_synth::Pair;
 use burn::module::Module;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor, TensorData};
+use rayon::prelude::*;
 
 use super::checkpoint::{prefixed, with_prefix};
 use super::loss;
 use super::optimiser::ParameterOptimiser;
 use crate::config::{Config, LossWeights};
 use crate::network::{
-    Discriminator, Generator, ParameterData, ParameterError, WeightInit, export_parameters, flat_gradients,
-    import_parameters, map_parameters, values_of,
+    Discriminator, Generator, Mode, ParameterData, ParameterError, Statistics, WeightInit, export_parameters,
+    flat_gradients, import_parameters, map_parameters, values_of,
 };
 
 /// The networks under training and their optimisers.
@@ -139,28 +140,24 @@ impl Learner {
         let passes = self.side_by_side(batch.shards);
         let mut losses = StepLosses::default();
         let (mut generator, mut discriminator) = (BTreeMap::new(), BTreeMap::new());
+        let mut statistics = Statistics::default();
         for (pass, weight) in passes.into_iter().zip(weights) {
             pass.losses.add_to(&mut losses, weight);
+            statistics.add(pass.statistics, weight);
             accumulate(&mut generator, pass.generator, weight);
             accumulate(&mut discriminator, pass.discriminator, weight);
         }
-        self.generator = self.optimiser.step(self.generator.clone(), generator, learning_rate);
+        let network = self.optimiser.step(self.generator.clone(), generator, learning_rate);
+        self.generator = statistics.average_into(network);
         if let Some(Adversary { discriminator: network, optimiser }) = &mut self.adversary {
             *network = optimiser.step(network.clone(), discriminator, learning_rate);
         }
         losses
     }
 
-    /// Runs every shard on a thread of its own.
+    /// Runs the shards beside each other. They share the kernels' threads: one that is idle helps with a shard's parts.
     fn side_by_side(&self, shards: Vec<Shard>) -> Vec<Pass> {
-        std::thread::scope(|scope| {
-            let threads: Vec<_> =
-                shards.into_iter().map(|shard| scope.spawn(move || self.pass(shard))).collect();
-            let join = |thread: std::thread::ScopedJoinHandle<'_, Pass>| {
-                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
-            };
-            threads.into_iter().map(join).collect()
-        })
+        shards.into_par_iter().map(|shard| self.pass(shard)).collect()
     }
 
     /// Losses and gradients of one shard. It works on its own copy of the weights: graphs that share a leaf are one
@@ -168,7 +165,8 @@ impl Learner {
     fn pass(&self, shard: Shard) -> Pass {
         let network = own_leaves(&self.generator);
         let (images, labels) = shard.tensors(&self.device);
-        let outputs = network.forward(images.clone());
+        let mut mode = Mode::Train(Statistics::default());
+        let outputs = network.forward(images.clone(), &mut mode);
         let map = sigmoid(outputs.map_logits.clone());
         let focal = loss::focal(&outputs.map_logits, &labels, self.weights.focal_gamma);
         let dice = loss::dice(&map, &labels);
@@ -193,7 +191,7 @@ impl Learner {
             losses.discriminator = Some(loss);
             discriminator = gradients;
         }
-        Pass { losses, generator, discriminator }
+        Pass { losses, statistics: mode.into_statistics(), generator, discriminator }
     }
 
     /// Every parameter and every moment.
@@ -243,6 +241,7 @@ type Gradients = BTreeMap<String, Tensor<1>>;
 /// What one shard gives.
 struct Pass {
     losses: StepLosses,
+    statistics: Statistics,
     generator: Gradients,
     discriminator: Gradients,
 }

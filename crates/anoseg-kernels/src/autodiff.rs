@@ -1,0 +1,267 @@
+//! The kernels' gradients, as Burn's autodiff asks for them.
+
+use burn::backend::Autodiff;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::tensor::FloatTensor;
+use burn::tensor::Slice;
+
+use crate::extension::KernelOps;
+use crate::geometry::Geometry;
+
+impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
+    fn convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let y = B::convolution(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
+        match (Convolution { geometry }).prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn transposed_convolution(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        geometry: Geometry,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let y = B::transposed_convolution(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
+        match (TransposedConvolution { geometry }).prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn space_to_depth(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self> {
+        let node = [x.node()];
+        let y = B::space_to_depth(x.into_primitive(), block);
+        match SpaceToDepth.prepare::<C>(node).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(block, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn depth_to_space(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self> {
+        let node = [x.node()];
+        let y = B::depth_to_space(x.into_primitive(), block);
+        match DepthToSpace.prepare::<C>(node).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(block, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn normalisation(
+        x: FloatTensor<Self>,
+        moments: FloatTensor<Self>,
+        scale: FloatTensor<Self>,
+        shift: FloatTensor<Self>,
+        relu: bool,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), scale.node(), shift.node()];
+        let (x, moments) = (x.into_primitive(), moments.into_primitive());
+        let (scale, shift) = (scale.into_primitive(), shift.into_primitive());
+        let y = B::normalisation(x.clone(), moments.clone(), scale.clone(), shift.clone(), relu);
+        match (Normalisation { relu }).prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish([x, moments, scale, shift], y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn convolution_input_gradient(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: Geometry,
+    ) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn convolution_weight_gradient(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: Geometry,
+    ) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn moments(_: FloatTensor<Self>) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn transposed_convolution_input_gradient(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: Geometry,
+    ) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn channel_sums(_: FloatTensor<Self>) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn relu_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn normalisation_affine_gradient(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: bool,
+    ) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn normalisation_input_gradient(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: bool,
+    ) -> FloatTensor<Self> {
+        no_second_order()
+    }
+}
+
+/// Gradients are reached from `Backward` alone, and moments from the wrapper: both on the inner backend.
+fn no_second_order() -> ! {
+    unreachable!("gradients of gradients are not part of this crate's interface")
+}
+
+#[derive(Debug)]
+struct Convolution {
+    geometry: Geometry,
+}
+
+impl<B: KernelOps> Backward<B, 3> for Convolution {
+    /// Input, filters, and the output if it went through a ReLU.
+    type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([node_x, node_weight, node_bias], (x, weight, y)) = (ops.parents, ops.state);
+        let grad = before_relu::<B>(grads.consume::<B>(&ops.node), y);
+        if let Some(node) = node_bias {
+            grads.register::<B>(node.id, B::channel_sums(grad.clone()));
+        }
+        if let Some(node) = node_weight {
+            let gradient = B::convolution_weight_gradient(x, grad.clone(), self.geometry);
+            grads.register::<B>(node.id, gradient);
+        }
+        if let Some(node) = node_x {
+            grads.register::<B>(node.id, B::convolution_input_gradient(grad, weight, self.geometry));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct TransposedConvolution {
+    geometry: Geometry,
+}
+
+impl<B: KernelOps> Backward<B, 3> for TransposedConvolution {
+    type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>);
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([node_x, node_weight, node_bias], (x, weight, y)) = (ops.parents, ops.state);
+        let grad = before_relu::<B>(grads.consume::<B>(&ops.node), y);
+        if let Some(node) = node_bias {
+            grads.register::<B>(node.id, B::channel_sums(grad.clone()));
+        }
+        if let Some(node) = node_weight {
+            // Input and output change places: the gradient plays the convolution's input.
+            let gradient = B::convolution_weight_gradient(grad.clone(), x, self.geometry);
+            grads.register::<B>(node.id, gradient);
+        }
+        if let Some(node) = node_x {
+            let gradient = B::transposed_convolution_input_gradient(grad, weight, self.geometry);
+            grads.register::<B>(node.id, gradient);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Normalisation {
+    relu: bool,
+}
+
+impl<B: KernelOps> Backward<B, 3> for Normalisation {
+    /// Input, its moments, and scale and shift.
+    type State = [FloatTensor<B>; 4];
+
+    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([node_x, node_scale, node_shift], state) = (ops.parents, ops.state);
+        let grad = grads.consume::<B>(&ops.node);
+        let [x, moments, scale, shift] = state.clone();
+        let sums = B::normalisation_affine_gradient(x, grad.clone(), moments, scale, shift, self.relu);
+        let row = |row: isize| {
+            let channels = burn::backend::TensorMetadata::shape(&sums)[1];
+            let rows = [Slice::new(row, Some(row + 1), 1), Slice::new(0, Some(channels as isize), 1)];
+            B::float_reshape(B::float_slice(sums.clone(), &rows), [channels].into())
+        };
+        if let Some(node) = node_scale {
+            grads.register::<B>(node.id, row(0));
+        }
+        if let Some(node) = node_shift {
+            grads.register::<B>(node.id, row(1));
+        }
+        if let Some(node) = node_x {
+            let [x, moments, scale, shift] = state;
+            let gradient = B::normalisation_input_gradient(x, grad, sums, moments, scale, shift, self.relu);
+            grads.register::<B>(node.id, gradient);
+        }
+    }
+}
+
+#[derive(Debug)]
+struct SpaceToDepth;
+
+impl<B: KernelOps> Backward<B, 1> for SpaceToDepth {
+    type State = usize;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([node], block) = (ops.parents, ops.state);
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::depth_to_space(grad, block));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct DepthToSpace;
+
+impl<B: KernelOps> Backward<B, 1> for DepthToSpace {
+    type State = usize;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([node], block) = (ops.parents, ops.state);
+        let grad = grads.consume::<B>(&ops.node);
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::space_to_depth(grad, block));
+        }
+    }
+}
+
+/// The gradient in front of the ReLU whose output was `y`.
+fn before_relu<B: KernelOps>(grad: FloatTensor<B>, y: Option<FloatTensor<B>>) -> FloatTensor<B> {
+    match y {
+        Some(y) => B::relu_gradient(y, grad),
+        None => grad,
+    }
+}

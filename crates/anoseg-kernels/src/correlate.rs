@@ -1,0 +1,207 @@
+//! The two inner loops of every convolution: filters over planes, and planes over planes.
+//!
+//! Both keep a block of sums in registers while they run through memory once: [`Correlate`] some filters times some
+//! vectors of neighbouring positions, [`Products`] some output planes times some taps. With AVX-512 these are 24 of
+//! the 32 registers, which is what it takes to keep both multipliers busy.
+
+use pulp::{Simd, WithSimd};
+
+use crate::simd::{Level, mul_add};
+
+/// `results[r][q] = sum over k of weights[k][r] * planes[q + offsets[k]]` for [`Level::filters`] filters r.
+pub(crate) struct Correlate<'a> {
+    pub(crate) level: Level,
+    /// The planes of all channels, one after the other.
+    pub(crate) planes: &'a [f32],
+    /// Where each tap of each channel reads, relative to the position.
+    pub(crate) offsets: &'a [usize],
+    /// `[offsets][filters]`
+    pub(crate) weights: &'a [f32],
+    pub(crate) positions: usize,
+    /// `[filters][row]`, where row is [`Correlate::row`] of the positions.
+    pub(crate) results: &'a mut [f32],
+}
+
+impl Correlate<'_> {
+    /// Length of a row of results for `positions`: whole vectors are written.
+    pub(crate) fn row(positions: usize) -> usize {
+        positions + 48
+    }
+
+    pub(crate) fn run(self) {
+        let filters = self.level.filters();
+        let last = self.offsets.iter().max().map_or(0, |offset| offset + Self::row(self.positions));
+        assert!(last <= self.planes.len(), "planes are too short");
+        assert_eq!(self.weights.len(), self.offsets.len() * filters);
+        assert_eq!(self.results.len(), filters * Self::row(self.positions));
+        self.level.run(self);
+    }
+
+    #[inline(always)]
+    fn tiles<S: Simd, const FILTERS: usize, const VECTORS: usize>(self, simd: S) {
+        assert_eq!(self.level.filters(), FILTERS);
+        let row = Self::row(self.positions);
+        let step = S::F32_LANES * VECTORS;
+        assert!(step <= 48);
+        for start in (0..self.positions).step_by(step) {
+            let mut sums = [[simd.splat_f32s(0.0); VECTORS]; FILTERS];
+            for (&offset, weights) in self.offsets.iter().zip(self.weights.chunks_exact(FILTERS)) {
+                let mut values = [simd.splat_f32s(0.0); VECTORS];
+                for (v, value) in values.iter_mut().enumerate() {
+                    // SAFETY: `run` asserted that offset + row <= planes.len(); start < positions and a tile spans
+                    // at most 48 = row - positions numbers.
+                    *value = unsafe { load::<S>(self.planes, offset + start + v * S::F32_LANES) };
+                }
+                for (sums, &weight) in sums.iter_mut().zip(weights) {
+                    let weight = simd.splat_f32s(weight);
+                    for (sum, &value) in sums.iter_mut().zip(&values) {
+                        *sum = mul_add(simd, weight, value, *sum);
+                    }
+                }
+            }
+            for (r, sums) in sums.iter().enumerate() {
+                for (v, &sum) in sums.iter().enumerate() {
+                    // SAFETY: `results` holds FILTERS rows of positions + 48 numbers, as `run` asserted.
+                    unsafe { store::<S>(self.results, r * row + start + v * S::F32_LANES, sum) };
+                }
+            }
+        }
+    }
+}
+
+impl WithSimd for Correlate<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::F32_LANES == 16 {
+            self.tiles::<S, 8, 3>(simd);
+        } else if S::F32_LANES == 8 {
+            self.tiles::<S, 4, 3>(simd);
+        } else {
+            self.tiles::<S, 4, 2>(simd);
+        }
+    }
+}
+
+/// Output planes that [`Products`] takes at a time.
+pub(crate) const PLANES: usize = 4;
+
+/// Taps that [`Products`] takes at a time.
+pub(crate) const TAPS: usize = 6;
+
+/// Lanes of the widest vector.
+const LANES: usize = 16;
+
+/// Partial sums of one block of [`PLANES`] x [`TAPS`], a vector of [`LANES`] each.
+pub(crate) const BLOCK: usize = PLANES * TAPS * LANES;
+
+/// `sums[block][r][k] += sum over q of left[r][q] * planes[q + offsets[block * TAPS + k]]`, each sum spread over the
+/// lanes of a vector, so that several pictures can be added before [`Products::total`].
+pub(crate) struct Products<'a> {
+    pub(crate) left: [&'a [f32]; PLANES],
+    pub(crate) planes: &'a [f32],
+    /// A multiple of [`TAPS`] offsets.
+    pub(crate) offsets: &'a [usize],
+    pub(crate) positions: usize,
+    /// [`BLOCK`] numbers for each [`TAPS`] offsets.
+    pub(crate) sums: &'a mut [f32],
+}
+
+impl Products<'_> {
+    pub(crate) fn run(self, level: Level) {
+        let end = self.positions.next_multiple_of(LANES);
+        assert!(self.left.iter().all(|plane| plane.len() >= end), "left planes are too short");
+        let last = self.offsets.iter().max().map_or(0, |offset| offset + end);
+        assert!(last <= self.planes.len(), "planes are too short");
+        assert_eq!(self.offsets.len() % TAPS, 0);
+        assert_eq!(self.sums.len(), self.offsets.len() / TAPS * BLOCK);
+        level.run(self);
+    }
+
+    /// The sum over the lanes of tap `k` with plane `r` in a block.
+    pub(crate) fn total(block: &[f32], r: usize, k: usize) -> f32 {
+        let lanes = &block[(r * TAPS + k) * LANES..][..LANES];
+        let mut halves: [f32; LANES] = std::array::from_fn(|i| lanes[i]);
+        let mut width = LANES / 2;
+        while width > 0 {
+            for i in 0..width {
+                halves[i] += halves[i + width];
+            }
+            width /= 2;
+        }
+        halves[0]
+    }
+
+    #[inline(always)]
+    fn blocks<S: Simd, const ROWS: usize, const COLUMNS: usize>(self, simd: S) {
+        let vectors = self.positions.div_ceil(S::F32_LANES);
+        for (offsets, sums) in self.offsets.chunks_exact(TAPS).zip(self.sums.chunks_exact_mut(BLOCK)) {
+            for r0 in (0..PLANES).step_by(ROWS) {
+                for k0 in (0..TAPS).step_by(COLUMNS) {
+                    let mut totals = [[simd.splat_f32s(0.0); COLUMNS]; ROWS];
+                    for q in 0..vectors {
+                        let q = q * S::F32_LANES;
+                        let mut left = [simd.splat_f32s(0.0); ROWS];
+                        for (r, left) in left.iter_mut().enumerate() {
+                            // SAFETY: `run` asserted that the planes reach to the end of the last vector.
+                            *left = unsafe { load::<S>(self.left[r0 + r], q) };
+                        }
+                        for k in 0..COLUMNS {
+                            // SAFETY: `run` asserted that every offset leaves room for all positions.
+                            let right = unsafe { load::<S>(self.planes, offsets[k0 + k] + q) };
+                            for r in 0..ROWS {
+                                totals[r][k] = mul_add(simd, left[r], right, totals[r][k]);
+                            }
+                        }
+                    }
+                    for (r, totals) in totals.iter().enumerate() {
+                        for (k, &total) in totals.iter().enumerate() {
+                            let at = ((r0 + r) * TAPS + k0 + k) * LANES;
+                            // SAFETY: `sums` is one BLOCK long, and a vector is no longer than LANES.
+                            unsafe {
+                                let sum = simd.add_f32s(load::<S>(sums, at), total);
+                                store::<S>(sums, at, sum);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl WithSimd for Products<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::F32_LANES == 16 {
+            self.blocks::<S, 4, 6>(simd);
+        } else {
+            self.blocks::<S, 4, 3>(simd);
+        }
+    }
+}
+
+/// One vector from `values[at..]`.
+///
+/// # Safety
+/// `at + S::F32_LANES <= values.len()`
+#[inline(always)]
+unsafe fn load<S: Simd>(values: &[f32], at: usize) -> S::f32s {
+    debug_assert!(at + S::F32_LANES <= values.len());
+    // SAFETY: the caller keeps the vector inside the slice, and any bits make a vector of f32.
+    unsafe { values.as_ptr().add(at).cast::<S::f32s>().read_unaligned() }
+}
+
+/// Writes one vector to `values[at..]`.
+///
+/// # Safety
+/// `at + S::F32_LANES <= values.len()`
+#[inline(always)]
+unsafe fn store<S: Simd>(values: &mut [f32], at: usize, vector: S::f32s) {
+    debug_assert!(at + S::F32_LANES <= values.len());
+    // SAFETY: the caller keeps the vector inside the slice.
+    unsafe { values.as_mut_ptr().add(at).cast::<S::f32s>().write_unaligned(vector) }
+}

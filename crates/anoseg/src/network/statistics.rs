@@ -1,0 +1,71 @@
+//! Running averages of what batch normalisation measures while training.
+
+use std::collections::BTreeMap;
+
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::tensor::Tensor;
+
+/// How a network is run.
+pub enum Mode {
+    /// On batches to learn from: normalised by the batch itself, whose moments are recorded.
+    Train(Statistics),
+    /// On pictures to judge: each independent of the others, nothing recorded.
+    Use,
+}
+
+impl Mode {
+    /// What was recorded.
+    pub(crate) fn into_statistics(self) -> Statistics {
+        match self {
+            Self::Train(statistics) => statistics,
+            Self::Use => Statistics::default(),
+        }
+    }
+}
+
+/// Moments that the normalisations of a network measured in one or more batches.
+#[derive(Default)]
+pub struct Statistics {
+    moments: BTreeMap<ParamId, Tensor<1>>,
+}
+
+/// Weight of a new batch in the running averages.
+const MOMENTUM: f32 = 0.1;
+
+impl Statistics {
+    /// Takes mean and variance, the rows of `moments [2, c]`, for the parameters that keep their averages.
+    pub(super) fn record(&mut self, parameters: [ParamId; 2], moments: Tensor<2>) {
+        let channels = moments.dims()[1];
+        for (row, parameter) in parameters.into_iter().enumerate() {
+            let values = moments.clone().slice([row..row + 1, 0..channels]).reshape([channels]);
+            self.moments.insert(parameter, values);
+        }
+    }
+
+    /// Adds `other * weight`.
+    pub(crate) fn add(&mut self, other: Self, weight: f32) {
+        for (parameter, values) in other.moments {
+            let values = values * weight;
+            let sum = match self.moments.remove(&parameter) {
+                Some(sum) => sum + values,
+                None => values,
+            };
+            self.moments.insert(parameter, sum);
+        }
+    }
+
+    /// Moves the running averages of `network` a little towards these moments.
+    pub(crate) fn average_into<M: Module>(mut self, network: M) -> M {
+        network.map(&mut self)
+    }
+}
+
+impl ModuleMapper for Statistics {
+    fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(moments) = self.moments.remove(&parameter.id) else { return parameter };
+        let (id, tensor, mapper) = parameter.consume();
+        let (tracked, shape) = (tensor.is_autodiff(), tensor.dims());
+        let average = tensor.inner() * (1.0 - MOMENTUM) + moments.reshape(shape) * MOMENTUM;
+        Param::from_mapped_value(id, if tracked { average.autodiff() } else { average }, mapper)
+    }
+}
