@@ -243,3 +243,31 @@ impl WithSimd for InputGradient<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_gives_the_same_moments_and_gradients() {
+        let shape = Shape { batch: 3, channels: 5, pixels: 37 };
+        let numbers =
+            |seed: usize| (0..3 * 5 * 37).map(|i| ((i * 7919 + seed) % 101) as f32 / 50.0 - 1.0).collect();
+        let (x, grad): (Vec<f32>, Vec<f32>) = (numbers(3), numbers(17));
+        let results = |level: Level| {
+            let moments = moments(level, shape, &x);
+            let (scale, shift) = ([0.5, 1.0, -1.0, 2.0, 0.0], [0.0, 0.1, 0.2, -0.3, 0.4]);
+            let affine = Affine { moments: &moments, scale: &scale, shift: &shift, relu: true };
+            let y = normalise(level, shape, &x, affine);
+            let sums = affine_gradient(level, shape, [&x, &grad], affine);
+            let gradient = input_gradient(level, shape, [&x, &grad], &sums, affine);
+            [moments.clone(), y, sums, gradient].concat()
+        };
+        let portable = results(*Level::available().last().expect("portable code is always there"));
+        for level in Level::available() {
+            for (a, b) in results(level).iter().zip(&portable) {
+                assert!((a - b).abs() < 1e-4, "{}: {a} is not {b}", level.name());
+            }
+        }
+    }
+}
