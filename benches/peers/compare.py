@@ -259,8 +259,8 @@ def main():
             settings = onnxruntime.SessionOptions()
             settings.intra_op_num_threads = THREADS
             session = onnxruntime.InferenceSession(folder / "m.onnx", settings, providers=["CPUExecutionProvider"])
-            name = session.get_inputs()[0].name
-            runs["onnxruntime"] = lambda: session.run(None, {name: images.numpy()})
+            feed = {session.get_inputs()[0].name: images.numpy()}
+            runs["onnxruntime"] = lambda: session.run(None, feed)
         except ImportError:
             print("onnxruntime is not installed: left out")
         ours, theirs = [], {name: [] for name in runs}
