@@ -18,52 +18,67 @@ pub(crate) struct Correlate<'a> {
     /// `[offsets][filters]`
     pub(crate) weights: &'a [f32],
     pub(crate) positions: usize,
-    /// `[filters][row]`, where row is [`Correlate::row`] of the positions.
+    /// `[filters][row]`; the last row may end with its last whole vector.
     pub(crate) results: &'a mut [f32],
+    /// At least [`Correlate::padded`] of the positions.
+    pub(crate) row: usize,
 }
 
 impl Correlate<'_> {
-    /// Length of a row of results for `positions`: whole vectors are written.
-    pub(crate) fn row(positions: usize) -> usize {
-        positions + 48
+    /// Positions that are read and written for `positions`: whole vectors.
+    pub(crate) fn padded(positions: usize) -> usize {
+        positions.next_multiple_of(LANES)
     }
 
     pub(crate) fn run(self) {
-        let filters = self.level.filters();
-        let last = self.offsets.iter().max().map_or(0, |offset| offset + Self::row(self.positions));
+        let (filters, padded) = (self.level.filters(), Self::padded(self.positions));
+        let last = self.offsets.iter().max().map_or(0, |offset| offset + padded);
         assert!(last <= self.planes.len(), "planes are too short");
+        assert!(padded <= self.row, "rows of results are too short");
+        assert!((filters - 1) * self.row + padded <= self.results.len(), "results are too short");
         assert_eq!(self.weights.len(), self.offsets.len() * filters);
-        assert_eq!(self.results.len(), filters * Self::row(self.positions));
         self.level.run(self);
     }
 
+    /// Widest tiles first; what is left at the end takes narrower ones.
     #[inline(always)]
-    fn tiles<S: Simd, const FILTERS: usize, const VECTORS: usize>(self, simd: S) {
+    fn tiles<S: Simd, const FILTERS: usize>(mut self, simd: S) {
         assert_eq!(self.level.filters(), FILTERS);
-        let row = Self::row(self.positions);
-        let step = S::F32_LANES * VECTORS;
-        assert!(step <= 48);
-        for start in (0..self.positions).step_by(step) {
-            let mut sums = [[simd.splat_f32s(0.0); VECTORS]; FILTERS];
-            for (&offset, weights) in self.offsets.iter().zip(self.weights.chunks_exact(FILTERS)) {
-                let mut values = [simd.splat_f32s(0.0); VECTORS];
-                for (v, value) in values.iter_mut().enumerate() {
-                    // SAFETY: `run` asserted that offset + row <= planes.len(); start < positions and a tile spans
-                    // at most 48 = row - positions numbers.
-                    *value = unsafe { load::<S>(self.planes, offset + start + v * S::F32_LANES) };
-                }
-                for (sums, &weight) in sums.iter_mut().zip(weights) {
-                    let weight = simd.splat_f32s(weight);
-                    for (sum, &value) in sums.iter_mut().zip(&values) {
-                        *sum = mul_add(simd, weight, value, *sum);
-                    }
+        assert!(S::F32_LANES <= LANES);
+        let vectors = self.positions.div_ceil(S::F32_LANES);
+        let mut done = 0;
+        while vectors - done >= 3 {
+            self.tile::<S, FILTERS, 3>(simd, done * S::F32_LANES);
+            done += 3;
+        }
+        match vectors - done {
+            2 => self.tile::<S, FILTERS, 2>(simd, done * S::F32_LANES),
+            1 => self.tile::<S, FILTERS, 1>(simd, done * S::F32_LANES),
+            _ => {}
+        }
+    }
+
+    /// `VECTORS` vectors of positions from `start` on, no further than the padded positions.
+    #[inline(always)]
+    fn tile<S: Simd, const FILTERS: usize, const VECTORS: usize>(&mut self, simd: S, start: usize) {
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; FILTERS];
+        for (&offset, weights) in self.offsets.iter().zip(self.weights.chunks_exact(FILTERS)) {
+            let mut values = [simd.splat_f32s(0.0); VECTORS];
+            for (v, value) in values.iter_mut().enumerate() {
+                // SAFETY: `run` asserted that every offset leaves room for the padded positions.
+                *value = unsafe { load::<S>(self.planes, offset + start + v * S::F32_LANES) };
+            }
+            for (sums, &weight) in sums.iter_mut().zip(weights) {
+                let weight = simd.splat_f32s(weight);
+                for (sum, &value) in sums.iter_mut().zip(&values) {
+                    *sum = mul_add(simd, weight, value, *sum);
                 }
             }
-            for (r, sums) in sums.iter().enumerate() {
-                for (v, &sum) in sums.iter().enumerate() {
-                    // SAFETY: `results` holds FILTERS rows of positions + 48 numbers, as `run` asserted.
-                    unsafe { store::<S>(self.results, r * row + start + v * S::F32_LANES, sum) };
-                }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                // SAFETY: `results` holds FILTERS rows of at least the padded positions, as `run` asserted.
+                unsafe { store::<S>(self.results, r * self.row + start + v * S::F32_LANES, sum) };
             }
         }
     }
@@ -75,11 +90,9 @@ impl WithSimd for Correlate<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         if S::F32_LANES == 16 {
-            self.tiles::<S, 8, 3>(simd);
-        } else if S::F32_LANES == 8 {
-            self.tiles::<S, 4, 3>(simd);
+            self.tiles::<S, 8>(simd);
         } else {
-            self.tiles::<S, 4, 2>(simd);
+            self.tiles::<S, 4>(simd);
         }
     }
 }
@@ -91,7 +104,7 @@ pub(crate) const PLANES: usize = 4;
 pub(crate) const TAPS: usize = 6;
 
 /// Lanes of the widest vector.
-const LANES: usize = 16;
+pub(crate) const LANES: usize = 16;
 
 /// Partial sums of one block of [`PLANES`] x [`TAPS`], a vector of [`LANES`] each.
 pub(crate) const BLOCK: usize = PLANES * TAPS * LANES;
@@ -189,7 +202,7 @@ impl WithSimd for Products<'_> {
 /// # Safety
 /// `at + S::F32_LANES <= values.len()`
 #[inline(always)]
-unsafe fn load<S: Simd>(values: &[f32], at: usize) -> S::f32s {
+pub(crate) unsafe fn load<S: Simd>(values: &[f32], at: usize) -> S::f32s {
     debug_assert!(at + S::F32_LANES <= values.len());
     // SAFETY: the caller keeps the vector inside the slice, and any bits make a vector of f32.
     unsafe { values.as_ptr().add(at).cast::<S::f32s>().read_unaligned() }
@@ -200,7 +213,7 @@ unsafe fn load<S: Simd>(values: &[f32], at: usize) -> S::f32s {
 /// # Safety
 /// `at + S::F32_LANES <= values.len()`
 #[inline(always)]
-unsafe fn store<S: Simd>(values: &mut [f32], at: usize, vector: S::f32s) {
+pub(crate) unsafe fn store<S: Simd>(values: &mut [f32], at: usize, vector: S::f32s) {
     debug_assert!(at + S::F32_LANES <= values.len());
     // SAFETY: the caller keeps the vector inside the slice.
     unsafe { values.as_mut_ptr().add(at).cast::<S::f32s>().write_unaligned(vector) }

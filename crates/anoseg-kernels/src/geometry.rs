@@ -32,6 +32,20 @@ impl Geometry {
         height * width
     }
 
+    /// The convolution with reversed filters that leads from outputs to inputs, where stride 1 makes it one.
+    pub(crate) fn mirrored(&self) -> Option<Self> {
+        let padding = (self.kernel - 1).checked_sub(self.padding)?;
+        let mirrored = Self {
+            inputs: self.outputs,
+            outputs: self.inputs,
+            size: self.output_size(),
+            kernel: self.kernel,
+            stride: 1,
+            padding,
+        };
+        (self.stride == 1).then_some(mirrored)
+    }
+
     /// How far the last tap of a phase lies behind the first, in rows or columns of the phase.
     fn reach(&self) -> usize {
         (self.kernel - 1) / self.stride

@@ -17,6 +17,7 @@ pub mod memory;
 mod norm;
 mod shuffle;
 mod simd;
+mod winograd;
 
 use burn::backend::Dispatch;
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};

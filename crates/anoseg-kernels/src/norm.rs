@@ -84,11 +84,12 @@ pub(crate) fn moments(level: Level, shape: Shape, x: &[f32]) -> Vec<f32> {
     let mut moments = vec![0.0; 2 * shape.channels];
     let (means, variances) = moments.split_at_mut(shape.channels);
     means.par_iter_mut().zip(variances).enumerate().for_each(|(c, (mean, variance))| {
-        let sum = |f: fn(f32, f32) -> f32, mean: f32| {
-            shape.planes(x, c).map(|plane| level.run(Sum { plane, mean, f })).sum::<f32>()
-        };
-        *mean = sum(|x, _| x, 0.0) / shape.count();
-        *variance = sum(|x, mean| (x - mean) * (x - mean), *mean) / shape.count();
+        let sum = shape.planes(x, c).map(|plane| level.run(Sum { plane, f: |x| x })).sum::<f32>();
+        *mean = sum / shape.count();
+        let mean = *mean;
+        let square = |x: f32| (x - mean) * (x - mean);
+        *variance =
+            shape.planes(x, c).map(|plane| level.run(Sum { plane, f: square })).sum::<f32>() / shape.count();
     });
     moments
 }
@@ -144,24 +145,23 @@ pub(crate) fn input_gradient(
     gradient
 }
 
-/// Sum of `f(x, mean)` over a plane.
+/// Sum of `f(x)` over a plane.
 struct Sum<'a, F> {
     plane: &'a [f32],
-    mean: f32,
     f: F,
 }
 
-impl<F: Fn(f32, f32) -> f32> WithSimd for Sum<'_, F> {
+impl<F: Fn(f32) -> f32> WithSimd for Sum<'_, F> {
     type Output = f32;
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) -> f32 {
         let mut lanes = [0.0_f32; LANES];
         let chunks = self.plane.chunks_exact(LANES);
-        let rest: f32 = chunks.remainder().iter().map(|&x| (self.f)(x, self.mean)).sum();
+        let rest: f32 = chunks.remainder().iter().map(|&x| (self.f)(x)).sum();
         for chunk in chunks {
             for (lane, &x) in lanes.iter_mut().zip(chunk) {
-                *lane += (self.f)(x, self.mean);
+                *lane += (self.f)(x);
             }
         }
         lanes.iter().sum::<f32>() + rest

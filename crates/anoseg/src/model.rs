@@ -169,8 +169,11 @@ impl Model {
     pub(crate) fn network_map(&self, image: &Image) -> Result<AnomalyMap> {
         let (width, height) = (image.width(), image.height());
         let data = TensorData::new(image.as_slice().to_vec(), [1, 3, height, width]);
-        let logits = self.network.map_logits(Tensor::<4>::from_data(data, &self.device), &mut Mode::Use);
-        let values = values_of(sigmoid(logits));
+        // On a thread of the pool: every operator called from outside would have to wake one up.
+        let values = rayon::scope(|_| {
+            let logits = self.network.map_logits(Tensor::<4>::from_data(data, &self.device), &mut Mode::Use);
+            values_of(sigmoid(logits))
+        });
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Bug("the network gave a value that is not finite".into()));
         }

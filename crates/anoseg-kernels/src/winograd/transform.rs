@@ -1,0 +1,168 @@
+//! The transforms of F(4 x 4, 3 x 3), from the interpolation points 0, 1, -1, 2, -2 and infinity.
+//!
+//! In one dimension four results of a filter of three taps are `A^T [(G g) * (B^T d)]`, the product element by element,
+//! for the six inputs d and the filter g. In two dimensions each matrix is applied to the columns, then to the rows.
+
+use pulp::{Simd, WithSimd};
+
+use super::{PRODUCTS, RESULTS, SIDE};
+use crate::correlate::{LANES, load, store};
+use crate::simd::mul_add;
+
+/// Inputs of a tile to factors: `B^T d B` for one vector of tiles after the other.
+pub(super) struct ToFactors<'a> {
+    /// Element `(i, j)` of tile n is `lines[places[i * SIDE + j] + n]`.
+    pub(super) lines: &'a [f32],
+    pub(super) places: &'a [usize; PRODUCTS],
+    pub(super) tiles: usize,
+    /// `[PRODUCTS][row]`, written from `first` on; whole vectors are written.
+    pub(super) factors: &'a mut [f32],
+    pub(super) first: usize,
+    pub(super) row: usize,
+}
+
+impl WithSimd for ToFactors<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let end = self.tiles.next_multiple_of(LANES);
+        let last = self.places.iter().max().map_or(0, |place| place + end);
+        assert!(last <= self.lines.len(), "lines are too short");
+        assert!(self.first + end <= self.row && PRODUCTS * self.row <= self.factors.len());
+        for n in (0..self.tiles).step_by(S::F32_LANES) {
+            let columns: [[S::f32s; SIDE]; SIDE] = std::array::from_fn(|j| {
+                let place = |i: usize| self.places[i * SIDE + j] + n;
+                // SAFETY: every place leaves room for the tiles in whole vectors.
+                input(simd, std::array::from_fn(|i| unsafe { load::<S>(self.lines, place(i)) }))
+            });
+            for i in 0..SIDE {
+                let row = input(simd, columns.map(|column| column[i]));
+                for (j, value) in row.into_iter().enumerate() {
+                    let at = (i * SIDE + j) * self.row + self.first + n;
+                    // SAFETY: first and the tiles in whole vectors fit into a row, and all rows into `factors`.
+                    unsafe { store::<S>(self.factors, at, value) };
+                }
+            }
+        }
+    }
+}
+
+/// Products to results: `A^T m A` for one vector of tiles after the other.
+pub(super) struct ToResults<'a> {
+    /// `[PRODUCTS][row]`, read from `first` on.
+    pub(super) products: &'a [f32],
+    pub(super) first: usize,
+    pub(super) row: usize,
+    pub(super) tiles: usize,
+    /// Result `(i, j)` of tile n goes to `lines[(i * RESULTS + j) * line + n]`; whole vectors are written.
+    pub(super) lines: &'a mut [f32],
+    pub(super) line: usize,
+}
+
+impl WithSimd for ToResults<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let end = self.tiles.next_multiple_of(LANES);
+        assert!(self.first + end <= self.row && PRODUCTS * self.row <= self.products.len());
+        assert!(end <= self.line && RESULTS * RESULTS * self.line <= self.lines.len());
+        for n in (0..self.tiles).step_by(S::F32_LANES) {
+            let columns: [[S::f32s; RESULTS]; SIDE] = std::array::from_fn(|j| {
+                let place = |i: usize| (i * SIDE + j) * self.row + self.first + n;
+                // SAFETY: first and the tiles in whole vectors fit into a row, and all rows into `products`.
+                output(simd, std::array::from_fn(|i| unsafe { load::<S>(self.products, place(i)) }))
+            });
+            for i in 0..RESULTS {
+                let row = output(simd, columns.map(|column| column[i]));
+                for (j, value) in row.into_iter().enumerate() {
+                    // SAFETY: the tiles in whole vectors fit into a line, and all lines into `lines`.
+                    unsafe { store::<S>(self.lines, (i * RESULTS + j) * self.line + n, value) };
+                }
+            }
+        }
+    }
+}
+
+/// `B^T d`
+#[inline(always)]
+fn input<S: Simd>(simd: S, d: [S::f32s; SIDE]) -> [S::f32s; SIDE] {
+    let times = |factor: f32, a, b| mul_add(simd, simd.splat_f32s(factor), a, b);
+    let (even, odd) = (times(-4.0, d[2], d[4]), times(-4.0, d[1], d[3]));
+    let (wide, narrow) = (simd.sub_f32s(d[4], d[2]), simd.sub_f32s(d[3], d[1]));
+    [
+        times(4.0, d[0], times(-5.0, d[2], d[4])),
+        simd.add_f32s(even, odd),
+        simd.sub_f32s(even, odd),
+        times(2.0, narrow, wide),
+        times(-2.0, narrow, wide),
+        times(4.0, d[1], times(-5.0, d[3], d[5])),
+    ]
+}
+
+/// `A^T m`
+#[inline(always)]
+fn output<S: Simd>(simd: S, m: [S::f32s; SIDE]) -> [S::f32s; RESULTS] {
+    let times = |factor: f32, a, b| mul_add(simd, simd.splat_f32s(factor), a, b);
+    let (near, near_odd) = (simd.add_f32s(m[1], m[2]), simd.sub_f32s(m[1], m[2]));
+    let (far, far_odd) = (simd.add_f32s(m[3], m[4]), simd.sub_f32s(m[3], m[4]));
+    [
+        simd.add_f32s(simd.add_f32s(m[0], near), far),
+        times(2.0, far_odd, near_odd),
+        times(4.0, far, near),
+        simd.add_f32s(times(8.0, far_odd, near_odd), m[5]),
+    ]
+}
+
+/// Filters to factors, `G g G^T`, for one block of filters that are computed side by side.
+pub(super) struct ToWeights<'a, T> {
+    /// The taps of one filter by its place in the block and its input, row by row.
+    pub(super) taps: T,
+    pub(super) filters: usize,
+    pub(super) inputs: usize,
+    /// `[PRODUCTS][row]`, of which `[inputs][width]` are written at a row's start.
+    pub(super) weights: &'a mut [f32],
+    pub(super) width: usize,
+    pub(super) row: usize,
+}
+
+/// The widest block of filters.
+const WIDEST: usize = 8;
+
+impl<T: Fn(usize, usize) -> [f32; 9]> WithSimd for ToWeights<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { taps, filters, inputs, weights, width, row } = self;
+        for input in 0..inputs {
+            let mut g = [[0.0; WIDEST]; 9];
+            for r in 0..filters {
+                g.iter_mut().zip(taps(r, input)).for_each(|(g, tap)| g[r] = tap);
+            }
+            let columns: [[[f32; WIDEST]; SIDE]; 3] =
+                std::array::from_fn(|j| filter([g[j], g[3 + j], g[6 + j]]));
+            for i in 0..SIDE {
+                for (j, factors) in filter(columns.map(|column| column[i])).into_iter().enumerate() {
+                    let target = &mut weights[(i * SIDE + j) * row + input * width..][..width];
+                    target.copy_from_slice(&factors[..width]);
+                }
+            }
+        }
+    }
+}
+
+/// `G g`, for several filters at a time.
+#[inline(always)]
+fn filter<const N: usize>([a, b, c]: [[f32; N]; 3]) -> [[f32; N]; SIDE] {
+    const SIXTH: f32 = 1.0 / 6.0;
+    [
+        std::array::from_fn(|r| a[r] * 0.25),
+        std::array::from_fn(|r| (a[r] + c[r] + b[r]) * -SIXTH),
+        std::array::from_fn(|r| (a[r] + c[r] - b[r]) * -SIXTH),
+        std::array::from_fn(|r| (a[r] * 0.25 + c[r] + b[r] * 0.5) * SIXTH),
+        std::array::from_fn(|r| (a[r] * 0.25 + c[r] - b[r] * 0.5) * SIXTH),
+        c,
+    ]
+}
