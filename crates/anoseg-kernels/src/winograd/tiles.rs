@@ -145,9 +145,11 @@ fn deal<S: Simd, const LINES: usize>(simd: S, groups: &[[f32; RESULTS]], mut lin
     assert!(groups.len() >= count && lines.iter().all(|line| line.len() == count));
     let whole = count / S::F32_LANES * S::F32_LANES;
     for t in (0..whole).step_by(S::F32_LANES) {
-        let from = |i: usize| RESULTS * t + i * S::F32_LANES;
-        // SAFETY: four vectors from 4 t on hold the groups t to t + F32_LANES, which end before `whole`.
-        let values = std::array::from_fn(|i| unsafe { load::<S>(groups.as_flattened(), from(i)) });
+        let mut values = [simd.splat_f32s(0.0); RESULTS];
+        for (i, value) in values.iter_mut().enumerate() {
+            // SAFETY: four vectors from 4 t on hold the groups t to t + F32_LANES, which end before `whole`.
+            *value = unsafe { load::<S>(groups.as_flattened(), RESULTS * t + i * S::F32_LANES) };
+        }
         let dealt: [S::f32s; RESULTS] = simd.deinterleave_shfl_f32s(values);
         for (line, value) in lines.iter_mut().zip(dealt) {
             // SAFETY: the vector ends before `whole`, and every line has `count` numbers.
@@ -173,8 +175,11 @@ fn gather<S: Simd>(simd: S, lines: [&[f32]; RESULTS], groups: &mut [[f32; RESULT
     assert!(groups.len() >= count && lines.iter().all(|line| line.len() == count));
     let whole = count / S::F32_LANES * S::F32_LANES;
     for t in (0..whole).step_by(S::F32_LANES) {
-        // SAFETY: the vector ends before `whole`, and every line has `count` numbers.
-        let values: [S::f32s; RESULTS] = lines.map(|line| unsafe { load::<S>(line, t) });
+        let mut values = [simd.splat_f32s(0.0); RESULTS];
+        for (value, line) in values.iter_mut().zip(&lines) {
+            // SAFETY: the vector ends before `whole`, and every line has `count` numbers.
+            *value = unsafe { load::<S>(line, t) };
+        }
         for (i, value) in simd.interleave_shfl_f32s(values).into_iter().enumerate() {
             // SAFETY: four vectors from 4 t on hold the groups t to t + F32_LANES, which end before `whole`.
             unsafe { store::<S>(groups.as_flattened_mut(), RESULTS * t + i * S::F32_LANES, value) };
@@ -184,7 +189,9 @@ fn gather<S: Simd>(simd: S, lines: [&[f32]; RESULTS], groups: &mut [[f32; RESULT
     for t in (whole..quads).step_by(4) {
         let lines: [&[f32; 4]; RESULTS] = lines.map(|line| line[t..].first_chunk().expect("four numbers"));
         let groups: &mut [[f32; RESULTS]; 4] = groups[t..].first_chunk_mut().expect("four groups");
-        *groups = std::array::from_fn(|t| lines.map(|line| line[t]));
+        for (t, group) in groups.iter_mut().enumerate() {
+            *group = [lines[0][t], lines[1][t], lines[2][t], lines[3][t]];
+        }
     }
     for t in quads..count {
         groups[t] = lines.map(|line| line[t]);

@@ -31,13 +31,17 @@ impl WithSimd for ToFactors<'_> {
         assert!(last <= self.lines.len(), "lines are too short");
         assert!(self.first + end <= self.row && PRODUCTS * self.row <= self.factors.len());
         for n in (0..self.tiles).step_by(S::F32_LANES) {
-            let columns: [[S::f32s; SIDE]; SIDE] = std::array::from_fn(|j| {
-                let place = |i: usize| self.places[i * SIDE + j] + n;
-                // SAFETY: every place leaves room for the tiles in whole vectors.
-                input(simd, std::array::from_fn(|i| unsafe { load::<S>(self.lines, place(i)) }))
-            });
+            let mut columns = [[simd.splat_f32s(0.0); SIDE]; SIDE];
+            for (j, column) in columns.iter_mut().enumerate() {
+                let mut tile = [simd.splat_f32s(0.0); SIDE];
+                for (i, element) in tile.iter_mut().enumerate() {
+                    // SAFETY: every place leaves room for the tiles in whole vectors.
+                    *element = unsafe { load::<S>(self.lines, self.places[i * SIDE + j] + n) };
+                }
+                *column = input(simd, tile);
+            }
             for i in 0..SIDE {
-                let row = input(simd, columns.map(|column| column[i]));
+                let row = input(simd, across(&columns, i));
                 for (j, value) in row.into_iter().enumerate() {
                     let at = (i * SIDE + j) * self.row + self.first + n;
                     // SAFETY: first and the tiles in whole vectors fit into a row, and all rows into `factors`.
@@ -69,13 +73,18 @@ impl WithSimd for ToResults<'_> {
         assert!(self.first + end <= self.row && PRODUCTS * self.row <= self.products.len());
         assert!(end <= self.line && RESULTS * RESULTS * self.line <= self.lines.len());
         for n in (0..self.tiles).step_by(S::F32_LANES) {
-            let columns: [[S::f32s; RESULTS]; SIDE] = std::array::from_fn(|j| {
-                let place = |i: usize| (i * SIDE + j) * self.row + self.first + n;
-                // SAFETY: first and the tiles in whole vectors fit into a row, and all rows into `products`.
-                output(simd, std::array::from_fn(|i| unsafe { load::<S>(self.products, place(i)) }))
-            });
+            let mut columns = [[simd.splat_f32s(0.0); RESULTS]; SIDE];
+            for (j, column) in columns.iter_mut().enumerate() {
+                let mut products = [simd.splat_f32s(0.0); SIDE];
+                for (i, product) in products.iter_mut().enumerate() {
+                    let at = (i * SIDE + j) * self.row + self.first + n;
+                    // SAFETY: first and the tiles in whole vectors fit into a row, and all rows into `products`.
+                    *product = unsafe { load::<S>(self.products, at) };
+                }
+                *column = output(simd, products);
+            }
             for i in 0..RESULTS {
-                let row = output(simd, columns.map(|column| column[i]));
+                let row = output(simd, across(&columns, i));
                 for (j, value) in row.into_iter().enumerate() {
                     // SAFETY: the tiles in whole vectors fit into a line, and all lines into `lines`.
                     unsafe { store::<S>(self.lines, (i * RESULTS + j) * self.line + n, value) };
@@ -83,6 +92,13 @@ impl WithSimd for ToResults<'_> {
             }
         }
     }
+}
+
+/// Row `i` of a matrix given by its columns. Closures would not be inlined into vector code, so this has none.
+#[inline(always)]
+fn across<T: Copy, const ROWS: usize>(columns: &[[T; ROWS]; SIDE], i: usize) -> [T; SIDE] {
+    let [a, b, c, d, e, f] = columns;
+    [a[i], b[i], c[i], d[i], e[i], f[i]]
 }
 
 /// `B^T d`
