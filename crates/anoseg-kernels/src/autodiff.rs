@@ -22,7 +22,7 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         let nodes = [x.node(), weight.node(), bias.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         let y = B::convolution(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
-        match (Convolution { geometry }).prepare::<C>(nodes).compute_bound().stateful() {
+        match (Convolution { geometry, transposed: false }).prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
@@ -38,7 +38,7 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         let nodes = [x.node(), weight.node(), bias.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         let y = B::transposed_convolution(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
-        match (TransposedConvolution { geometry }).prepare::<C>(nodes).compute_bound().stateful() {
+        match (Convolution { geometry, transposed: true }).prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
@@ -47,8 +47,8 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     fn space_to_depth(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self> {
         let node = [x.node()];
         let y = B::space_to_depth(x.into_primitive(), block);
-        match SpaceToDepth.prepare::<C>(node).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(block, y),
+        match (Shuffle { block, deepens: true }).prepare::<C>(node).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }
@@ -56,8 +56,8 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     fn depth_to_space(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self> {
         let node = [x.node()];
         let y = B::depth_to_space(x.into_primitive(), block);
-        match DepthToSpace.prepare::<C>(node).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(block, y),
+        match (Shuffle { block, deepens: false }).prepare::<C>(node).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((), y),
             OpsKind::UnTracked(prep) => prep.finish(y),
         }
     }
@@ -144,9 +144,11 @@ fn no_second_order() -> ! {
     unreachable!("gradients of gradients are not part of this crate's interface")
 }
 
+/// A convolution, or a transposed one: the same sums with input and output exchanged.
 #[derive(Debug)]
 struct Convolution {
     geometry: Geometry,
+    transposed: bool,
 }
 
 impl<B: KernelOps> Backward<B, 3> for Convolution {
@@ -154,42 +156,22 @@ impl<B: KernelOps> Backward<B, 3> for Convolution {
     type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let Self { geometry, transposed } = self;
         let ([node_x, node_weight, node_bias], (x, weight, y)) = (ops.parents, ops.state);
         let grad = before_relu::<B>(grads.consume::<B>(&ops.node), y);
         if let Some(node) = node_bias {
             grads.register::<B>(node.id, B::channel_sums(grad.clone()));
         }
         if let Some(node) = node_weight {
-            let gradient = B::convolution_weight_gradient(x, grad.clone(), self.geometry);
-            grads.register::<B>(node.id, gradient);
+            let (input, output) = if transposed { (grad.clone(), x) } else { (x, grad.clone()) };
+            grads.register::<B>(node.id, B::convolution_weight_gradient(input, output, geometry));
         }
         if let Some(node) = node_x {
-            grads.register::<B>(node.id, B::convolution_input_gradient(grad, weight, self.geometry));
-        }
-    }
-}
-
-#[derive(Debug)]
-struct TransposedConvolution {
-    geometry: Geometry,
-}
-
-impl<B: KernelOps> Backward<B, 3> for TransposedConvolution {
-    type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let ([node_x, node_weight, node_bias], (x, weight, y)) = (ops.parents, ops.state);
-        let grad = before_relu::<B>(grads.consume::<B>(&ops.node), y);
-        if let Some(node) = node_bias {
-            grads.register::<B>(node.id, B::channel_sums(grad.clone()));
-        }
-        if let Some(node) = node_weight {
-            // Input and output change places: the gradient plays the convolution's input.
-            let gradient = B::convolution_weight_gradient(grad.clone(), x, self.geometry);
-            grads.register::<B>(node.id, gradient);
-        }
-        if let Some(node) = node_x {
-            let gradient = B::transposed_convolution_input_gradient(grad, weight, self.geometry);
+            let gradient = if transposed {
+                B::transposed_convolution_input_gradient(grad, weight, geometry)
+            } else {
+                B::convolution_input_gradient(grad, weight, geometry)
+            };
             grads.register::<B>(node.id, gradient);
         }
     }
@@ -228,32 +210,21 @@ impl<B: KernelOps> Backward<B, 3> for Normalisation {
     }
 }
 
+/// Blocks of pixels into channels, or back.
 #[derive(Debug)]
-struct SpaceToDepth;
-
-impl<B: KernelOps> Backward<B, 1> for SpaceToDepth {
-    type State = usize;
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let ([node], block) = (ops.parents, ops.state);
-        let grad = grads.consume::<B>(&ops.node);
-        if let Some(node) = node {
-            grads.register::<B>(node.id, B::depth_to_space(grad, block));
-        }
-    }
+struct Shuffle {
+    block: usize,
+    deepens: bool,
 }
 
-#[derive(Debug)]
-struct DepthToSpace;
-
-impl<B: KernelOps> Backward<B, 1> for DepthToSpace {
-    type State = usize;
+impl<B: KernelOps> Backward<B, 1> for Shuffle {
+    type State = ();
 
     fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let ([node], block) = (ops.parents, ops.state);
-        let grad = grads.consume::<B>(&ops.node);
+        let ([node], grad) = (ops.parents, grads.consume::<B>(&ops.node));
+        let back = if self.deepens { B::depth_to_space } else { B::space_to_depth };
         if let Some(node) = node {
-            grads.register::<B>(node.id, B::space_to_depth(grad, block));
+            grads.register::<B>(node.id, back(grad, self.block));
         }
     }
 }

@@ -108,13 +108,7 @@ impl KernelOps for Flex {
         geometry: Geometry,
         relu: bool,
     ) -> FlexTensor {
-        let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.to_contiguous());
-        let [batch, _, _, _] = dims(&x);
-        let part = Part { values: values(&x), channels: geometry.inputs };
-        let finish = Finish { bias: Some(values(&bias)), relu };
-        let y = conv::forward(Level::current(), &geometry, &[part], values(&weight), finish);
-        let [height, width] = geometry.output_size();
-        tensor(y, [batch, geometry.outputs, height, width])
+        forward(x, weight, Some(bias), geometry, relu)
     }
 
     fn transposed_convolution(
@@ -124,21 +118,11 @@ impl KernelOps for Flex {
         geometry: Geometry,
         relu: bool,
     ) -> FlexTensor {
-        let [x, weight, bias] = [x, weight, bias].map(|tensor| tensor.to_contiguous());
-        let [batch, _, _, _] = dims(&x);
-        let finish = Finish { bias: Some(values(&bias)), relu };
-        let y = conv::transposed(Level::current(), &geometry, values(&x), values(&weight), finish);
-        let [height, width] = geometry.size;
-        tensor(y, [batch, geometry.inputs, height, width])
+        transposed(x, weight, Some(bias), geometry, relu)
     }
 
     fn convolution_input_gradient(grad: FlexTensor, weight: FlexTensor, geometry: Geometry) -> FlexTensor {
-        let [grad, weight] = [grad, weight].map(|tensor| tensor.to_contiguous());
-        let [batch, _, _, _] = dims(&grad);
-        let finish = Finish { bias: None, relu: false };
-        let x = conv::transposed(Level::current(), &geometry, values(&grad), values(&weight), finish);
-        let [height, width] = geometry.size;
-        tensor(x, [batch, geometry.inputs, height, width])
+        transposed(grad, weight, None, geometry, false)
     }
 
     fn convolution_weight_gradient(x: FlexTensor, grad: FlexTensor, geometry: Geometry) -> FlexTensor {
@@ -153,13 +137,7 @@ impl KernelOps for Flex {
         weight: FlexTensor,
         geometry: Geometry,
     ) -> FlexTensor {
-        let [grad, weight] = [grad, weight].map(|tensor| tensor.to_contiguous());
-        let [batch, _, _, _] = dims(&grad);
-        let part = Part { values: values(&grad), channels: geometry.inputs };
-        let finish = Finish { bias: None, relu: false };
-        let x = conv::forward(Level::current(), &geometry, &[part], values(&weight), finish);
-        let [height, width] = geometry.output_size();
-        tensor(x, [batch, geometry.outputs, height, width])
+        forward(grad, weight, None, geometry, false)
     }
 
     fn channel_sums(grad: FlexTensor) -> FlexTensor {
@@ -205,9 +183,9 @@ impl KernelOps for Flex {
         shift: FlexTensor,
         relu: bool,
     ) -> FlexTensor {
-        let [x, moments, scale, shift] = [x, moments, scale, shift].map(|tensor| tensor.to_contiguous());
-        let affine = Affine { moments: values(&moments), scale: values(&scale), shift: values(&shift), relu };
-        let y = norm::normalise(Level::current(), norm_shape(&x), values(&x), affine);
+        let x = x.to_contiguous();
+        let parameters = [moments, scale, shift].map(|tensor| tensor.to_contiguous());
+        let y = norm::normalise(Level::current(), norm_shape(&x), values(&x), affine(&parameters, relu));
         tensor(y, dims::<4>(&x))
     }
 
@@ -219,11 +197,10 @@ impl KernelOps for Flex {
         shift: FlexTensor,
         relu: bool,
     ) -> FlexTensor {
-        let [x, grad, moments] = [x, grad, moments].map(|tensor| tensor.to_contiguous());
-        let [scale, shift] = [scale, shift].map(|tensor| tensor.to_contiguous());
-        let shape = norm_shape(&x);
-        let affine = Affine { moments: values(&moments), scale: values(&scale), shift: values(&shift), relu };
-        let sums = norm::affine_gradient(Level::current(), shape, [values(&x), values(&grad)], affine);
+        let [x, grad] = [x, grad].map(|tensor| tensor.to_contiguous());
+        let parameters = [moments, scale, shift].map(|tensor| tensor.to_contiguous());
+        let (shape, inputs) = (norm_shape(&x), [values(&x), values(&grad)]);
+        let sums = norm::affine_gradient(Level::current(), shape, inputs, affine(&parameters, relu));
         tensor(sums, [2, shape.channels])
     }
 
@@ -236,13 +213,53 @@ impl KernelOps for Flex {
         shift: FlexTensor,
         relu: bool,
     ) -> FlexTensor {
-        let [x, grad, sums, moments] = [x, grad, sums, moments].map(|tensor| tensor.to_contiguous());
-        let [scale, shift] = [scale, shift].map(|tensor| tensor.to_contiguous());
-        let affine = Affine { moments: values(&moments), scale: values(&scale), shift: values(&shift), relu };
-        let inputs = [values(&x), values(&grad)];
-        let gradient = norm::input_gradient(Level::current(), norm_shape(&x), inputs, values(&sums), affine);
+        let [x, grad, sums] = [x, grad, sums].map(|tensor| tensor.to_contiguous());
+        let parameters = [moments, scale, shift].map(|tensor| tensor.to_contiguous());
+        let (shape, inputs) = (norm_shape(&x), [values(&x), values(&grad)]);
+        let affine = affine(&parameters, relu);
+        let gradient = norm::input_gradient(Level::current(), shape, inputs, values(&sums), affine);
         tensor(gradient, dims::<4>(&x))
     }
+}
+
+/// From inputs to outputs of `geometry`.
+fn forward(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: Option<FlexTensor>,
+    geometry: Geometry,
+    relu: bool,
+) -> FlexTensor {
+    let [x, weight] = [x, weight].map(|tensor| tensor.to_contiguous());
+    let bias = bias.map(|bias| bias.to_contiguous());
+    let [batch, _, _, _] = dims(&x);
+    let part = Part { values: values(&x), channels: geometry.inputs };
+    let finish = Finish { bias: bias.as_ref().map(values), relu };
+    let y = conv::forward(Level::current(), &geometry, &[part], values(&weight), finish);
+    let [height, width] = geometry.output_size();
+    tensor(y, [batch, geometry.outputs, height, width])
+}
+
+/// From outputs to inputs of `geometry`.
+fn transposed(
+    x: FlexTensor,
+    weight: FlexTensor,
+    bias: Option<FlexTensor>,
+    geometry: Geometry,
+    relu: bool,
+) -> FlexTensor {
+    let [x, weight] = [x, weight].map(|tensor| tensor.to_contiguous());
+    let bias = bias.map(|bias| bias.to_contiguous());
+    let [batch, _, _, _] = dims(&x);
+    let finish = Finish { bias: bias.as_ref().map(values), relu };
+    let y = conv::transposed(Level::current(), &geometry, values(&x), values(&weight), finish);
+    let [height, width] = geometry.size;
+    tensor(y, [batch, geometry.inputs, height, width])
+}
+
+/// What normalises: moments, scale and shift.
+fn affine([moments, scale, shift]: &[FlexTensor; 3], relu: bool) -> Affine<'_> {
+    Affine { moments: values(moments), scale: values(scale), shift: values(shift), relu }
 }
 
 fn norm_shape(x: &FlexTensor) -> norm::Shape {
