@@ -3,9 +3,10 @@
 use std::f32::consts::TAU;
 
 use anoseg_image::{AnomalyMap, Image, Mask};
+use anoseg_metrics::Evaluation;
 use anoseg_report::{
-    Curve, Decision, Figures, GOOD, GROUND_TRUTH_COLOUR, Report, ReportImage, Thresholds, Thumbnail,
-    TrainingPoint, contact_sheet, outlined, overlay, plain_summary, render,
+    Curve, Decision, GOOD, GROUND_TRUTH_COLOUR, Report, ReportImage, Thresholds, Thumbnail, TrainingPoint,
+    contact_sheet, outlined, overlay, plain_summary, render,
 };
 
 const SIZE: usize = 400;
@@ -149,18 +150,19 @@ fn training(noise: &mut Noise) -> Vec<TrainingPoint> {
 }
 
 /// Invented pixel figures, and the rates as they are.
-fn figures(shift: f64, images: &[&ReportImage]) -> Figures {
+fn figures(shift: f64, images: &[&ReportImage]) -> Evaluation {
     let rejected = |defective: bool| {
         let all: Vec<_> = images.iter().filter(|i| i.is_defective() == defective).collect();
         let rejected = all.iter().filter(|i| i.decision == Decision::Reject).count();
         (!all.is_empty()).then(|| rejected as f64 / all.len() as f64)
     };
-    Figures {
+    Evaluation {
+        images: images.len(),
         image_auroc: Some(0.923 - shift),
         image_ap: Some(0.941 - shift),
         pixel_auroc: Some(0.976 - shift / 2.0),
         pixel_ap: Some(0.812 - 2.0 * shift),
-        f1_max: Some(0.771 - shift),
+        pixel_f1_max: Some(0.771 - shift),
         iou_max: Some(0.627 - shift),
         iou_at_threshold: Some(0.584 - shift),
         aupro_30: Some(0.934 - shift),

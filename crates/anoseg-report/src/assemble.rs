@@ -12,7 +12,7 @@ use anoseg_synth::Synthesizer;
 
 use crate::format::percent;
 use crate::html::render;
-use crate::model::{Curve, Decision, Figures, Report, ReportImage, Thresholds, TrainingPoint};
+use crate::model::{Curve, Decision, Report, ReportImage, Thresholds, TrainingPoint};
 use crate::outline::{GROUND_TRUTH_COLOUR, outlined};
 use crate::overlay::overlay;
 use crate::summary::plain_summary;
@@ -71,9 +71,8 @@ impl<'a> Assembly<'a> {
     /// The figures have no curves, or a file of the run directory exists but cannot be read.
     pub fn render(self, run: &TestRun, category: &Category, run_dir: &Path) -> Result<String> {
         let mut report = Report::new(category.name.clone(), self.thresholds);
-        report.figures = Some(figures(&run.figures.all));
-        report.by_defect =
-            run.figures.defects.iter().map(|(name, one)| (name.clone(), figures(one))).collect();
+        report.figures = Some(run.figures.all.clone());
+        report.by_defect = run.figures.defects.clone().into_iter().collect();
         report.curves = curves(&anoseg_metrics::curves(&run.evaluated, CURVE_POINTS)?, &run.figures.all);
         report.provenance = provenance(self.model, category);
         report.training = training(run_dir)?;
@@ -93,22 +92,6 @@ fn decision(decision: anoseg::Decision) -> Decision {
         anoseg::Decision::Good => Decision::Good,
         anoseg::Decision::Review => Decision::Review,
         anoseg::Decision::Reject => Decision::Reject,
-    }
-}
-
-fn figures(evaluation: &Evaluation) -> Figures {
-    Figures {
-        image_auroc: evaluation.image_auroc,
-        image_ap: evaluation.image_ap,
-        pixel_auroc: evaluation.pixel_auroc,
-        pixel_ap: evaluation.pixel_ap,
-        f1_max: evaluation.pixel_f1_max,
-        iou_max: evaluation.iou_max,
-        iou_at_threshold: evaluation.iou_at_threshold,
-        aupro_30: evaluation.aupro_30,
-        aupro_05: evaluation.aupro_05,
-        false_reject_rate: evaluation.false_reject_rate,
-        detection_rate: evaluation.detection_rate,
     }
 }
 

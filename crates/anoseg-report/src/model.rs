@@ -1,5 +1,7 @@
 //! The view model: everything the report shows, already computed.
 
+use anoseg_metrics::Evaluation;
+
 use crate::thumbnail::Thumbnail;
 
 /// The defect type of pictures without a defect, as in the MVTec AD folder layout.
@@ -15,9 +17,9 @@ pub struct Report {
     /// What made this result: names and values, in the order shown.
     pub provenance: Vec<(String, String)>,
     /// Figures over all test pictures.
-    pub figures: Option<Figures>,
+    pub figures: Option<Evaluation>,
     /// The same figures per defect type, in the order shown.
-    pub by_defect: Vec<(String, Figures)>,
+    pub by_defect: Vec<(String, Evaluation)>,
     /// The calibrated thresholds.
     pub thresholds: Thresholds,
     /// The test pictures, in any order.
@@ -49,33 +51,6 @@ impl Report {
             config: String::new(),
         }
     }
-}
-
-/// Evaluation figures, each in 0..=1; `None` where the data cannot tell.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Figures {
-    /// Area under the ROC curve of the image scores.
-    pub image_auroc: Option<f64>,
-    /// Average precision of the image scores.
-    pub image_ap: Option<f64>,
-    /// Area under the ROC curve of all pixels.
-    pub pixel_auroc: Option<f64>,
-    /// Average precision of all pixels.
-    pub pixel_ap: Option<f64>,
-    /// Largest pixel F1 over all thresholds.
-    pub f1_max: Option<f64>,
-    /// Largest pixel intersection over union over all thresholds.
-    pub iou_max: Option<f64>,
-    /// Pixel intersection over union at the calibrated pixel threshold.
-    pub iou_at_threshold: Option<f64>,
-    /// Area under the per-region overlap curve up to a false-positive rate of 0.3, divided by 0.3.
-    pub aupro_30: Option<f64>,
-    /// Area under the per-region overlap curve up to a false-positive rate of 0.05, divided by 0.05.
-    pub aupro_05: Option<f64>,
-    /// Share of good pictures that are rejected.
-    pub false_reject_rate: Option<f64>,
-    /// Share of defective pictures that are rejected.
-    pub detection_rate: Option<f64>,
 }
 
 /// The calibrated thresholds, in the units of the scores and of the anomaly map.

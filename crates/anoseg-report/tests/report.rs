@@ -1,9 +1,10 @@
 //! The whole page: what it must never contain, what it must say, and how large it may be.
 
 use anoseg_image::Image;
+use anoseg_metrics::Evaluation;
 use anoseg_report::{
-    Curve, Decision, Figures, GALLERY_LIMIT, GOOD, Report, ReportImage, Thresholds, Thumbnail, TrainingPoint,
-    index, render,
+    Curve, Decision, GALLERY_LIMIT, GOOD, Report, ReportImage, Thresholds, Thumbnail, TrainingPoint, index,
+    render,
 };
 
 const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 };
@@ -17,8 +18,8 @@ fn full() -> Report {
     let mut report = Report::new("Bottle", THRESHOLDS);
     report.summary = vec!["It works.".into()];
     report.figures =
-        Some(Figures { image_auroc: Some(0.987), iou_at_threshold: Some(0.5), ..Figures::default() });
-    report.by_defect = vec![("crack".into(), Figures { pixel_ap: Some(0.654), ..Figures::default() })];
+        Some(Evaluation { image_auroc: Some(0.987), iou_at_threshold: Some(0.5), ..Evaluation::default() });
+    report.by_defect = vec![("crack".into(), Evaluation { pixel_ap: Some(0.654), ..Evaluation::default() })];
     report.images = vec![
         bare("good/1.png", GOOD, 0.2, Decision::Good),
         bare("crack/2.png", "crack", 0.3, Decision::Good),
@@ -62,7 +63,7 @@ fn hostile_text_is_escaped_everywhere() {
     report.title = evil.into();
     report.summary = vec![evil.into()];
     report.provenance = vec![(evil.into(), evil.into())];
-    report.by_defect = vec![(evil.into(), Figures::default())];
+    report.by_defect = vec![(evil.into(), Evaluation::default())];
     report.images = vec![bare(evil, evil, 0.7, Decision::Reject)];
     report.curves = vec![Curve {
         title: evil.into(),
@@ -122,7 +123,7 @@ fn verdicts_are_counted() {
 fn strange_numbers_do_no_harm() {
     let mut report = full();
     report.thresholds = Thresholds { image: f32::NAN, review: f32::NEG_INFINITY, pixel: f32::INFINITY };
-    report.figures = Some(Figures { image_auroc: Some(f64::NAN), ..Figures::default() });
+    report.figures = Some(Evaluation { image_auroc: Some(f64::NAN), ..Evaluation::default() });
     for image in &mut report.images {
         image.score = f32::NAN;
     }

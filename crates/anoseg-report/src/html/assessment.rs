@@ -2,11 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use anoseg_metrics::Evaluation;
 use maud::{Markup, html};
 
 use super::sections::{absent, section};
 use crate::format::{percent, percent_or_dash, significant};
-use crate::model::{Decision, Figures, GOOD, Report, ReportImage};
+use crate::model::{Decision, GOOD, Report, ReportImage};
 use crate::plot;
 
 /// The key figures as cards, those without a value left out.
@@ -144,7 +145,7 @@ pub(super) fn by_defect(report: &Report) -> Markup {
                 thead {
                     tr {
                         th scope="col" { "Defect" }
-                        @for (name, _) in columns(&Figures::default()) { th scope="col" { (name) } }
+                        @for (name, _) in columns(&Evaluation::default()) { th scope="col" { (name) } }
                     }
                 }
                 tbody {
@@ -157,7 +158,7 @@ pub(super) fn by_defect(report: &Report) -> Markup {
     section("defects", "Figures by defect type", content)
 }
 
-fn figures_row(name: &str, figures: &Figures, class: &str) -> Markup {
+fn figures_row(name: &str, figures: &Evaluation, class: &str) -> Markup {
     html! {
         tr class=(class) {
             th scope="row" { (name) }
@@ -167,7 +168,7 @@ fn figures_row(name: &str, figures: &Figures, class: &str) -> Markup {
 }
 
 /// The columns of the table, in order.
-fn columns(figures: &Figures) -> [(&'static str, Option<f64>); 11] {
+fn columns(figures: &Evaluation) -> [(&'static str, Option<f64>); 11] {
     [
         ("Found", figures.detection_rate),
         ("False rejects", figures.false_reject_rate),
@@ -175,7 +176,7 @@ fn columns(figures: &Figures) -> [(&'static str, Option<f64>); 11] {
         ("Image AP", figures.image_ap),
         ("Pixel AUROC", figures.pixel_auroc),
         ("Pixel AP", figures.pixel_ap),
-        ("F1 max", figures.f1_max),
+        ("F1 max", figures.pixel_f1_max),
         ("IoU", figures.iou_at_threshold),
         ("IoU max", figures.iou_max),
         ("AUPRO 30\u{a0}%", figures.aupro_30),
