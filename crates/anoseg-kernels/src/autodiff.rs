@@ -62,6 +62,15 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         }
     }
 
+    fn add_relu(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [a.node(), b.node()];
+        let y = B::add_relu(a.into_primitive(), b.into_primitive());
+        match AddRelu.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(y.clone(), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
     fn normalisation(
         x: FloatTensor<Self>,
         moments: FloatTensor<Self>,
@@ -206,6 +215,22 @@ impl<B: KernelOps> Backward<B, 3> for Normalisation {
             let [x, moments, scale, shift] = state;
             let gradient = B::normalisation_input_gradient(x, grad, sums, moments, scale, shift, self.relu);
             grads.register::<B>(node.id, gradient);
+        }
+    }
+}
+
+/// A sum cut off below zero: both summands have the same gradient.
+#[derive(Debug)]
+struct AddRelu;
+
+impl<B: KernelOps> Backward<B, 2> for AddRelu {
+    /// The output.
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 2>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let grad = B::relu_gradient(ops.state, grads.consume::<B>(&ops.node));
+        for node in ops.parents.into_iter().flatten() {
+            grads.register::<B>(node.id, grad.clone());
         }
     }
 }

@@ -56,6 +56,9 @@ pub(crate) trait KernelOps: Backend {
     /// Sums over all but the channels: `[n, c, h, w]` -> `[c]`.
     fn channel_sums(grad: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    /// `relu(a + b)`, element by element.
+    fn add_relu(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self>;
+
     /// `grad` where the output `y` of a ReLU is positive, else 0.
     fn relu_gradient(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
 
@@ -147,11 +150,13 @@ impl KernelOps for Flex {
         tensor(conv::bias_gradient(part, height * width), [channels])
     }
 
+    fn add_relu(a: FlexTensor, b: FlexTensor) -> FlexTensor {
+        // Written so that what is not a number stays so.
+        elementwise(a, b, |a, b| if a + b < 0.0 { 0.0 } else { a + b })
+    }
+
     fn relu_gradient(y: FlexTensor, grad: FlexTensor) -> FlexTensor {
-        let [y, grad] = [y, grad].map(|tensor| tensor.to_contiguous());
-        let shape: [usize; 4] = dims(&y);
-        let passed = |(&y, &grad): (&f32, &f32)| if y > 0.0 { grad } else { 0.0 };
-        tensor(values(&y).iter().zip(values(&grad)).map(passed).collect(), shape)
+        elementwise(y, grad, |y, grad| if y > 0.0 { grad } else { 0.0 })
     }
 
     fn space_to_depth(x: FlexTensor, block: usize) -> FlexTensor {
@@ -255,6 +260,13 @@ fn transposed(
     let y = conv::transposed(Level::current(), &geometry, values(&x), values(&weight), finish);
     let [height, width] = geometry.size;
     tensor(y, [batch, geometry.inputs, height, width])
+}
+
+/// `f` of every two elements of tensors of one shape.
+fn elementwise(a: FlexTensor, b: FlexTensor, f: impl Fn(f32, f32) -> f32) -> FlexTensor {
+    let [a, b] = [a, b].map(|tensor| tensor.to_contiguous());
+    let results = values(&a).iter().zip(values(&b)).map(|(&a, &b)| f(a, b)).collect();
+    tensor(results, dims::<4>(&a))
 }
 
 /// What normalises: moments, scale and shift.

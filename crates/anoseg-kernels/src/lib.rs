@@ -132,6 +132,18 @@ pub fn batch_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, relu: bool) 
     Normalised { output: Tensor::from_dispatch(output), moments: Tensor::from_dispatch(moments) }
 }
 
+/// `relu(a + b)`, for tensors of one shape: where a skip connection ends.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn add_relu(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
+    assert_eq!(a.dims(), b.dims(), "both tensors have one shape");
+    if !runs_on_flex(&a) {
+        return activation::relu(a + b);
+    }
+    Tensor::from_dispatch(Dispatch::add_relu(a.into_dispatch(), b.into_dispatch()))
+}
+
 /// Moves every `block` x `block` square of pixels into the channels:
 /// `[n, c, h, w]` -> `[n, c * block * block, h / block, w / block]`.
 ///

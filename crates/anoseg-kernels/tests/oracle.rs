@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use anoseg_kernels::{
-    Convolution, EPSILON, batch_norm, conv_transpose2d, conv2d, depth_to_space, space_to_depth,
+    Convolution, EPSILON, add_relu, batch_norm, conv_transpose2d, conv2d, depth_to_space, space_to_depth,
 };
 use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
 use burn::tensor::{Device, Tensor, TensorData, activation::relu, module};
@@ -108,6 +108,16 @@ proptest! {
         prop_assert_eq!(flat(y.clone().inner().into_data()), flat(x.clone().inner().into_data()));
         let gradients = (y * mix.clone()).sum().backward();
         prop_assert_eq!(flat(x.grad(&gradients).unwrap().into_data()), flat(mix.inner().into_data()));
+    }
+
+    #[test]
+    fn a_sum_with_relu_equals_stock_burn(
+        n in 1usize..3, c in 1usize..5, h in 1usize..20, w in 1usize..20, seed: u64,
+    ) {
+        let ours = |a, b, bias: Tensor<1>| add_relu(a, b) * bias.reshape([1, 1, 1, 1]);
+        let stock = |a: Tensor<4>, b, bias: Tensor<1>| relu(a + b) * bias.reshape([1, 1, 1, 1]);
+        let shapes = [[n, c, h, w]; 2];
+        assert_close(&run(ours, shapes, 1, seed), &run(stock, shapes, 1, seed), 1e-6)?;
     }
 
     #[test]

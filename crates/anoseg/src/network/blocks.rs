@@ -1,9 +1,8 @@
 //! The layers that encoder, decoder and discriminator are made of.
 
-use anoseg_kernels::{Convolution, EPSILON, batch_norm, conv2d};
+use anoseg_kernels::{Convolution, EPSILON, add_relu, batch_norm, conv2d};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use burn::tensor::activation::relu;
 
 use super::WeightInit;
 use super::statistics::Mode;
@@ -81,7 +80,7 @@ impl Residual {
     /// Keeps the shape; `x` and the result are at least 0.
     pub(super) fn forward(&self, x: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
         let y = self.first.forward(x.clone(), mode);
-        relu(x + self.second.forward(y, mode))
+        add_relu(x, self.second.forward(y, mode))
     }
 }
 
