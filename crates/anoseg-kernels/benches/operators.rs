@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use anoseg_kernels::memory::{Allocator, keep_freed_memory};
 use anoseg_kernels::{
-    Convolution, Level, batch_norm, conv_transpose2d, conv2d, depth_to_space, space_to_depth,
+    Convolution, Level, Upsampling, batch_norm, conv_transpose2d, conv2d, depth_to_space, max_pool2d,
+    space_to_depth, upsample2d,
 };
 use burn::tensor::{Device, Distribution, Tensor};
 use pulp::{Arch, Simd, WithSimd};
@@ -72,6 +73,12 @@ fn operators() {
     report("space to depth, 32 at 64", shapes, 32, deep, Work::Move(2 * bytes), peak);
     let flat = |x, _: Tensor<4>, _: Tensor<1>| depth_to_space(x, 2);
     report("depth to space, 32 at 64", shapes, 32, flat, Work::Move(2 * bytes), peak);
+    let pool = |x, _: Tensor<4>, _: Tensor<1>| max_pool2d(x);
+    report("max-pool, 32 at 64", shapes, 32, pool, Work::Move(bytes * 5 / 4), peak);
+    for (name, upsampling) in [("nearest", Upsampling::Nearest), ("bilinear", Upsampling::Bilinear)] {
+        let double = |x, _: Tensor<4>, _: Tensor<1>| upsample2d(x, upsampling);
+        report(&format!("{name} x 2, 32 at 64"), shapes, 32, double, Work::Move(5 * bytes), peak);
+    }
 }
 
 /// What an operator's speed is measured by.

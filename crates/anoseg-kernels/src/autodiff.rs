@@ -44,6 +44,24 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         }
     }
 
+    fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (node, x) = ([x.node()], x.into_primitive());
+        let y = B::max_pool(x.clone());
+        match MaxPool.prepare::<C>(node).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(x, y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn upsample(x: FloatTensor<Self>, share: f32) -> FloatTensor<Self> {
+        let node = [x.node()];
+        let y = B::upsample(x.into_primitive(), share);
+        match (Upsample { share }).prepare::<C>(node).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((), y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
     fn space_to_depth(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self> {
         let node = [x.node()];
         let y = B::space_to_depth(x.into_primitive(), block);
@@ -117,6 +135,14 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     }
 
     fn channel_sums(_: FloatTensor<Self>) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn max_pool_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn upsample_gradient(_: FloatTensor<Self>, _: f32) -> FloatTensor<Self> {
         no_second_order()
     }
 
@@ -231,6 +257,37 @@ impl<B: KernelOps> Backward<B, 2> for AddRelu {
         let grad = B::relu_gradient(ops.state, grads.consume::<B>(&ops.node));
         for node in ops.parents.into_iter().flatten() {
             grads.register::<B>(node.id, grad.clone());
+        }
+    }
+}
+
+#[derive(Debug)]
+struct MaxPool;
+
+impl<B: KernelOps> Backward<B, 1> for MaxPool {
+    /// The input.
+    type State = FloatTensor<B>;
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([node], grad) = (ops.parents, grads.consume::<B>(&ops.node));
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::max_pool_gradient(ops.state, grad));
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Upsample {
+    share: f32,
+}
+
+impl<B: KernelOps> Backward<B, 1> for Upsample {
+    type State = ();
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([node], grad) = (ops.parents, grads.consume::<B>(&ops.node));
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::upsample_gradient(grad, self.share));
         }
     }
 }

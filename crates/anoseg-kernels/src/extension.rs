@@ -8,6 +8,7 @@ use burn_flex::FlexTensor;
 use crate::conv::{self, Finish, Part};
 use crate::geometry::Geometry;
 use crate::norm::{self, Affine};
+use crate::resample;
 use crate::shuffle::{self, Blocks};
 use crate::simd::Level;
 
@@ -61,6 +62,18 @@ pub(crate) trait KernelOps: Backend {
 
     /// `grad` where the output `y` of a ReLU is positive, else 0.
     fn relu_gradient(y: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// The largest of each 2 x 2 pixels: `[n, c, h, w]` -> `[n, c, h / 2, w / 2]`.
+    fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// Gradient of the input `x` of [`KernelOps::max_pool`] from the output's.
+    fn max_pool_gradient(x: FloatTensor<Self>, grad: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// `[n, c, h, w]` -> `[n, c, 2 h, 2 w]`, of which `share` comes from the neighbouring pixels.
+    fn upsample(x: FloatTensor<Self>, share: f32) -> FloatTensor<Self>;
+
+    /// Gradient of the input of [`KernelOps::upsample`], `[n, c, h, w]`, from the output's.
+    fn upsample_gradient(grad: FloatTensor<Self>, share: f32) -> FloatTensor<Self>;
 
     /// `[n, c, h, w]` -> `[n, c * block^2, h / block, w / block]`.
     fn space_to_depth(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self>;
@@ -157,6 +170,33 @@ impl KernelOps for Flex {
 
     fn relu_gradient(y: FlexTensor, grad: FlexTensor) -> FlexTensor {
         elementwise(y, grad, |y, grad| if y > 0.0 { grad } else { 0.0 })
+    }
+
+    fn max_pool(x: FlexTensor) -> FlexTensor {
+        let x = x.to_contiguous();
+        let [n, channels, height, width] = dims(&x);
+        tensor(resample::max_pool(values(&x), [height, width]), [n, channels, height / 2, width / 2])
+    }
+
+    fn max_pool_gradient(x: FlexTensor, grad: FlexTensor) -> FlexTensor {
+        let [x, grad] = [x, grad].map(|tensor| tensor.to_contiguous());
+        let shape @ [_, _, height, width] = dims(&x);
+        tensor(resample::max_pool_gradient(values(&x), values(&grad), [height, width]), shape)
+    }
+
+    fn upsample(x: FlexTensor, share: f32) -> FlexTensor {
+        let x = x.to_contiguous();
+        let [n, channels, height, width] = dims(&x);
+        let y = resample::upsample(values(&x), [height, width], share);
+        tensor(y, [n, channels, 2 * height, 2 * width])
+    }
+
+    fn upsample_gradient(grad: FlexTensor, share: f32) -> FlexTensor {
+        let grad = grad.to_contiguous();
+        let [n, channels, height, width] = dims(&grad);
+        let size = [height / 2, width / 2];
+        let gradient = resample::upsample_gradient(values(&grad), size, share);
+        tensor(gradient, [n, channels, size[0], size[1]])
     }
 
     fn space_to_depth(x: FlexTensor, block: usize) -> FlexTensor {

@@ -15,12 +15,15 @@ mod extension;
 mod geometry;
 pub mod memory;
 mod norm;
+mod resample;
 mod shuffle;
 mod simd;
 mod winograd;
 
 use burn::backend::Dispatch;
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::ops::{
+    ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions,
+};
 use burn::tensor::{Tensor, activation, module};
 
 use extension::KernelOps;
@@ -142,6 +145,50 @@ pub fn add_relu(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
         return activation::relu(a + b);
     }
     Tensor::from_dispatch(Dispatch::add_relu(a.into_dispatch(), b.into_dispatch()))
+}
+
+/// The largest of each 2 x 2 pixels: `[n, c, h, w]` -> `[n, c, h / 2, w / 2]`, rounded down.
+///
+/// # Panics
+/// If height or width is below 2.
+pub fn max_pool2d(x: Tensor<4>) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    assert!(height.min(width) >= 2, "{height} x {width} pixels have no block of 2 x 2");
+    if !runs_on_flex(&x) {
+        return module::max_pool2d(x, MaxPoolOptions::new([2, 2]));
+    }
+    Tensor::from_dispatch(Dispatch::max_pool(x.into_dispatch()))
+}
+
+/// How [`upsample2d`] fills the new pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Upsampling {
+    /// With the pixel they lie in.
+    Nearest,
+    /// Linear between the centres of the pixels, on both axes; at the border the last pixel is repeated.
+    Bilinear,
+}
+
+/// Twice the resolution: `[n, c, h, w]` -> `[n, c, 2 h, 2 w]`.
+///
+/// # Panics
+/// If there are no pixels.
+pub fn upsample2d(x: Tensor<4>, upsampling: Upsampling) -> Tensor<4> {
+    let [_, _, height, width] = x.dims();
+    assert!(height.min(width) > 0, "{height} x {width} pixels cannot be interpolated");
+    if !runs_on_flex(&x) {
+        let mode = match upsampling {
+            Upsampling::Nearest => InterpolateMode::Nearest,
+            Upsampling::Bilinear => InterpolateMode::Bilinear,
+        };
+        let options = InterpolateOptions::new(mode).with_align_corners(false);
+        return module::interpolate(x, options.with_output_size([2 * height, 2 * width]));
+    }
+    let share = match upsampling {
+        Upsampling::Nearest => 0.0,
+        Upsampling::Bilinear => 0.25,
+    };
+    Tensor::from_dispatch(Dispatch::upsample(x.into_dispatch(), share))
 }
 
 /// Moves every `block` x `block` square of pixels into the channels:

@@ -2,9 +2,12 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use anoseg_kernels::{
-    Convolution, EPSILON, add_relu, batch_norm, conv_transpose2d, conv2d, depth_to_space, space_to_depth,
+    Convolution, EPSILON, Upsampling, add_relu, batch_norm, conv_transpose2d, conv2d, depth_to_space,
+    max_pool2d, space_to_depth, upsample2d,
 };
-use burn::tensor::ops::{ConvOptions, ConvTransposeOptions};
+use burn::tensor::ops::{
+    ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions,
+};
 use burn::tensor::{Device, Tensor, TensorData, activation::relu, module};
 use proptest::prelude::*;
 
@@ -118,6 +121,28 @@ proptest! {
         let stock = |a: Tensor<4>, b, bias: Tensor<1>| relu(a + b) * bias.reshape([1, 1, 1, 1]);
         let shapes = [[n, c, h, w]; 2];
         assert_close(&run(ours, shapes, 1, seed), &run(stock, shapes, 1, seed), 1e-6)?;
+    }
+
+    #[test]
+    fn halving_and_doubling_equal_stock_burn(
+        n in 1usize..3, c in 1usize..4, h in 2usize..20, w in 2usize..20, seed: u64,
+    ) {
+        let shapes = [[n, c, h, w], [1, 1, 1, 1]];
+        // Weight and bias do not matter here, but have gradients.
+        let with = |y: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>| y * weight + bias.reshape([1, 1, 1, 1]);
+        let ours = |x, weight, bias| with(max_pool2d(x), weight, bias);
+        let pool = || MaxPoolOptions::new([2, 2]);
+        let stock = |x, weight, bias| with(module::max_pool2d(x, pool()), weight, bias);
+        assert_close(&run(ours, shapes, 1, seed), &run(stock, shapes, 1, seed), 1e-5)?;
+        for (upsampling, mode) in
+            [(Upsampling::Nearest, InterpolateMode::Nearest), (Upsampling::Bilinear, InterpolateMode::Bilinear)]
+        {
+            let ours = |x, weight, bias| with(upsample2d(x, upsampling), weight, bias);
+            let options =
+                || InterpolateOptions::new(mode.clone()).with_align_corners(false).with_output_size([2 * h, 2 * w]);
+            let stock = |x, weight, bias| with(module::interpolate(x, options()), weight, bias);
+            assert_close(&run(ours, shapes, 1, seed), &run(stock, shapes, 1, seed), 1e-5)?;
+        }
     }
 
     #[test]
