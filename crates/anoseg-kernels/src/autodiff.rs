@@ -1,5 +1,7 @@
 //! The kernels' gradients, as Burn's autodiff asks for them.
 
+use std::sync::Arc;
+
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
@@ -9,6 +11,7 @@ use burn::backend::tensor::FloatTensor;
 use burn::tensor::Slice;
 
 use crate::extension::KernelOps;
+use crate::filters::Filters;
 use crate::geometry::Geometry;
 
 impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
@@ -122,6 +125,16 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         no_second_order()
     }
 
+    fn fixed_convolution(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: Arc<Filters<'static>>,
+        _: Geometry,
+        _: bool,
+    ) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
     fn moments(_: FloatTensor<Self>) -> FloatTensor<Self> {
         no_second_order()
     }
@@ -174,7 +187,8 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     }
 }
 
-/// Gradients are reached from `Backward` alone, and moments from the wrapper: both on the inner backend.
+/// Gradients are reached from `Backward` alone; moments and fixed filters from wrappers that see to it: all on the
+/// inner backend.
 fn no_second_order() -> ! {
     unreachable!("gradients of gradients are not part of this crate's interface")
 }

@@ -4,13 +4,18 @@
 //! Work is split by picture and block of filters, never by thread, and sums run in a fixed order, so the number of
 //! threads does not change a bit.
 
+use std::borrow::Cow;
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
 use crate::correlate::{BLOCK, Correlate, PLANES, Products, TAPS};
+use crate::filters::Filters;
 use crate::geometry::{
-    Geometry, Plan, forward_plan, gather_gradient, gather_input, gather_output, place_output, scatter_input,
-    transposed_plans,
+    Geometry, Plan, Transposed, forward_plan, gather_gradient, gather_input, gather_output, output_rows,
+    scatter_input, transposed_plans,
 };
+use crate::output::written;
 use crate::simd::{Level, with_scratch};
 use crate::winograd;
 
@@ -31,10 +36,22 @@ pub(crate) struct Finish<'a> {
 }
 
 impl Finish<'_> {
+    /// `source`, finished, to `target`.
+    #[inline(always)]
+    pub(crate) fn write(&self, channel: usize, source: &[f32], target: &mut [MaybeUninit<f32>]) {
+        let bias = self.bias.map_or(0.0, |bias| bias[channel]);
+        let pairs = target.iter_mut().zip(source);
+        if self.relu {
+            // Written so that what is not a number stays so.
+            pairs.for_each(|(to, from)| _ = to.write(if from + bias < 0.0 { 0.0 } else { from + bias }));
+        } else {
+            pairs.for_each(|(to, from)| _ = to.write(from + bias));
+        }
+    }
+
     fn apply(&self, channel: usize, plane: &mut [f32]) {
         let bias = self.bias.map_or(0.0, |bias| bias[channel]);
         if self.relu {
-            // Written so that what is not a number stays so.
             plane.iter_mut().for_each(|value| *value = if *value + bias < 0.0 { 0.0 } else { *value + bias });
         } else if self.bias.is_some() {
             plane.iter_mut().for_each(|value| *value += bias);
@@ -42,96 +59,79 @@ impl Finish<'_> {
     }
 }
 
-/// `x [n, c, h, w]`, given in parts that are joined along the channels, with `weight [o, c, k, k]` -> `[n, o, h', w']`.
+/// `x [n, c, h, w]`, given in parts that are joined along the channels, with `filters [o, c, k, k]` -> `[n, o, h', w']`.
 pub(crate) fn forward(
-    level: Level,
     geometry: &Geometry,
     x: &[Part<'_>],
-    weight: &[f32],
+    filters: &Filters<'_>,
     finish: Finish<'_>,
 ) -> Vec<f32> {
     let batch = batch_of(x, geometry.input_pixels());
-    if winograd::suits(geometry, batch) {
+    if winograd::suits(geometry, batch, filters.kept) {
         let source = |picture, channel| plane(x, geometry.input_pixels(), [picture, channel]);
-        return winograd::convolve(level, geometry, batch, source, (weight, Filters::AsGiven), finish);
+        return winograd::convolve(geometry, batch, source, filters, finish);
     }
     let plan = forward_plan(geometry);
     let (pixels, channel) = (geometry.output_pixels(), plan.phases * plan.layout.len());
-    let mut y = vec![0.0; batch * geometry.outputs * pixels];
-    let shape = [geometry.outputs, geometry.inputs, geometry.kernel * geometry.kernel];
-    let job = Job::new(level, &plan, channel, shape, weight, Filters::AsGiven);
-    with_planes(
-        x,
-        geometry.input_pixels(),
-        channel,
-        |source, target| gather_input(geometry, &plan, source, target),
-        |planes| {
-            let image = geometry.inputs * channel;
-            correlate(
-                level,
-                planes,
-                &mut y,
-                [image, pixels],
-                geometry.outputs,
-                &[job],
-                |_, filter, results, y| {
-                    place_output(geometry, &plan, results, y);
-                    finish.apply(filter, y);
-                },
-            );
-        },
-    );
-    y
+    let offsets = offsets(&plan, geometry.inputs, channel);
+    let job = Job { offsets, weights: filters.blocks().into(), positions: plan.layout.positions() };
+    let fill = |source: &[f32], target: &mut [f32]| gather_input(geometry, &plan, source, target);
+    let place = |_, filter, results: &[f32], y: &mut [MaybeUninit<f32>]| {
+        for (results, y) in output_rows(geometry, &plan, results, y) {
+            finish.write(filter, results, y);
+        }
+    };
+    with_planes(x, geometry.input_pixels(), channel, fill, |planes| {
+        let shape = [geometry.inputs * channel, geometry.outputs, pixels];
+        // SAFETY: `place` is called for every plane and writes all of its rows.
+        unsafe {
+            written(batch * geometry.outputs * pixels, |y| {
+                correlate(filters.level, planes, y, shape, &[job], place);
+            })
+        }
+    })
 }
 
 /// From outputs to inputs, the transposed pass: `grad [n, o, h', w']` with `weight [o, c, k, k]` -> `[n, c, h, w]`.
 ///
 /// With a loss's gradient it gives that of the input; it is also the forward pass of a transposed convolution.
 pub(crate) fn transposed(
-    level: Level,
     geometry: &Geometry,
     grad: &[f32],
-    weight: &[f32],
+    filters: &Filters<'_>,
     finish: Finish<'_>,
 ) -> Vec<f32> {
     let grad = [Part { values: grad, channels: geometry.outputs }];
     let batch = batch_of(&grad, geometry.output_pixels());
-    if let Some(mirrored) = geometry.mirrored().filter(|mirrored| winograd::suits(mirrored, batch)) {
+    let mirrored = geometry.mirrored().filter(|mirrored| winograd::suits(mirrored, batch, filters.kept));
+    if let Some(mirrored) = mirrored {
         let source = |picture, channel| plane(&grad, geometry.output_pixels(), [picture, channel]);
-        return winograd::convolve(level, &mirrored, batch, source, (weight, Filters::Exchanged), finish);
+        return winograd::convolve(&mirrored, batch, source, filters, finish);
     }
     let passes = transposed_plans(geometry);
     let plan = &passes[0].plan;
     let (pixels, channel) = (geometry.input_pixels(), plan.layout.len());
-    let mut x = vec![0.0; batch * geometry.inputs * pixels];
-    let shape = [geometry.inputs, geometry.outputs, geometry.kernel * geometry.kernel];
     let jobs: Vec<Job> = passes
         .iter()
-        .map(|pass| Job::new(level, &pass.plan, channel, shape, weight, Filters::Exchanged))
+        .map(|Transposed { plan, .. }| Job {
+            offsets: offsets(plan, geometry.outputs, channel),
+            weights: filters.select(plan.taps.iter().map(|&(_, tap)| tap)).into(),
+            positions: plan.layout.positions(),
+        })
         .collect();
-    with_planes(
-        &grad,
-        geometry.output_pixels(),
-        channel,
-        |source, target| gather_gradient(geometry, plan, source, target),
-        |planes| {
-            let image = geometry.outputs * channel;
-            correlate(
-                level,
-                planes,
-                &mut x,
-                [image, pixels],
-                geometry.inputs,
-                &jobs,
-                |job, channel, results, x| {
-                    scatter_input(geometry, &passes[job], results, x);
-                    if job + 1 == jobs.len() {
-                        finish.apply(channel, x);
-                    }
-                },
-            );
-        },
-    );
+    // Cleared, for with strides wider than the filters there are pixels that no pass reaches.
+    let mut x = vec![0.0; batch * geometry.inputs * pixels];
+    let fill = |source: &[f32], target: &mut [f32]| gather_gradient(geometry, plan, source, target);
+    let place = |job, channel, results: &[f32], x: &mut [f32]| {
+        scatter_input(geometry, &passes[job], results, x);
+        if job + 1 == jobs.len() {
+            finish.apply(channel, x);
+        }
+    };
+    with_planes(&grad, geometry.output_pixels(), channel, fill, |planes| {
+        let shape = [geometry.outputs * channel, geometry.inputs, pixels];
+        correlate(filters.level, planes, &mut x, shape, &jobs, place);
+    });
     x
 }
 
@@ -213,13 +213,8 @@ fn with_planes<T>(
 ) -> T {
     let channels: usize = x.iter().map(|part| part.channels).sum();
     with_scratch(batch_of(x, pixels) * channels * channel, |planes| {
-        planes.par_chunks_mut((channels * channel).max(1)).enumerate().for_each(|(n, mut image)| {
-            for part in x {
-                let (own, rest) = image.split_at_mut(part.channels * channel);
-                let sources = part.values[n * part.channels * pixels..].chunks_exact(pixels);
-                own.chunks_exact_mut(channel).zip(sources).for_each(|(plane, source)| gather(source, plane));
-                image = rest;
-            }
+        planes.par_chunks_mut(channel.max(1)).enumerate().for_each(|(index, target)| {
+            gather(plane(x, pixels, [index / channels, index % channels]), target);
         });
         work(planes)
     })
@@ -231,61 +226,22 @@ fn offsets(plan: &Plan, channels: usize, channel: usize) -> Vec<usize> {
 }
 
 /// One correlation: what its taps read and the filters in the order in which the inner loop wants them.
-struct Job {
+struct Job<'a> {
     offsets: Vec<usize>,
     /// `[block of filters][offsets][filters of a block]`
-    weights: Vec<f32>,
+    weights: Cow<'a, [f32]>,
     positions: usize,
-}
-
-/// How a convolution's filters are used.
-#[derive(Clone, Copy, PartialEq)]
-pub(crate) enum Filters {
-    /// `[o, c, k, k]`: o results from c channels.
-    AsGiven,
-    /// `[o, c, k, k]`: c results from o channels.
-    Exchanged,
-}
-
-impl Job {
-    /// `shape` is results, channels, and taps of a whole filter.
-    fn new(
-        level: Level,
-        plan: &Plan,
-        channel: usize,
-        [results, channels, taps]: [usize; 3],
-        weight: &[f32],
-        filters: Filters,
-    ) -> Self {
-        let width = level.filters();
-        let columns = channels * plan.taps.len();
-        let mut weights = vec![0.0; results.div_ceil(width) * width * columns];
-        for result in 0..results {
-            let block = &mut weights[result / width * width * columns..][..width * columns];
-            for c in 0..channels {
-                let filter = match filters {
-                    Filters::AsGiven => (result * channels + c) * taps,
-                    Filters::Exchanged => (c * results + result) * taps,
-                };
-                for (i, &(_, tap)) in plan.taps.iter().enumerate() {
-                    block[(c * plan.taps.len() + i) * width + result % width] = weight[filter + tap];
-                }
-            }
-        }
-        Self { offsets: offsets(plan, channels, channel), weights, positions: plan.layout.positions() }
-    }
 }
 
 /// Runs all `jobs` over every picture: from `planes` (`image` numbers each) to `y [n, outputs, pixels]`.
 /// `place` is called with the job's index, the channel, its results, and the channel's plane of `y`.
-fn correlate(
+fn correlate<T: Send>(
     level: Level,
     planes: &[f32],
-    y: &mut [f32],
-    [image, pixels]: [usize; 2],
-    outputs: usize,
+    y: &mut [T],
+    [image, outputs, pixels]: [usize; 3],
     jobs: &[Job],
-    place: impl Fn(usize, usize, &[f32], &mut [f32]) + Sync,
+    place: impl Fn(usize, usize, &[f32], &mut [T]) + Sync,
 ) {
     if y.is_empty() {
         return;
@@ -315,6 +271,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::filters::Roles;
 
     /// Convolution by its definition, in double precision.
     fn by_definition(geometry: &Geometry, x: &[f32], weight: &[f32], batch: usize) -> Vec<f64> {
@@ -361,14 +318,21 @@ mod tests {
         let expected = by_definition(&geometry, &x, &weight, batch);
         for level in Level::available() {
             let part = Part { values: &x, channels: inputs };
-            let y = forward(level, &geometry, &[part], &weight, Finish { bias: None, relu: false });
+            let finish = Finish { bias: None, relu: false };
+            let filters = Filters::new(level, &geometry, &weight, Roles::AsGiven);
+            let kept = Filters::kept(level, [outputs, inputs, kernel], weight.clone());
+            let y = forward(&geometry, &[part], &filters, finish);
+            for (found, expected) in forward(&geometry, &[part], &kept, finish).iter().zip(&expected) {
+                prop_assert!((f64::from(*found) - expected).abs() < 1e-4, "kept filters at {}", level.name());
+            }
             for (found, expected) in y.iter().zip(&expected) {
                 prop_assert!((f64::from(*found) - expected).abs() < 1e-4, "{}", level.name());
             }
             // The gradients are those of <grad, y>, which is linear in x and in the weight: <grad, y> itself is
             // what each gives with its own variable.
             let total = dot(&grad, expected.iter().copied());
-            let by_x = transposed(level, &geometry, &grad, &weight, Finish { bias: None, relu: false });
+            let exchanged = Filters::new(level, &geometry, &weight, Roles::Exchanged);
+            let by_x = transposed(&geometry, &grad, &exchanged, finish);
             let by_weight = weight_gradient(level, &geometry, &[part], &grad);
             let wide = |values: &[f32]| values.iter().copied().map(f64::from).collect::<Vec<_>>();
             prop_assert!((dot(&by_x, wide(&x)) - total).abs() < 2e-3, "{}", level.name());
@@ -396,7 +360,7 @@ mod tests {
             width in 12usize..72, padding in 0usize..3, seed: u64,
         ) {
             let geometry = Geometry { inputs, outputs, size: [height, width], kernel: 3, stride: 1, padding };
-            prop_assume!(winograd::suits(&geometry, batch));
+            prop_assume!(winograd::suits(&geometry, batch, false));
             check(geometry, batch, seed)?;
         }
 
@@ -416,7 +380,8 @@ mod tests {
             let parts = [Part { values: &a, channels: first }, Part { values: &b, channels: second }];
             let whole = [Part { values: &joined, channels: first + second }];
             let run = |x: &[Part<'_>]| {
-                forward(Level::current(), &geometry, x, &weight, Finish { bias: None, relu: true })
+                let filters = Filters::new(Level::current(), &geometry, &weight, Roles::AsGiven);
+                forward(&geometry, x, &filters, Finish { bias: None, relu: true })
             };
             prop_assert_eq!(run(&parts), run(&whole));
         }

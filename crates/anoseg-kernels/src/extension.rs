@@ -1,11 +1,14 @@
 //! The kernels as operators of Burn's backends: on flex they run here, on others they are not called.
 
+use std::sync::Arc;
+
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, Flex, backend_extension};
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 
 use crate::conv::{self, Finish, Part};
+use crate::filters::{Filters, Roles};
 use crate::geometry::Geometry;
 use crate::norm::{self, Affine};
 use crate::resample;
@@ -20,6 +23,15 @@ pub(crate) trait KernelOps: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        geometry: Geometry,
+        relu: bool,
+    ) -> FloatTensor<Self>;
+
+    /// [`KernelOps::convolution`] with filters that are laid out already. Called outside autodiff.
+    fn fixed_convolution(
+        x: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        filters: Arc<Filters<'static>>,
         geometry: Geometry,
         relu: bool,
     ) -> FloatTensor<Self>;
@@ -125,6 +137,16 @@ impl KernelOps for Flex {
         relu: bool,
     ) -> FlexTensor {
         forward(x, weight, Some(bias), geometry, relu)
+    }
+
+    fn fixed_convolution(
+        x: FlexTensor,
+        bias: FlexTensor,
+        filters: Arc<Filters<'static>>,
+        geometry: Geometry,
+        relu: bool,
+    ) -> FlexTensor {
+        convolve(x, &filters, Some(bias), geometry, relu)
     }
 
     fn transposed_convolution(
@@ -275,12 +297,29 @@ fn forward(
     geometry: Geometry,
     relu: bool,
 ) -> FlexTensor {
-    let [x, weight] = [x, weight].map(|tensor| tensor.to_contiguous());
+    let weight = weight.to_contiguous();
+    convolve(
+        x,
+        &Filters::new(Level::current(), &geometry, values(&weight), Roles::AsGiven),
+        bias,
+        geometry,
+        relu,
+    )
+}
+
+fn convolve(
+    x: FlexTensor,
+    filters: &Filters<'_>,
+    bias: Option<FlexTensor>,
+    geometry: Geometry,
+    relu: bool,
+) -> FlexTensor {
+    let x = x.to_contiguous();
     let bias = bias.map(|bias| bias.to_contiguous());
     let [batch, _, _, _] = dims(&x);
     let part = Part { values: values(&x), channels: geometry.inputs };
     let finish = Finish { bias: bias.as_ref().map(values), relu };
-    let y = conv::forward(Level::current(), &geometry, &[part], values(&weight), finish);
+    let y = conv::forward(&geometry, &[part], filters, finish);
     let [height, width] = geometry.output_size();
     tensor(y, [batch, geometry.outputs, height, width])
 }
@@ -297,7 +336,8 @@ fn transposed(
     let bias = bias.map(|bias| bias.to_contiguous());
     let [batch, _, _, _] = dims(&x);
     let finish = Finish { bias: bias.as_ref().map(values), relu };
-    let y = conv::transposed(Level::current(), &geometry, values(&x), values(&weight), finish);
+    let filters = Filters::new(Level::current(), &geometry, values(&weight), Roles::Exchanged);
+    let y = conv::transposed(&geometry, values(&x), &filters, finish);
     let [height, width] = geometry.size;
     tensor(y, [batch, geometry.inputs, height, width])
 }

@@ -158,12 +158,16 @@ pub(crate) fn gather_input(geometry: &Geometry, plan: &Plan, source: &[f32], tar
     }
 }
 
-/// Takes results out of the layout of [`forward_plan`] into the output plane `[h', w']`.
-pub(crate) fn place_output(geometry: &Geometry, plan: &Plan, results: &[f32], target: &mut [f32]) {
+/// The rows of results in the layout of [`forward_plan`], each with its row of the output plane `[h', w']`.
+pub(crate) fn output_rows<'a, T>(
+    geometry: &Geometry,
+    plan: &Plan,
+    results: &'a [f32],
+    target: &'a mut [T],
+) -> impl Iterator<Item = (&'a [f32], &'a mut [T])> {
     let [_, width] = geometry.output_size();
-    for (target, results) in target.chunks_exact_mut(width).zip(results.chunks(plan.layout.stride)) {
-        target.copy_from_slice(&results[..width]);
-    }
+    let rows = results.chunks(plan.layout.stride).map(move |row| &row[..width]);
+    rows.zip(target.chunks_exact_mut(width))
 }
 
 /// Lays out one output plane so that it meets the input of [`forward_plan`] position by position, zero behind the

@@ -12,13 +12,17 @@ mod autodiff;
 mod conv;
 mod correlate;
 mod extension;
+mod filters;
 mod geometry;
 pub mod memory;
 mod norm;
+mod output;
 mod resample;
 mod shuffle;
 mod simd;
 mod winograd;
+
+use std::sync::Arc;
 
 use burn::backend::Dispatch;
 use burn::tensor::ops::{
@@ -27,6 +31,7 @@ use burn::tensor::ops::{
 use burn::tensor::{Tensor, activation, module};
 
 use extension::KernelOps;
+use filters::Filters;
 use geometry::Geometry;
 pub use norm::EPSILON;
 pub use simd::{Level, SIMD_VARIABLE};
@@ -60,23 +65,70 @@ impl Convolution {
 /// # Panics
 /// If the shapes do not fit each other, filters are not square, or the padded input is smaller than a filter.
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Tensor<4> {
+    let geometry = geometry(&x, &weight, &bias, options);
+    let Convolution { stride, padding, relu } = options;
+    if !runs_on_flex(&x) {
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
+        return finish(module::conv2d(x, weight, Some(bias), options), relu);
+    }
+    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
+    Tensor::from_dispatch(Dispatch::convolution(x, weight, bias, geometry, relu))
+}
+
+/// A convolution whose filters stay the same for many inputs, as in a trained network: they are laid out for the inner
+/// loops once.
+#[derive(Debug)]
+pub struct FixedConvolution {
+    weight: Tensor<4>,
+    bias: Tensor<1>,
+    options: Convolution,
+    /// None where the kernels do not run.
+    filters: Option<Arc<Filters<'static>>>,
+}
+
+impl FixedConvolution {
+    /// Filters `[o, c, k, k]` and a bias `[o]`, outside autodiff.
+    ///
+    /// # Panics
+    /// If filters are not square.
+    pub fn new(weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Self {
+        let [outputs, inputs, kernel, k2] = weight.dims();
+        assert_eq!(kernel, k2, "filters of {kernel} x {k2} are not square");
+        let filters = (runs_on_flex(&weight) && !weight.is_autodiff()).then(|| {
+            let values = weight.to_data().try_to_vec::<f32>().expect("networks compute in f32");
+            Arc::new(Filters::kept(Level::current(), [outputs, inputs, kernel], values))
+        });
+        Self { weight, bias, options, filters }
+    }
+
+    /// The same as [`conv2d`].
+    ///
+    /// # Panics
+    /// As [`conv2d`].
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let Self { weight, bias, options, filters } = self;
+        let (Some(filters), false) = (filters, x.is_autodiff()) else {
+            return conv2d(x, weight.clone(), bias.clone(), *options);
+        };
+        let geometry = geometry(&x, weight, bias, *options);
+        let (x, bias) = (x.into_dispatch(), bias.clone().into_dispatch());
+        Tensor::from_dispatch(Dispatch::fixed_convolution(x, bias, filters.clone(), geometry, options.relu))
+    }
+}
+
+/// Sizes of a convolution, checked.
+fn geometry(x: &Tensor<4>, weight: &Tensor<4>, bias: &Tensor<1>, options: Convolution) -> Geometry {
     let ([_, channels, height, width], [outputs, inputs, kernel, k2]) = (x.dims(), weight.dims());
     assert_eq!(kernel, k2, "filters of {kernel} x {k2} are not square");
     assert_eq!(channels, inputs, "filters of {inputs} channels on {channels} channels");
     assert_eq!(bias.dims(), [outputs], "one bias for each of {outputs} filters");
-    let Convolution { stride, padding, relu } = options;
+    let Convolution { stride, padding, .. } = options;
     assert!(stride > 0 && kernel > 0, "stride and filter side must be at least 1");
     assert!(
         height.min(width) + 2 * padding >= kernel,
         "filters of side {kernel} on {height} x {width} pixels with padding {padding}"
     );
-    if !runs_on_flex(&x) {
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
-        return finish(module::conv2d(x, weight, Some(bias), options), relu);
-    }
-    let geometry = Geometry { inputs, outputs, size: [height, width], kernel, stride, padding };
-    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::convolution(x, weight, bias, geometry, relu))
+    Geometry { inputs, outputs, size: [height, width], kernel, stride, padding }
 }
 
 /// Transposed convolution: `x [n, c, h, w]` with filters `[c, o, k, k]` and a bias `[o]` gives `[n, o, h', w']`,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::calibrate::Calibration;
 use crate::config::{Config, Input, Preset};
 use crate::network::{
-    Architecture, Generator, Mode, WeightInit, export_parameters, import_parameters, parameter_count,
+    Architecture, Folded, Generator, Mode, WeightInit, export_parameters, import_parameters, parameter_count,
     values_of,
 };
 use crate::score::image_score;
@@ -65,6 +65,7 @@ pub struct Provenance {
 pub struct Model {
     description: Description,
     network: Generator,
+    folded: Folded,
     device: Device,
 }
 
@@ -89,7 +90,12 @@ impl Model {
             calibration: None,
             provenance,
         };
-        Self { description, network: network.without_reconstruction(), device: device.clone() }
+        Self {
+            description,
+            network: network.without_reconstruction(),
+            folded: Folded::default(),
+            device: device.clone(),
+        }
     }
 
     /// Reads a model file and places the network on `device`.
@@ -114,7 +120,7 @@ impl Model {
         let fresh = Generator::new(&description.architecture, &mut WeightInit::new(0, device));
         let network =
             import_parameters(fresh, &tensors).map_err(|error| Error::model(path, error.to_string()))?;
-        Ok(Self { description, network, device: device.clone() })
+        Ok(Self { description, network, folded: Folded::default(), device: device.clone() })
     }
 
     /// Writes the model file, atomically.
@@ -170,8 +176,9 @@ impl Model {
         let (width, height) = (image.width(), image.height());
         let data = TensorData::new(image.as_slice().to_vec(), [1, 3, height, width]);
         // On a thread of the pool: every operator called from outside would have to wake one up.
+        let mut mode = Mode::Use(self.folded.clone());
         let values = rayon::scope(|_| {
-            let logits = self.network.map_logits(Tensor::<4>::from_data(data, &self.device), &mut Mode::Use);
+            let logits = self.network.map_logits(Tensor::<4>::from_data(data, &self.device), &mut mode);
             values_of(sigmoid(logits))
         });
         if values.iter().any(|value| !value.is_finite()) {

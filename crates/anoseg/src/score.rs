@@ -32,14 +32,28 @@ pub(crate) fn gaussian_blur(map: &AnomalyMap, sigma: f32) -> AnomalyMap {
     let kernel = gaussian_kernel(sigma);
     let radius = kernel.len() / 2;
     let (width, height) = (map.width(), map.height());
-    let at = |i: usize, k: usize, len: usize| (i + k).saturating_sub(radius).min(len.saturating_sub(1));
-    let horizontal = AnomalyMap::from_fn(width, height, |x, y| {
+    let mut horizontal = AnomalyMap::filled(width, height, 0.0);
+    let mut line = vec![0.0; width + 2 * radius];
+    for (y, target) in horizontal.as_mut_slice().chunks_exact_mut(width.max(1)).enumerate() {
         let row = map.row(y);
-        kernel.iter().enumerate().map(|(k, weight)| weight * row[at(x, k, width)]).sum()
-    });
-    AnomalyMap::from_fn(width, height, |x, y| {
-        kernel.iter().enumerate().map(|(k, weight)| weight * horizontal.get(x, at(y, k, height))).sum()
-    })
+        line[..radius].fill(row[0]);
+        line[radius..radius + width].copy_from_slice(row);
+        line[radius + width..].fill(row[width - 1]);
+        weigh(&kernel, |k| &line[k..k + width], target);
+    }
+    let mut blurred = AnomalyMap::filled(width, height, 0.0);
+    for (y, target) in blurred.as_mut_slice().chunks_exact_mut(width.max(1)).enumerate() {
+        let row = |k: usize| horizontal.row((y + k).saturating_sub(radius).min(height - 1));
+        weigh(&kernel, row, target);
+    }
+    blurred
+}
+
+/// Adds `kernel[k] * row(k)` to `target` for every k: whole rows at a time, which the compiler turns into vectors.
+fn weigh<'a>(kernel: &[f32], row: impl Fn(usize) -> &'a [f32], target: &mut [f32]) {
+    for (k, weight) in kernel.iter().enumerate() {
+        target.iter_mut().zip(row(k)).for_each(|(sum, value)| *sum += weight * value);
+    }
 }
 
 fn gaussian_kernel(sigma: f32) -> Vec<f32> {

@@ -11,11 +11,15 @@
 mod tiles;
 mod transform;
 
+use std::mem::MaybeUninit;
+
 use rayon::prelude::*;
 
-use crate::conv::{Filters, Finish};
+use crate::conv::Finish;
 use crate::correlate::{Correlate, LANES};
+use crate::filters::{Filters, Roles};
 use crate::geometry::Geometry;
+use crate::output::written;
 use crate::simd::{Level, with_scratch};
 use tiles::{Join, Split, Tiles};
 use transform::{ToFactors, ToResults, ToWeights};
@@ -35,68 +39,121 @@ const BLOCK: usize = 1 << 17;
 /// Fewest tiles that are worth the transformation of the filters.
 const FEWEST: usize = 32;
 
-/// Whether these loops compute `geometry`, and faster than those of `correlate`.
-pub(crate) fn suits(geometry: &Geometry, batch: usize) -> bool {
+/// Fewest tiles where the filters' factors are kept: a vector.
+const FEWEST_KEPT: usize = LANES;
+
+/// Whether these loops compute `geometry`, and faster than those of `correlate`. `kept` tells whether the filters'
+/// factors serve more than one call.
+pub(crate) fn suits(geometry: &Geometry, batch: usize, kept: bool) -> bool {
     let [rows, columns] = geometry.output_size().map(|size| size.div_ceil(RESULTS));
     geometry.kernel == 3
         && geometry.stride == 1
         && geometry.padding <= 2
         && geometry.inputs.min(geometry.outputs) >= 8
-        && batch * rows * columns >= FEWEST
+        && batch * rows * columns >= if kept { FEWEST_KEPT } else { FEWEST }
         && 2 * rows * columns * RESULTS * RESULTS <= 3 * geometry.output_pixels()
 }
 
 /// The convolution of `geometry`. `source` gives the plane of a picture and a channel.
 pub(crate) fn convolve<'a>(
-    level: Level,
     geometry: &Geometry,
     batch: usize,
     source: impl Fn(usize, usize) -> &'a [f32] + Sync,
-    (weight, filters): (&[f32], Filters),
+    filters: &Filters<'_>,
     finish: Finish<'_>,
 ) -> Vec<f32> {
     let Geometry { inputs, outputs, size, padding, .. } = *geometry;
     let tiles = Tiles::new(size, geometry.output_size(), padding);
-    let width = level.filters();
-    let filters = FilterFactors::new(level, [outputs, inputs], weight, filters);
-    let mut y = vec![0.0; batch * outputs * geometry.output_pixels()];
-    let mut planes: Vec<Vec<&mut [f32]>> = (0..outputs.div_ceil(width)).map(|_| Vec::new()).collect();
-    for (index, plane) in y.chunks_exact_mut(geometry.output_pixels().max(1)).enumerate() {
-        planes[index % outputs / width].push(plane);
-    }
-    for block in blocks(&tiles, batch, inputs) {
-        let row = block.row;
-        with_scratch(inputs * PRODUCTS * row, |values| {
-            values.par_chunks_mut(PRODUCTS * row).enumerate().for_each(|(channel, values)| {
-                tiles_to_factors(level, &tiles, &block, |picture| source(picture, channel), values);
+    let blocks = blocks(&tiles, batch, inputs);
+    let factors = filters.factors();
+    // SAFETY: the blocks hold all rows of tiles of all pictures, and each writes all pixels of its rows.
+    unsafe {
+        written(batch * outputs * geometry.output_pixels(), |y| {
+            let rows = rows_of_blocks(&tiles, &blocks, outputs, y);
+            blocks.par_iter().zip(rows).for_each(|(block, rows)| {
+                convolve_block(
+                    filters.level,
+                    &tiles,
+                    block,
+                    &source,
+                    [inputs, outputs],
+                    factors,
+                    finish,
+                    rows,
+                );
             });
-            let offsets: Vec<usize> = (0..inputs).map(|channel| channel * PRODUCTS * row).collect();
-            let blocks = filters.values.par_chunks_exact(PRODUCTS * filters.row);
-            planes.par_iter_mut().zip(blocks).enumerate().for_each(|(group, (planes, weights))| {
-                with_scratch(width * PRODUCTS * row, |products| {
-                    for (i, weights) in weights.chunks_exact(filters.row).enumerate() {
-                        Correlate {
-                            level,
-                            planes: &values[i * row..],
-                            offsets: &offsets,
-                            weights: &weights[..inputs * width],
-                            positions: block.tiles,
-                            results: &mut products[i * row..],
-                            row: PRODUCTS * row,
-                        }
-                        .run();
+        })
+    }
+}
+
+/// Cuts `y [n, outputs, pixels]` into the rows of each block: `[piece][output]`.
+fn rows_of_blocks<'a>(
+    tiles: &Tiles,
+    blocks: &[Block],
+    outputs: usize,
+    y: &'a mut [MaybeUninit<f32>],
+) -> Vec<Vec<&'a mut [MaybeUninit<f32>]>> {
+    let [height, width] = tiles.result;
+    let mut rows: Vec<Vec<_>> = blocks.iter().map(|_| Vec::new()).collect();
+    for (index, mut plane) in y.chunks_exact_mut((height * width).max(1)).enumerate() {
+        for (block, rows) in blocks.iter().zip(&mut rows) {
+            for piece in block.parts.iter().filter(|piece| piece.picture == index / outputs) {
+                let pixels = plane.len().min(piece.rows * RESULTS * width);
+                let (own, rest) = plane.split_at_mut(pixels);
+                rows.push(own);
+                plane = rest;
+            }
+        }
+    }
+    rows
+}
+
+/// The results of a block of tiles, into its `rows` (`[piece][output]`).
+#[allow(clippy::too_many_arguments, reason = "the arguments of one loop over blocks")]
+fn convolve_block<'a>(
+    level: Level,
+    tiles: &Tiles,
+    block: &Block,
+    source: impl Fn(usize, usize) -> &'a [f32] + Sync,
+    [inputs, outputs]: [usize; 2],
+    filters: &FilterFactors,
+    finish: Finish<'_>,
+    rows: Vec<&mut [MaybeUninit<f32>]>,
+) {
+    let (width, row) = (level.filters(), block.row);
+    let mut groups: Vec<Vec<&mut [MaybeUninit<f32>]>> =
+        (0..outputs.div_ceil(width)).map(|_| Vec::new()).collect();
+    for (index, rows) in rows.into_iter().enumerate() {
+        groups[index % outputs / width].push(rows);
+    }
+    with_scratch(inputs * PRODUCTS * row, |values| {
+        values.par_chunks_mut(PRODUCTS * row).enumerate().for_each(|(channel, values)| {
+            tiles_to_factors(level, tiles, block, |picture| source(picture, channel), values);
+        });
+        let offsets: Vec<usize> = (0..inputs).map(|channel| channel * PRODUCTS * row).collect();
+        let weights = filters.values.par_chunks_exact(PRODUCTS * filters.row);
+        groups.into_par_iter().zip(weights).enumerate().for_each(|(group, (mut rows, weights))| {
+            with_scratch(width * PRODUCTS * row, |products| {
+                for (i, weights) in weights.chunks_exact(filters.row).enumerate() {
+                    Correlate {
+                        level,
+                        planes: &values[i * row..],
+                        offsets: &offsets,
+                        weights: &weights[..inputs * width],
+                        positions: block.tiles,
+                        results: &mut products[i * row..],
+                        row: PRODUCTS * row,
                     }
-                    let members = width.min(outputs - group * width);
-                    for (r, products) in products.chunks_exact(PRODUCTS * row).take(members).enumerate() {
-                        let bias = finish.bias.map_or(0.0, |bias| bias[group * width + r]);
-                        let planes = planes.iter_mut().skip(r).step_by(members);
-                        products_to_planes(level, &tiles, &block, products, planes, (bias, finish.relu));
-                    }
-                });
+                    .run();
+                }
+                let members = width.min(outputs - group * width);
+                for (r, products) in products.chunks_exact(PRODUCTS * row).take(members).enumerate() {
+                    let rows = rows.iter_mut().skip(r).step_by(members);
+                    products_to_rows(level, tiles, block, products, rows, (group * width + r, finish));
+                }
             });
         });
-    }
-    y
+    });
 }
 
 /// Rows of tiles that are computed together.
@@ -121,7 +178,11 @@ struct Piece {
 fn blocks(tiles: &Tiles, batch: usize, inputs: usize) -> Vec<Block> {
     let most = (BLOCK / (PRODUCTS * inputs) / (3 * LANES) * (3 * LANES)).max(3 * LANES);
     let rows = batch * tiles.rows;
-    let count = rows.div_ceil((most / tiles.columns.max(1)).max(1));
+    let mut count = rows.div_ceil((most / tiles.columns.max(1)).max(1));
+    if count > 1 {
+        // As many for every thread; how tiles are put together does not change a bit of them.
+        count = count.next_multiple_of(rayon::current_num_threads()).min(rows);
+    }
     let bound = |i: usize| i * rows / count;
     let block = |from: usize, to: usize| {
         let parts: Vec<Piece> = (from / tiles.rows..to.div_ceil(tiles.rows))
@@ -163,31 +224,35 @@ fn tiles_to_factors<'a>(
     });
 }
 
-/// Results of one filter for a block, into its planes of all pictures.
-fn products_to_planes<'a, 'b: 'a>(
+/// Results of one channel for a block, into the rows of its pieces.
+fn products_to_rows<'a, 'b: 'a>(
     level: Level,
     tiles: &Tiles,
     block: &Block,
     products: &[f32],
-    planes: impl Iterator<Item = &'a mut &'b mut [f32]>,
-    (bias, relu): (f32, bool),
+    rows: impl Iterator<Item = &'a mut &'b mut [MaybeUninit<f32>]>,
+    (channel, finish): (usize, Finish<'_>),
 ) {
-    let mut planes = planes.enumerate();
     with_scratch(tiles.padded_row(), |buffer| {
-        for &Piece { picture, first, rows, start } in &block.parts {
-            let (_, plane) = planes.find(|&(n, _)| n == picture).expect("every picture has a plane");
-            let (line, count) = (tiles.join_line(rows), rows * tiles.columns);
+        for (piece, target) in block.parts.iter().zip(rows) {
+            let (line, count) = (tiles.join_line(piece.rows), piece.rows * tiles.columns);
             with_scratch(RESULTS * RESULTS * line, |lines| {
-                level.run(ToResults { products, first: start, row: block.row, tiles: count, lines, line });
-                let target = &mut plane[first * RESULTS * tiles.result[1]..];
-                level.run(Join { tiles, lines, line, rows, target, bias, relu, buffer });
+                level.run(ToResults {
+                    products,
+                    first: piece.start,
+                    row: block.row,
+                    tiles: count,
+                    lines,
+                    line,
+                });
+                level.run(Join { tiles, lines, line, rows: piece.rows, target, channel, finish, buffer });
             });
         }
     });
 }
 
 /// Factors of all filters.
-struct FilterFactors {
+pub(crate) struct FilterFactors {
     /// `[block of filters][PRODUCTS][row]`
     values: Vec<f32>,
     /// Distance of two factors: `[inputs][filters of a block]`, and a bit more, lest all lie in the same few places of
@@ -196,22 +261,21 @@ struct FilterFactors {
 }
 
 impl FilterFactors {
-    fn new(level: Level, [outputs, inputs]: [usize; 2], weight: &[f32], filters: Filters) -> Self {
-        let width = level.filters();
+    pub(crate) fn new(filters: &Filters<'_>) -> Self {
+        let (width, inputs) = (filters.level.filters(), filters.channels);
         let row = inputs * width + LANES;
-        let mut values = vec![0.0; outputs.div_ceil(width) * PRODUCTS * row];
+        let mut values = vec![0.0; filters.results.div_ceil(width) * PRODUCTS * row];
         values.par_chunks_exact_mut(PRODUCTS * row).enumerate().for_each(|(block, weights)| {
             let first = block * width;
-            let filter = |at: usize| -> [f32; 9] { weight[at * 9..][..9].try_into().expect("nine taps") };
-            let taps = |r: usize, input: usize| match filters {
-                Filters::AsGiven => filter((first + r) * inputs + input),
-                Filters::Exchanged => {
-                    let mut taps = filter(input * outputs + first + r);
+            let taps = |r: usize, input: usize| {
+                let mut taps: [f32; 9] = filters.filter(first + r, input).try_into().expect("nine taps");
+                if filters.roles == Roles::Exchanged {
                     taps.reverse();
-                    taps
                 }
+                taps
             };
-            level.run(ToWeights { taps, filters: width.min(outputs - first), inputs, weights, width, row });
+            let count = width.min(filters.results - first);
+            filters.level.run(ToWeights { taps, filters: count, inputs, weights, width, row });
         });
         Self { values, row }
     }

@@ -1,9 +1,12 @@
 //! Between rows of pixels and rows of tiles: each row of a tile's pixels is a line of its own, one number per tile, so
 //! that vectors of neighbouring tiles are read and written at once.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 
 use super::{PRODUCTS, RESULTS, SIDE};
+use crate::conv::Finish;
 use crate::correlate::{LANES, load, store};
 
 /// How a plane is cut into tiles.
@@ -104,12 +107,11 @@ pub(super) struct Join<'a> {
     pub(super) lines: &'a [f32],
     pub(super) line: usize,
     pub(super) rows: usize,
-    /// The plane from the first row of these tiles on.
-    pub(super) target: &'a mut [f32],
-    /// Added to every result.
-    pub(super) bias: f32,
-    /// Whether negative results become zero.
-    pub(super) relu: bool,
+    /// The rows of a plane that these tiles cover.
+    pub(super) target: &'a mut [MaybeUninit<f32>],
+    /// What is done to the results, and as which channel.
+    pub(super) finish: Finish<'a>,
+    pub(super) channel: usize,
     /// [`Tiles::padded_row`] numbers.
     pub(super) buffer: &'a mut [f32],
 }
@@ -119,20 +121,14 @@ impl WithSimd for Join<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { tiles, lines, line, rows, target, bias, relu, buffer } = self;
+        let Self { tiles, lines, line, rows, target, finish, channel, buffer } = self;
         let (columns, [_, width]) = (tiles.columns, tiles.result);
         for (row, target) in target.chunks_exact_mut(width).take(rows * RESULTS).enumerate() {
             let (tile, i) = (row / RESULTS, row % RESULTS);
             let lines = &lines[i * RESULTS * line..][..RESULTS * line];
             let lines = std::array::from_fn(|j| &lines[j * line..][tile * columns..][..columns]);
             gather(simd, lines, buffer.as_chunks_mut().0);
-            if relu {
-                // Written so that what is not a number stays so.
-                let cut = |value: f32| if value + bias < 0.0 { 0.0 } else { value + bias };
-                target.iter_mut().zip(&*buffer).for_each(|(to, &from)| *to = cut(from));
-            } else {
-                target.iter_mut().zip(&*buffer).for_each(|(to, &from)| *to = from + bias);
-            }
+            finish.write(channel, buffer, target);
         }
     }
 }

@@ -1,11 +1,11 @@
 //! The layers that encoder, decoder and discriminator are made of.
 
-use anoseg_kernels::{Convolution, EPSILON, add_relu, batch_norm, conv2d};
+use anoseg_kernels::{Convolution, EPSILON, FixedConvolution, add_relu, batch_norm, conv2d};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::WeightInit;
-use super::statistics::Mode;
+use super::statistics::{Folded, Mode};
 
 /// Convolution, batch normalisation and, if wanted, a ReLU.
 ///
@@ -42,23 +42,28 @@ impl ConvNorm {
 
     /// `[n, input, h, w]` -> `[n, output, h, w]`.
     pub(super) fn forward(&self, x: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
-        let weight = self.weight.val();
-        let [outputs, _, kernel, _] = weight.dims();
-        let options = Convolution::same(kernel);
         match mode {
             Mode::Train(statistics) => {
-                let y = conv2d(x, weight, Tensor::zeros([outputs], &self.shift.device()), options);
+                let weight = self.weight.val();
+                let [outputs, _, kernel, _] = weight.dims();
+                let bias = Tensor::zeros([outputs], &self.shift.device());
+                let y = conv2d(x, weight, bias, Convolution::same(kernel));
                 let normalised = batch_norm(y, self.scale.val(), self.shift.val(), self.relu);
                 statistics.record([self.mean.id, self.variance.id], normalised.moments);
                 normalised.output
             }
-            Mode::Use => {
-                let factor = self.scale.val() / (self.variance.val() + EPSILON).sqrt();
-                let bias = self.shift.val() - self.mean.val() * factor.clone();
-                let options = Convolution { relu: self.relu, ..options };
-                conv2d(x, weight * factor.reshape([outputs, 1, 1, 1]), bias, options)
-            }
+            Mode::Use(folded) => folded.layer(self.weight.id, || self.fold()).forward(x),
         }
+    }
+
+    /// The layer in use: normalisation by the running averages is part of the filters.
+    fn fold(&self) -> FixedConvolution {
+        let weight = self.weight.val();
+        let [outputs, _, kernel, _] = weight.dims();
+        let factor = self.scale.val() / (self.variance.val() + EPSILON).sqrt();
+        let bias = self.shift.val() - self.mean.val() * factor.clone();
+        let options = Convolution { relu: self.relu, ..Convolution::same(kernel) };
+        FixedConvolution::new(weight * factor.reshape([outputs, 1, 1, 1]), bias, options)
     }
 }
 
@@ -100,5 +105,11 @@ impl Head {
     /// `[n, input, h, w]` -> `[n, output, h, w]`.
     pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         conv2d(x, self.weight.val(), self.bias.val(), Convolution::same(3))
+    }
+
+    /// The same with weights that stay as they are.
+    pub(super) fn forward_folded(&self, x: Tensor<4>, folded: &Folded) -> Tensor<4> {
+        let fold = || FixedConvolution::new(self.weight.val(), self.bias.val(), Convolution::same(3));
+        folded.layer(self.weight.id, fold).forward(x)
     }
 }

@@ -58,6 +58,10 @@ impl Decoder {
             }
             x = up.block.forward(x, mode);
         }
-        depth_to_space(self.head.forward(x), PATCH)
+        let blocks = match mode {
+            Mode::Train(_) => self.head.forward(x),
+            Mode::Use(folded) => self.head.forward_folded(x, folded),
+        };
+        depth_to_space(blocks, PATCH)
     }
 }

@@ -68,9 +68,10 @@ impl Encoder {
 fn append_coordinates(x: Tensor<4>) -> Tensor<4> {
     let [n, _, h, w] = x.dims();
     let scaled = |i: usize, len: usize| if len > 1 { 2.0 * i as f32 / (len - 1) as f32 - 1.0 } else { 0.0 };
-    let rows = (0..h * w).map(|i| scaled(i / w, h));
-    let columns = (0..h * w).map(|i| scaled(i % w, w));
-    let values: Vec<f32> = rows.chain(columns).collect();
+    let columns: Vec<f32> = (0..w).map(|i| scaled(i, w)).collect();
+    let mut values = Vec::with_capacity(2 * h * w);
+    (0..h).for_each(|i| values.resize(values.len() + w, scaled(i, h)));
+    (0..h).for_each(|_| values.extend_from_slice(&columns));
     let coordinates = Tensor::<4>::from_data(TensorData::new(values, [1, 2, h, w]), &x.device());
     Tensor::cat(vec![x, coordinates.repeat_dim(0, n)], 1)
 }

@@ -22,4 +22,4 @@ pub use generator::{Architecture, Generator, Outputs};
 pub use init::WeightInit;
 pub use params::{ParameterData, ParameterError, export_parameters, import_parameters, parameter_count};
 pub(crate) use params::{flat_gradients, map_parameters, values_of};
-pub use statistics::{Mode, Statistics};
+pub use statistics::{Folded, Mode, Statistics};

@@ -1,7 +1,9 @@
 //! Running averages of what batch normalisation measures while training.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use anoseg_kernels::FixedConvolution;
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 
@@ -9,8 +11,9 @@ use burn::tensor::Tensor;
 pub enum Mode {
     /// On batches to learn from: normalised by the batch itself, whose moments are recorded.
     Train(Statistics),
-    /// On pictures to judge: each independent of the others, nothing recorded.
-    Use,
+    /// On pictures to judge: each independent of the others, nothing recorded. The network must be the one that the
+    /// folded layers were made from.
+    Use(Folded),
 }
 
 impl Mode {
@@ -18,8 +21,32 @@ impl Mode {
     pub(crate) fn into_statistics(self) -> Statistics {
         match self {
             Self::Train(statistics) => statistics,
-            Self::Use => Statistics::default(),
+            Self::Use(_) => Statistics::default(),
         }
+    }
+}
+
+/// Layers of a network that learns no more, their normalisation folded into the filters when first used. Clones share
+/// them.
+#[derive(Clone, Debug, Default)]
+pub struct Folded {
+    layers: Arc<Mutex<HashMap<ParamId, Arc<FixedConvolution>>>>,
+}
+
+impl Folded {
+    /// The layer of the filters `id`, made by `fold` if there is none yet.
+    pub(super) fn layer(
+        &self,
+        id: ParamId,
+        fold: impl FnOnce() -> FixedConvolution,
+    ) -> Arc<FixedConvolution> {
+        let layers = || self.layers.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = layers().get(&id).cloned();
+        // Folded outside the lock: a thread that waits for others to help may meanwhile run this network itself.
+        known.unwrap_or_else(|| {
+            let layer = Arc::new(fold());
+            layers().entry(id).or_insert(layer).clone()
+        })
     }
 }
 
