@@ -137,12 +137,18 @@ pub(crate) fn transposed(
 
 /// Gradient of the loss with respect to the filters, `[o, c, k, k]`, from input and the output's gradient.
 pub(crate) fn weight_gradient(level: Level, geometry: &Geometry, x: &[Part<'_>], grad: &[f32]) -> Vec<f32> {
+    let grad = [Part { values: grad, channels: geometry.outputs }];
+    let batch = batch_of(x, geometry.input_pixels());
+    if winograd::suits(geometry, batch, true) {
+        let source = |picture, channel| plane(x, geometry.input_pixels(), [picture, channel]);
+        let grad = |picture, channel| plane(&grad, geometry.output_pixels(), [picture, channel]);
+        return winograd::weight_gradient(level, geometry, batch, source, grad);
+    }
     let plan = forward_plan(geometry);
     let (plane, channel) = (plan.layout.len(), plan.phases * plan.layout.len());
     let (inputs, outputs) = (geometry.inputs, geometry.outputs);
     let columns = inputs * plan.taps.len();
     let mut gradient = vec![0.0; outputs * columns];
-    let grad = [Part { values: grad, channels: outputs }];
     // The last block of taps is filled up by repeating a tap; what it adds is not read.
     let mut offsets = offsets(&plan, inputs, channel);
     offsets.resize(columns.next_multiple_of(TAPS), offsets.last().copied().unwrap_or(0));

@@ -1,7 +1,8 @@
-//! The two inner loops of every convolution: filters over planes, and planes over planes.
+//! The inner loops of every convolution: filters over planes, planes over planes, and channels over channels.
 //!
-//! Both keep a block of sums in registers while they run through memory once: [`Correlate`] some filters times some
-//! vectors of neighbouring positions, [`Products`] some output planes times some taps. With AVX-512 these are 24 of
+//! Each keeps a block of sums in registers while it runs through memory once: [`Correlate`] some filters times some
+//! vectors of neighbouring positions, [`Products`] some output planes times some taps, [`PairSums`] some channels times
+//! some vectors of channels. With AVX-512 these are 24 of
 //! the 32 registers, which is what it takes to keep both multipliers busy.
 
 use pulp::{Simd, WithSimd};
@@ -193,6 +194,88 @@ impl WithSimd for Products<'_> {
             self.blocks::<S, 4, 6>(simd);
         } else {
             self.blocks::<S, 4, 3>(simd);
+        }
+    }
+}
+
+/// `sums[r][q] += sum over t of left[t * LANES + r] * right[v][t * LANES + l]` with q = v * LANES + l, for
+/// [`Level::filters`] rows r: products of all pairs of channels, summed over tiles, with channels side by side.
+pub(crate) struct PairSums<'a> {
+    /// `[tiles][LANES]`, from the first of the rows on.
+    pub(crate) left: &'a [f32],
+    /// `[tiles][LANES]` for each group of [`LANES`] columns.
+    pub(crate) right: &'a [&'a [f32]],
+    pub(crate) tiles: usize,
+    /// `[rows][groups][LANES]`
+    pub(crate) sums: &'a mut [f32],
+}
+
+impl PairSums<'_> {
+    pub(crate) fn run(self, level: Level) {
+        let end = self.tiles * LANES;
+        assert!(self.tiles > 0 && end - LANES + level.filters() <= self.left.len(), "left is too short");
+        assert!(self.right.iter().all(|group| end <= group.len()), "right is too short");
+        assert_eq!(self.sums.len(), level.filters() * self.right.len() * LANES);
+        level.run(self);
+    }
+
+    #[inline(always)]
+    fn rows<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        let vectors = self.right.len() * LANES / S::F32_LANES;
+        let mut done = 0;
+        while vectors - done >= 3 {
+            self.tile::<S, ROWS, 3>(simd, done);
+            done += 3;
+        }
+        match vectors - done {
+            2 => self.tile::<S, ROWS, 2>(simd, done),
+            1 => self.tile::<S, ROWS, 1>(simd, done),
+            _ => {}
+        }
+    }
+
+    #[inline(always)]
+    fn tile<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, first: usize) {
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        let columns = self.right.len() * LANES;
+        let mut right = [(self.right[0], 0); VECTORS];
+        for (v, right) in right.iter_mut().enumerate() {
+            let column = (first + v) * S::F32_LANES;
+            *right = (self.right[column / LANES], column % LANES);
+        }
+        for t in 0..self.tiles {
+            let mut values = [simd.splat_f32s(0.0); VECTORS];
+            for (value, &(group, lane)) in values.iter_mut().zip(&right) {
+                // SAFETY: `run` asserted that every group has LANES numbers for each tile, and a vector lies in them.
+                *value = unsafe { load::<S>(group, t * LANES + lane) };
+            }
+            for (r, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: `run` asserted that all rows of the last tile are there.
+                let factor = simd.splat_f32s(unsafe { *self.left.get_unchecked(t * LANES + r) });
+                for (sum, &value) in sums.iter_mut().zip(&values) {
+                    *sum = mul_add(simd, factor, value, *sum);
+                }
+            }
+        }
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let at = r * columns + (first + v) * S::F32_LANES;
+                // SAFETY: `sums` holds ROWS rows of all columns, as `run` asserted.
+                unsafe { store::<S>(self.sums, at, simd.add_f32s(load::<S>(self.sums, at), sum)) };
+            }
+        }
+    }
+}
+
+impl WithSimd for PairSums<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        if S::F32_LANES == 16 {
+            self.rows::<S, 8>(simd);
+        } else {
+            self.rows::<S, 4>(simd);
         }
     }
 }

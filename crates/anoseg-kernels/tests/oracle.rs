@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use anoseg_kernels::{
-    Convolution, EPSILON, Upsampling, add_relu, batch_norm, conv_transpose2d, conv2d, depth_to_space,
-    max_pool2d, space_to_depth, upsample2d,
+    Convolution, EPSILON, FixedConvolution, Upsampling, add_relu, batch_norm, conv_transpose2d, conv2d,
+    depth_to_space, max_pool2d, space_to_depth, upsample2d,
 };
 use burn::tensor::ops::{
     ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions,
@@ -77,6 +77,37 @@ proptest! {
         };
         let shapes = [[n, c, h, w], [o, c, k, k]];
         assert_close(&run(ours, shapes, o, seed), &run(stock, shapes, o, seed), 2e-5)?;
+    }
+
+    #[test]
+    fn minimal_filtering_equals_stock_burn(
+        n in 1usize..5, c in 8usize..40, o in 8usize..40, h in 8usize..30, w in 8usize..70,
+        padding in 0usize..3, seed: u64,
+    ) {
+        // Without ReLU: a result within rounding of zero would have one gradient or the other.
+        let options = Convolution { stride: 1, padding, relu: false };
+        let ours = |x, weight, bias| conv2d(x, weight, bias, options);
+        let stock = |x, weight, bias| {
+            module::conv2d(x, weight, Some(bias), ConvOptions::new([1; 2], [padding; 2], [1, 1], 1))
+        };
+        let shapes = [[n, c, h, w], [o, c, 3, 3]];
+        assert_close(&run(ours, shapes, o, seed), &run(stock, shapes, o, seed), 2e-5)?;
+    }
+
+    #[test]
+    fn fixed_filters_equal_those_given_anew(
+        n in 1usize..3, c in 1usize..20, o in 1usize..20, h in 8usize..30, w in 8usize..30,
+        k in 1usize..4, stride in 1usize..3, with_relu: bool, seed: u64,
+    ) {
+        let options = Convolution { stride, padding: k / 2, relu: with_relu };
+        let (x, weight, bias) = (tensor([n, c, h, w], seed), tensor([o, c, k, k], seed ^ 1), tensor([o], seed ^ 2));
+        let (x, weight, bias) = (x.inner(), weight.inner(), bias.inner());
+        let fixed = FixedConvolution::new(weight.clone(), bias.clone(), options);
+        let anew = flat(conv2d(x.clone(), weight, bias, options).into_data());
+        for _ in 0..2 {
+            let found = flat(fixed.forward(x.clone()).into_data());
+            assert_close(&[found], std::slice::from_ref(&anew), 2e-5)?;
+        }
     }
 
     #[test]

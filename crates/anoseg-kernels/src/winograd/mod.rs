@@ -8,12 +8,15 @@
 //! A block of tiles, as many as the fast memory holds, goes through three steps: all channels to factors, then for
 //! each block of filters factors to products and products to results.
 
+mod gradient;
 mod tiles;
 mod transform;
 
 use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
+
+pub(crate) use gradient::weight_gradient;
 
 use crate::conv::Finish;
 use crate::correlate::{Correlate, LANES};
@@ -64,7 +67,8 @@ pub(crate) fn convolve<'a>(
 ) -> Vec<f32> {
     let Geometry { inputs, outputs, size, padding, .. } = *geometry;
     let tiles = Tiles::new(size, geometry.output_size(), padding);
-    let blocks = blocks(&tiles, batch, inputs);
+    // As many for every thread; how tiles are put together does not change a bit of them.
+    let blocks = blocks(&tiles, batch, BLOCK / (PRODUCTS * inputs), rayon::current_num_threads());
     let factors = filters.factors();
     // SAFETY: the blocks hold all rows of tiles of all pictures, and each writes all pixels of its rows.
     unsafe {
@@ -174,14 +178,14 @@ struct Piece {
     start: usize,
 }
 
-/// Cuts all rows of tiles of a batch into blocks of about equal size.
-fn blocks(tiles: &Tiles, batch: usize, inputs: usize) -> Vec<Block> {
-    let most = (BLOCK / (PRODUCTS * inputs) / (3 * LANES) * (3 * LANES)).max(3 * LANES);
+/// Cuts all rows of tiles of a batch into blocks of about equal size, `most` tiles if that is not too few, their number
+/// a multiple of `threads` if there is more than one.
+fn blocks(tiles: &Tiles, batch: usize, most: usize, threads: usize) -> Vec<Block> {
+    let most = (most / (3 * LANES) * (3 * LANES)).max(3 * LANES);
     let rows = batch * tiles.rows;
     let mut count = rows.div_ceil((most / tiles.columns.max(1)).max(1));
     if count > 1 {
-        // As many for every thread; how tiles are put together does not change a bit of them.
-        count = count.next_multiple_of(rayon::current_num_threads()).min(rows);
+        count = count.next_multiple_of(threads).min(rows);
     }
     let bound = |i: usize| i * rows / count;
     let block = |from: usize, to: usize| {

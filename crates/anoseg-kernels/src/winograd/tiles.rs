@@ -133,6 +133,44 @@ impl WithSimd for Join<'_> {
     }
 }
 
+/// Lays the pixels of up to [`LANES`] channels side by side.
+pub(super) struct Lanes<'a> {
+    /// One plane for each channel; lanes without one are zero.
+    pub(super) planes: &'a [&'a [f32]],
+    /// Height and width of the planes.
+    pub(super) size: [usize; 2],
+    /// Row and column of the planes at which the result begins; outside there are zeros.
+    pub(super) origin: [isize; 2],
+    /// Height and width of the result.
+    pub(super) extent: [usize; 2],
+    /// `[height][width]`
+    pub(super) lanes: &'a mut [[f32; LANES]],
+}
+
+impl Lanes<'_> {
+    pub(super) fn run(self) {
+        let Self { planes, size: [height, width], origin, extent, lanes } = self;
+        let before = (-origin[1]).max(0) as usize;
+        let first = origin[1].max(0) as usize;
+        let count = width.saturating_sub(first).min(extent[1].saturating_sub(before));
+        for (row, lanes) in lanes.chunks_exact_mut(extent[1]).enumerate() {
+            let y = (row as isize + origin[0]) as usize;
+            if y >= height || planes.len() < LANES {
+                lanes.fill([0.0; LANES]);
+            }
+            if y >= height {
+                continue;
+            }
+            lanes[..before].fill([0.0; LANES]);
+            lanes[before + count..].fill([0.0; LANES]);
+            for (lane, plane) in planes.iter().enumerate() {
+                let row = &plane[y * width + first..][..count];
+                lanes[before..].iter_mut().zip(row).for_each(|(to, from)| to[lane] = *from);
+            }
+        }
+    }
+}
+
 /// `lines[j][t] = groups[t][j]`, except that the order of t within a whole vector is the processor's own; [`gather`]
 /// has the same.
 #[inline(always)]
