@@ -24,6 +24,31 @@ fn the_number_of_threads_does_not_change_the_model() {
 }
 
 #[test]
+fn the_kernels_learn_what_stock_operators_learn() {
+    let shop = Workshop::new();
+    let losses = |name: &str, operators: &str| -> Vec<f64> {
+        let arguments = format!("train data -o {name}.anoseg --config tiny.toml --steps 8");
+        shop.anoseg(&arguments).env("ANOSEG_SIMD", operators).assert().success();
+        let log = std::fs::read_to_string(shop.path(&format!("{name}-run/metrics.jsonl"))).unwrap();
+        log.lines()
+            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["total"].as_f64().unwrap())
+            .collect()
+    };
+    let stock = losses("stock", "stock");
+    assert_eq!(stock.len(), 8);
+    for operators in ["", "avx2", "portable"] {
+        let ours = losses(&format!("ours{operators}"), operators);
+        for (step, (ours, stock)) in ours.iter().zip(&stock).enumerate() {
+            assert!(
+                (ours / stock - 1.0).abs() < 1e-3,
+                "step {step} with '{operators}': {ours} is not {stock}"
+            );
+        }
+        assert!(ours != stock, "stock operators were not used");
+    }
+}
+
+#[test]
 fn another_seed_gives_another_model() {
     let shop = Workshop::new();
     shop.run("train data -o a.anoseg --config tiny.toml --steps 2 --seed 1", 0);

@@ -92,6 +92,16 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         }
     }
 
+    fn map_losses(logits: FloatTensor<Self>, labels: FloatTensor<Self>, gamma: f32) -> FloatTensor<Self> {
+        let node = [logits.node()];
+        let (logits, labels) = (logits.into_primitive(), labels.into_primitive());
+        let y = B::map_losses(logits.clone(), labels.clone(), gamma);
+        match (MapLosses { gamma }).prepare::<C>(node).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish([logits, labels], y),
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
     fn normalisation(
         x: FloatTensor<Self>,
         moments: FloatTensor<Self>,
@@ -160,6 +170,15 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     }
 
     fn relu_gradient(_: FloatTensor<Self>, _: FloatTensor<Self>) -> FloatTensor<Self> {
+        no_second_order()
+    }
+
+    fn map_losses_gradient(
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: FloatTensor<Self>,
+        _: f32,
+    ) -> FloatTensor<Self> {
         no_second_order()
     }
 
@@ -271,6 +290,24 @@ impl<B: KernelOps> Backward<B, 2> for AddRelu {
         let grad = B::relu_gradient(ops.state, grads.consume::<B>(&ops.node));
         for node in ops.parents.into_iter().flatten() {
             grads.register::<B>(node.id, grad.clone());
+        }
+    }
+}
+
+/// The labels have no gradient: they are given.
+#[derive(Debug)]
+struct MapLosses {
+    gamma: f32,
+}
+
+impl<B: KernelOps> Backward<B, 1> for MapLosses {
+    /// Logits and labels.
+    type State = [FloatTensor<B>; 2];
+
+    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
+        let ([node], grad, [logits, labels]) = (ops.parents, grads.consume::<B>(&ops.node), ops.state);
+        if let Some(node) = node {
+            grads.register::<B>(node.id, B::map_losses_gradient(logits, labels, grad, self.gamma));
         }
     }
 }

@@ -10,6 +10,7 @@ use burn_flex::FlexTensor;
 use crate::conv::{self, Finish, Part};
 use crate::filters::{Filters, Roles};
 use crate::geometry::Geometry;
+use crate::losses;
 use crate::norm::{self, Affine};
 use crate::resample;
 use crate::shuffle::{self, Blocks};
@@ -86,6 +87,17 @@ pub(crate) trait KernelOps: Backend {
 
     /// Gradient of the input of [`KernelOps::upsample`], `[n, c, h, w]`, from the output's.
     fn upsample_gradient(grad: FloatTensor<Self>, share: f32) -> FloatTensor<Self>;
+
+    /// Focal and Dice loss, `[2]`, of `logits [n, 1, h, w]` with `labels` of the same shape.
+    fn map_losses(logits: FloatTensor<Self>, labels: FloatTensor<Self>, gamma: f32) -> FloatTensor<Self>;
+
+    /// Gradient of the logits of [`KernelOps::map_losses`] from the output's.
+    fn map_losses_gradient(
+        logits: FloatTensor<Self>,
+        labels: FloatTensor<Self>,
+        grad: FloatTensor<Self>,
+        gamma: f32,
+    ) -> FloatTensor<Self>;
 
     /// `[n, c, h, w]` -> `[n, c * block^2, h / block, w / block]`.
     fn space_to_depth(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self>;
@@ -219,6 +231,24 @@ impl KernelOps for Flex {
         let size = [height / 2, width / 2];
         let gradient = resample::upsample_gradient(values(&grad), size, share);
         tensor(gradient, [n, channels, size[0], size[1]])
+    }
+
+    fn map_losses(logits: FlexTensor, labels: FlexTensor, gamma: f32) -> FlexTensor {
+        let [logits, labels] = [logits, labels].map(|tensor| tensor.to_contiguous());
+        let sums = losses::sums(Level::current(), values(&logits), values(&labels), gamma);
+        tensor(vec![sums.focal(), sums.dice()], [2])
+    }
+
+    fn map_losses_gradient(
+        logits: FlexTensor,
+        labels: FlexTensor,
+        grad: FlexTensor,
+        gamma: f32,
+    ) -> FlexTensor {
+        let [logits, labels, grad] = [logits, labels, grad].map(|tensor| tensor.to_contiguous());
+        let (level, pair) = (Level::current(), [values(&logits), values(&labels)]);
+        let slopes = losses::sums(level, pair[0], pair[1], gamma).slopes(values(&grad)[0], values(&grad)[1]);
+        tensor(losses::gradient(level, pair[0], pair[1], gamma, slopes), dims::<4>(&logits))
     }
 
     fn space_to_depth(x: FlexTensor, block: usize) -> FlexTensor {

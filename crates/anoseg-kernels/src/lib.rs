@@ -14,6 +14,7 @@ mod correlate;
 mod extension;
 mod filters;
 mod geometry;
+mod losses;
 pub mod memory;
 mod norm;
 mod output;
@@ -67,7 +68,7 @@ impl Convolution {
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Tensor<4> {
     let geometry = geometry(&x, &weight, &bias, options);
     let Convolution { stride, padding, relu } = options;
-    if !runs_on_flex(&x) {
+    if !kernels_run(&x) {
         let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
         return finish(module::conv2d(x, weight, Some(bias), options), relu);
     }
@@ -94,7 +95,7 @@ impl FixedConvolution {
     pub fn new(weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Self {
         let [outputs, inputs, kernel, k2] = weight.dims();
         assert_eq!(kernel, k2, "filters of {kernel} x {k2} are not square");
-        let filters = (runs_on_flex(&weight) && !weight.is_autodiff()).then(|| {
+        let filters = (kernels_run(&weight) && !weight.is_autodiff()).then(|| {
             let values = weight.to_data().try_to_vec::<f32>().expect("networks compute in f32");
             Arc::new(Filters::kept(Level::current(), [outputs, inputs, kernel], values))
         });
@@ -145,7 +146,7 @@ pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, option
     assert!(stride > 0 && kernel > 0, "stride and filter side must be at least 1");
     let size = [height, width].map(|size| (size.max(1) - 1) * stride + kernel);
     assert!(size.iter().all(|&size| size > 2 * padding), "padding {padding} leaves nothing of {size:?}");
-    if !runs_on_flex(&x) {
+    if !kernels_run(&x) {
         let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
         return finish(module::conv_transpose2d(x, weight, Some(bias), options), relu);
     }
@@ -172,7 +173,7 @@ pub fn batch_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, relu: bool) 
     let [n, channels, height, width] = x.dims();
     assert_eq!(scale.dims(), [channels], "one scale for each of {channels} channels");
     assert_eq!(shift.dims(), [channels], "one shift for each of {channels} channels");
-    if !runs_on_flex(&x) {
+    if !kernels_run(&x) {
         let flat = x.clone().swap_dims(0, 1).reshape([channels, n * height * width]);
         let (variance, mean) = flat.var_mean_bias(1);
         let [mean, variance] = [mean, variance].map(|moment| moment.reshape([1, channels, 1, 1]));
@@ -193,7 +194,7 @@ pub fn batch_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, relu: bool) 
 /// If the shapes differ.
 pub fn add_relu(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
     assert_eq!(a.dims(), b.dims(), "both tensors have one shape");
-    if !runs_on_flex(&a) {
+    if !kernels_run(&a) {
         return activation::relu(a + b);
     }
     Tensor::from_dispatch(Dispatch::add_relu(a.into_dispatch(), b.into_dispatch()))
@@ -206,7 +207,7 @@ pub fn add_relu(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
 pub fn max_pool2d(x: Tensor<4>) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     assert!(height.min(width) >= 2, "{height} x {width} pixels have no block of 2 x 2");
-    if !runs_on_flex(&x) {
+    if !kernels_run(&x) {
         return module::max_pool2d(x, MaxPoolOptions::new([2, 2]));
     }
     Tensor::from_dispatch(Dispatch::max_pool(x.into_dispatch()))
@@ -228,7 +229,7 @@ pub enum Upsampling {
 pub fn upsample2d(x: Tensor<4>, upsampling: Upsampling) -> Tensor<4> {
     let [_, _, height, width] = x.dims();
     assert!(height.min(width) > 0, "{height} x {width} pixels cannot be interpolated");
-    if !runs_on_flex(&x) {
+    if !kernels_run(&x) {
         let mode = match upsampling {
             Upsampling::Nearest => InterpolateMode::Nearest,
             Upsampling::Bilinear => InterpolateMode::Bilinear,
@@ -243,6 +244,36 @@ pub fn upsample2d(x: Tensor<4>, upsampling: Upsampling) -> Tensor<4> {
     Tensor::from_dispatch(Dispatch::upsample(x.into_dispatch(), share))
 }
 
+/// The losses of an anomaly map.
+pub struct MapLosses {
+    /// Focal loss (Lin et al., 2017), mean over all pixels: `-(1 - p)^gamma * log p`, p being the probability that the
+    /// map gives to a pixel's label.
+    pub focal: Tensor<1>,
+    /// Soft Dice loss over the whole batch: `1 - (2 * sum(q * y) + 1) / (sum(q) + sum(y) + 1)`, q being the probability
+    /// of an anomaly and y the label.
+    pub dice: Tensor<1>,
+}
+
+/// Losses of the map whose logits are `[n, 1, h, w]`, with labels of 0 or 1 of the same shape.
+///
+/// # Panics
+/// If the shapes differ.
+pub fn map_losses(logits: Tensor<4>, labels: Tensor<4>, gamma: f32) -> MapLosses {
+    assert_eq!(logits.dims(), labels.dims(), "one label for each logit");
+    if !kernels_run(&logits) {
+        // With s = +1 on anomalous and -1 on normal pixels, p = sigmoid(s * logit) covers both at once.
+        let signed = logits.clone() * (labels.clone() * 2.0 - 1.0);
+        let focal = activation::sigmoid(-signed.clone()).powf_scalar(gamma) * activation::log_sigmoid(signed);
+        let map = activation::sigmoid(logits);
+        let overlap = (map.clone() * labels.clone()).sum() * 2.0 + 1.0;
+        let total = map.sum() + labels.sum() + 1.0;
+        return MapLosses { focal: -focal.mean(), dice: -(overlap / total) + 1.0 };
+    }
+    let losses = Dispatch::map_losses(logits.into_dispatch(), labels.into_dispatch(), gamma);
+    let losses = Tensor::<1>::from_dispatch(losses);
+    MapLosses { focal: losses.clone().slice([0..1]), dice: losses.slice([1..2]) }
+}
+
 /// Moves every `block` x `block` square of pixels into the channels:
 /// `[n, c, h, w]` -> `[n, c * block * block, h / block, w / block]`.
 ///
@@ -254,7 +285,7 @@ pub fn space_to_depth(x: Tensor<4>, block: usize) -> Tensor<4> {
         block > 0 && h.is_multiple_of(block) && w.is_multiple_of(block),
         "{h} x {w} pixels in blocks of {block}"
     );
-    if runs_on_flex(&x) {
+    if kernels_run(&x) {
         return Tensor::from_dispatch(Dispatch::space_to_depth(x.into_dispatch(), block));
     }
     let deep = [n, c * block * block, h / block, w / block];
@@ -268,7 +299,7 @@ pub fn space_to_depth(x: Tensor<4>, block: usize) -> Tensor<4> {
 pub fn depth_to_space(x: Tensor<4>, block: usize) -> Tensor<4> {
     let [n, deep, h, w] = x.dims();
     assert!(block > 0 && deep.is_multiple_of(block * block), "{deep} channels in blocks of {block}");
-    if runs_on_flex(&x) {
+    if kernels_run(&x) {
         return Tensor::from_dispatch(Dispatch::depth_to_space(x.into_dispatch(), block));
     }
     let c = deep / (block * block);
@@ -279,8 +310,9 @@ fn finish(x: Tensor<4>, relu: bool) -> Tensor<4> {
     if relu { activation::relu(x) } else { x }
 }
 
-fn runs_on_flex(x: &Tensor<4>) -> bool {
+/// Whether our kernels take `x`.
+fn kernels_run(x: &Tensor<4>) -> bool {
     use burn::backend::DispatchDevice;
     let device = x.device().inner();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_))
+    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && !simd::stock_is_wanted()
 }

@@ -3,9 +3,12 @@
 //! Every channel is handled on its own, so threads do not change the order of a sum. The loops are plain Rust over
 //! sixteen lanes, which the compiler turns into the vectors of the chosen instructions.
 
+use std::mem::MaybeUninit;
+
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::output::written;
 use crate::simd::Level;
 
 /// Added to the variance before its root is taken.
@@ -96,13 +99,16 @@ pub(crate) fn moments(level: Level, shape: Shape, x: &[f32]) -> Vec<f32> {
 
 /// `scale * (x - mean) / sqrt(variance + epsilon) + shift`, and zero where that is negative if there is a ReLU.
 pub(crate) fn normalise(level: Level, shape: Shape, x: &[f32], affine: Affine<'_>) -> Vec<f32> {
-    let mut y = vec![0.0; x.len()];
-    let planes = y.par_chunks_mut(shape.pixels.max(1)).zip(x.par_chunks(shape.pixels.max(1)));
-    planes.enumerate().for_each(|(i, (y, x))| {
-        let channel = affine.channel(i % shape.channels);
-        level.run(Normalise { x, y, channel, relu: affine.relu });
-    });
-    y
+    let pixels = shape.pixels.max(1);
+    // SAFETY: planes of `y` and `x` have the same sizes, and every number of a plane is written.
+    unsafe {
+        written(x.len(), |y| {
+            y.par_chunks_mut(pixels).zip(x.par_chunks(pixels)).enumerate().for_each(|(i, (y, x))| {
+                let channel = affine.channel(i % shape.channels);
+                level.run(Normalise { x, y, channel, relu: affine.relu });
+            });
+        })
+    }
 }
 
 /// Gradients of scale and shift, `[2, channels]`, from the output's.
@@ -134,15 +140,21 @@ pub(crate) fn input_gradient(
     sums: &[f32],
     affine: Affine<'_>,
 ) -> Vec<f32> {
-    let mut gradient = vec![0.0; x.len()];
     let pixels = shape.pixels.max(1);
-    let planes = gradient.par_chunks_mut(pixels).zip(x.par_chunks(pixels)).zip(grad.par_chunks(pixels));
-    planes.enumerate().for_each(|(i, ((target, x), grad))| {
-        let c = i % shape.channels;
-        let means = [sums[c] / shape.count(), sums[shape.channels + c] / shape.count()];
-        level.run(InputGradient { x, grad, target, channel: affine.channel(c), means, relu: affine.relu });
-    });
-    gradient
+    assert_eq!(x.len(), grad.len());
+    // SAFETY: planes of the result, `x` and `grad` have the same sizes, and every number of a plane is written.
+    unsafe {
+        written(x.len(), |gradient| {
+            let planes =
+                gradient.par_chunks_mut(pixels).zip(x.par_chunks(pixels)).zip(grad.par_chunks(pixels));
+            planes.enumerate().for_each(|(i, ((target, x), grad))| {
+                let c = i % shape.channels;
+                let means = [sums[c] / shape.count(), sums[shape.channels + c] / shape.count()];
+                let channel = affine.channel(c);
+                level.run(InputGradient { x, grad, target, channel, means, relu: affine.relu });
+            });
+        })
+    }
 }
 
 /// Sum of `f(x)` over a plane.
@@ -170,7 +182,7 @@ impl<F: Fn(f32) -> f32> WithSimd for Sum<'_, F> {
 
 struct Normalise<'a> {
     x: &'a [f32],
-    y: &'a mut [f32],
+    y: &'a mut [MaybeUninit<f32>],
     channel: Channel,
     relu: bool,
 }
@@ -183,7 +195,7 @@ impl WithSimd for Normalise<'_> {
         let Self { x, y, channel, relu } = self;
         for (y, &x) in y.iter_mut().zip(x) {
             let result = channel.result(x);
-            *y = if relu && result < 0.0 { 0.0 } else { result };
+            y.write(if relu && result < 0.0 { 0.0 } else { result });
         }
     }
 }
@@ -223,7 +235,7 @@ impl WithSimd for GradientSums<'_> {
 struct InputGradient<'a> {
     x: &'a [f32],
     grad: &'a [f32],
-    target: &'a mut [f32],
+    target: &'a mut [MaybeUninit<f32>],
     channel: Channel,
     /// Gradients of scale and shift, per pixel.
     means: [f32; 2],
@@ -239,7 +251,7 @@ impl WithSimd for InputGradient<'_> {
         let factor = channel.scale * channel.inverse;
         for ((target, &x), &grad) in target.iter_mut().zip(x).zip(grad) {
             let own = channel.passed(x, grad, relu);
-            *target = factor * (own - by_shift - channel.normal(x) * by_scale);
+            target.write(factor * (own - by_shift - channel.normal(x) * by_scale));
         }
     }
 }

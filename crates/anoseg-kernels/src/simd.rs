@@ -5,8 +5,19 @@ use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd};
 
-/// Name of the environment variable that picks the instructions: `avx512`, `avx2` or `portable`.
+/// Name of the environment variable that picks the instructions, `avx512`, `avx2` or `portable`, or with `stock` Burn's
+/// own operators in place of the kernels, to compare with.
 pub const SIMD_VARIABLE: &str = "ANOSEG_SIMD";
+
+fn wish() -> String {
+    std::env::var(SIMD_VARIABLE).unwrap_or_default()
+}
+
+/// Whether Burn's own operators are asked for.
+pub(crate) fn stock_is_wanted() -> bool {
+    static WANTED: OnceLock<bool> = OnceLock::new();
+    *WANTED.get_or_init(|| wish() == "stock")
+}
 
 /// A set of vector instructions that this machine has.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +40,7 @@ impl Level {
     pub fn current() -> Self {
         static CURRENT: OnceLock<Level> = OnceLock::new();
         *CURRENT.get_or_init(|| {
-            let wish = std::env::var(SIMD_VARIABLE).unwrap_or_default();
-            let levels = Self::available();
+            let (wish, levels) = (wish(), Self::available());
             *levels.iter().find(|level| level.name() == wish).unwrap_or(&levels[0])
         })
     }

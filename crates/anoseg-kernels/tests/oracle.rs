@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use anoseg_kernels::{
-    Convolution, EPSILON, FixedConvolution, Upsampling, add_relu, batch_norm, conv_transpose2d, conv2d,
-    depth_to_space, max_pool2d, space_to_depth, upsample2d,
+    Convolution, EPSILON, FixedConvolution, MapLosses, Upsampling, add_relu, batch_norm, conv_transpose2d,
+    conv2d, depth_to_space, map_losses, max_pool2d, space_to_depth, upsample2d,
 };
 use burn::tensor::ops::{
     ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions,
@@ -217,5 +217,54 @@ fn the_number_of_threads_changes_no_bit() {
         for threads in [2, 3, 8] {
             assert_eq!(one, in_pool(threads, shapes, stride), "{threads} threads");
         }
+    }
+}
+
+/// Losses of a map and the gradient of a weighted sum of them, by the formulas in double precision.
+fn losses_by_definition(
+    logits: &[f32],
+    labels: &[f32],
+    gamma: f64,
+    weights: [f64; 2],
+) -> (Vec<f64>, Vec<f64>) {
+    let value = |at: Option<(usize, f64)>| {
+        let logit =
+            |i: usize| f64::from(logits[i]) + at.map_or(0.0, |(j, step)| if i == j { step } else { 0.0 });
+        let sigmoid = |z: f64| 1.0 / (1.0 + (-z).exp());
+        let (mut focal, mut overlap, mut total) = (0.0, 0.0, 0.0);
+        for (i, &y) in labels.iter().enumerate() {
+            let p = if y > 0.5 { sigmoid(logit(i)) } else { sigmoid(-logit(i)) };
+            focal -= (1.0 - p).powf(gamma) * p.ln() / labels.len() as f64;
+            overlap += sigmoid(logit(i)) * f64::from(y);
+            total += sigmoid(logit(i)) + f64::from(y);
+        }
+        [focal, 1.0 - (2.0 * overlap + 1.0) / (total + 1.0)]
+    };
+    let sum = |at| value(at).iter().zip(weights).map(|(loss, weight)| loss * weight).sum::<f64>();
+    let slope = |i| (sum(Some((i, 1e-5))) - sum(Some((i, -1e-5)))) / 2e-5;
+    (value(None).to_vec(), (0..logits.len()).map(slope).collect())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn map_losses_are_the_textbook_formulas(
+        n in 1usize..3, h in 1usize..8, w in 1usize..8, gamma in 0.0_f32..4.0, scale in 1.0_f32..16.0, seed: u64,
+    ) {
+        let labels: Vec<f32> = values(n * h * w, seed ^ 1).iter().map(|v| f32::from(*v > 0.2)).collect();
+        let logits = (tensor([n, 1, h, w], seed) * scale).detach().require_grad();
+        let device = Device::flex().autodiff();
+        let given = Tensor::<4>::from_data(TensorData::new(labels.clone(), [n, 1, h, w]), &device);
+        let MapLosses { focal, dice } = map_losses(logits.clone(), given, gamma);
+        let gradients = (focal.clone() * 3.0 + dice.clone() * 0.5).backward();
+        let found = vec![
+            [flat(focal.inner().into_data()), flat(dice.inner().into_data())].concat(),
+            flat(logits.grad(&gradients).unwrap().into_data()),
+        ];
+        let logits = flat(logits.inner().into_data());
+        let (losses, slopes) = losses_by_definition(&logits, &labels, f64::from(gamma), [3.0, 0.5]);
+        let expected = [losses, slopes].map(|values| values.into_iter().map(|v| v as f32).collect());
+        assert_close(&found, &expected, 2e-6)?;
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anoseg_kernels::{MapLosses, map_losses};
 use anoseg_synth::Pair;
 use burn::module::Module;
 use burn::tensor::activation::sigmoid;
@@ -167,9 +168,9 @@ impl Learner {
         let (images, labels) = shard.tensors(&self.device);
         let mut mode = Mode::Train(Statistics::default());
         let outputs = network.forward(images.clone(), &mut mode);
-        let map = sigmoid(outputs.map_logits.clone());
-        let focal = loss::focal(&outputs.map_logits, &labels, self.weights.focal_gamma);
-        let dice = loss::dice(&map, &labels);
+        let MapLosses { focal, dice } =
+            map_losses(outputs.map_logits.clone(), labels.clone(), self.weights.focal_gamma);
+        let map = || sigmoid(outputs.map_logits.clone());
         let mut total = focal.clone() * self.weights.focal + dice.clone() * self.weights.dice;
         let mut losses = StepLosses { focal: scalar(&focal), dice: scalar(&dice), ..StepLosses::default() };
         if let Some(reconstructed) = &outputs.reconstruction {
@@ -177,7 +178,7 @@ impl Learner {
             losses.reconstruction = Some(scalar(&error));
             total = total + error * self.weights.reconstruction;
             if let Some(adversary) = &self.adversary {
-                let judged = adversary.discriminator.valid().forward(reconstructed.clone(), map.clone());
+                let judged = adversary.discriminator.valid().forward(reconstructed.clone(), map());
                 let fooling = loss::adversarial(judged);
                 losses.adversarial = Some(scalar(&fooling));
                 total = total + fooling * self.weights.adversarial;
@@ -187,7 +188,7 @@ impl Learner {
         let generator = flat_gradients(&network, &mut total.backward());
         let mut discriminator = BTreeMap::new();
         if let (Some(adversary), Some(fake)) = (&self.adversary, outputs.reconstruction) {
-            let (loss, gradients) = adversary.pass((images, labels), (fake.detach(), map.detach()));
+            let (loss, gradients) = adversary.pass((images, labels), (fake.detach(), map().detach()));
             losses.discriminator = Some(loss);
             discriminator = gradients;
         }
