@@ -271,7 +271,8 @@ pub fn map_losses(logits: Tensor<4>, labels: Tensor<4>, gamma: f32) -> MapLosses
     }
     let losses = Dispatch::map_losses(logits.into_dispatch(), labels.into_dispatch(), gamma);
     let losses = Tensor::<1>::from_dispatch(losses);
-    MapLosses { focal: losses.clone().slice([0..1]), dice: losses.slice([1..2]) }
+    let loss = |i: usize| losses.clone().slice(i..i + 1);
+    MapLosses { focal: loss(0), dice: loss(1) }
 }
 
 /// Moves every `block` x `block` square of pixels into the channels:
