@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use anoseg_kernels::memory::{Allocator, keep_freed_memory};
 use anoseg_kernels::{
-    Convolution, Level, Upsampling, batch_norm, conv_transpose2d, conv2d, depth_to_space, max_pool2d,
-    space_to_depth, upsample2d,
+    Convolution, Level, Upsampling, batch_norm, conv_transpose2d, conv2d, depth_to_space, depthwise_conv2d,
+    max_pool2d, space_to_depth, upsample2d,
 };
 use burn::tensor::{Device, Distribution, Tensor};
 use pulp::{Arch, Simd, WithSimd};
@@ -54,6 +54,14 @@ fn operators() {
     convolution("3 x 3, stride 2", [32, 64, 64, 3], halving(1), peak);
     convolution("4 x 4, stride 2", [32, 64, 64, 4], halving(1), peak);
     convolution("7 x 7, stride 2", [5, 64, 256, 7], halving(3), peak);
+    for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
+        let options = Convolution { stride, padding: kernel / 2, relu: false };
+        let depthwise = |x, weight, bias| depthwise_conv2d(x, weight, bias, options);
+        let name = format!("depthwise {kernel} x {kernel}, stride {stride}, 96 at 64");
+        let shapes = [[BATCH, 96, 64, 64], [96, 1, kernel, kernel]];
+        let multiplications = BATCH * 96 * kernel * kernel * (64 / stride) * (64 / stride);
+        report(&name, shapes, 96, depthwise, Work::Multiply(multiplications), peak);
+    }
     let transposed = |x, weight, bias| conv_transpose2d(x, weight, bias, halving(1));
     let multiplications = BATCH * 64 * 32 * 16 * 32 * 32;
     let shapes = [[BATCH, 64, 32, 32], [64, 32, 4, 4]];

@@ -135,16 +135,7 @@ impl Products<'_> {
 
     /// The sum over the lanes of tap `k` with plane `r` in a block.
     pub(crate) fn total(block: &[f32], r: usize, k: usize) -> f32 {
-        let lanes = &block[(r * TAPS + k) * LANES..][..LANES];
-        let mut halves: [f32; LANES] = std::array::from_fn(|i| lanes[i]);
-        let mut width = LANES / 2;
-        while width > 0 {
-            for i in 0..width {
-                halves[i] += halves[i + width];
-            }
-            width /= 2;
-        }
-        halves[0]
+        sum_of_lanes(&block[(r * TAPS + k) * LANES..])
     }
 
     #[inline(always)]
@@ -278,6 +269,19 @@ impl WithSimd for PairSums<'_> {
             self.rows::<S, 4>(simd);
         }
     }
+}
+
+/// The sum of the first [`LANES`] numbers, in pairs.
+pub(crate) fn sum_of_lanes(lanes: &[f32]) -> f32 {
+    let mut halves: [f32; LANES] = std::array::from_fn(|i| lanes[i]);
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            halves[i] += halves[i + width];
+        }
+        width /= 2;
+    }
+    halves[0]
 }
 
 /// One vector from `values[at..]`.

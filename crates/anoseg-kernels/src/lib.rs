@@ -9,307 +9,36 @@
 //! have the same bits at any number of threads.
 
 mod autodiff;
-mod conv;
+mod backward;
+mod convolution;
 mod correlate;
+mod depthwise;
 mod extension;
 mod filters;
+mod flex;
 mod geometry;
+mod layers;
 mod losses;
 pub mod memory;
 mod norm;
 mod output;
+mod passes;
 mod resample;
 mod shuffle;
 mod simd;
 mod winograd;
 
-use std::sync::Arc;
+use burn::tensor::Tensor;
 
-use burn::backend::Dispatch;
-use burn::tensor::ops::{
-    ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions,
+pub use convolution::{
+    Convolution, FixedConvolution, conv_transpose2d, conv2d, conv2d_joined, depthwise_conv2d,
 };
-use burn::tensor::{Tensor, activation, module};
-
-use extension::KernelOps;
-use filters::Filters;
-use geometry::Geometry;
+pub use layers::{
+    MapLosses, Normalised, Upsampling, add_relu, batch_norm, depth_to_space, map_losses, max_pool2d,
+    space_to_depth, upsample2d,
+};
 pub use norm::EPSILON;
 pub use simd::{Level, SIMD_VARIABLE};
-
-/// How a convolution moves over its input, and what follows it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Convolution {
-    /// Pixels between two places of a filter, on both axes.
-    pub stride: usize,
-    /// Rows and columns of zeros on every side.
-    pub padding: usize,
-    /// Whether a ReLU follows.
-    pub relu: bool,
-}
-
-impl Convolution {
-    /// Stride 1 and the padding that keeps the size, for filters of odd side `kernel`.
-    pub fn same(kernel: usize) -> Self {
-        Self { stride: 1, padding: kernel / 2, relu: false }
-    }
-
-    /// Followed by a ReLU.
-    pub fn with_relu(self) -> Self {
-        Self { relu: true, ..self }
-    }
-}
-
-/// Convolution with zero padding: `x [n, c, h, w]` with filters `[o, c, k, k]` and a bias `[o]` gives
-/// `[n, o, h', w']`, h' = (h + 2 padding - k) / stride + 1, rounded down.
-///
-/// # Panics
-/// If the shapes do not fit each other, filters are not square, or the padded input is smaller than a filter.
-pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Tensor<4> {
-    let geometry = geometry(&x, &weight, &bias, options);
-    let Convolution { stride, padding, relu } = options;
-    if !kernels_run(&x) {
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1);
-        return finish(module::conv2d(x, weight, Some(bias), options), relu);
-    }
-    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::convolution(x, weight, bias, geometry, relu))
-}
-
-/// A convolution whose filters stay the same for many inputs, as in a trained network: they are laid out for the inner
-/// loops once.
-#[derive(Debug)]
-pub struct FixedConvolution {
-    weight: Tensor<4>,
-    bias: Tensor<1>,
-    options: Convolution,
-    /// None where the kernels do not run.
-    filters: Option<Arc<Filters<'static>>>,
-}
-
-impl FixedConvolution {
-    /// Filters `[o, c, k, k]` and a bias `[o]`, outside autodiff.
-    ///
-    /// # Panics
-    /// If filters are not square.
-    pub fn new(weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Self {
-        let [outputs, inputs, kernel, k2] = weight.dims();
-        assert_eq!(kernel, k2, "filters of {kernel} x {k2} are not square");
-        let filters = (kernels_run(&weight) && !weight.is_autodiff()).then(|| {
-            let values = weight.to_data().try_to_vec::<f32>().expect("networks compute in f32");
-            Arc::new(Filters::kept(Level::current(), [outputs, inputs, kernel], values))
-        });
-        Self { weight, bias, options, filters }
-    }
-
-    /// The same as [`conv2d`].
-    ///
-    /// # Panics
-    /// As [`conv2d`].
-    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let Self { weight, bias, options, filters } = self;
-        let (Some(filters), false) = (filters, x.is_autodiff()) else {
-            return conv2d(x, weight.clone(), bias.clone(), *options);
-        };
-        let geometry = geometry(&x, weight, bias, *options);
-        let (x, bias) = (x.into_dispatch(), bias.clone().into_dispatch());
-        Tensor::from_dispatch(Dispatch::fixed_convolution(x, bias, filters.clone(), geometry, options.relu))
-    }
-}
-
-/// Sizes of a convolution, checked.
-fn geometry(x: &Tensor<4>, weight: &Tensor<4>, bias: &Tensor<1>, options: Convolution) -> Geometry {
-    let ([_, channels, height, width], [outputs, inputs, kernel, k2]) = (x.dims(), weight.dims());
-    assert_eq!(kernel, k2, "filters of {kernel} x {k2} are not square");
-    assert_eq!(channels, inputs, "filters of {inputs} channels on {channels} channels");
-    assert_eq!(bias.dims(), [outputs], "one bias for each of {outputs} filters");
-    let Convolution { stride, padding, .. } = options;
-    assert!(stride > 0 && kernel > 0, "stride and filter side must be at least 1");
-    assert!(
-        height.min(width) + 2 * padding >= kernel,
-        "filters of side {kernel} on {height} x {width} pixels with padding {padding}"
-    );
-    Geometry { inputs, outputs, size: [height, width], kernel, stride, padding }
-}
-
-/// Transposed convolution: `x [n, c, h, w]` with filters `[c, o, k, k]` and a bias `[o]` gives `[n, o, h', w']`,
-/// h' = (h - 1) * stride + k - 2 padding.
-///
-/// # Panics
-/// If the shapes do not fit each other, filters are not square, or padding leaves nothing.
-pub fn conv_transpose2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Tensor<4> {
-    let ([_, channels, height, width], [inputs, outputs, kernel, k2]) = (x.dims(), weight.dims());
-    assert_eq!(kernel, k2, "filters of {kernel} x {k2} are not square");
-    assert_eq!(channels, inputs, "filters of {inputs} channels on {channels} channels");
-    assert_eq!(bias.dims(), [outputs], "one bias for each of {outputs} filters");
-    let Convolution { stride, padding, relu } = options;
-    assert!(stride > 0 && kernel > 0, "stride and filter side must be at least 1");
-    let size = [height, width].map(|size| (size.max(1) - 1) * stride + kernel);
-    assert!(size.iter().all(|&size| size > 2 * padding), "padding {padding} leaves nothing of {size:?}");
-    if !kernels_run(&x) {
-        let options = ConvTransposeOptions::new([stride; 2], [padding; 2], [0, 0], [1, 1], 1);
-        return finish(module::conv_transpose2d(x, weight, Some(bias), options), relu);
-    }
-    let size = size.map(|size| size - 2 * padding);
-    let geometry = Geometry { inputs: outputs, outputs: inputs, size, kernel, stride, padding };
-    let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch());
-    Tensor::from_dispatch(Dispatch::transposed_convolution(x, weight, bias, geometry, relu))
-}
-
-/// What [`batch_norm`] gives.
-pub struct Normalised {
-    /// `[n, c, h, w]`
-    pub output: Tensor<4>,
-    /// `[2, c]`: mean and variance (of the whole population) of every channel of the input. Outside autodiff.
-    pub moments: Tensor<2>,
-}
-
-/// Batch normalisation while training: every channel of `x [n, c, h, w]` is brought to mean 0 and variance 1, then
-/// multiplied by `scale [c]`, shifted by `shift [c]`, and with `relu` cut off below zero.
-///
-/// # Panics
-/// If the shapes do not fit each other.
-pub fn batch_norm(x: Tensor<4>, scale: Tensor<1>, shift: Tensor<1>, relu: bool) -> Normalised {
-    let [n, channels, height, width] = x.dims();
-    assert_eq!(scale.dims(), [channels], "one scale for each of {channels} channels");
-    assert_eq!(shift.dims(), [channels], "one shift for each of {channels} channels");
-    if !kernels_run(&x) {
-        let flat = x.clone().swap_dims(0, 1).reshape([channels, n * height * width]);
-        let (variance, mean) = flat.var_mean_bias(1);
-        let [mean, variance] = [mean, variance].map(|moment| moment.reshape([1, channels, 1, 1]));
-        let normal = (x - mean.clone()) / (variance.clone() + EPSILON).sqrt();
-        let [scale, shift] = [scale, shift].map(|factor| factor.reshape([1, channels, 1, 1]));
-        let moments = Tensor::cat(vec![mean, variance], 0).reshape([2, channels]).inner();
-        return Normalised { output: finish(normal * scale + shift, relu), moments };
-    }
-    let moments = Dispatch::moments(x.clone().inner().into_dispatch());
-    let (x, scale, shift) = (x.into_dispatch(), scale.into_dispatch(), shift.into_dispatch());
-    let output = Dispatch::normalisation(x, moments.clone(), scale, shift, relu);
-    Normalised { output: Tensor::from_dispatch(output), moments: Tensor::from_dispatch(moments) }
-}
-
-/// `relu(a + b)`, for tensors of one shape: where a skip connection ends.
-///
-/// # Panics
-/// If the shapes differ.
-pub fn add_relu(a: Tensor<4>, b: Tensor<4>) -> Tensor<4> {
-    assert_eq!(a.dims(), b.dims(), "both tensors have one shape");
-    if !kernels_run(&a) {
-        return activation::relu(a + b);
-    }
-    Tensor::from_dispatch(Dispatch::add_relu(a.into_dispatch(), b.into_dispatch()))
-}
-
-/// The largest of each 2 x 2 pixels: `[n, c, h, w]` -> `[n, c, h / 2, w / 2]`, rounded down.
-///
-/// # Panics
-/// If height or width is below 2.
-pub fn max_pool2d(x: Tensor<4>) -> Tensor<4> {
-    let [_, _, height, width] = x.dims();
-    assert!(height.min(width) >= 2, "{height} x {width} pixels have no block of 2 x 2");
-    if !kernels_run(&x) {
-        return module::max_pool2d(x, MaxPoolOptions::new([2, 2]));
-    }
-    Tensor::from_dispatch(Dispatch::max_pool(x.into_dispatch()))
-}
-
-/// How [`upsample2d`] fills the new pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Upsampling {
-    /// With the pixel they lie in.
-    Nearest,
-    /// Linear between the centres of the pixels, on both axes; at the border the last pixel is repeated.
-    Bilinear,
-}
-
-/// Twice the resolution: `[n, c, h, w]` -> `[n, c, 2 h, 2 w]`.
-///
-/// # Panics
-/// If there are no pixels.
-pub fn upsample2d(x: Tensor<4>, upsampling: Upsampling) -> Tensor<4> {
-    let [_, _, height, width] = x.dims();
-    assert!(height.min(width) > 0, "{height} x {width} pixels cannot be interpolated");
-    if !kernels_run(&x) {
-        let mode = match upsampling {
-            Upsampling::Nearest => InterpolateMode::Nearest,
-            Upsampling::Bilinear => InterpolateMode::Bilinear,
-        };
-        let options = InterpolateOptions::new(mode).with_align_corners(false);
-        return module::interpolate(x, options.with_output_size([2 * height, 2 * width]));
-    }
-    let share = match upsampling {
-        Upsampling::Nearest => 0.0,
-        Upsampling::Bilinear => 0.25,
-    };
-    Tensor::from_dispatch(Dispatch::upsample(x.into_dispatch(), share))
-}
-
-/// The losses of an anomaly map.
-pub struct MapLosses {
-    /// Focal loss (Lin et al., 2017), mean over all pixels: `-(1 - p)^gamma * log p`, p being the probability that the
-    /// map gives to a pixel's label.
-    pub focal: Tensor<1>,
-    /// Soft Dice loss over the whole batch: `1 - (2 * sum(q * y) + 1) / (sum(q) + sum(y) + 1)`, q being the probability
-    /// of an anomaly and y the label.
-    pub dice: Tensor<1>,
-}
-
-/// Losses of the map whose logits are `[n, 1, h, w]`, with labels of 0 or 1 of the same shape.
-///
-/// # Panics
-/// If the shapes differ.
-pub fn map_losses(logits: Tensor<4>, labels: Tensor<4>, gamma: f32) -> MapLosses {
-    assert_eq!(logits.dims(), labels.dims(), "one label for each logit");
-    if !kernels_run(&logits) {
-        // With s = +1 on anomalous and -1 on normal pixels, p = sigmoid(s * logit) covers both at once.
-        let signed = logits.clone() * (labels.clone() * 2.0 - 1.0);
-        let focal = activation::sigmoid(-signed.clone()).powf_scalar(gamma) * activation::log_sigmoid(signed);
-        let map = activation::sigmoid(logits);
-        let overlap = (map.clone() * labels.clone()).sum() * 2.0 + 1.0;
-        let total = map.sum() + labels.sum() + 1.0;
-        return MapLosses { focal: -focal.mean(), dice: -(overlap / total) + 1.0 };
-    }
-    let losses = Dispatch::map_losses(logits.into_dispatch(), labels.into_dispatch(), gamma);
-    let losses = Tensor::<1>::from_dispatch(losses);
-    let loss = |i: usize| losses.clone().slice(i..i + 1);
-    MapLosses { focal: loss(0), dice: loss(1) }
-}
-
-/// Moves every `block` x `block` square of pixels into the channels:
-/// `[n, c, h, w]` -> `[n, c * block * block, h / block, w / block]`.
-///
-/// # Panics
-/// If `block` does not divide height and width.
-pub fn space_to_depth(x: Tensor<4>, block: usize) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
-    assert!(
-        block > 0 && h.is_multiple_of(block) && w.is_multiple_of(block),
-        "{h} x {w} pixels in blocks of {block}"
-    );
-    if kernels_run(&x) {
-        return Tensor::from_dispatch(Dispatch::space_to_depth(x.into_dispatch(), block));
-    }
-    let deep = [n, c * block * block, h / block, w / block];
-    x.reshape([n, c, h / block, block, w / block, block]).permute([0, 1, 3, 5, 2, 4]).reshape(deep)
-}
-
-/// The reverse of [`space_to_depth`]: `[n, c * block * block, h, w]` -> `[n, c, h * block, w * block]`.
-///
-/// # Panics
-/// If the channels are no multiple of `block * block`.
-pub fn depth_to_space(x: Tensor<4>, block: usize) -> Tensor<4> {
-    let [n, deep, h, w] = x.dims();
-    assert!(block > 0 && deep.is_multiple_of(block * block), "{deep} channels in blocks of {block}");
-    if kernels_run(&x) {
-        return Tensor::from_dispatch(Dispatch::depth_to_space(x.into_dispatch(), block));
-    }
-    let c = deep / (block * block);
-    x.reshape([n, c, block, block, h, w]).permute([0, 1, 4, 2, 5, 3]).reshape([n, c, h * block, w * block])
-}
-
-fn finish(x: Tensor<4>, relu: bool) -> Tensor<4> {
-    if relu { activation::relu(x) } else { x }
-}
 
 /// Whether our kernels take `x`.
 fn kernels_run(x: &Tensor<4>) -> bool {

@@ -3,7 +3,8 @@
 
 use anoseg_kernels::{
     Convolution, EPSILON, FixedConvolution, MapLosses, Upsampling, add_relu, batch_norm, conv_transpose2d,
-    conv2d, depth_to_space, map_losses, max_pool2d, space_to_depth, upsample2d,
+    conv2d, conv2d_joined, depth_to_space, depthwise_conv2d, map_losses, max_pool2d, space_to_depth,
+    upsample2d,
 };
 use burn::tensor::ops::{
     ConvOptions, ConvTransposeOptions, InterpolateMode, InterpolateOptions, MaxPoolOptions,
@@ -77,6 +78,55 @@ proptest! {
         };
         let shapes = [[n, c, h, w], [o, c, k, k]];
         assert_close(&run(ours, shapes, o, seed), &run(stock, shapes, o, seed), 2e-5)?;
+    }
+
+    #[test]
+    fn joined_inputs_equal_stock_burn_on_their_concatenation(
+        n in 1usize..4, c in 1usize..20, d in 1usize..20, o in 1usize..20, h in 1usize..30, w in 1usize..30,
+        k in 1usize..5, stride in 1usize..3, padding in 0usize..3, one_serves_all: bool, seed: u64,
+    ) {
+        prop_assume!(h.min(w) + 2 * padding >= k);
+        let options = Convolution { stride, padding, relu: false };
+        // The second input and the filters come from one tensor, so that both have gradients.
+        let pictures = if one_serves_all { 1 } else { n };
+        let parts = |both: Tensor<4>| {
+            let (len, all) = (pictures * d * h * w, both.dims()[1]);
+            let second = both.clone().slice([0..1, 0..len, 0..1, 0..1]).reshape([pictures, d, h, w]);
+            (second, both.slice([0..1, len..all, 0..1, 0..1]).reshape([o, c + d, k, k]))
+        };
+        let ours = |x: Tensor<4>, both, bias| {
+            let (second, weight) = parts(both);
+            conv2d_joined([x, second], weight, bias, options)
+        };
+        let stock = |x: Tensor<4>, both, bias| {
+            let (second, weight) = parts(both);
+            let x = Tensor::cat(vec![x, second.expand([n, d, h, w])], 1);
+            module::conv2d(x, weight, Some(bias), ConvOptions::new([stride; 2], [padding; 2], [1, 1], 1))
+        };
+        let shapes = [[n, c, h, w], [1, pictures * d * h * w + o * (c + d) * k * k, 1, 1]];
+        assert_close(&run(ours, shapes, o, seed), &run(stock, shapes, o, seed), 2e-5)?;
+        let (x, both, bias) = (tensor(shapes[0], seed), tensor(shapes[1], seed ^ 1), tensor([o], seed ^ 2));
+        let (second, weight) = parts(both.inner());
+        let fixed = FixedConvolution::new(weight.clone(), bias.clone().inner(), options);
+        let anew = conv2d_joined([x.clone().inner(), second.clone()], weight, bias.inner(), options);
+        let found = flat(fixed.forward_joined([x.inner(), second]).into_data());
+        assert_close(&[found], &[flat(anew.into_data())], 2e-5)?;
+    }
+
+    #[test]
+    fn depthwise_convolution_equals_stock_burn(
+        n in 1usize..4, c in 1usize..20, h in 1usize..40, w in 1usize..40,
+        k in 1usize..8, stride in 1usize..4, padding in 0usize..4, with_relu: bool, seed: u64,
+    ) {
+        prop_assume!(h.min(w) + 2 * padding >= k);
+        let options = Convolution { stride, padding, relu: with_relu };
+        let ours = |x, weight, bias| depthwise_conv2d(x, weight, bias, options);
+        let stock = |x, weight, bias| {
+            let y = module::conv2d(x, weight, Some(bias), ConvOptions::new([stride; 2], [padding; 2], [1, 1], c));
+            if with_relu { relu(y) } else { y }
+        };
+        let shapes = [[n, c, h, w], [c, 1, k, k]];
+        assert_close(&run(ours, shapes, c, seed), &run(stock, shapes, c, seed), 2e-5)?;
     }
 
     #[test]
@@ -207,6 +257,12 @@ fn the_number_of_threads_changes_no_bit() {
         };
         pool.install(|| run(network, shapes, shapes[1][0], 3))
     };
+    let depthwise = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let network = |x, weight, bias| depthwise_conv2d(x, weight, bias, Convolution::same(3));
+        pool.install(|| run(network, [[3, 7, 33, 31], [7, 1, 3, 3]], 7, 3))
+    };
+    assert_eq!(depthwise(1), depthwise(2));
     for (shapes, stride) in [
         ([[3, 7, 33, 31], [9, 7, 3, 3]], 1),
         ([[1, 16, 64, 64], [17, 16, 3, 3]], 1),

@@ -237,7 +237,7 @@ impl Default for BlendShares {
 
 impl Default for SizeRange {
     fn default() -> Self {
-        Self { smallest_px: 4.0, largest_share: 0.3, large: 0.08, large_shares: [0.3, 0.9] }
+        Self { smallest_px: 4.0, largest_share: 0.35, large: 0.12, large_shares: [0.3, 0.9] }
     }
 }
 

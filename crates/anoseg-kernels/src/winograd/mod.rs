@@ -18,11 +18,11 @@ use rayon::prelude::*;
 
 pub(crate) use gradient::weight_gradient;
 
-use crate::conv::Finish;
 use crate::correlate::{Correlate, LANES};
 use crate::filters::{Filters, Roles};
 use crate::geometry::Geometry;
 use crate::output::written;
+use crate::passes::Finish;
 use crate::simd::{Level, with_scratch};
 use tiles::{Join, Split, Tiles};
 use transform::{ToFactors, ToResults, ToWeights};

@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use pulp::{Simd, WithSimd};
 
 use super::{PRODUCTS, RESULTS, SIDE};
-use crate::conv::Finish;
 use crate::correlate::{LANES, load, store};
+use crate::passes::Finish;
 
 /// How a plane is cut into tiles.
 #[derive(Clone, Copy)]

@@ -1,11 +1,11 @@
 //! The layers that encoder, decoder and discriminator are made of.
 
-use anoseg_kernels::{Convolution, EPSILON, FixedConvolution, add_relu, batch_norm, conv2d};
+use anoseg_kernels::{Convolution, EPSILON, FixedConvolution, add_relu, batch_norm, conv2d, conv2d_joined};
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 
 use super::WeightInit;
-use super::statistics::{Folded, Mode};
+use super::statistics::{Folded, Mode, Statistics};
 
 /// Convolution, batch normalisation and, if wanted, a ReLU.
 ///
@@ -44,16 +44,35 @@ impl ConvNorm {
     pub(super) fn forward(&self, x: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
         match mode {
             Mode::Train(statistics) => {
-                let weight = self.weight.val();
-                let [outputs, _, kernel, _] = weight.dims();
-                let bias = Tensor::zeros([outputs], &self.shift.device());
-                let y = conv2d(x, weight, bias, Convolution::same(kernel));
-                let normalised = batch_norm(y, self.scale.val(), self.shift.val(), self.relu);
-                statistics.record([self.mean.id, self.variance.id], normalised.moments);
-                normalised.output
+                let (weight, bias, options) = self.plain();
+                self.normalise(conv2d(x, weight, bias, options), statistics)
             }
             Mode::Use(folded) => folded.layer(self.weight.id, || self.fold()).forward(x),
         }
+    }
+
+    /// [`ConvNorm::forward`] of two inputs joined along the channels; see [`conv2d_joined`].
+    pub(super) fn forward_joined(&self, x: [Tensor<4>; 2], mode: &mut Mode) -> Tensor<4> {
+        match mode {
+            Mode::Train(statistics) => {
+                let (weight, bias, options) = self.plain();
+                self.normalise(conv2d_joined(x, weight, bias, options), statistics)
+            }
+            Mode::Use(folded) => folded.layer(self.weight.id, || self.fold()).forward_joined(x),
+        }
+    }
+
+    /// Filters, bias and options of the convolution alone.
+    fn plain(&self) -> (Tensor<4>, Tensor<1>, Convolution) {
+        let weight = self.weight.val();
+        let [outputs, _, kernel, _] = weight.dims();
+        (weight, Tensor::zeros([outputs], &self.shift.device()), Convolution::same(kernel))
+    }
+
+    fn normalise(&self, y: Tensor<4>, statistics: &mut Statistics) -> Tensor<4> {
+        let normalised = batch_norm(y, self.scale.val(), self.shift.val(), self.relu);
+        statistics.record([self.mean.id, self.variance.id], normalised.moments);
+        normalised.output
     }
 
     /// The layer in use: normalisation by the running averages is part of the filters.

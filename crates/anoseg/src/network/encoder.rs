@@ -2,7 +2,7 @@
 
 use anoseg_kernels::space_to_depth;
 use burn::module::Module;
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::WeightInit;
 use super::blocks::{ConvNorm, Residual};
@@ -45,11 +45,14 @@ impl Encoder {
     /// Pictures `[n, 3, h, w]` with values in 0..=1, h and w multiples of 4 * 2^(scales - 1), to one feature
     /// tensor per scale, finest first: `[n, widths[i], h / (4 * 2^i), w / (4 * 2^i)]`.
     pub fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Vec<Tensor<4>> {
-        let mut x = (images - 0.5) * 4.0;
-        if self.coordinates {
-            x = append_coordinates(x);
-        }
-        let mut x = self.stem.forward(space_to_depth(x, PATCH), mode);
+        let [_, _, height, width] = images.dims();
+        let x = space_to_depth((images - 0.5) * 4.0, PATCH);
+        let mut x = if self.coordinates {
+            let coordinates = space_to_depth(coordinates([height, width], &x.device()), PATCH);
+            self.stem.forward_joined([x, coordinates], mode)
+        } else {
+            self.stem.forward(x, mode)
+        };
         let mut features = Vec::with_capacity(self.stages.len());
         for stage in &self.stages {
             if let Some(down) = &stage.down {
@@ -64,14 +67,13 @@ impl Encoder {
     }
 }
 
-/// Adds two channels holding each pixel's row and column, scaled to -1..=1 (AnoSeg, section 3.3).
-fn append_coordinates(x: Tensor<4>) -> Tensor<4> {
-    let [n, _, h, w] = x.dims();
+/// Two channels holding each pixel's row and column, scaled to -1..=1 (AnoSeg, section 3.3): `[1, 2, h, w]`, the same for
+/// all pictures.
+fn coordinates([h, w]: [usize; 2], device: &Device) -> Tensor<4> {
     let scaled = |i: usize, len: usize| if len > 1 { 2.0 * i as f32 / (len - 1) as f32 - 1.0 } else { 0.0 };
     let columns: Vec<f32> = (0..w).map(|i| scaled(i, w)).collect();
     let mut values = Vec::with_capacity(2 * h * w);
     (0..h).for_each(|i| values.resize(values.len() + w, scaled(i, h)));
     (0..h).for_each(|_| values.extend_from_slice(&columns));
-    let coordinates = Tensor::<4>::from_data(TensorData::new(values, [1, 2, h, w]), &x.device());
-    Tensor::cat(vec![x, coordinates.repeat_dim(0, n)], 1)
+    Tensor::from_data(TensorData::new(values, [1, 2, h, w]), device)
 }
