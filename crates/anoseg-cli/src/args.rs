@@ -22,6 +22,8 @@ pub(crate) enum Command {
     Synth(Synth),
     /// Train a model on pictures of good parts.
     Train(Train),
+    /// Measure what each technique of AnoSeg contributes: train with and without it, side by side.
+    Ablate(Ablate),
     /// Derive the thresholds of a model anew from other good pictures.
     Calibrate(Calibrate),
     /// Measure a model on a category's test pictures.
@@ -55,6 +57,9 @@ pub(crate) struct Synth {
     /// How many pairs.
     #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub(crate) count: u64,
+    /// Ready-made settings [default: fast].
+    #[arg(long)]
+    pub(crate) preset: Option<PresetName>,
     /// Settings (TOML); see config.toml of a training.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
@@ -67,6 +72,8 @@ pub(crate) struct Synth {
 pub(crate) enum PresetName {
     /// From scratch, sized for a 2-core CPU.
     Fast,
+    /// AnoSeg as published, at an eighth of its channels (architecture.width); for comparison.
+    Paper,
 }
 
 #[derive(Args)]
@@ -100,6 +107,31 @@ pub(crate) struct Train {
     /// Go on from the checkpoint in the run directory, with the settings stored there.
     #[arg(long, conflicts_with_all = ["preset", "config", "time", "steps", "seed"])]
     pub(crate) resume: bool,
+}
+
+#[derive(Args)]
+pub(crate) struct Ablate {
+    /// Category folder in MVTec AD layout, with test pictures.
+    pub(crate) data: PathBuf,
+    /// Folder for the models, the table and the report; a second call with the same settings goes on where the first
+    /// stopped.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Ready-made settings of the full training.
+    #[arg(long, default_value = "paper")]
+    pub(crate) preset: PresetName,
+    /// Settings (TOML); options given here come first.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// Time for the training of each variant, such as 10m or 1h30m [default: 10m].
+    #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
+    pub(crate) time: Option<Duration>,
+    /// Training steps of each variant instead of a time.
+    #[arg(long)]
+    pub(crate) steps: Option<u64>,
+    /// Seed of all trainings [default: 0].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
 }
 
 #[derive(Args)]

@@ -3,10 +3,9 @@
 
 mod common;
 
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use common::{Workshop, tensor_bytes};
+use common::{Workshop, signal, tensor_bytes};
 
 const STEPS: u32 = 40;
 
@@ -79,8 +78,8 @@ fn a_killed_training_resumes_to_the_same_bits() {
 #[test]
 fn ctrl_c_saves_and_says_how_to_go_on() {
     let shop = Workshop::new();
-    let mut child = start(&shop, "int.anoseg", 100_000);
-    wait_for_steps(&shop, "int-run", 2);
+    let mut child = shop.start("train data -o int.anoseg --config tiny.toml --steps 100000");
+    shop.wait_for_steps("int-run", 2);
     signal(child.id(), "-INT");
     let output = child.wait().unwrap();
     assert_eq!(output.code(), Some(130));
@@ -119,37 +118,9 @@ fn a_time_budget_is_kept() {
 /// Starts a training and sends it a signal once some steps are done. Gives the number of steps in the log.
 fn stop_in_the_middle(shop: &Workshop, model: &str, with: &str) -> usize {
     let run_dir = model.replace(".anoseg", "-run");
-    let mut child = start(shop, model, STEPS);
-    wait_for_steps(shop, &run_dir, 3);
+    let mut child = shop.start(&format!("train data -o {model} --config tiny.toml --steps {STEPS}"));
+    shop.wait_for_steps(&run_dir, 3);
     signal(child.id(), with);
     child.wait().unwrap();
-    logged(shop, &run_dir)
-}
-
-fn start(shop: &Workshop, model: &str, steps: u32) -> std::process::Child {
-    let program = shop.anoseg("").get_program().to_owned();
-    let arguments = format!("train data -o {model} --config tiny.toml --steps {steps}");
-    Command::new(program)
-        .current_dir(shop.path("."))
-        .args(arguments.split_whitespace())
-        .stderr(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
-fn logged(shop: &Workshop, run_dir: &str) -> usize {
-    std::fs::read_to_string(shop.path(run_dir).join("metrics.jsonl")).map_or(0, |text| text.lines().count())
-}
-
-fn wait_for_steps(shop: &Workshop, run_dir: &str, steps: usize) {
-    let begun = Instant::now();
-    while logged(shop, run_dir) < steps {
-        assert!(begun.elapsed() < Duration::from_secs(60), "no {steps} steps within a minute");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-}
-
-fn signal(process: u32, signal: &str) {
-    assert!(Command::new("kill").args([signal, &process.to_string()]).status().unwrap().success());
+    shop.logged_steps(&run_dir)
 }

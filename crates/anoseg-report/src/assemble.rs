@@ -65,11 +65,19 @@ impl<'a> Assembly<'a> {
         });
     }
 
-    /// The finished page. `run_dir` is the training's run directory; what it lacks is left out.
+    /// The finished page; see [`Assembly::report`].
+    ///
+    /// # Errors
+    /// As [`Assembly::report`].
+    pub fn render(self, run: &TestRun, category: &Category, run_dir: &Path) -> Result<String> {
+        Ok(render(&self.report(run, category, run_dir)?))
+    }
+
+    /// What the page shows. `run_dir` is the training's run directory; what it lacks is left out.
     ///
     /// # Errors
     /// The figures have no curves, or a file of the run directory exists but cannot be read.
-    pub fn render(self, run: &TestRun, category: &Category, run_dir: &Path) -> Result<String> {
+    pub fn report(self, run: &TestRun, category: &Category, run_dir: &Path) -> Result<Report> {
         let mut report = Report::new(category.name.clone(), self.thresholds);
         report.figures = Some(run.figures.all.clone());
         report.by_defect = run.figures.defects.clone().into_iter().collect();
@@ -83,7 +91,7 @@ impl<'a> Assembly<'a> {
         report.summary = vec![plain_summary(learned_from, calibration.false_reject, &self.images)];
         report.summary.extend(calibration.caution());
         report.images = self.images;
-        Ok(render(&report))
+        Ok(report)
     }
 }
 

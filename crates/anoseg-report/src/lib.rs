@@ -23,7 +23,7 @@ mod thumbnail;
 
 pub use colour::colour_map;
 pub use html::{GALLERY_LIMIT, index, render};
-pub use model::{Curve, Decision, GOOD, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
+pub use model::{Comparison, Curve, Decision, GOOD, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
 pub use outline::{GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, draw_outline, outline_thickness, outlined};
 pub use overlay::{above, heatmap, overlay};
 pub use sheet::contact_sheet;

@@ -22,6 +22,8 @@ pub struct Report {
     pub by_defect: Vec<(String, Evaluation)>,
     /// The calibrated thresholds.
     pub thresholds: Thresholds,
+    /// A table of this result beside others.
+    pub comparison: Option<Comparison>,
     /// The test pictures, in any order.
     pub images: Vec<ReportImage>,
     /// Curves such as ROC, precision-recall and PRO.
@@ -44,6 +46,7 @@ impl Report {
             figures: None,
             by_defect: Vec::new(),
             thresholds,
+            comparison: None,
             images: Vec::new(),
             curves: Vec::new(),
             training: Vec::new(),
@@ -51,6 +54,19 @@ impl Report {
             config: String::new(),
         }
     }
+}
+
+/// A table that sets results side by side.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    /// The section's heading.
+    pub title: String,
+    /// What is compared, in a sentence.
+    pub note: String,
+    /// Headings of the columns behind the first.
+    pub columns: Vec<String>,
+    /// Each result's name and its cells, one per column.
+    pub rows: Vec<(String, Vec<String>)>,
 }
 
 /// The calibrated thresholds, in the units of the scores and of the anomaly map.

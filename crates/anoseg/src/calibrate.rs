@@ -16,8 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::config::{CalibrationSettings, validate_rates};
-use crate::model::Model;
-use crate::score::image_score;
+use crate::model::{Analysis, Model};
 use crate::{Error, Result};
 
 /// Synthetic pairs used to choose the pixel threshold.
@@ -133,8 +132,9 @@ pub(crate) fn from_normals(
     if normals.is_empty() {
         return Err(Error::Arguments("calibration needs at least one good picture".into()));
     }
-    let maps = normals.iter().map(|image| model.network_map(image)).collect::<Result<Vec<_>>>()?;
-    let mut scores: Vec<f32> = maps.iter().map(image_score).collect();
+    let judged = normals.iter().map(|image| model.judge(image)).collect::<Result<Vec<_>>>()?;
+    let (mut scores, maps): (Vec<f32>, Vec<AnomalyMap>) =
+        judged.into_iter().map(|Analysis { score, map }| (score, map)).unzip();
     scores.sort_unstable_by(f32::total_cmp);
     let (image_threshold, rule) = image_threshold(&scores, settings.false_reject);
     let (review_threshold, _) = self::image_threshold(&scores, settings.review);

@@ -61,13 +61,14 @@ pub enum Error {
     },
     /// Training diverged.
     #[error(
-        "the loss became {loss} at step {step}: lower optimiser.learning_rate in the configuration and train again"
+        "the training failed at step {step}, before a checkpoint was taken: {why}. Lower optimiser.learning_rate or \
+         loss.adversarial in the configuration and train again"
     )]
     Diverged {
         /// Step at which it happened.
         step: u64,
-        /// The loss.
-        loss: f32,
+        /// What happened.
+        why: String,
     },
     /// A fault of this program.
     #[error("internal error: {0}; please report it")]

@@ -6,6 +6,7 @@
 //!
 //! Maps and scores are anomaly values: 0 = normal, 1 = anomalous.
 
+pub mod ablation;
 mod archive;
 pub mod calibrate;
 pub mod config;

@@ -11,13 +11,16 @@ use serde::{Deserialize, Serialize};
 use crate::calibrate::Calibration;
 use crate::config::{Config, Input, Preset};
 use crate::network::{
-    Architecture, Folded, Generator, Mode, WeightInit, export_parameters, import_parameters, parameter_count,
-    values_of,
+    Architecture, Detector, Folded, Generator, Mode, ParameterError, WeightInit, export_parameters,
+    import_parameters, parameter_count, prefixed, values_of, with_prefix,
 };
 use crate::score::image_score;
 use crate::{Error, Result, archive};
 
 const KIND: &str = "model";
+
+/// What the names of the second GAN's parameters begin with.
+const DETECTOR: &str = "detector";
 
 /// Version of the model file. Older ones stay readable.
 const FORMAT: u32 = 1;
@@ -65,6 +68,7 @@ pub struct Provenance {
 pub struct Model {
     description: Description,
     network: Generator,
+    detector: Option<Detector>,
     folded: Folded,
     device: Device,
 }
@@ -80,7 +84,12 @@ pub struct Analysis {
 
 impl Model {
     /// A trained network that is not calibrated yet.
-    pub(crate) fn new(config: &Config, provenance: Provenance, network: Generator, device: &Device) -> Self {
+    pub(crate) fn new(
+        config: &Config,
+        provenance: Provenance,
+        (network, detector): (Generator, Option<Detector>),
+        device: &Device,
+    ) -> Self {
         let architecture = Architecture { reconstruction: false, ..config.architecture.clone() };
         let description = Description {
             preset: config.preset,
@@ -93,6 +102,7 @@ impl Model {
         Self {
             description,
             network: network.without_reconstruction(),
+            detector,
             folded: Folded::default(),
             device: device.clone(),
         }
@@ -117,10 +127,17 @@ impl Model {
         if let Some(calibration) = &description.calibration {
             calibration.validate().map_err(|what| Error::model(path, what))?;
         }
-        let fresh = Generator::new(&description.architecture, &mut WeightInit::new(0, device));
-        let network =
-            import_parameters(fresh, &tensors).map_err(|error| Error::model(path, error.to_string()))?;
-        Ok(Self { description, network, folded: Folded::default(), device: device.clone() })
+        let Architecture { detector, width, .. } = description.architecture;
+        let init = &mut WeightInit::new(0, device);
+        let unfit = |error: ParameterError| Error::model(path, error.to_string());
+        let fresh = Generator::new(&description.architecture, init);
+        let network = import_parameters(fresh, &tensors).map_err(unfit)?;
+        let parameters = with_prefix(DETECTOR, &tensors);
+        let detector = detector
+            .then(|| import_parameters(Detector::new(init, width), &parameters))
+            .transpose()
+            .map_err(unfit)?;
+        Ok(Self { description, network, detector, folded: Folded::default(), device: device.clone() })
     }
 
     /// Writes the model file, atomically.
@@ -128,7 +145,11 @@ impl Model {
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        archive::save(path, KIND, FORMAT, &self.description, &export_parameters(&self.network))
+        let mut tensors = export_parameters(&self.network);
+        tensors.extend(
+            self.detector.iter().flat_map(|detector| prefixed(DETECTOR, export_parameters(detector))),
+        );
+        archive::save(path, KIND, FORMAT, &self.description, &tensors)
     }
 
     /// What the model file says besides its tensors.
@@ -138,7 +159,7 @@ impl Model {
 
     /// How many numbers the network has learned.
     pub fn parameters(&self) -> usize {
-        parameter_count(&self.network)
+        parameter_count(&self.network) + self.detector.as_ref().map_or(0, parameter_count)
     }
 
     /// Replaces the thresholds.
@@ -160,8 +181,7 @@ impl Model {
     /// # Errors
     /// The network gave a value that is not finite.
     pub fn analyse(&self, image: &Image) -> Result<Analysis> {
-        let map = self.network_map(&self.fit(image))?;
-        let score = image_score(&map);
+        let Analysis { score, map } = self.judge(&self.fit(image))?;
         Ok(Analysis { score, map: resample::resize_map(&map, image.width(), image.height()) })
     }
 
@@ -169,6 +189,25 @@ impl Model {
     pub fn fit(&self, image: &Image) -> Image {
         let Input { size, filter } = self.description.input;
         resample::resize(image, size, size, filter)
+    }
+
+    /// Score and map of a picture that already has the network's size, the map of that size too.
+    pub(crate) fn judge(&self, image: &Image) -> Result<Analysis> {
+        let map = self.network_map(image)?;
+        let Some(detector) = &self.detector else {
+            return Ok(Analysis { score: image_score(&map), map });
+        };
+        let tensor = |channels: usize, values: &[f32]| {
+            let shape = [1, channels, image.height(), image.width()];
+            Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &self.device)
+        };
+        let mut mode = Mode::Use(self.folded.clone());
+        let (picture, drawn) = (tensor(3, image.as_slice()), tensor(1, map.as_slice()));
+        let distance = rayon::scope(|_| values_of(detector.score(picture, drawn, &mut mode)))[0];
+        if !distance.is_finite() {
+            return Err(Error::Bug("the network gave a score that is not finite".into()));
+        }
+        Ok(Analysis { score: distance / (1.0 + distance), map })
     }
 
     /// Anomaly map of a picture that already has the network's size.

@@ -52,7 +52,7 @@ pub(super) fn judge(
     Ok(run)
 }
 
-fn write_json(path: &Path, figures: &Figures) -> Result<()> {
+pub(super) fn write_json(path: &Path, figures: &impl serde::Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(figures).map_err(|error| Error::Bug(error.to_string()))?;
     write::atomic(path, |file| writeln!(file, "{text}"))?;
     Ok(())

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anoseg::Config;
 use anoseg_image::{Category, write};
 use anoseg_report::{GROUND_TRUTH_COLOUR, contact_sheet, outlined};
 use anoseg_synth::{Pair, Synthesizer};
@@ -23,7 +22,7 @@ const COLUMNS: usize = 8;
 const MOST_ON_SHEET: usize = 120;
 
 pub(crate) fn run(options: &Synth) -> Result<Outcome> {
-    let mut config = options.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
+    let mut config = super::settings(options.preset, options.config.as_deref())?;
     config.seed = options.seed.unwrap_or(config.seed);
     config.validate()?;
     let category = Category::open(&options.data)?;

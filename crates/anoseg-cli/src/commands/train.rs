@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anoseg::train::default_run_dir;
-use anoseg::{Budget, Config, Device, Error, Model, Preset, TrainingEvent, TrainingRun};
+use anoseg::{Budget, Config, Device, Error, Model, TrainingEvent, TrainingRun};
 use anoseg_image::Category;
 use anyhow::{Context as _, Result, bail};
 
-use crate::args::{PresetName, Train};
+use crate::args::Train;
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
 
@@ -57,15 +57,12 @@ fn stored_config(run_dir: &Path) -> Result<Config, Error> {
             format!("there is no training to resume in {}: start one without --resume", run_dir.display());
         return Err(Error::Arguments(message));
     }
-    Config::read(&path)
+    Config::read(&path, None)
 }
 
 /// The settings: the file's, then the options'.
 fn config(options: &Train) -> Result<Config, Error> {
-    let mut config = options.config.as_deref().map_or_else(|| Ok(Config::default()), Config::read)?;
-    if let Some(PresetName::Fast) = options.preset {
-        config.preset = Preset::Fast;
-    }
+    let mut config = super::settings(options.preset, options.config.as_deref())?;
     if let Some(time) = options.time {
         config.budget = time.into();
     }

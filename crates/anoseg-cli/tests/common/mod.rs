@@ -2,6 +2,8 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
 
 use anoseg_image::write::{write_mask_png, write_png};
 use anoseg_synth::demo::{Part, defective, good};
@@ -11,7 +13,8 @@ use tempfile::TempDir;
 /// Side of the made-up pictures.
 pub(crate) const SIDE: usize = 96;
 
-/// A folder with `data/` (a category), `tiny.toml`, and room for results.
+/// A folder with `data/` (a category), `tiny.toml`, `paper.toml` (the published networks at a fiftieth of their width), and
+/// room for results.
 pub(crate) struct Workshop {
     folder: TempDir,
 }
@@ -39,6 +42,8 @@ impl Workshop {
         }
         let tiny = "checkpoint_seconds = 0\n[input]\nsize = 64\n[architecture]\nwidths = [8, 12]\n[optimiser]\nbatch = 4\n";
         std::fs::write(folder.path().join("tiny.toml"), tiny).unwrap();
+        let paper = "preset = \"paper\"\ncheckpoint_seconds = 0\n[architecture]\nwidth = 0.02\n[optimiser]\nbatch = 4\n";
+        std::fs::write(folder.path().join("paper.toml"), paper).unwrap();
         Self { folder }
     }
 
@@ -62,10 +67,43 @@ impl Workshop {
         (out.into_owned(), err.into_owned())
     }
 
+    /// Starts the program in the background.
+    pub(crate) fn start(&self, arguments: &str) -> Child {
+        let program = self.anoseg("").get_program().to_owned();
+        std::process::Command::new(program)
+            .current_dir(self.folder.path())
+            .args(arguments.split_whitespace())
+            .stderr(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Steps in the log of a training.
+    pub(crate) fn logged_steps(&self, run_dir: &str) -> usize {
+        std::fs::read_to_string(self.path(run_dir).join("metrics.jsonl"))
+            .map_or(0, |text| text.lines().count())
+    }
+
+    /// Waits until a training has done some steps.
+    pub(crate) fn wait_for_steps(&self, run_dir: &str, steps: usize) {
+        let begun = Instant::now();
+        while self.logged_steps(run_dir) < steps {
+            assert!(begun.elapsed() < Duration::from_secs(60), "no {steps} steps within a minute");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
     /// Trains the tiny network as `model.anoseg`.
     pub(crate) fn train(&self, steps: u32) {
         self.run(&format!("train data -o model.anoseg --config tiny.toml --steps {steps}"), 0);
     }
+}
+
+/// Sends a signal such as `-KILL` to a process.
+pub(crate) fn signal(process: u32, signal: &str) {
+    let kill = std::process::Command::new("kill").args([signal, &process.to_string()]).status();
+    assert!(kill.unwrap().success());
 }
 
 fn save(folder: &Path, number: u64, write: impl FnOnce(&Path)) {

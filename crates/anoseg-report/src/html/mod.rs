@@ -98,6 +98,7 @@ fn body(report: &Report) -> Markup {
             (assessment::figures(report))
             (assessment::verdicts(report))
             (assessment::by_defect(report))
+            (sections::comparison(report))
             (sections::curves(report))
             (gallery::gallery(report))
             (sections::training(report))

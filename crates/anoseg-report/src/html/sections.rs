@@ -34,6 +34,11 @@ pub(super) fn contents(report: &Report) -> Markup {
     let all = [
         ("figures", "Figures", report.figures.is_some()),
         ("verdicts", "Verdicts", !report.images.is_empty()),
+        (
+            "comparison",
+            report.comparison.as_ref().map_or("", |comparison| comparison.title.as_str()),
+            report.comparison.is_some(),
+        ),
         ("curves", "Curves", !report.curves.is_empty()),
         ("pictures", "Pictures", !report.images.is_empty()),
         ("training", "Training", !report.training.is_empty()),
@@ -48,6 +53,33 @@ pub(super) fn contents(report: &Report) -> Markup {
             }
         }
     }
+}
+
+/// This result beside others, left out altogether when there are none.
+pub(super) fn comparison(report: &Report) -> Markup {
+    let Some(comparison) = &report.comparison else { return html! {} };
+    let content = html! {
+        p.aside { (comparison.note) }
+        div.panel.scroll {
+            table.numbers {
+                thead {
+                    tr {
+                        th scope="col" {}
+                        @for column in &comparison.columns { th scope="col" { (column) } }
+                    }
+                }
+                tbody {
+                    @for (name, cells) in &comparison.rows {
+                        tr {
+                            th scope="row" { (name) }
+                            @for cell in cells { td { (cell) } }
+                        }
+                    }
+                }
+            }
+        }
+    };
+    section("comparison", &comparison.title, content)
 }
 
 /// ROC, precision-recall and PRO curves.

@@ -1,6 +1,8 @@
 //! The settings of a training, and where they come from.
 
-use std::path::Path;
+mod preset;
+mod validate;
+
 use std::time::Duration;
 
 use anoseg_image::Filter;
@@ -8,16 +10,8 @@ use anoseg_synth::Recipe;
 use serde::{Deserialize, Serialize};
 
 use crate::network::Architecture;
-use crate::{Error, Result};
-
-/// Ready-made settings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Preset {
-    /// AnoSeg with skip connections and the newer synthesis, from scratch, sized for a 2-core CPU.
-    #[default]
-    Fast,
-}
+pub use preset::Preset;
+pub(crate) use validate::validate_rates;
 
 /// When a training ends.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,6 +65,8 @@ pub struct LossWeights {
     pub focal_gamma: f32,
     /// Soft Dice loss of the anomaly map.
     pub dice: f32,
+    /// `L_seg` of AnoSeg: mean absolute error of the anomaly map.
+    pub segmentation: f32,
     /// `L_re` of AnoSeg; needs `architecture.reconstruction`.
     pub reconstruction: f32,
     /// `L_adv` of AnoSeg; needs `architecture.reconstruction`.
@@ -79,7 +75,14 @@ pub struct LossWeights {
 
 impl Default for LossWeights {
     fn default() -> Self {
-        Self { focal: 10.0, focal_gamma: 2.0, dice: 0.3, reconstruction: 0.0, adversarial: 0.0 }
+        Self {
+            focal: 10.0,
+            focal_gamma: 2.0,
+            dice: 0.3,
+            segmentation: 0.0,
+            reconstruction: 0.0,
+            adversarial: 0.0,
+        }
     }
 }
 
@@ -157,143 +160,5 @@ pub struct Input {
 impl Default for Input {
     fn default() -> Self {
         Self { size: 256, filter: Filter::Bilinear }
-    }
-}
-
-impl Config {
-    /// Reads settings from a TOML file; what the file leaves out keeps its default.
-    ///
-    /// # Errors
-    /// The file cannot be read, is not TOML, or names a setting that does not exist.
-    pub fn read(path: &Path) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, &error))?;
-        toml::from_str(&text).map_err(|error| Error::Arguments(format!("{}: {error}", path.display())))
-    }
-
-    /// The settings as TOML.
-    pub fn to_toml(&self) -> Result<String> {
-        toml::to_string_pretty(self)
-            .map_err(|error| Error::Bug(format!("settings do not serialise: {error}")))
-    }
-
-    /// Checks ranges and that the settings fit each other.
-    ///
-    /// # Errors
-    /// Names the setting, its value and what it may be.
-    pub fn validate(&self) -> Result<()> {
-        let require =
-            |holds: bool, message: String| if holds { Ok(()) } else { Err(Error::Arguments(message)) };
-        match self.budget {
-            Budget::Seconds(seconds) => require(
-                seconds.is_finite() && seconds >= 1.0,
-                format!("a time budget of {seconds} s is too short: give at least 1s"),
-            )?,
-            Budget::Steps(steps) => {
-                require(steps > 0, "a budget of 0 steps trains nothing: give at least 1".into())?
-            }
-        }
-        require(
-            self.checkpoint_seconds >= 0.0,
-            format!("checkpoint_seconds = {}: must be at least 0", self.checkpoint_seconds),
-        )?;
-        let widths = &self.architecture.widths;
-        require(
-            (1..=6).contains(&widths.len()) && widths.iter().all(|&width| (1..=2048).contains(&width)),
-            format!("architecture.widths = {widths:?}: give 1 to 6 widths of 1 to 2048 channels"),
-        )?;
-        require(
-            self.architecture.blocks <= 16,
-            format!("architecture.blocks = {}: at most 16", self.architecture.blocks),
-        )?;
-        let (size, stride) = (self.input.size, self.architecture.stride());
-        require(
-            size > 0 && size <= 4096 && size.is_multiple_of(stride),
-            format!("input.size = {size}: must be a multiple of {stride} and at most 4096"),
-        )?;
-        require(
-            (1..=1024).contains(&self.optimiser.batch),
-            format!("optimiser.batch = {}: must be 1 to 1024", self.optimiser.batch),
-        )?;
-        let rate = self.optimiser.learning_rate;
-        require(
-            rate > 0.0 && rate < 1.0,
-            format!("optimiser.learning_rate = {rate}: must lie between 0 and 1"),
-        )?;
-        self.validate_losses()?;
-        let CalibrationSettings { holdout, false_reject, review } = self.calibration;
-        require(
-            (0.0..=0.5).contains(&holdout),
-            format!("calibration.holdout = {holdout}: must be 0 to 0.5"),
-        )?;
-        validate_rates(false_reject, review)?;
-        self.synthesis.validate()?;
-        Ok(())
-    }
-
-    fn validate_losses(&self) -> Result<()> {
-        let loss = &self.loss;
-        let weights = [loss.focal, loss.focal_gamma, loss.dice, loss.reconstruction, loss.adversarial];
-        if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0) {
-            return Err(Error::Arguments("loss: every weight must be finite and at least 0".into()));
-        }
-        if loss.focal + loss.dice <= 0.0 {
-            return Err(Error::Arguments(
-                "loss.focal and loss.dice are both 0: the map would learn nothing".into(),
-            ));
-        }
-        if loss.reconstruction + loss.adversarial > 0.0 && !self.architecture.reconstruction {
-            return Err(Error::Arguments(
-                "loss.reconstruction and loss.adversarial need architecture.reconstruction = true".into(),
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// Both rates lie between 0 and 1, and review is the laxer one.
-pub(crate) fn validate_rates(false_reject: f64, review: f64) -> Result<()> {
-    if !(false_reject > 0.0 && false_reject < 1.0) {
-        let message =
-            format!("a false-reject rate of {false_reject} is out of range: give a share such as 0.01");
-        return Err(Error::Arguments(message));
-    }
-    if !(review >= false_reject && review < 1.0) {
-        let message =
-            format!("a review rate of {review} must lie between the false-reject rate {false_reject} and 1");
-        return Err(Error::Arguments(message));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn defaults_are_valid_and_survive_toml() {
-        let config = Config::default();
-        config.validate().unwrap();
-        let again: Config = toml::from_str(&config.to_toml().unwrap()).unwrap();
-        assert_eq!(again, config);
-    }
-
-    #[test]
-    fn an_unknown_setting_is_refused_by_name() {
-        let error = toml::from_str::<Config>("[optimiser]\nlearning_rat = 1.0").unwrap_err();
-        assert!(error.to_string().contains("learning_rat"), "{error}");
-    }
-
-    #[test]
-    fn a_size_that_the_network_cannot_halve_is_refused() {
-        let mut config = Config::default();
-        config.input.size = 250;
-        assert!(config.validate().unwrap_err().to_string().contains("input.size = 250"));
-    }
-
-    #[test]
-    fn adversarial_without_reconstruction_is_refused() {
-        let mut config = Config::default();
-        config.loss.adversarial = 0.1;
-        assert!(config.validate().unwrap_err().to_string().contains("architecture.reconstruction"));
     }
 }

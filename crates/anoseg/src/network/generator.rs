@@ -2,40 +2,13 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use serde::{Deserialize, Serialize};
 
-use super::{Decoder, Encoder, Mode, WeightInit};
+use super::{Architecture, Kind, Mode, WeightInit, centred, compact, published};
 
-/// Logit of the map before training: about two pixels in a hundred are anomalous, as in the training pairs. Without
-/// it the first hundreds of steps go into learning that most pixels are normal (Lin et al., "Focal loss", 2017, 4.1).
+/// Logit of the compact network's map before training: about two pixels in a hundred are anomalous, as in the training
+/// pairs. Without it the first hundreds of steps go into learning that most pixels are normal (Lin et al., "Focal loss",
+/// 2017, 4.1).
 const PRIOR: f32 = -4.0;
-
-/// What decides the network's shape. Stored in the model file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Architecture {
-    /// Channels at strides 4, 8, 16, ...; one entry per scale.
-    pub widths: Vec<usize>,
-    /// Residual blocks per scale of the encoder.
-    pub blocks: usize,
-    /// Whether each pixel's row and column are given to the first layer.
-    pub coordinates: bool,
-    /// Whether a second decoder reconstructs the picture while training.
-    pub reconstruction: bool,
-}
-
-impl Default for Architecture {
-    fn default() -> Self {
-        Self { widths: vec![32, 64, 96, 128], blocks: 1, coordinates: true, reconstruction: false }
-    }
-}
-
-impl Architecture {
-    /// Sides of the pictures must be multiples of this.
-    pub fn stride(&self) -> usize {
-        super::encoder::PATCH << (self.widths.len() - 1)
-    }
-}
 
 /// What the generator gives for a batch.
 pub struct Outputs {
@@ -53,6 +26,19 @@ pub struct Generator {
     reconstruction: Option<Decoder>,
 }
 
+#[derive(Module, Debug)]
+enum Encoder {
+    Compact(compact::Encoder),
+    Published(published::Encoder),
+}
+
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a network has two of them")]
+enum Decoder {
+    Compact(compact::Decoder),
+    Published(published::Decoder),
+}
+
 impl Generator {
     /// A network with fresh weights.
     pub fn new(architecture: &Architecture, init: &mut WeightInit) -> Self {
@@ -65,7 +51,7 @@ impl Generator {
 
     /// Pictures `[n, 3, h, w]` with values in 0..=1 to both outputs.
     pub fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Outputs {
-        let features = self.encoder.forward(images, mode);
+        let features = self.encoder.forward(centred(images), mode);
         let map_logits = self.map.forward(&features, true, mode);
         let reconstruction = self
             .reconstruction
@@ -81,7 +67,47 @@ impl Generator {
 
     /// Pictures `[n, 3, h, w]` to the anomaly map's logits `[n, 1, h, w]` alone.
     pub fn map_logits(&self, images: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
-        let features = self.encoder.forward(images, mode);
+        let features = self.encoder.forward(centred(images), mode);
         self.map.forward(&features, true, mode)
+    }
+}
+
+impl Encoder {
+    fn new(init: &mut WeightInit, architecture: &Architecture) -> Self {
+        let Architecture { coordinates, width, .. } = *architecture;
+        match architecture.network {
+            Kind::Compact => Self::Compact(compact::Encoder::new(init, architecture)),
+            Kind::Published => Self::Published(published::Encoder::new(init, 3, coordinates, width)),
+        }
+    }
+
+    /// One feature tensor per scale, finest first.
+    fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Vec<Tensor<4>> {
+        match self {
+            Self::Compact(encoder) => encoder.forward(images, mode),
+            Self::Published(encoder) => encoder.forward(images, mode),
+        }
+    }
+}
+
+impl Decoder {
+    /// Outputs of `channels` channels; the compact network's start around `level`.
+    fn new(init: &mut WeightInit, architecture: &Architecture, channels: usize, level: f32) -> Self {
+        match architecture.network {
+            Kind::Compact => Self::Compact(compact::Decoder::new(init, architecture, channels, level)),
+            Kind::Published => Self::Published(published::Decoder::new(init, channels, architecture.width)),
+        }
+    }
+
+    /// `[n, channels, h, w]` before any squashing, from the encoder's features; with `skips` false, or in the published
+    /// network, from the coarsest of them alone.
+    fn forward(&self, features: &[Tensor<4>], skips: bool, mode: &mut Mode) -> Tensor<4> {
+        match self {
+            Self::Compact(decoder) => decoder.forward(features, skips, mode),
+            Self::Published(decoder) => {
+                let coarsest = features.last().expect("an encoder has at least one scale");
+                decoder.forward(coarsest.clone(), mode)
+            }
+        }
     }
 }

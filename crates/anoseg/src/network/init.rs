@@ -29,6 +29,12 @@ impl WeightInit {
         self.normal([output, input, kernel, kernel], fan_in.sqrt().recip())
     }
 
+    /// 4 x 4 filters `[input, output, 4, 4]` of a transposed convolution with stride 2, of which four meet in each result.
+    pub(super) fn doubling_filters(&mut self, [input, output]: [usize; 2]) -> Param<Tensor<4>> {
+        let fan_in = (input * 4) as f32;
+        self.normal([input, output, 4, 4], fan_in.sqrt().recip())
+    }
+
     /// The same value everywhere.
     pub(super) fn constant<const D: usize>(&mut self, shape: [usize; D], value: f32) -> Param<Tensor<D>> {
         self.param(shape, vec![value; shape.iter().product()])

@@ -1,25 +1,32 @@
 //! The networks, as plain Burn modules.
 //!
-//! One encoder reads the picture with its coordinate channels (AnoSeg, section 3.3); a decoder with skip
-//! connections draws the anomaly map. All convolution happens at a quarter of the picture's resolution and
-//! below: the first layer sees each 4 x 4 block of pixels as one position with sixteen times the channels, and
-//! the last layer writes sixteen map pixels per position. Nothing of the picture is thrown away, and the matrix
-//! products are large enough to keep a CPU busy.
+//! One encoder reads the picture with its coordinate channels (AnoSeg, section 3.3); a decoder draws the anomaly map,
+//! another may reconstruct the picture, and a discriminator may judge both. There are two such networks: [`compact`] and
+//! [`published`].
 
+mod architecture;
 mod blocks;
-mod decoder;
+pub mod compact;
+mod coordinates;
 mod discriminator;
-mod encoder;
 mod generator;
 mod init;
 mod params;
+pub mod published;
 mod statistics;
 
-pub use decoder::Decoder;
+use burn::tensor::Tensor;
+
+pub use architecture::{Architecture, Kind};
 pub use discriminator::Discriminator;
-pub use encoder::Encoder;
-pub use generator::{Architecture, Generator, Outputs};
+pub use generator::{Generator, Outputs};
 pub use init::WeightInit;
 pub use params::{ParameterData, ParameterError, export_parameters, import_parameters, parameter_count};
-pub(crate) use params::{flat_gradients, map_parameters, values_of};
+pub(crate) use params::{flat_gradients, map_parameters, prefixed, values_of, with_prefix};
+pub use published::{Detector, Judgement};
 pub use statistics::{Folded, Mode, Statistics};
+
+/// Values in 0..=1, brought to -2..=2.
+fn centred(values: Tensor<4>) -> Tensor<4> {
+    (values - 0.5) * 4.0
+}

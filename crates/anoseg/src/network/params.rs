@@ -68,6 +68,23 @@ pub fn parameter_count<M: Module>(module: &M) -> usize {
     module.num_params()
 }
 
+/// Adds `prefix.` to every name.
+pub(crate) fn prefixed(
+    prefix: &str,
+    parameters: BTreeMap<String, ParameterData>,
+) -> impl Iterator<Item = (String, ParameterData)> {
+    parameters.into_iter().map(move |(name, data)| (format!("{prefix}.{name}"), data))
+}
+
+/// The parameters whose names begin with `prefix.`, without it.
+pub(crate) fn with_prefix(
+    prefix: &str,
+    parameters: &BTreeMap<String, ParameterData>,
+) -> BTreeMap<String, ParameterData> {
+    let strip = |name: &str| name.strip_prefix(prefix)?.strip_prefix('.').map(str::to_owned);
+    parameters.iter().filter_map(|(name, data)| Some((strip(name)?, data.clone()))).collect()
+}
+
 /// Replaces every parameter of `module` by the one of the same name. Parameters that the network does not have
 /// are left alone.
 ///
@@ -129,12 +146,12 @@ impl<F: FnMut(&str, Vec<usize>, Tensor<1>, Option<Tensor<1>>)> ModuleVisitor for
         (self.visit)(&self.path.join("."), tensor.dims().to_vec(), flatten(tensor.inner()), gradient);
     }
 
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
     }
 }
 
@@ -156,12 +173,28 @@ impl<F: FnMut(&str, &[usize], Tensor<1>) -> Tensor<1>> ModuleMapper for Mapper<F
         Param::from_mapped_value(id, if trained { tensor.require_grad() } else { tensor }, mapper)
     }
 
-    fn enter_module(&mut self, name: &str, _container: &str) {
-        self.path.push(name.to_owned());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        enter(&mut self.path, name, container);
     }
 
-    fn exit_module(&mut self, _name: &str, _container: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _name: &str, container: &str) {
+        exit(&mut self.path, container);
+    }
+}
+
+/// What Burn calls the variants of an enum of networks. They are no part of a parameter's path: which of them it is, is
+/// known from elsewhere.
+const ENUM: &str = "Enum:";
+
+fn enter(path: &mut Vec<String>, name: &str, container: &str) {
+    if !container.starts_with(ENUM) {
+        path.push(name.to_owned());
+    }
+}
+
+fn exit(path: &mut Vec<String>, container: &str) {
+    if !container.starts_with(ENUM) {
+        path.pop();
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anoseg_kernels::FixedConvolution;
+use anoseg_kernels::{Convolution, FixedConvolution, conv_transpose2d};
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::Tensor;
 
@@ -26,20 +26,43 @@ impl Mode {
     }
 }
 
+/// A layer of a network that learns no more.
+#[derive(Debug)]
+pub(super) enum FoldedLayer {
+    /// Its filters are laid out for the inner loops.
+    Convolution(FixedConvolution),
+    /// A transposed convolution.
+    Transposed { weight: Tensor<4>, bias: Tensor<1>, options: Convolution },
+}
+
+impl FoldedLayer {
+    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Convolution(layer) => layer.forward(x),
+            Self::Transposed { weight, bias, options } => {
+                conv_transpose2d(x, weight.clone(), bias.clone(), *options)
+            }
+        }
+    }
+
+    pub(super) fn forward_joined(&self, x: [Tensor<4>; 2]) -> Tensor<4> {
+        match self {
+            Self::Convolution(layer) => layer.forward_joined(x),
+            Self::Transposed { .. } => self.forward(Tensor::cat(x.into(), 1)),
+        }
+    }
+}
+
 /// Layers of a network that learns no more, their normalisation folded into the filters when first used. Clones share
 /// them.
 #[derive(Clone, Debug, Default)]
 pub struct Folded {
-    layers: Arc<Mutex<HashMap<ParamId, Arc<FixedConvolution>>>>,
+    layers: Arc<Mutex<HashMap<ParamId, Arc<FoldedLayer>>>>,
 }
 
 impl Folded {
     /// The layer of the filters `id`, made by `fold` if there is none yet.
-    pub(super) fn layer(
-        &self,
-        id: ParamId,
-        fold: impl FnOnce() -> FixedConvolution,
-    ) -> Arc<FixedConvolution> {
+    pub(super) fn layer(&self, id: ParamId, fold: impl FnOnce() -> FoldedLayer) -> Arc<FoldedLayer> {
         let layers = || self.layers.lock().unwrap_or_else(PoisonError::into_inner);
         let known = layers().get(&id).cloned();
         // Folded outside the lock: a thread that waits for others to help may meanwhile run this network itself.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::health::Health;
 use super::schedule::Schedule;
 use crate::network::ParameterData;
 use crate::{Result, archive};
@@ -20,6 +21,8 @@ pub(super) struct State {
     /// Seconds of training until then.
     pub(super) elapsed: f64,
     pub(super) schedule: Schedule,
+    #[serde(default)]
+    pub(super) health: Health,
     /// The settings as TOML; a training goes on only with the same.
     pub(super) config: String,
     /// Digest of the data; a training goes on only with the same.
@@ -38,21 +41,4 @@ pub(super) fn save(run_dir: &Path, state: &State, tensors: &BTreeMap<String, Par
 pub(super) fn load(run_dir: &Path) -> Result<(State, BTreeMap<String, ParameterData>)> {
     let archive = archive::load(&path(run_dir), KIND, FORMAT)?;
     Ok((archive.body, archive.tensors))
-}
-
-/// Adds `prefix.` to every name.
-pub(super) fn prefixed(
-    prefix: &str,
-    parameters: BTreeMap<String, ParameterData>,
-) -> impl Iterator<Item = (String, ParameterData)> {
-    parameters.into_iter().map(move |(name, data)| (format!("{prefix}.{name}"), data))
-}
-
-/// The parameters whose names begin with `prefix.`, without it.
-pub(super) fn with_prefix(
-    prefix: &str,
-    parameters: &BTreeMap<String, ParameterData>,
-) -> BTreeMap<String, ParameterData> {
-    let strip = |name: &str| name.strip_prefix(prefix)?.strip_prefix('.').map(str::to_owned);
-    parameters.iter().filter_map(|(name, data)| Some((strip(name)?, data.clone()))).collect()
 }

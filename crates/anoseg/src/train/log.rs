@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::learner::StepLosses;
+use super::step_losses::StepLosses;
 use crate::{Error, Result};
 
 /// One line of `metrics.jsonl`.

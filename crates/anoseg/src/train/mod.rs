@@ -1,11 +1,19 @@
 //! Training: from a folder of good pictures to a calibrated model.
 
+mod adversary;
+mod batch;
 mod checkpoint;
+mod detector;
+mod gradients;
+mod health;
 mod learner;
 mod log;
 mod loss;
 mod optimiser;
 mod schedule;
+mod step_losses;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,14 +25,16 @@ use anoseg_image::Category;
 use anoseg_synth::Synthesizer;
 use burn::tensor::Device;
 
-pub use learner::StepLosses;
 pub use log::{StepRecord, read_log};
+pub use step_losses::StepLosses;
 
 use crate::config::{Budget, Config};
 use crate::data::load_good_pictures;
 use crate::model::{Model, Provenance};
 use crate::{Error, Result, calibrate};
-use learner::{Batch, Learner};
+use batch::Batch;
+use health::{Condition, Health};
+use learner::Learner;
 use log::StepLog;
 use schedule::Schedule;
 
@@ -117,8 +127,7 @@ impl TrainingRun<'_> {
             steps: session.state.step,
             seconds: session.state.elapsed,
         };
-        let network = session.learner.generator();
-        let mut model = Model::new(self.config, provenance, network, self.device);
+        let mut model = Model::new(self.config, provenance, session.learner.networks(), self.device);
         let normals = if spared == 0 { images } else { Arc::new(held_out) };
         let calibration = calibrate::from_normals(&model, &normals, calibration, spared > 0)?;
         model.set_calibration(calibration);
@@ -141,9 +150,16 @@ impl TrainingRun<'_> {
             let optimiser = &self.config.optimiser;
             let schedule = Schedule::new(optimiser.learning_rate, optimiser.warmup_steps, budget);
             let manifest = manifest.to_owned();
-            let state = checkpoint::State { step: 0, elapsed: 0.0, schedule, config, manifest };
+            let state = checkpoint::State {
+                step: 0,
+                elapsed: 0.0,
+                schedule,
+                health: Health::default(),
+                config,
+                manifest,
+            };
             let log = StepLog::create(self.run_dir)?;
-            return Ok(Session { learner, state, log });
+            return Ok(Session { learner, state, log, saved: false });
         }
         let (state, tensors) = checkpoint::load(self.run_dir)?;
         let path = checkpoint::path(self.run_dir);
@@ -160,7 +176,7 @@ impl TrainingRun<'_> {
         let learner =
             learner.import(&tensors, state.step).map_err(|error| Error::model(&path, error.to_string()))?;
         let log = StepLog::reopen(self.run_dir, state.step)?;
-        Ok(Session { learner, state, log })
+        Ok(Session { learner, state, log, saved: true })
     }
 }
 
@@ -169,6 +185,8 @@ struct Session {
     learner: Learner,
     state: checkpoint::State,
     log: StepLog,
+    /// Whether the run directory holds a checkpoint of this training.
+    saved: bool,
 }
 
 impl Session {
@@ -214,10 +232,11 @@ impl Session {
             let batch = batches.recv().map_err(|_| Error::Bug("the synthesis thread ended early".into()))?;
             let learning_rate = self.state.schedule.learning_rate(self.state.step);
             let losses = self.learner.step(batch, learning_rate);
-            if !losses.total.is_finite() {
-                return Err(Error::Diverged { step: self.state.step, loss: losses.total });
-            }
             self.state.step += 1;
+            let condition = self.state.health.observe(&losses, run.config.loss.adversarial);
+            if let Condition::Lost(why) = condition {
+                return self.fall_back(run, &why, observe);
+            }
             self.state.elapsed = elapsed_before + begun.elapsed().as_secs_f64();
             self.log.append(&StepRecord {
                 step: self.state.step,
@@ -227,11 +246,39 @@ impl Session {
             })?;
             let speed = (self.state.step - first) as f64 / begun.elapsed().as_secs_f64().max(1e-9);
             observe(TrainingEvent::Step(self.progress(losses, speed, run.config.optimiser.batch)));
-            if saved.elapsed().as_secs_f64() >= run.config.checkpoint_seconds {
+            let due = saved.elapsed().as_secs_f64() >= run.config.checkpoint_seconds;
+            if due && condition == Condition::Good {
                 self.save(run.run_dir)?;
                 saved = Instant::now();
             }
         }
+    }
+
+    /// Ends a training that is lost with the networks of the last good checkpoint.
+    fn fall_back(
+        &mut self,
+        run: &TrainingRun<'_>,
+        why: &str,
+        observe: &mut dyn FnMut(TrainingEvent<'_>),
+    ) -> Result<()> {
+        let lost_at = self.state.step;
+        if !self.saved {
+            return Err(Error::Diverged { step: lost_at, why: why.to_owned() });
+        }
+        let (state, tensors) = checkpoint::load(run.run_dir)?;
+        let path = checkpoint::path(run.run_dir);
+        self.learner = Learner::new(run.config, run.device)
+            .import(&tensors, state.step)
+            .map_err(|error| Error::model(&path, error.to_string()))?;
+        self.log.flush()?;
+        self.log = StepLog::reopen(run.run_dir, state.step)?;
+        self.state = state;
+        let step = self.state.step;
+        observe(TrainingEvent::Warning(&format!(
+            "stopped at step {lost_at}: {why}. The model is that of step {step}, the last checkpoint that was well. \
+             Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
+        )));
+        Ok(())
     }
 
     fn progress(&self, losses: StepLosses, steps_per_second: f64, batch: usize) -> Progress {
@@ -248,7 +295,9 @@ impl Session {
 
     fn save(&mut self, run_dir: &Path) -> Result<()> {
         self.log.flush()?;
-        checkpoint::save(run_dir, &self.state, &self.learner.export())
+        checkpoint::save(run_dir, &self.state, &self.learner.export())?;
+        self.saved = true;
+        Ok(())
     }
 }
 

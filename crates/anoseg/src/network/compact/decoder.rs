@@ -4,11 +4,9 @@ use anoseg_kernels::depth_to_space;
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::WeightInit;
-use super::blocks::{ConvNorm, Head, Residual};
 use super::encoder::PATCH;
-use super::generator::Architecture;
-use super::statistics::Mode;
+use crate::network::blocks::{ConvNorm, Head, Residual};
+use crate::network::{Architecture, Mode, WeightInit};
 
 /// Draws an output at the picture's resolution: the anomaly map (one channel) or the reconstruction (three).
 #[derive(Module, Debug)]
@@ -26,7 +24,7 @@ struct Up {
 
 impl Decoder {
     /// Outputs of `channels` channels start around `level`.
-    pub(super) fn new(
+    pub(in crate::network) fn new(
         init: &mut WeightInit,
         architecture: &Architecture,
         channels: usize,
@@ -48,7 +46,12 @@ impl Decoder {
     ///
     /// With `skips` false only the coarsest features are used, as in the published network: a reconstruction
     /// that may copy its input learns nothing.
-    pub fn forward(&self, features: &[Tensor<4>], skips: bool, mode: &mut Mode) -> Tensor<4> {
+    pub(in crate::network) fn forward(
+        &self,
+        features: &[Tensor<4>],
+        skips: bool,
+        mode: &mut Mode,
+    ) -> Tensor<4> {
         let (coarsest, finer) = features.split_last().expect("an encoder has at least one scale");
         let mut x = coarsest.clone();
         for (up, skip) in self.ups.iter().zip(finer.iter().rev()) {
@@ -58,10 +61,6 @@ impl Decoder {
             }
             x = up.block.forward(x, mode);
         }
-        let blocks = match mode {
-            Mode::Train(_) => self.head.forward(x),
-            Mode::Use(folded) => self.head.forward_folded(x, folded),
-        };
-        depth_to_space(blocks, PATCH)
+        depth_to_space(self.head.forward(x, mode), PATCH)
     }
 }

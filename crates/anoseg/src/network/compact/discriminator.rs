@@ -5,9 +5,9 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
 
-use super::WeightInit;
-use super::blocks::Head;
 use super::encoder::PATCH;
+use crate::network::blocks::Head;
+use crate::network::{Mode, WeightInit};
 
 /// Judges pairs of picture and anomaly map (AnoSeg, section 3.2), patch by patch.
 #[derive(Module, Debug)]
@@ -19,7 +19,7 @@ pub struct Discriminator {
 
 impl Discriminator {
     /// Channels at strides 4, 8, 16, ... as in `widths`.
-    pub fn new(init: &mut WeightInit, widths: &[usize]) -> Self {
+    pub(in crate::network) fn new(init: &mut WeightInit, widths: &[usize]) -> Self {
         let stem = StandardisedConv::new(init, [4 * PATCH * PATCH, widths[0]], 3, 1.0);
         let downs = widths
             .windows(2)
@@ -29,15 +29,14 @@ impl Discriminator {
         Self { stem, downs, head }
     }
 
-    /// Pictures `[n, 3, h, w]` and anomaly maps `[n, 1, h, w]`, both in 0..=1, to one logit per patch;
-    /// positive = a true pair.
-    pub fn forward(&self, images: Tensor<4>, maps: Tensor<4>) -> Tensor<4> {
-        let pair = (Tensor::cat(vec![images, maps], 1) - 0.5) * 4.0;
+    /// Pictures `[n, 3, h, w]` and maps `[n, 1, h, w]` to one logit per patch, `[n, 1, h', w']`; positive = a true pair.
+    pub(in crate::network) fn forward(&self, images: Tensor<4>, maps: Tensor<4>, mode: &Mode) -> Tensor<4> {
+        let pair = Tensor::cat(vec![images, maps], 1);
         let mut x = self.stem.forward(space_to_depth(pair, PATCH));
         for down in &self.downs {
             x = down.forward(space_to_depth(relu(x), 2));
         }
-        self.head.forward(relu(x))
+        self.head.forward(relu(x), mode)
     }
 }
 
@@ -62,7 +61,12 @@ pub(super) struct StandardisedConv {
 
 impl StandardisedConv {
     /// `kernel` x `kernel` filters, zero padding that keeps the size. `gain` 1 keeps the signal's variance.
-    pub(super) fn new(init: &mut WeightInit, [input, output]: [usize; 2], kernel: usize, gain: f32) -> Self {
+    pub(in crate::network) fn new(
+        init: &mut WeightInit,
+        [input, output]: [usize; 2],
+        kernel: usize,
+        gain: f32,
+    ) -> Self {
         Self {
             weight: init.filters([input, output], kernel),
             gain: init.constant([output], gain),
@@ -71,12 +75,17 @@ impl StandardisedConv {
     }
 
     /// As [`StandardisedConv::new`], for an input that went through [`relu`]: the gain makes up for what the ReLU took.
-    pub(super) fn after_relu(init: &mut WeightInit, channels: [usize; 2], kernel: usize, gain: f32) -> Self {
+    pub(in crate::network) fn after_relu(
+        init: &mut WeightInit,
+        channels: [usize; 2],
+        kernel: usize,
+        gain: f32,
+    ) -> Self {
         Self::new(init, channels, kernel, gain * RELU_GAIN)
     }
 
     /// `[n, input, h, w]` -> `[n, output, h, w]`.
-    pub(super) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(in crate::network) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         let weight = self.weight.val();
         let [output, input, kernel, _] = weight.dims();
         let rows = weight.reshape([output, input * kernel * kernel]);

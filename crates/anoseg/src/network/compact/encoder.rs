@@ -2,15 +2,14 @@
 
 use anoseg_kernels::space_to_depth;
 use burn::module::Module;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::Tensor;
 
-use super::WeightInit;
-use super::blocks::{ConvNorm, Residual};
-use super::generator::Architecture;
-use super::statistics::Mode;
+use crate::network::blocks::{ConvNorm, Residual};
+use crate::network::coordinates::coordinates;
+use crate::network::{Architecture, Mode, WeightInit};
 
 /// Side of the pixel block that the first layer sees as one position.
-pub(super) const PATCH: usize = 4;
+pub(in crate::network) const PATCH: usize = 4;
 
 /// Reads pictures at strides 4, 8, 16, ...
 #[derive(Module, Debug)]
@@ -29,7 +28,7 @@ struct Stage {
 }
 
 impl Encoder {
-    pub(super) fn new(init: &mut WeightInit, architecture: &Architecture) -> Self {
+    pub(in crate::network) fn new(init: &mut WeightInit, architecture: &Architecture) -> Self {
         let widths = &architecture.widths;
         let channels = if architecture.coordinates { 5 } else { 3 };
         let stem = ConvNorm::new(init, [channels * PATCH * PATCH, widths[0]], 3);
@@ -42,11 +41,11 @@ impl Encoder {
         Self { stem, stages, coordinates: architecture.coordinates }
     }
 
-    /// Pictures `[n, 3, h, w]` with values in 0..=1, h and w multiples of 4 * 2^(scales - 1), to one feature
+    /// Pictures `[n, 3, h, w]`, h and w multiples of 4 * 2^(scales - 1), to one feature
     /// tensor per scale, finest first: `[n, widths[i], h / (4 * 2^i), w / (4 * 2^i)]`.
-    pub fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Vec<Tensor<4>> {
+    pub(in crate::network) fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Vec<Tensor<4>> {
         let [_, _, height, width] = images.dims();
-        let x = space_to_depth((images - 0.5) * 4.0, PATCH);
+        let x = space_to_depth(images, PATCH);
         let mut x = if self.coordinates {
             let coordinates = space_to_depth(coordinates([height, width], &x.device()), PATCH);
             self.stem.forward_joined([x, coordinates], mode)
@@ -65,15 +64,4 @@ impl Encoder {
         }
         features
     }
-}
-
-/// Two channels holding each pixel's row and column, scaled to -1..=1 (AnoSeg, section 3.3): `[1, 2, h, w]`, the same for
-/// all pictures.
-fn coordinates([h, w]: [usize; 2], device: &Device) -> Tensor<4> {
-    let scaled = |i: usize, len: usize| if len > 1 { 2.0 * i as f32 / (len - 1) as f32 - 1.0 } else { 0.0 };
-    let columns: Vec<f32> = (0..w).map(|i| scaled(i, w)).collect();
-    let mut values = Vec::with_capacity(2 * h * w);
-    (0..h).for_each(|i| values.resize(values.len() + w, scaled(i, h)));
-    (0..h).for_each(|_| values.extend_from_slice(&columns));
-    Tensor::from_data(TensorData::new(values, [1, 2, h, w]), device)
 }

@@ -1,0 +1,107 @@
+//! `anoseg ablate`.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use anoseg::ablation::{Ablation, COLUMNS, Outcome as Row, Variant, variants};
+use anoseg::{Budget, Error, Model, TrainingRun};
+use anoseg_image::{Category, write};
+use anoseg_report::assemble::Assembly;
+use anoseg_report::{Comparison, Report};
+use anyhow::Result;
+
+use super::{cpu, eval, train};
+use crate::args::Ablate;
+use crate::console;
+use crate::exit::Outcome;
+
+pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
+    let mut full = super::settings(Some(options.preset), options.config.as_deref())?;
+    if let Some(time) = options.time {
+        full.budget = time.into();
+    }
+    if let Some(steps) = options.steps {
+        full.budget = Budget::Steps(steps);
+    }
+    full.seed = options.seed.unwrap_or(full.seed);
+    full.validate()?;
+    let category = Category::open(&options.data)?;
+    category.warnings.iter().for_each(|warning| console::warning(warning));
+    std::fs::create_dir_all(&options.out).map_err(|error| Error::io(&options.out, &error))?;
+    let stop = train::stop_on_ctrl_c()?;
+    let mut ablation =
+        Ablation { schema: 1, category: category.name.clone(), seed: full.seed, variants: Vec::new() };
+    let mut page = None;
+    for variant in variants(&full) {
+        let model = trained(&variant, &category, &options.out, &stop)?;
+        console::note(&format!("{}: evaluating", variant.name));
+        let mut assembly = page.is_none().then(|| Assembly::new(&model)).transpose()?;
+        let run = anoseg::evaluate::evaluate(&model, &category, &mut |judged, evaluated, image| {
+            if let Some(assembly) = &mut assembly {
+                assembly.add(judged, evaluated, image);
+            }
+            Ok(())
+        })?;
+        if let Some(assembly) = assembly {
+            page = Some(assembly.report(&run, &category, &run_dir(&options.out, &variant))?);
+        }
+        run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
+        let provenance = &model.description().provenance;
+        ablation.variants.push(Row {
+            variant: variant.name.to_owned(),
+            description: variant.description.to_owned(),
+            steps: provenance.steps,
+            seconds: provenance.seconds,
+            figures: run.figures,
+        });
+        // After each variant, so that an interrupted ablation leaves the table so far.
+        write_results(&ablation, page.as_ref(), &options.out)?;
+    }
+    console::result(ablation.markdown().trim_end());
+    console::result(&format!("report {}", options.out.join("report.html").display()));
+    Ok(Outcome::Fine)
+}
+
+/// The variant's model: the one of an earlier call with the same settings, or trained now, going on where an earlier call
+/// was stopped.
+fn trained(variant: &Variant, category: &Category, out: &Path, stop: &AtomicBool) -> Result<Model> {
+    let (path, run_dir, device) =
+        (out.join(format!("{}.anoseg", variant.name)), run_dir(out, variant), cpu());
+    let same = std::fs::read_to_string(run_dir.join("config.toml"))
+        .is_ok_and(|text| variant.config.to_toml().is_ok_and(|config| config == text));
+    if same && path.is_file() {
+        console::note(&format!("{}: trained already", variant.name));
+        return Ok(super::load_model(&path)?);
+    }
+    let resume = same && run_dir.join("checkpoint").join("state.safetensors").is_file();
+    console::note(&format!("{}: {}", variant.name, variant.description));
+    let config = &variant.config;
+    let training = TrainingRun { category, config, run_dir: &run_dir, resume, device: &device, stop };
+    let model = train::with_progress(&training)?;
+    model.save(&path)?;
+    Ok(model)
+}
+
+fn run_dir(out: &Path, variant: &Variant) -> std::path::PathBuf {
+    out.join(format!("{}-run", variant.name))
+}
+
+/// `ablation.json`, `ablation.md` and, around the full training's report, `report.html`.
+fn write_results(ablation: &Ablation, page: Option<&Report>, out: &Path) -> Result<()> {
+    eval::write_json(&out.join("ablation.json"), ablation)?;
+    write::atomic(&out.join("ablation.md"), |file| file.write_all(ablation.markdown().as_bytes()))?;
+    if let Some(page) = page {
+        let comparison = Comparison {
+            title: "Ablation".to_owned(),
+            note: "The same training, budget and seed with one technique taken out; the rest of this page is about the \
+                   full training."
+                .to_owned(),
+            columns: COLUMNS.map(str::to_owned).to_vec(),
+            rows: ablation.rows(),
+        };
+        let report = Report { comparison: Some(comparison), ..page.clone() };
+        let html = anoseg_report::render(&report);
+        write::atomic(&out.join("report.html"), |file| file.write_all(html.as_bytes()))?;
+    }
+    Ok(())
+}

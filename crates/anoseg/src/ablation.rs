@@ -1,0 +1,163 @@
+//! What each technique of AnoSeg contributes: the same training without it.
+
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::evaluate::Figures;
+
+/// A training that differs from the full one in a known way.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Variant {
+    /// Short name, fit for a file.
+    pub name: &'static str,
+    /// What is different.
+    pub description: &'static str,
+    /// Its settings.
+    pub config: Config,
+}
+
+/// The full training, the same without each technique, and with none of them. Variants that would be the full training
+/// once more, because it lacks the technique itself, are left out.
+pub fn variants(full: &Config) -> Vec<Variant> {
+    let without_hard_augmentation = |config: &mut Config| config.synthesis.paper.hard_augmentation = false;
+    let without_adversarial = |config: &mut Config| config.loss.adversarial = 0.0;
+    let without_reconstruction = |config: &mut Config| {
+        // The discriminator judges reconstructions: without them there is no adversarial loss either.
+        config.loss.adversarial = 0.0;
+        config.loss.reconstruction = 0.0;
+        config.architecture.reconstruction = false;
+    };
+    let without_coordinates = |config: &mut Config| config.architecture.coordinates = false;
+    let cutpaste_alone = move |config: &mut Config| {
+        without_hard_augmentation(config);
+        without_reconstruction(config);
+        without_coordinates(config);
+    };
+    type Change<'a> = &'a dyn Fn(&mut Config);
+    let changes: [(&str, &str, Change<'_>); 6] = [
+        ("full", "all techniques", &|_| ()),
+        ("no-hard-augmentation", "patches cut from the picture itself", &without_hard_augmentation),
+        ("no-adversarial", "without the adversarial loss", &without_adversarial),
+        ("no-reconstruction", "without reconstruction and adversarial loss", &without_reconstruction),
+        ("no-coordinates", "without coordinate channels", &without_coordinates),
+        ("cutpaste", "CutPaste alone: none of these", &cutpaste_alone),
+    ];
+    let mut variants: Vec<Variant> = Vec::with_capacity(changes.len());
+    for (name, description, change) in changes {
+        let mut config = full.clone();
+        change(&mut config);
+        if variants.iter().all(|variant| variant.config != config) {
+            variants.push(Variant { name, description, config });
+        }
+    }
+    variants
+}
+
+/// A variant's outcome.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Outcome {
+    /// Name of the variant.
+    pub variant: String,
+    /// What is different.
+    pub description: String,
+    /// Training steps.
+    pub steps: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// What came out.
+    pub figures: Figures,
+}
+
+/// Outcomes of all variants; serialises as the JSON object of `anoseg ablate`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Ablation {
+    /// Version of this object's layout.
+    pub schema: u32,
+    /// Name of the category folder.
+    pub category: String,
+    /// Seed of all trainings.
+    pub seed: u64,
+    /// One entry per variant, the full training first.
+    pub variants: Vec<Outcome>,
+}
+
+/// Headings of [`Ablation::rows`].
+pub const COLUMNS: [&str; 7] =
+    ["steps", "image AUROC", "pixel AUROC", "pixel AP", "AUPRO 0.3", "IoU max", "IoU at threshold"];
+
+impl Ablation {
+    /// The table: what each variant is, and its figures under [`COLUMNS`].
+    pub fn rows(&self) -> Vec<(String, Vec<String>)> {
+        self.variants
+            .iter()
+            .map(|outcome| {
+                let all = &outcome.figures.all;
+                let figures = [
+                    all.image_auroc,
+                    all.pixel_auroc,
+                    all.pixel_ap,
+                    all.aupro_30,
+                    all.iou_max,
+                    all.iou_at_threshold,
+                ];
+                let text = |figure: Option<f64>| {
+                    figure.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
+                };
+                let cells = std::iter::once(outcome.steps.to_string()).chain(figures.map(text)).collect();
+                (outcome.description.clone(), cells)
+            })
+            .collect()
+    }
+
+    /// The table as Markdown.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("| {} | {} |\n", self.category, COLUMNS.join(" | "));
+        text.push_str(&format!("|---|{}\n", "---|".repeat(COLUMNS.len())));
+        for (name, cells) in self.rows() {
+            text.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+        }
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Preset;
+
+    #[test]
+    fn each_variant_lacks_what_it_says() {
+        let full = Config::of(Preset::Paper);
+        let variants = variants(&full);
+        let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
+        let all = [
+            "full",
+            "no-hard-augmentation",
+            "no-adversarial",
+            "no-reconstruction",
+            "no-coordinates",
+            "cutpaste",
+        ];
+        assert_eq!(names, all);
+        let config =
+            |name: &str| variants.iter().find(|variant| variant.name == name).unwrap().config.clone();
+        assert_eq!(config("full"), full);
+        assert!(!config("no-hard-augmentation").synthesis.paper.hard_augmentation);
+        assert_eq!(config("no-adversarial").loss.adversarial, 0.0);
+        assert!(config("no-adversarial").architecture.reconstruction);
+        assert!(!config("no-reconstruction").architecture.reconstruction);
+        assert!(!config("no-coordinates").architecture.coordinates);
+        let cutpaste = config("cutpaste");
+        assert!(!cutpaste.architecture.coordinates && !cutpaste.architecture.reconstruction);
+        assert!(!cutpaste.synthesis.paper.hard_augmentation);
+        for variant in &variants {
+            variant.config.validate().unwrap();
+        }
+    }
+
+    #[test]
+    fn techniques_that_are_off_already_are_not_taken_out_again() {
+        let names: Vec<&str> = variants(&Config::default()).iter().map(|variant| variant.name).collect();
+        assert_eq!(names, ["full", "no-hard-augmentation", "no-coordinates", "cutpaste"]);
+    }
+}

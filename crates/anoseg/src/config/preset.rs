@@ -1,0 +1,132 @@
+//! Ready-made settings, and files that refine them.
+
+use std::path::Path;
+
+use anoseg_synth::Recipe;
+use serde::{Deserialize, Serialize};
+
+use super::{Config, LossWeights, Optimiser};
+use crate::network::Architecture;
+use crate::{Error, Result};
+
+/// Ready-made settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Preset {
+    /// AnoSeg with skip connections and the newer synthesis, from scratch, sized for a 2-core CPU.
+    #[default]
+    Fast,
+    /// AnoSeg as published, at an eighth of its channels so that a CPU can train it. What the paper leaves open (rates,
+    /// weights, batch) is ours.
+    Paper,
+}
+
+/// The one setting that is a choice of kinds: a file's replaces the preset's as a whole.
+const BUDGET: &str = "budget";
+
+impl Config {
+    /// The settings of a preset.
+    pub fn of(preset: Preset) -> Self {
+        match preset {
+            Preset::Fast => Self::default(),
+            Preset::Paper => Self {
+                preset,
+                architecture: Architecture { width: 0.125, ..Architecture::published() },
+                optimiser: Optimiser { learning_rate: 1e-3, weight_decay: 0.0, ..Optimiser::default() },
+                loss: LossWeights {
+                    focal: 0.0,
+                    dice: 0.0,
+                    segmentation: 10.0,
+                    reconstruction: 1.0,
+                    adversarial: 0.01,
+                    ..LossWeights::default()
+                },
+                synthesis: Recipe::paper(),
+                ..Self::default()
+            },
+        }
+    }
+
+    /// Reads settings from a TOML file; what the file leaves out is as in its preset, or in `preset` if given.
+    ///
+    /// # Errors
+    /// The file cannot be read, is not TOML, or names a setting that does not exist.
+    pub fn read(path: &Path, preset: Option<Preset>) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, &error))?;
+        Self::from_toml(&text, preset)
+            .map_err(|error| Error::Arguments(format!("{}: {error}", path.display())))
+    }
+
+    fn from_toml(text: &str, preset: Option<Preset>) -> Result<Self, toml::de::Error> {
+        /// The part of a file that is read first.
+        #[derive(Deserialize)]
+        struct Chosen {
+            #[serde(default)]
+            preset: Preset,
+        }
+        // Read as it stands first, so that an error shows its place in the file.
+        toml::from_str::<Self>(text)?;
+        let preset = match preset {
+            Some(preset) => preset,
+            None => toml::from_str::<Chosen>(text)?.preset,
+        };
+        let mut settings = toml::Table::try_from(Self::of(preset)).expect("our settings are TOML");
+        refine(&mut settings, toml::from_str(text)?);
+        settings.insert("preset".to_owned(), toml::Value::try_from(preset).expect("a name"));
+        settings.try_into()
+    }
+
+    /// The settings as TOML.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string_pretty(self)
+            .map_err(|error| Error::Bug(format!("settings do not serialise: {error}")))
+    }
+}
+
+/// Puts the values of `by` in the place of those in `settings`, table by table.
+fn refine(settings: &mut toml::Table, by: toml::Table) {
+    for (name, value) in by {
+        match (settings.get_mut(&name), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) if name != BUDGET => {
+                refine(inner, value)
+            }
+            (_, value) => _ = settings.insert(name, value),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Budget;
+    use crate::network::Kind;
+
+    #[test]
+    fn presets_are_valid_and_survive_toml() {
+        for preset in [Preset::Fast, Preset::Paper] {
+            let config = Config::of(preset);
+            config.validate().unwrap();
+            assert_eq!(config.preset, preset);
+            assert_eq!(Config::from_toml(&config.to_toml().unwrap(), None).unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn a_file_refines_its_preset() {
+        let text = "preset = \"paper\"\nbudget = { steps = 7 }\n[loss]\nadversarial = 0.0\n";
+        let config = Config::from_toml(text, None).unwrap();
+        let paper = Config::of(Preset::Paper);
+        assert_eq!(config.budget, Budget::Steps(7));
+        assert_eq!(config.loss, LossWeights { adversarial: 0.0, ..paper.loss });
+        assert_eq!(config.architecture.network, Kind::Published);
+        assert_eq!(config.synthesis, paper.synthesis);
+        let fast = Config::from_toml(text, Some(Preset::Fast)).unwrap();
+        assert_eq!((fast.preset, fast.architecture), (Preset::Fast, Architecture::default()));
+    }
+
+    #[test]
+    fn an_unknown_setting_is_refused_by_name() {
+        let error = Config::from_toml("[optimiser]\nlearning_rat = 1.0", None).unwrap_err();
+        assert!(error.to_string().contains("learning_rat"), "{error}");
+    }
+}

@@ -1,0 +1,131 @@
+//! Ranges of the settings, and how they fit each other.
+
+use super::{Budget, CalibrationSettings, Config};
+use crate::network::Kind;
+use crate::{Error, Result};
+
+impl Config {
+    /// Checks ranges and that the settings fit each other.
+    ///
+    /// # Errors
+    /// Names the setting, its value and what it may be.
+    pub fn validate(&self) -> Result<()> {
+        let require =
+            |holds: bool, message: String| if holds { Ok(()) } else { Err(Error::Arguments(message)) };
+        match self.budget {
+            Budget::Seconds(seconds) => require(
+                seconds.is_finite() && seconds >= 1.0,
+                format!("a time budget of {seconds} s is too short: give at least 1s"),
+            )?,
+            Budget::Steps(steps) => {
+                require(steps > 0, "a budget of 0 steps trains nothing: give at least 1".into())?
+            }
+        }
+        require(
+            self.checkpoint_seconds >= 0.0,
+            format!("checkpoint_seconds = {}: must be at least 0", self.checkpoint_seconds),
+        )?;
+        let widths = &self.architecture.widths;
+        require(
+            (1..=6).contains(&widths.len()) && widths.iter().all(|&width| (1..=2048).contains(&width)),
+            format!("architecture.widths = {widths:?}: give 1 to 6 widths of 1 to 2048 channels"),
+        )?;
+        require(
+            self.architecture.blocks <= 16,
+            format!("architecture.blocks = {}: at most 16", self.architecture.blocks),
+        )?;
+        let width = self.architecture.width;
+        require(
+            width > 0.0 && width <= 1.0,
+            format!("architecture.width = {width}: must be above 0 and at most 1"),
+        )?;
+        let (size, mut stride) = (self.input.size, self.architecture.stride());
+        let judged = self.architecture.network == Kind::Published && self.loss.adversarial > 0.0;
+        if judged || self.architecture.detector {
+            // The published discriminator halves the picture eight times.
+            stride = 256;
+        }
+        require(
+            size > 0 && size <= 4096 && size.is_multiple_of(stride),
+            format!("input.size = {size}: must be a multiple of {stride} and at most 4096"),
+        )?;
+        require(
+            (1..=1024).contains(&self.optimiser.batch),
+            format!("optimiser.batch = {}: must be 1 to 1024", self.optimiser.batch),
+        )?;
+        let rate = self.optimiser.learning_rate;
+        require(
+            rate > 0.0 && rate < 1.0,
+            format!("optimiser.learning_rate = {rate}: must lie between 0 and 1"),
+        )?;
+        self.validate_losses()?;
+        let CalibrationSettings { holdout, false_reject, review } = self.calibration;
+        require(
+            (0.0..=0.5).contains(&holdout),
+            format!("calibration.holdout = {holdout}: must be 0 to 0.5"),
+        )?;
+        validate_rates(false_reject, review)?;
+        self.synthesis.validate()?;
+        Ok(())
+    }
+
+    fn validate_losses(&self) -> Result<()> {
+        let loss = &self.loss;
+        let weights = [
+            loss.focal,
+            loss.focal_gamma,
+            loss.dice,
+            loss.segmentation,
+            loss.reconstruction,
+            loss.adversarial,
+        ];
+        if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0) {
+            return Err(Error::Arguments("loss: every weight must be finite and at least 0".into()));
+        }
+        if loss.focal + loss.dice + loss.segmentation <= 0.0 {
+            return Err(Error::Arguments(
+                "loss.focal, loss.dice and loss.segmentation are all 0: the map would learn nothing".into(),
+            ));
+        }
+        if loss.reconstruction + loss.adversarial > 0.0 && !self.architecture.reconstruction {
+            return Err(Error::Arguments(
+                "loss.reconstruction and loss.adversarial need architecture.reconstruction = true".into(),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Both rates lie between 0 and 1, and review is the laxer one.
+pub(crate) fn validate_rates(false_reject: f64, review: f64) -> Result<()> {
+    if !(false_reject > 0.0 && false_reject < 1.0) {
+        let message =
+            format!("a false-reject rate of {false_reject} is out of range: give a share such as 0.01");
+        return Err(Error::Arguments(message));
+    }
+    if !(review >= false_reject && review < 1.0) {
+        let message =
+            format!("a review rate of {review} must lie between the false-reject rate {false_reject} and 1");
+        return Err(Error::Arguments(message));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_that_the_network_cannot_halve_is_refused() {
+        let mut config = Config::default();
+        config.input.size = 250;
+        assert!(config.validate().unwrap_err().to_string().contains("input.size = 250"));
+    }
+
+    #[test]
+    fn adversarial_without_reconstruction_is_refused() {
+        let mut config = Config::default();
+        config.loss.adversarial = 0.1;
+        assert!(config.validate().unwrap_err().to_string().contains("architecture.reconstruction"));
+    }
+}

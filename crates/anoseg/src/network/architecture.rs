@@ -1,0 +1,66 @@
+//! What decides a network's shape.
+
+use serde::{Deserialize, Serialize};
+
+use super::compact::PATCH;
+
+/// Which network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Works at a quarter of the picture's resolution and below, with skip connections.
+    #[default]
+    Compact,
+    /// As AnoSeg was published: ResNet-18, decoders without skip connections.
+    Published,
+}
+
+/// What decides the network's shape. Stored in the model file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Architecture {
+    /// Which network.
+    pub network: Kind,
+    /// Compact network: channels at strides 4, 8, 16, ...; one entry per scale.
+    pub widths: Vec<usize>,
+    /// Compact network: residual blocks per scale of the encoder.
+    pub blocks: usize,
+    /// Published network: its channels as a share of the published ones, above 0 and at most 1.
+    pub width: f32,
+    /// Whether each pixel's row and column are given to the first layer.
+    pub coordinates: bool,
+    /// Whether a second decoder reconstructs the picture while training.
+    pub reconstruction: bool,
+    /// Whether a second GAN scores the picture from its map (AnoSeg, appendix), in place of the map's largest values. It
+    /// has the published layers at `width`.
+    pub detector: bool,
+}
+
+impl Default for Architecture {
+    fn default() -> Self {
+        Self {
+            network: Kind::Compact,
+            widths: vec![32, 64, 96, 128],
+            blocks: 1,
+            width: 1.0,
+            coordinates: true,
+            reconstruction: false,
+            detector: false,
+        }
+    }
+}
+
+impl Architecture {
+    /// The network of the paper at full width.
+    pub fn published() -> Self {
+        Self { network: Kind::Published, reconstruction: true, detector: true, ..Self::default() }
+    }
+
+    /// Sides of the pictures must be multiples of this.
+    pub fn stride(&self) -> usize {
+        match self.network {
+            Kind::Compact => PATCH << (self.widths.len() - 1),
+            Kind::Published => 32,
+        }
+    }
+}

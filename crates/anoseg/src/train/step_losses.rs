@@ -1,0 +1,52 @@
+//! What a step tells of itself.
+
+/// Losses of one step, unweighted but for `total`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct StepLosses {
+    /// What the generator minimised: the weighted sum.
+    pub total: f32,
+    /// Focal loss of the map.
+    pub focal: f32,
+    /// Dice loss of the map.
+    pub dice: f32,
+    /// Mean absolute error of the map, where it is minimised.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub segmentation: Option<f32>,
+    /// Reconstruction loss, where there is a reconstruction.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconstruction: Option<f32>,
+    /// The generator's adversarial loss, where there is a discriminator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub adversarial: Option<f32>,
+    /// The discriminator's own loss.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discriminator: Option<f32>,
+    /// Share of the pairs, true and generated, that the discriminator took for what they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discriminator_accuracy: Option<f32>,
+    /// What the second GAN's generator minimised, where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detector: Option<f32>,
+    /// Share of the pairs that the second GAN's discriminator took for what they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detector_accuracy: Option<f32>,
+}
+
+impl StepLosses {
+    /// `self * weight`, added to `sum`; what `sum` lacks is taken over.
+    pub(super) fn add_to(self, sum: &mut Self, weight: f32) {
+        let add = |sum: &mut Option<f32>, value: Option<f32>| {
+            *sum = value.map(|value| sum.unwrap_or(0.0) + value * weight).or(*sum);
+        };
+        sum.total += self.total * weight;
+        sum.focal += self.focal * weight;
+        sum.dice += self.dice * weight;
+        add(&mut sum.segmentation, self.segmentation);
+        add(&mut sum.reconstruction, self.reconstruction);
+        add(&mut sum.adversarial, self.adversarial);
+        add(&mut sum.discriminator, self.discriminator);
+        add(&mut sum.discriminator_accuracy, self.discriminator_accuracy);
+        add(&mut sum.detector, self.detector);
+        add(&mut sum.detector_accuracy, self.detector_accuracy);
+    }
+}
