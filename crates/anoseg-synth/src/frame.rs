@@ -3,7 +3,7 @@
 use anoseg_image::{Image, Mask};
 
 use crate::draw::Draw;
-use crate::recipe::BaseAugmentation;
+use crate::recipe::{BaseAugmentation, Flip};
 
 /// Maps pixels of the varied picture to positions in the training picture, and back.
 #[derive(Clone, Debug)]
@@ -34,10 +34,10 @@ impl Frame {
             let [first, second] = linear;
             linear = [[-second[0], -second[1]], first];
         }
-        if recipe.flip_horizontal && draw.chance(0.5) {
+        if recipe.flip_horizontal == Flip::Always && draw.chance(0.5) {
             linear[0] = linear[0].map(|v| -v);
         }
-        if recipe.flip_vertical && draw.chance(0.5) {
+        if recipe.flip_vertical == Flip::Always && draw.chance(0.5) {
             linear[1] = linear[1].map(|v| -v);
         }
         let centre = [(width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0];
@@ -181,7 +181,8 @@ mod tests {
 
     #[test]
     fn target_undoes_source() {
-        let recipe = BaseAugmentation { quarter_turns: true, flip_vertical: true, ..Default::default() };
+        let recipe =
+            BaseAugmentation { quarter_turns: true, flip_vertical: Flip::Always, ..Default::default() };
         for n in 0..20 {
             let frame = Frame::draw(&recipe, 64, 64, &mut draw(n));
             let (sx, sy) = frame.source(12.0, 50.0);
@@ -194,8 +195,8 @@ mod tests {
     fn quarter_turns_and_flips_only_move_pixels() {
         let turns = BaseAugmentation {
             quarter_turns: true,
-            flip_horizontal: true,
-            flip_vertical: true,
+            flip_horizontal: Flip::Always,
+            flip_vertical: Flip::Always,
             ..BaseAugmentation::none()
         };
         for (width, height) in [(16, 16), (16, 18)] {

@@ -35,6 +35,7 @@ mod paper;
 mod recipe;
 mod shape;
 mod source;
+mod symmetry;
 mod synthesizer;
 mod validate;
 mod window;
@@ -42,6 +43,6 @@ mod window;
 pub use error::SynthError;
 pub use kind::{Blend, Kind, Shape, Source};
 pub use recipe::{
-    BaseAugmentation, BlendShares, Family, PaperRecipe, Recipe, ShapeWeights, SizeRange, SourceWeights,
+    BaseAugmentation, BlendShares, Family, Flip, PaperRecipe, Recipe, ShapeWeights, SizeRange, SourceWeights,
 };
 pub use synthesizer::{Pair, Synthesizer};

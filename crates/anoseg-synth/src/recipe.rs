@@ -136,11 +136,34 @@ pub struct BaseAugmentation {
     /// Greatest standard deviation of the noise laid over the whole pair, 0..=0.2.
     pub noise: f32,
     /// Mirror left to right, half of the time.
-    pub flip_horizontal: bool,
+    pub flip_horizontal: Flip,
     /// Mirror top to bottom, half of the time.
-    pub flip_vertical: bool,
+    pub flip_vertical: Flip,
     /// Turn by a multiple of 90 degrees; of 180 degrees where the picture is not square.
     pub quarter_turns: bool,
+}
+
+/// Whether pictures are mirrored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flip {
+    /// Not at all.
+    Never,
+    /// Half of them.
+    Always,
+    /// Half of them, if mirrored pictures are as much like the others as they are among themselves; else none.
+    Auto,
+}
+
+impl Flip {
+    /// [`Flip::Auto`] decided by the pictures.
+    pub(crate) fn decided(self, allowed: bool) -> Self {
+        match self {
+            Self::Auto if allowed => Self::Always,
+            Self::Auto => Self::Never,
+            wish => wish,
+        }
+    }
 }
 
 /// Settings of [`Family::Paper`]. The ranges the paper leaves open are CutPaste's own.
@@ -252,8 +275,8 @@ impl BaseAugmentation {
             contrast: 0.0,
             gamma: 0.0,
             noise: 0.0,
-            flip_horizontal: false,
-            flip_vertical: false,
+            flip_horizontal: Flip::Never,
+            flip_vertical: Flip::Never,
             quarter_turns: false,
         }
     }
@@ -269,6 +292,8 @@ impl Default for BaseAugmentation {
             contrast: 0.06,
             gamma: 0.05,
             noise: 0.01,
+            flip_horizontal: Flip::Auto,
+            flip_vertical: Flip::Auto,
             ..Self::none()
         }
     }

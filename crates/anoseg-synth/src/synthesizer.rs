@@ -15,6 +15,7 @@ use crate::natural;
 use crate::paper;
 use crate::recipe::{Family, Recipe};
 use crate::source::Scene;
+use crate::symmetry;
 
 /// One training pair.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,9 +58,10 @@ impl Synthesizer {
     /// # Errors
     /// [`SynthError`] if the recipe is out of range, or there is no picture, or the pictures are too small or of
     /// several sizes.
-    pub fn new(images: Arc<Vec<Image>>, recipe: Recipe, seed: u64) -> Result<Self, SynthError> {
+    pub fn new(images: Arc<Vec<Image>>, mut recipe: Recipe, seed: u64) -> Result<Self, SynthError> {
         recipe.validate()?;
         check_sizes(&images)?;
+        symmetry::decide(&mut recipe.base, &images);
         let foregrounds = match recipe.family {
             Family::Natural => foreground::estimate(&images),
             // The paper pastes anywhere.
@@ -102,7 +104,7 @@ impl Synthesizer {
         self.foregrounds.get(index)?.as_ref().map(|part| &part.mask)
     }
 
-    /// The recipe in use.
+    /// The recipe in use, what it leaves to the pictures decided.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use anoseg_synth::{Family, Recipe, SynthError, Synthesizer};
+use anoseg_synth::{Family, Flip, Recipe, SynthError, Synthesizer};
 use common::parts;
 use proptest::prelude::*;
 
@@ -81,7 +81,8 @@ prop_compose! {
         large_shares in ordered(0.05, 1.5),
         threshold in 0f32..=0.5,
         base in (0f32..=180.0, 0f32..=0.5, 0f32..=128.0, 0f32..=0.5, 0f32..=0.9, 0f32..=0.7, 0f32..=0.2),
-        flips in any::<[bool; 3]>(),
+        flips in prop::array::uniform2(prop::sample::select(vec![Flip::Never, Flip::Always, Flip::Auto])),
+        quarter_turns in any::<bool>(),
         patch in (ordered(0.001, 0.5), ordered(0.1, 10.0), ordered(1.0, 128.0), ordered(1.0, 256.0)),
     ) -> Recipe {
         let mut recipe = if paper { Recipe::paper() } else { Recipe::natural() };
@@ -102,7 +103,7 @@ prop_compose! {
         let (rotation_degrees, scale, shift_px, brightness, contrast, gamma, noise) = base;
         recipe.base = anoseg_synth::BaseAugmentation {
             rotation_degrees, scale, shift_px, brightness, contrast, gamma, noise,
-            flip_horizontal: flips[0], flip_vertical: flips[1], quarter_turns: flips[2],
+            flip_horizontal: flips[0], flip_vertical: flips[1], quarter_turns,
         };
         (recipe.paper.patch_area, recipe.paper.patch_aspect) = (patch.0, patch.1);
         (recipe.paper.scar_width_px, recipe.paper.scar_length_px) = (patch.2, patch.3);

@@ -116,10 +116,18 @@ pub(super) fn with_progress(training: &TrainingRun<'_>) -> Result<Model, Error> 
     let mut bar = TrainingBar::new();
     let outcome = training.execute(&mut |event| match event {
         TrainingEvent::Warning(message) => bar.warning(message),
-        TrainingEvent::Loaded { train, held_out, resumed_at } => {
+        TrainingEvent::Loaded { train, held_out, mirrored, resumed_at } => {
             let resumed =
                 if resumed_at > 0 { format!(", going on at step {resumed_at}") } else { String::new() };
-            console::note(&format!("learning from {train} good pictures, {held_out} held out{resumed}"));
+            let mirrored = match mirrored {
+                [false, false] => "",
+                [true, false] => ", mirrored left to right too",
+                [false, true] => ", mirrored top to bottom too",
+                [true, true] => ", mirrored both ways too",
+            };
+            console::note(&format!(
+                "learning from {train} good pictures{mirrored}; {held_out} held out{resumed}"
+            ));
         }
         TrainingEvent::Step(progress) => bar.show(&progress),
         TrainingEvent::Calibrating => {

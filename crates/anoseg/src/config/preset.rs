@@ -32,7 +32,7 @@ impl Config {
             Preset::Paper => Self {
                 preset,
                 architecture: Architecture { width: 0.125, ..Architecture::published() },
-                optimiser: Optimiser { learning_rate: 1e-3, weight_decay: 0.0, ..Optimiser::default() },
+                optimiser: Optimiser { learning_rate: 2e-4, weight_decay: 0.0, ..Optimiser::default() },
                 loss: LossWeights {
                     focal: 0.0,
                     dice: 0.0,

@@ -22,7 +22,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use anoseg_image::Category;
-use anoseg_synth::Synthesizer;
+use anoseg_synth::{Flip, Synthesizer};
 use burn::tensor::Device;
 
 pub use log::{StepRecord, read_log};
@@ -70,6 +70,8 @@ pub enum TrainingEvent<'a> {
         train: usize,
         /// Pictures to calibrate on.
         held_out: usize,
+        /// Whether pictures are also learned from mirrored left to right, and top to bottom.
+        mirrored: [bool; 2],
         /// Steps done before, when resumed.
         resumed_at: u64,
     },
@@ -112,9 +114,12 @@ impl TrainingRun<'_> {
         }
         let mut session = self.open(&data.manifest, begun.elapsed().as_secs_f64())?;
         let (train, spared) = (data.images.len(), held_out.len());
-        observe(TrainingEvent::Loaded { train, held_out: spared, resumed_at: session.state.step });
         let images = Arc::new(data.images);
         let synthesizer = Synthesizer::new(Arc::clone(&images), self.config.synthesis.clone(), *seed)?;
+        let base = &synthesizer.recipe().base;
+        let mirrored = [base.flip_horizontal, base.flip_vertical].map(|flip| flip == Flip::Always);
+        let resumed_at = session.state.step;
+        observe(TrainingEvent::Loaded { train, held_out: spared, mirrored, resumed_at });
         session.run(self, &synthesizer, observe)?;
         observe(TrainingEvent::Calibrating);
         let provenance = Provenance {
@@ -127,7 +132,9 @@ impl TrainingRun<'_> {
             steps: session.state.step,
             seconds: session.state.elapsed,
         };
-        let mut model = Model::new(self.config, provenance, session.learner.networks(), self.device);
+        // What the settings leave to the pictures is decided by those that were learned from.
+        let config = Config { synthesis: synthesizer.recipe().clone(), ..self.config.clone() };
+        let mut model = Model::new(&config, provenance, session.learner.networks(), self.device);
         let normals = if spared == 0 { images } else { Arc::new(held_out) };
         let calibration = calibrate::from_normals(&model, &normals, calibration, spared > 0)?;
         model.set_calibration(calibration);
