@@ -76,6 +76,23 @@ pub(crate) enum PresetName {
     Paper,
 }
 
+/// What decides a training besides its preset.
+#[derive(Args)]
+pub(crate) struct Settings {
+    /// Settings (TOML); options given here come first.
+    #[arg(long)]
+    pub(crate) config: Option<PathBuf>,
+    /// Time for everything in a training, such as 10m or 1h30m [default: 10m].
+    #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
+    pub(crate) time: Option<Duration>,
+    /// Training steps instead of a time.
+    #[arg(long)]
+    pub(crate) steps: Option<u64>,
+    /// Seed; the same data, seed and steps give the same model [default: 0].
+    #[arg(long)]
+    pub(crate) seed: Option<u64>,
+}
+
 #[derive(Args)]
 pub(crate) struct Train {
     /// Category folder: MVTec AD layout, or any folder of good pictures.
@@ -86,18 +103,8 @@ pub(crate) struct Train {
     /// Ready-made settings [default: fast].
     #[arg(long)]
     pub(crate) preset: Option<PresetName>,
-    /// Settings (TOML); options given here come first.
-    #[arg(long)]
-    pub(crate) config: Option<PathBuf>,
-    /// Time for everything, such as 10m or 1h30m [default: 10m].
-    #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
-    pub(crate) time: Option<Duration>,
-    /// Training steps instead of a time.
-    #[arg(long)]
-    pub(crate) steps: Option<u64>,
-    /// Seed; the same data, seed and steps give the same model [default: 0].
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
     /// Where to compute; this build knows cpu.
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
@@ -120,18 +127,8 @@ pub(crate) struct Ablate {
     /// Ready-made settings of the full training.
     #[arg(long, default_value = "paper")]
     pub(crate) preset: PresetName,
-    /// Settings (TOML); options given here come first.
-    #[arg(long)]
-    pub(crate) config: Option<PathBuf>,
-    /// Time for the training of each variant, such as 10m or 1h30m [default: 10m].
-    #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
-    pub(crate) time: Option<Duration>,
-    /// Training steps of each variant instead of a time.
-    #[arg(long)]
-    pub(crate) steps: Option<u64>,
-    /// Seed of all trainings [default: 0].
-    #[arg(long)]
-    pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
 }
 
 #[derive(Args)]

@@ -8,7 +8,7 @@ use std::mem::MaybeUninit;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
-use crate::correlate::{LANES, load, store, sum_of_lanes};
+use crate::correlate::{Correlate, LANES, load, store, sum_of_lanes};
 use crate::geometry::{
     Geometry, Plan, Transposed, forward_plan, gather_gradient, gather_input, gather_output, output_rows,
     scatter_input, transposed_plans,
@@ -113,7 +113,7 @@ fn planes_of(values: &[f32], [channel, channels, pixels]: [usize; 3]) -> impl It
 
 /// Positions of a plan in whole vectors.
 fn padded(plan: &Plan) -> usize {
-    plan.layout.positions().next_multiple_of(LANES)
+    Correlate::padded(plan.layout.positions())
 }
 
 /// `results[q] = sum over the plan's taps of filter[tap] * planes[q + offset]`.

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anoseg::ablation::{Ablation, COLUMNS, Outcome as Row, Variant, variants};
-use anoseg::{Budget, Error, Model, TrainingRun};
+use anoseg::train::has_checkpoint;
+use anoseg::{Error, Model, TrainingRun};
 use anoseg_image::{Category, write};
 use anoseg_report::assemble::Assembly;
 use anoseg_report::{Comparison, Report};
@@ -16,15 +17,7 @@ use crate::console;
 use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
-    let mut full = super::settings(Some(options.preset), options.config.as_deref())?;
-    if let Some(time) = options.time {
-        full.budget = time.into();
-    }
-    if let Some(steps) = options.steps {
-        full.budget = Budget::Steps(steps);
-    }
-    full.seed = options.seed.unwrap_or(full.seed);
-    full.validate()?;
+    let full = train::config(Some(options.preset), &options.settings)?;
     let category = Category::open(&options.data)?;
     category.warnings.iter().for_each(|warning| console::warning(warning));
     std::fs::create_dir_all(&options.out).map_err(|error| Error::io(&options.out, &error))?;
@@ -73,7 +66,7 @@ fn trained(variant: &Variant, category: &Category, out: &Path, stop: &AtomicBool
         console::note(&format!("{}: trained already", variant.name));
         return Ok(super::load_model(&path)?);
     }
-    let resume = same && run_dir.join("checkpoint").join("state.safetensors").is_file();
+    let resume = same && has_checkpoint(&run_dir);
     console::note(&format!("{}: {}", variant.name, variant.description));
     let config = &variant.config;
     let training = TrainingRun { category, config, run_dir: &run_dir, resume, device: &device, stop };

@@ -9,13 +9,14 @@ use anoseg::{Budget, Config, Device, Error, Model, TrainingEvent, TrainingRun};
 use anoseg_image::Category;
 use anyhow::{Context as _, Result, bail};
 
-use crate::args::Train;
+use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     let run_dir = options.run_dir.clone().unwrap_or_else(|| default_run_dir(&options.output));
-    let config = if options.resume { stored_config(&run_dir)? } else { config(options)? };
+    let config =
+        if options.resume { stored_config(&run_dir)? } else { config(options.preset, &options.settings)? };
     let device = device(&options.device)?;
     let category = Category::open(&options.data)?;
     check_writable(&options.output)?;
@@ -60,9 +61,9 @@ fn stored_config(run_dir: &Path) -> Result<Config, Error> {
     Config::read(&path, None)
 }
 
-/// The settings: the file's, then the options'.
-fn config(options: &Train) -> Result<Config, Error> {
-    let mut config = super::settings(options.preset, options.config.as_deref())?;
+/// The settings: the preset's, then the file's, then the options'.
+pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<Config, Error> {
+    let mut config = super::settings(preset, options.config.as_deref())?;
     if let Some(time) = options.time {
         config.budget = time.into();
     }

@@ -58,18 +58,9 @@ impl Config {
     }
 
     fn from_toml(text: &str, preset: Option<Preset>) -> Result<Self, toml::de::Error> {
-        /// The part of a file that is read first.
-        #[derive(Deserialize)]
-        struct Chosen {
-            #[serde(default)]
-            preset: Preset,
-        }
         // Read as it stands first, so that an error shows its place in the file.
-        toml::from_str::<Self>(text)?;
-        let preset = match preset {
-            Some(preset) => preset,
-            None => toml::from_str::<Chosen>(text)?.preset,
-        };
+        let written: Self = toml::from_str(text)?;
+        let preset = preset.unwrap_or(written.preset);
         let mut settings = toml::Table::try_from(Self::of(preset)).expect("our settings are TOML");
         refine(&mut settings, toml::from_str(text)?);
         settings.insert("preset".to_owned(), toml::Value::try_from(preset).expect("a name"));

@@ -24,9 +24,7 @@ impl Batch {
     pub(super) fn new(pairs: &[Pair]) -> Self {
         Self { shards: pairs.chunks(pairs.len().div_ceil(SHARDS).max(1)).map(Shard::new).collect() }
     }
-}
 
-impl Batch {
     /// The shards' shares of the batch.
     pub(super) fn weights(&self) -> Vec<f32> {
         let total: usize = self.shards.iter().map(Shard::len).sum();

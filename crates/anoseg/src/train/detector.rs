@@ -4,27 +4,16 @@
 //! pictures alone. For the discriminator only good pictures with an empty map are true; redrawn pictures, and pictures
 //! with synthetic anomalies under their true map, are not.
 
-use std::collections::BTreeMap;
-
 use burn::module::Module as _;
-use burn::tensor::{Device, Int, Tensor};
+use burn::tensor::{Int, Tensor};
 
 use super::gradients::{Gradients, own_leaves, scalar, training};
 use super::loss;
-use super::optimiser::ParameterOptimiser;
-use crate::network::{
-    Detector, ParameterData, ParameterError, Statistics, export_parameters, flat_gradients,
-    import_parameters, prefixed, with_prefix,
-};
+use super::trained::Trained;
+use crate::network::{Detector, Statistics, flat_gradients};
 
 /// Weights of the generator's losses: redrawing, matching the discriminator's features (`L_fea`), deceiving it.
 const WEIGHTS: [f32; 3] = [1.0, 1.0, 0.01];
-
-/// The second GAN and its optimiser.
-pub(super) struct DetectorTraining {
-    network: Detector,
-    optimiser: ParameterOptimiser,
-}
 
 /// What a batch says about the second GAN.
 pub(super) struct DetectorPass {
@@ -37,11 +26,7 @@ pub(super) struct DetectorPass {
     pub(super) statistics: Statistics,
 }
 
-impl DetectorTraining {
-    pub(super) fn new(network: Detector, weight_decay: f32) -> Self {
-        Self { network, optimiser: ParameterOptimiser::new(weight_decay) }
-    }
-
+impl Trained<Detector> {
     /// Losses and gradients from pictures `[n, 3, h, w]`, their labels and the maps that the first GAN drew, both
     /// `[n, 1, h, w]` and outside autodiff's graph. None without a good picture.
     pub(super) fn pass(
@@ -83,34 +68,5 @@ impl DetectorTraining {
         statistics.add(real_mode.into_statistics(), 0.5);
         statistics.add(fake_mode.into_statistics(), 0.5);
         Some(DetectorPass { loss: scalar(&total), accuracy, gradients, statistics })
-    }
-
-    /// Moves the weights against the gradients of a batch.
-    pub(super) fn step(&mut self, gradients: Gradients, statistics: Statistics, learning_rate: f64) {
-        let network = self.optimiser.step(self.network.clone(), gradients, learning_rate);
-        self.network = statistics.average_into(network);
-    }
-
-    /// The network as it is now, for use without training.
-    pub(super) fn network(&self) -> Detector {
-        self.network.valid()
-    }
-
-    /// Every parameter and every moment.
-    pub(super) fn export(&self) -> impl Iterator<Item = (String, ParameterData)> {
-        let optimiser = prefixed("detector_optimiser", self.optimiser.export());
-        prefixed("detector", export_parameters(&self.network)).chain(optimiser)
-    }
-
-    /// Restores what [`DetectorTraining::export`] gave after `steps` steps.
-    pub(super) fn import(
-        mut self,
-        from: &BTreeMap<String, ParameterData>,
-        steps: u64,
-        device: &Device,
-    ) -> Result<Self, ParameterError> {
-        self.network = import_parameters(self.network, &with_prefix("detector", from))?;
-        self.optimiser.import(&with_prefix("detector_optimiser", from), steps, device);
-        Ok(self)
     }
 }

@@ -8,25 +8,22 @@ use burn::tensor::Device;
 use burn::tensor::activation::sigmoid;
 use rayon::prelude::*;
 
-use super::adversary::Adversary;
 use super::batch::{Batch, Shard};
-use super::detector::{DetectorPass, DetectorTraining};
+use super::detector::DetectorPass;
 use super::gradients::{Gradients, accumulate, own_leaves, scalar, training};
 use super::loss;
-use super::optimiser::ParameterOptimiser;
 use super::step_losses::StepLosses;
+use super::trained::Trained;
 use crate::config::{Config, LossWeights};
 use crate::network::{
-    Detector, Discriminator, Generator, ParameterData, ParameterError, Statistics, WeightInit,
-    export_parameters, flat_gradients, import_parameters, prefixed, with_prefix,
+    Detector, Discriminator, Generator, ParameterData, ParameterError, Statistics, WeightInit, flat_gradients,
 };
 
 /// The networks under training and their optimisers.
 pub(super) struct Learner {
-    generator: Generator,
-    optimiser: ParameterOptimiser,
-    adversary: Option<Adversary>,
-    detector: Option<DetectorTraining>,
+    generator: Trained<Generator>,
+    adversary: Option<Trained<Discriminator>>,
+    detector: Option<Trained<Detector>>,
     weights: LossWeights,
     device: Device,
 }
@@ -37,19 +34,23 @@ impl Learner {
         let (architecture, decay) = (&config.architecture, config.optimiser.weight_decay);
         let device = device.clone().autodiff();
         let mut init = WeightInit::new(config.seed, &device);
-        let generator = Generator::new(architecture, &mut init);
-        let adversary = (config.loss.adversarial > 0.0)
-            .then(|| Adversary::new(Discriminator::new(&mut init, architecture), decay));
-        let detector = architecture
-            .detector
-            .then(|| DetectorTraining::new(Detector::new(&mut init, architecture.width), decay));
-        let (optimiser, weights) = (ParameterOptimiser::new(decay), config.loss.clone());
-        Self { generator, optimiser, adversary, detector, weights, device }
+        // In this order: all weights come from one stream.
+        let generator =
+            Trained::new(Generator::new(architecture, &mut init), decay, ["generator", "optimiser"]);
+        let adversary = (config.loss.adversarial > 0.0).then(|| {
+            let network = Discriminator::new(&mut init, architecture);
+            Trained::new(network, decay, ["discriminator", "discriminator_optimiser"])
+        });
+        let detector = architecture.detector.then(|| {
+            let network = Detector::new(&mut init, architecture.width);
+            Trained::new(network, decay, ["detector", "detector_optimiser"])
+        });
+        Self { generator, adversary, detector, weights: config.loss.clone(), device }
     }
 
     /// The networks as they are now, for use without training.
     pub(super) fn networks(&self) -> (Generator, Option<Detector>) {
-        (self.generator.valid(), self.detector.as_ref().map(DetectorTraining::network))
+        (self.generator.network.valid(), self.detector.as_ref().map(|detector| detector.network.valid()))
     }
 
     /// Learns from one batch.
@@ -62,10 +63,9 @@ impl Learner {
             sums.iter_mut().zip(pass.parts).for_each(|(sum, part)| sum.add(part, weight));
         }
         let [generator, discriminator, detector] = sums;
-        let network = self.optimiser.step(self.generator.clone(), generator.gradients, learning_rate);
-        self.generator = generator.statistics.average_into(network);
+        self.generator.step(generator.gradients, generator.statistics, learning_rate);
         if let Some(adversary) = &mut self.adversary {
-            adversary.step(discriminator.gradients, learning_rate);
+            adversary.step(discriminator.gradients, discriminator.statistics, learning_rate);
         }
         if let Some(network) = &mut self.detector {
             network.step(detector.gradients, detector.statistics, learning_rate);
@@ -80,7 +80,7 @@ impl Learner {
 
     /// Losses and gradients of one shard, on copies of the weights.
     fn pass(&self, shard: Shard) -> Pass {
-        let network = own_leaves(&self.generator);
+        let network = own_leaves(&self.generator.network);
         let good = shard.good();
         let (images, labels) = shard.tensors(&self.device);
         let mut mode = training();
@@ -129,27 +129,25 @@ impl Learner {
 
     /// Every parameter and every moment.
     pub(super) fn export(&self) -> BTreeMap<String, ParameterData> {
-        let mut tensors: BTreeMap<_, _> = prefixed("generator", export_parameters(&self.generator)).collect();
-        tensors.extend(prefixed("optimiser", self.optimiser.export()));
-        tensors.extend(self.adversary.iter().flat_map(Adversary::export));
-        tensors.extend(self.detector.iter().flat_map(DetectorTraining::export));
+        let mut tensors: BTreeMap<_, _> = self.generator.export().collect();
+        tensors.extend(self.adversary.iter().flat_map(Trained::export));
+        tensors.extend(self.detector.iter().flat_map(Trained::export));
         tensors
     }
 
     /// Restores what [`Learner::export`] gave after `steps` steps.
     pub(super) fn import(
-        mut self,
+        self,
         from: &BTreeMap<String, ParameterData>,
         steps: u64,
     ) -> Result<Self, ParameterError> {
         let device = self.device.clone().inner();
-        self.generator = import_parameters(self.generator, &with_prefix("generator", from))?;
-        self.optimiser.import(&with_prefix("optimiser", from), steps, &device);
-        self.adversary =
-            self.adversary.take().map(|network| network.import(from, steps, &device)).transpose()?;
-        self.detector =
-            self.detector.take().map(|network| network.import(from, steps, &device)).transpose()?;
-        Ok(self)
+        Ok(Self {
+            generator: self.generator.import(from, steps, &device)?,
+            adversary: self.adversary.map(|network| network.import(from, steps, &device)).transpose()?,
+            detector: self.detector.map(|network| network.import(from, steps, &device)).transpose()?,
+            ..self
+        })
     }
 }
 

@@ -14,6 +14,7 @@ mod schedule;
 mod step_losses;
 #[cfg(test)]
 mod tests;
+mod trained;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -315,6 +316,11 @@ pub(crate) fn make_folder(path: &Path) -> Result<()> {
 
 fn write_text(path: &Path, text: &str) -> Result<()> {
     Ok(anoseg_image::write::atomic(path, |file| file.write_all(text.as_bytes()))?)
+}
+
+/// Whether a run directory holds a checkpoint to resume from.
+pub fn has_checkpoint(run_dir: &Path) -> bool {
+    checkpoint::path(run_dir).is_file()
 }
 
 /// The run directory used when none is given: beside the model, `<stem>-run`.
