@@ -76,7 +76,8 @@ impl Folded {
 /// Moments that the normalisations of a network measured in one or more batches.
 #[derive(Default)]
 pub struct Statistics {
-    moments: BTreeMap<ParamId, Tensor<1>>,
+    /// Sums of weighted moments, and of the weights: a part of a batch may have nothing to measure.
+    moments: BTreeMap<ParamId, (Tensor<1>, f32)>,
 }
 
 /// Weight of a new batch in the running averages.
@@ -88,17 +89,17 @@ impl Statistics {
         let channels = moments.dims()[1];
         for (row, parameter) in parameters.into_iter().enumerate() {
             let values = moments.clone().slice([row..row + 1, 0..channels]).reshape([channels]);
-            self.moments.insert(parameter, values);
+            self.moments.insert(parameter, (values, 1.0));
         }
     }
 
     /// Adds `other * weight`.
     pub(crate) fn add(&mut self, other: Self, weight: f32) {
-        for (parameter, values) in other.moments {
-            let values = values * weight;
+        for (parameter, (values, weights)) in other.moments {
+            let (values, weights) = (values * weight, weights * weight);
             let sum = match self.moments.remove(&parameter) {
-                Some(sum) => sum + values,
-                None => values,
+                Some((sum, total)) => (sum + values, total + weights),
+                None => (values, weights),
             };
             self.moments.insert(parameter, sum);
         }
@@ -112,10 +113,34 @@ impl Statistics {
 
 impl ModuleMapper for Statistics {
     fn map_float<const D: usize>(&mut self, parameter: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let Some(moments) = self.moments.remove(&parameter.id) else { return parameter };
+        let Some((sum, weights)) = self.moments.remove(&parameter.id) else { return parameter };
+        let moments = sum / weights;
         let (id, tensor, mapper) = parameter.consume();
         let (tracked, shape) = (tensor.is_autodiff(), tensor.dims());
         let average = tensor.inner() * (1.0 - MOMENTUM) + moments.reshape(shape) * MOMENTUM;
         Param::from_mapped_value(id, if tracked { average.autodiff() } else { average }, mapper)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, TensorData};
+
+    use super::*;
+    use crate::network::{WeightInit, values_of};
+
+    #[test]
+    fn a_shard_without_moments_does_not_pull_the_averages_to_zero() {
+        let mean = WeightInit::new(0, &Device::flex()).constant([2], 0.0);
+        let variance = WeightInit::new(0, &Device::flex()).constant([2], 1.0);
+        let mut measured = Statistics::default();
+        let moments = TensorData::new(vec![4.0f32, 2.0, 3.0, 1.0], [2, 2]);
+        measured.record([mean.id, variance.id], Tensor::from_data(moments, &Device::flex()));
+        let mut batch = Statistics::default();
+        batch.add(measured, 0.5);
+        batch.add(Statistics::default(), 0.5);
+        assert_eq!(values_of(batch.map_float(mean).val()), [4.0 * MOMENTUM, 2.0 * MOMENTUM]);
+        let expected = [1.0 - MOMENTUM + 3.0 * MOMENTUM, 1.0];
+        assert_eq!(values_of(batch.map_float(variance).val()), expected);
     }
 }
