@@ -8,8 +8,7 @@ use burn::backend::autodiff::ops::{Backward, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
 use crate::backward::{
-    AddRelu, Convolution, DepthwiseConvolution, JoinedConvolution, MapLosses, MaxPool, Normalisation,
-    Shuffle, Upsample,
+    AddRelu, Convolution, JoinedConvolution, Kind, MapLosses, MaxPool, Normalisation, Shuffle, Upsample,
 };
 use crate::extension::KernelOps;
 use crate::filters::Filters;
@@ -23,13 +22,7 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         geometry: Geometry,
         relu: bool,
     ) -> FloatTensor<Self> {
-        let nodes = [x.node(), weight.node(), bias.node()];
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let y = B::convolution(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
-        match (Convolution { geometry, transposed: false }).prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        tracked::<B, C>(x, weight, bias, geometry, relu, Kind::Plain)
     }
 
     fn joined_convolution(
@@ -63,13 +56,7 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         geometry: Geometry,
         relu: bool,
     ) -> FloatTensor<Self> {
-        let nodes = [x.node(), weight.node(), bias.node()];
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let y = B::depthwise_convolution(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
-        match (DepthwiseConvolution { geometry }).prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        tracked::<B, C>(x, weight, bias, geometry, relu, Kind::Depthwise)
     }
 
     fn transposed_convolution(
@@ -79,13 +66,7 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         geometry: Geometry,
         relu: bool,
     ) -> FloatTensor<Self> {
-        let nodes = [x.node(), weight.node(), bias.node()];
-        let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let y = B::transposed_convolution(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
-        match (Convolution { geometry, transposed: true }).prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        tracked::<B, C>(x, weight, bias, geometry, relu, Kind::Transposed)
     }
 
     fn max_pool(x: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -280,6 +261,29 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         _: bool,
     ) -> FloatTensor<Self> {
         no_second_order()
+    }
+}
+
+/// A convolution of one input, with what its gradient needs.
+fn tracked<B: KernelOps, C: CheckpointStrategy>(
+    x: FloatTensor<Autodiff<B, C>>,
+    weight: FloatTensor<Autodiff<B, C>>,
+    bias: FloatTensor<Autodiff<B, C>>,
+    geometry: Geometry,
+    relu: bool,
+    kind: Kind,
+) -> FloatTensor<Autodiff<B, C>> {
+    let forward = match kind {
+        Kind::Plain => B::convolution,
+        Kind::Transposed => B::transposed_convolution,
+        Kind::Depthwise => B::depthwise_convolution,
+    };
+    let nodes = [x.node(), weight.node(), bias.node()];
+    let (x, weight) = (x.into_primitive(), weight.into_primitive());
+    let y = forward(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
+    match (Convolution { geometry, kind }).prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
+        OpsKind::UnTracked(prep) => prep.finish(y),
     }
 }
 

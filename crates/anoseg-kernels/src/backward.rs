@@ -10,11 +10,22 @@ use burn::tensor::Slice;
 use crate::extension::KernelOps;
 use crate::geometry::Geometry;
 
-/// A convolution, or a transposed one: the same sums with input and output exchanged.
+/// Which channels a convolution leads from and to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kind {
+    /// From all inputs to all outputs.
+    Plain,
+    /// From all outputs to all inputs: the same sums with input and output exchanged.
+    Transposed,
+    /// From each input to the output of its own number.
+    Depthwise,
+}
+
+/// A convolution of one input.
 #[derive(Debug)]
 pub(crate) struct Convolution {
     pub(crate) geometry: Geometry,
-    pub(crate) transposed: bool,
+    pub(crate) kind: Kind,
 }
 
 impl<B: KernelOps> Backward<B, 3> for Convolution {
@@ -22,21 +33,25 @@ impl<B: KernelOps> Backward<B, 3> for Convolution {
     type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>);
 
     fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let Self { geometry, transposed } = self;
+        let Self { geometry, kind } = self;
         let ([node_x, node_weight, node_bias], (x, weight, y)) = (ops.parents, ops.state);
         let grad = before_relu::<B>(grads.consume::<B>(&ops.node), y);
         if let Some(node) = node_bias {
             grads.register::<B>(node.id, B::channel_sums(grad.clone()));
         }
         if let Some(node) = node_weight {
-            let (input, output) = if transposed { (grad.clone(), x) } else { (x, grad.clone()) };
-            grads.register::<B>(node.id, B::convolution_weight_gradient(input, output, geometry));
+            let gradient = match kind {
+                Kind::Plain => B::convolution_weight_gradient(x, grad.clone(), geometry),
+                Kind::Transposed => B::convolution_weight_gradient(grad.clone(), x, geometry),
+                Kind::Depthwise => B::depthwise_weight_gradient(x, grad.clone(), geometry),
+            };
+            grads.register::<B>(node.id, gradient);
         }
         if let Some(node) = node_x {
-            let gradient = if transposed {
-                B::transposed_convolution_input_gradient(grad, weight, geometry)
-            } else {
-                B::convolution_input_gradient(grad, weight, geometry)
+            let gradient = match kind {
+                Kind::Plain => B::convolution_input_gradient(grad, weight, geometry),
+                Kind::Transposed => B::transposed_convolution_input_gradient(grad, weight, geometry),
+                Kind::Depthwise => B::depthwise_input_gradient(grad, weight, geometry),
             };
             grads.register::<B>(node.id, gradient);
         }
@@ -84,31 +99,6 @@ fn filters_of<B: KernelOps>(weight: FloatTensor<B>, channels: std::ops::Range<us
     let shape = weight.shape();
     let ranges = [0..shape[0], channels, 0..shape[2], 0..shape[3]];
     B::float_slice(weight, &ranges.map(Slice::from))
-}
-
-/// A convolution with one filter for each channel.
-#[derive(Debug)]
-pub(crate) struct DepthwiseConvolution {
-    pub(crate) geometry: Geometry,
-}
-
-impl<B: KernelOps> Backward<B, 3> for DepthwiseConvolution {
-    /// Input, filters, and the output if it went through a ReLU.
-    type State = (FloatTensor<B>, FloatTensor<B>, Option<FloatTensor<B>>);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let ([node_x, node_weight, node_bias], (x, weight, y)) = (ops.parents, ops.state);
-        let grad = before_relu::<B>(grads.consume::<B>(&ops.node), y);
-        if let Some(node) = node_bias {
-            grads.register::<B>(node.id, B::channel_sums(grad.clone()));
-        }
-        if let Some(node) = node_weight {
-            grads.register::<B>(node.id, B::depthwise_weight_gradient(x, grad.clone(), self.geometry));
-        }
-        if let Some(node) = node_x {
-            grads.register::<B>(node.id, B::depthwise_input_gradient(grad, weight, self.geometry));
-        }
-    }
 }
 
 #[derive(Debug)]
