@@ -47,6 +47,22 @@ fn a_damaged_training_picture_is_named_and_left_out() {
 }
 
 #[test]
+fn an_ablation_without_test_pictures_is_refused_before_it_trains() {
+    let shop = Workshop::new();
+    fails(&shop, "ablate data/train/good --out ablation --steps 2", 3, &["good", "nothing to evaluate"]);
+    assert!(!shop.path("ablation").exists());
+}
+
+#[test]
+fn an_ablation_that_left_a_picture_out_says_so_by_its_exit_code() {
+    let shop = Workshop::new();
+    truncate(&shop.path("data/test/chip/000.png"));
+    let ablate = "ablate data --out ablation --preset fast --config tiny.toml --steps 1";
+    fails(&shop, ablate, 3, &["left out", "chip/000.png"]);
+    assert!(shop.path("ablation/ablation.md").is_file());
+}
+
+#[test]
 fn one_bad_picture_does_not_stop_a_batch() {
     let shop = Workshop::new();
     shop.train(2);

@@ -2,8 +2,13 @@
 
 use serde::Serialize;
 
+use anoseg_metrics::{GOOD, auroc};
+
 use crate::config::Config;
-use crate::evaluate::Figures;
+use crate::evaluate::{Figures, TestRun};
+use crate::model::Provenance;
+use crate::score::image_score;
+use crate::{Error, Result};
 
 /// A training that differs from the full one in a known way.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,8 +69,30 @@ pub struct Outcome {
     pub steps: u64,
     /// Seconds of training.
     pub seconds: f64,
+    /// Image AUROC were the picture's score that of its map alone (the largest values), without the second GAN. None
+    /// where the test pictures are all good or all not.
+    pub image_auroc_by_map: Option<f64>,
     /// What came out.
     pub figures: Figures,
+}
+
+impl Outcome {
+    /// What a trained variant reached in `run`.
+    ///
+    /// # Errors
+    /// A map has values that are not finite.
+    pub fn new(variant: &Variant, provenance: &Provenance, run: &TestRun) -> Result<Self> {
+        let scores: Vec<f32> = run.evaluated.iter().map(|image| image_score(&image.map)).collect();
+        let anomalous: Vec<bool> = run.evaluated.iter().map(|image| image.defect != GOOD).collect();
+        Ok(Self {
+            variant: variant.name.to_owned(),
+            description: variant.description.to_owned(),
+            steps: provenance.steps,
+            seconds: provenance.seconds,
+            image_auroc_by_map: auroc(&scores, &anomalous).map_err(Error::from)?,
+            figures: run.figures.clone(),
+        })
+    }
 }
 
 /// Outcomes of all variants; serialises as the JSON object of `anoseg ablate`.
@@ -82,8 +109,17 @@ pub struct Ablation {
 }
 
 /// Headings of [`Ablation::rows`].
-pub const COLUMNS: [&str; 7] =
-    ["steps", "image AUROC", "pixel AUROC", "pixel AP", "AUPRO 0.3", "IoU max", "IoU at threshold"];
+pub const COLUMNS: [&str; 9] = [
+    "steps",
+    "minutes",
+    "image AUROC",
+    "by map alone",
+    "pixel AUROC",
+    "pixel AP",
+    "AUPRO 0.3",
+    "IoU max",
+    "IoU at threshold",
+];
 
 impl Ablation {
     /// The table: what each variant is, and its figures under [`COLUMNS`].
@@ -94,6 +130,7 @@ impl Ablation {
                 let all = &outcome.figures.all;
                 let figures = [
                     all.image_auroc,
+                    outcome.image_auroc_by_map,
                     all.pixel_auroc,
                     all.pixel_ap,
                     all.aupro_30,
@@ -103,7 +140,8 @@ impl Ablation {
                 let text = |figure: Option<f64>| {
                     figure.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
                 };
-                let cells = std::iter::once(outcome.steps.to_string()).chain(figures.map(text)).collect();
+                let budget = [outcome.steps.to_string(), format!("{:.0}", outcome.seconds / 60.0)];
+                let cells = budget.into_iter().chain(figures.map(text)).collect();
                 (outcome.description.clone(), cells)
             })
             .collect()

@@ -52,6 +52,19 @@ pub struct TestRun {
 /// What is called with each picture, as soon as it is judged: the picture itself is not kept.
 pub type OnJudged<'a> = dyn FnMut(&Judged, &EvaluatedImage, &Image) -> Result<()> + 'a;
 
+/// Checks that `category` has test pictures, before anything long is begun that ends in an evaluation.
+///
+/// # Errors
+/// It has none.
+pub fn require_test_pictures(category: &Category) -> Result<()> {
+    if category.test.is_empty() {
+        let what =
+            "there is nothing to evaluate: it has no test folder with pictures (test/good, test/<defect>)";
+        return Err(Error::data(&category.root, what));
+    }
+    Ok(())
+}
+
 /// Judges every test picture of `category` and computes the figures.
 ///
 /// Pictures that cannot be read are left out and returned in [`TestRun::failures`].
@@ -59,11 +72,7 @@ pub type OnJudged<'a> = dyn FnMut(&Judged, &EvaluatedImage, &Image) -> Result<()
 /// # Errors
 /// There is no test picture, or none can be read; the model is not calibrated; `on_judged` fails.
 pub fn evaluate(model: &Model, category: &Category, on_judged: &mut OnJudged<'_>) -> Result<TestRun> {
-    if category.test.is_empty() {
-        let what =
-            "there is nothing to evaluate: it has no test folder with pictures (test/good, test/<defect>)";
-        return Err(Error::data(&category.root, what));
-    }
+    require_test_pictures(category)?;
     let calibration = model.calibration()?;
     let (mut judged, mut evaluated, mut failures, mut seconds) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     for test in &category.test {

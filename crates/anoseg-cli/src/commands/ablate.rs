@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use anoseg::ablation::{Ablation, COLUMNS, Outcome as Row, Variant, variants};
+use anoseg::evaluate::{evaluate, require_test_pictures};
 use anoseg::train::has_checkpoint;
 use anoseg::{Error, Model, TrainingRun};
 use anoseg_image::{Category, write};
@@ -20,16 +21,18 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     let full = train::config(Some(options.preset), &options.settings)?;
     let category = Category::open(&options.data)?;
     category.warnings.iter().for_each(|warning| console::warning(warning));
+    // Before hours of training, not after.
+    require_test_pictures(&category)?;
     std::fs::create_dir_all(&options.out).map_err(|error| Error::io(&options.out, &error))?;
     let stop = train::stop_on_ctrl_c()?;
     let mut ablation =
         Ablation { schema: 1, category: category.name.clone(), seed: full.seed, variants: Vec::new() };
-    let mut page = None;
+    let (mut page, mut complete) = (None, true);
     for variant in variants(&full) {
         let model = trained(&variant, &category, &options.out, &stop)?;
         console::note(&format!("{}: evaluating", variant.name));
         let mut assembly = page.is_none().then(|| Assembly::new(&model)).transpose()?;
-        let run = anoseg::evaluate::evaluate(&model, &category, &mut |judged, evaluated, image| {
+        let run = evaluate(&model, &category, &mut |judged, evaluated, image| {
             if let Some(assembly) = &mut assembly {
                 assembly.add(judged, evaluated, image);
             }
@@ -39,20 +42,14 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
             page = Some(assembly.report(&run, &category, &run_dir(&options.out, &variant))?);
         }
         run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
-        let provenance = &model.description().provenance;
-        ablation.variants.push(Row {
-            variant: variant.name.to_owned(),
-            description: variant.description.to_owned(),
-            steps: provenance.steps,
-            seconds: provenance.seconds,
-            figures: run.figures,
-        });
+        complete &= run.failures.is_empty();
+        ablation.variants.push(Row::new(&variant, &model.description().provenance, &run)?);
         // After each variant, so that an interrupted ablation leaves the table so far.
         write_results(&ablation, page.as_ref(), &options.out)?;
     }
     console::result(ablation.markdown().trim_end());
     console::result(&format!("report {}", options.out.join("report.html").display()));
-    Ok(Outcome::Fine)
+    Ok(if complete { Outcome::Fine } else { Outcome::SomeBadData })
 }
 
 /// The variant's model: the one of an earlier call with the same settings, or trained now, going on where an earlier call
