@@ -144,7 +144,7 @@ fn training(noise: &mut Noise) -> Vec<TrainingPoint> {
             let warm = (part / 0.2).min(1.0);
             let learning_rate =
                 2e-3 * warm * (0.5 + 0.5 * (std::f64::consts::PI * ((part - 0.2).max(0.0) / 0.8)).cos());
-            TrainingPoint { step, loss, learning_rate }
+            TrainingPoint { step, loss, learning_rate, discriminator_accuracy: None }
         })
         .collect()
 }

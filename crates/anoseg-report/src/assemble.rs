@@ -153,8 +153,12 @@ fn training(run_dir: &Path) -> Result<Vec<TrainingPoint>> {
         .chunks(stretch)
         .filter_map(|chunk| {
             let last = chunk.last()?;
+            let judged =
+                || chunk.iter().filter_map(|record| record.losses.discriminator_accuracy).map(f64::from);
+            let judgements = judged().count();
             Some(TrainingPoint {
                 step: last.step,
+                discriminator_accuracy: (judgements > 0).then(|| mean(&mut judged(), judgements)),
                 loss: mean(&mut chunk.iter().map(|record| f64::from(record.losses.total)), chunk.len()),
                 learning_rate: last.learning_rate,
             })

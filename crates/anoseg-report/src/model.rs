@@ -173,4 +173,6 @@ pub struct TrainingPoint {
     pub loss: f64,
     /// The learning rate at that step.
     pub learning_rate: f64,
+    /// Share of the pairs that the discriminator took for what they are, 0..=1; `None` without a discriminator.
+    pub discriminator_accuracy: Option<f64>,
 }

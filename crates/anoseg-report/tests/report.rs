@@ -27,7 +27,8 @@ fn full() -> Report {
     ];
     report.curves =
         vec![Curve { title: "ROC".into(), points: vec![[0.0, 0.0], [1.0, 1.0]], ..Curve::default() }];
-    report.training = vec![TrainingPoint { step: 1, loss: 0.5, learning_rate: 1e-3 }];
+    report.training =
+        vec![TrainingPoint { step: 1, loss: 0.5, learning_rate: 1e-3, discriminator_accuracy: None }];
     report.samples = vec![Thumbnail::from_image(&Image::filled(8, 8, [0.5; 3]))];
     report.provenance = vec![("Seed".into(), "17".into())];
     report.config = "steps = 100".into();
@@ -127,7 +128,12 @@ fn strange_numbers_do_no_harm() {
     for image in &mut report.images {
         image.score = f32::NAN;
     }
-    report.training.push(TrainingPoint { step: u64::MAX, loss: f64::INFINITY, learning_rate: f64::NAN });
+    report.training.push(TrainingPoint {
+        step: u64::MAX,
+        loss: f64::INFINITY,
+        learning_rate: f64::NAN,
+        discriminator_accuracy: Some(f64::NAN),
+    });
     let page = render(&report);
     assert!(!page.contains(">NaN") && !page.contains("\"NaN\"") && !page.contains("inf\""));
 }

@@ -11,6 +11,10 @@ const HEIGHT: f64 = 330.0;
 const LOSS_LANE: [f64; 2] = [28.0, 200.0];
 const RATE_LANE: [f64; 2] = [240.0, 282.0];
 
+/// Where the discriminator's accuracy is drawn, if there is one; the learning rate then moves down by `ACCURACY_ROOM`.
+const ACCURACY_LANE: [f64; 2] = [240.0, 290.0];
+const ACCURACY_ROOM: f64 = 88.0;
+
 /// Longer trainings are shown as this many stretches, each with its mean and its extremes.
 const STRETCHES: usize = 120;
 
@@ -22,12 +26,13 @@ struct Stretch {
     greatest: f64,
 }
 
-/// Loss over steps, the learning rate below it. With `log_loss` the loss axis is logarithmic and losses that are not
+/// Loss over steps, below it the discriminator's accuracy, where there was one, and the learning rate. With `log_loss` the loss axis is logarithmic and losses that are not
 /// positive are skipped.
 ///
 /// A long training is drawn as the mean over stretches of steps within the band of that stretch's extremes.
 pub fn training_curve(points: &[TrainingPoint], log_loss: bool) -> Markup {
-    let label = "Training loss and learning rate over steps";
+    let label =
+        "Training loss, learning rate and, where there was one, the discriminator's accuracy over steps";
     let mut points: Vec<TrainingPoint> =
         points.iter().copied().filter(|p| p.loss.is_finite() && (!log_loss || p.loss > 0.0)).collect();
     points.sort_by_key(|p| p.step);
@@ -38,15 +43,18 @@ pub fn training_curve(points: &[TrainingPoint], log_loss: bool) -> Markup {
     let losses = points.iter().map(|p| p.loss);
     let y = if log_loss { Axis::logarithmic(losses) } else { Axis::covering(losses) };
     let loss = lane(LOSS_LANE, x, y);
+    let accuracy = accuracy(&points, x);
+    let room = if accuracy.is_some() { ACCURACY_ROOM } else { 0.0 };
     let content = html! {
         text.lane x=(loss.left) y=(loss.top - 12.0) {
             "Loss" @if log_loss { " " tspan.tick { "(logarithmic)" } }
         }
         (loss.rows(&loss.y.ticks(5)))
         (loss_line(&loss, &stretches(&points)))
-        (learning_rate(&points, x))
+        @if let Some(accuracy) = accuracy { (accuracy) }
+        (learning_rate(&points, x, RATE_LANE.map(|edge| edge + room)))
     };
-    svg("wide", WIDTH, HEIGHT, label, content)
+    svg("wide", WIDTH, HEIGHT + room, label, content)
 }
 
 /// Whether the loss falls so far (by a factor of 30 or more, all of it positive) that a logarithmic axis shows it better.
@@ -93,14 +101,33 @@ fn loss_line(frame: &Frame, stretches: &[Stretch]) -> Markup {
     }
 }
 
-fn learning_rate(points: &[TrainingPoint], x: Axis) -> Markup {
+/// How many pairs the discriminator tells apart: one half is a draw, all of them is a generator that learns nothing from it.
+/// `None` where there was no discriminator.
+fn accuracy(points: &[TrainingPoint], x: Axis) -> Option<Markup> {
+    let accuracies = points.iter().filter_map(|p| Some([p.step as f64, p.discriminator_accuracy?]));
+    let known: Vec<[f64; 2]> = accuracies.filter(|[_, accuracy]| accuracy.is_finite()).collect();
+    let length = known.len().div_ceil(STRETCHES).max(1);
+    let mean = |chunk: &[[f64; 2]], i: usize| chunk.iter().map(|p| p[i]).sum::<f64>() / chunk.len() as f64;
+    let line: Vec<[f64; 2]> = known.chunks(length).map(|chunk| [mean(chunk, 0), mean(chunk, 1)]).collect();
+    let frame = lane(ACCURACY_LANE, x, Axis::linear(0.0, 1.0));
+    let tick = |at: f64, label: &str| Tick { at, label: label.to_owned() };
+    (!line.is_empty()).then(|| {
+        html! {
+            text.lane x=(frame.left) y=(frame.top - 12.0) { "Pairs that the discriminator tells apart" }
+            (frame.rows(&[tick(0.0, "0 %"), tick(0.5, "50 %"), tick(1.0, "100 %")]))
+            path.rate d=(frame.path(&line)) {}
+        }
+    })
+}
+
+fn learning_rate(points: &[TrainingPoint], x: Axis, edges: [f64; 2]) -> Markup {
     let rates: Vec<[f64; 2]> = points
         .iter()
         .filter(|p| p.learning_rate.is_finite())
         .map(|p| [p.step as f64, p.learning_rate])
         .collect();
     let highest = rates.iter().map(|r| r[1]).fold(0.0, f64::max);
-    let frame = lane(RATE_LANE, x, Axis::linear(0.0, highest));
+    let frame = lane(edges, x, Axis::linear(0.0, highest));
     let zero = Tick { at: 0.0, label: "0".to_owned() };
     html! {
         text.lane x=(frame.left) y=(frame.top - 12.0) {
@@ -122,7 +149,12 @@ mod tests {
     use super::*;
 
     fn points(losses: impl IntoIterator<Item = f64>) -> Vec<TrainingPoint> {
-        let point = |(i, loss)| TrainingPoint { step: i as u64 + 1, loss, learning_rate: 1e-3 };
+        let point = |(i, loss)| TrainingPoint {
+            step: i as u64 + 1,
+            loss,
+            learning_rate: 1e-3,
+            discriminator_accuracy: None,
+        };
         losses.into_iter().enumerate().map(point).collect()
     }
 
@@ -142,6 +174,17 @@ mod tests {
         let losses = (0..200_000).map(|i| 1.0 / f64::from(i + 1) + f64::from(i % 7) * 0.01);
         let text = training_curve(&points(losses), true).into_string();
         assert!(text.len() < 20_000, "{} bytes", text.len());
+    }
+
+    #[test]
+    fn a_discriminator_has_a_lane_of_its_own() {
+        let mut adversarial = points([0.5; 40]);
+        let without = training_curve(&adversarial, false).into_string();
+        adversarial.iter_mut().for_each(|point| point.discriminator_accuracy = Some(0.75));
+        adversarial[3].discriminator_accuracy = Some(f64::NAN);
+        let with = training_curve(&adversarial, false).into_string();
+        assert!(!without.contains("tells apart") && with.contains("tells apart"));
+        assert!(!with.contains("NaN"));
     }
 
     #[test]
