@@ -98,6 +98,11 @@ impl Synthesizer {
         image
     }
 
+    /// The pictures of [`batch`](Self::batch) with the same numbers, without their anomalies.
+    pub fn base_batch(&self, step: u64, size: usize) -> Vec<Image> {
+        (0..size).into_par_iter().map(|sample| self.base(step, sample as u64)).collect()
+    }
+
     /// Which pixels of training picture `index` belong to the part; `None` where that cannot be told (busy
     /// background, or the part fills the picture), where there is no such picture, and in the paper's family.
     pub fn foreground(&self, index: usize) -> Option<&Mask> {

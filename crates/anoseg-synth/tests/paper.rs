@@ -5,13 +5,14 @@ mod common;
 use std::sync::Arc;
 
 use anoseg_image::{Image, Mask};
-use anoseg_synth::{Kind, Recipe, Synthesizer};
+use anoseg_synth::{BaseAugmentation, Kind, Recipe, Synthesizer};
 use common::change;
 
 const SIDE: usize = 128;
 
 fn synthesizer(change: impl Fn(&mut Recipe)) -> Synthesizer {
-    let mut recipe = Recipe { clean_share: 0.0, ..Recipe::paper() };
+    // The pictures as they are, so that what changes is the anomaly's.
+    let mut recipe = Recipe { clean_share: 0.0, base: BaseAugmentation::none(), ..Recipe::paper() };
     change(&mut recipe);
     let image = Image::from_fn(SIDE, SIDE, |x, y| [0.7, x as f32 / SIDE as f32, y as f32 / SIDE as f32]);
     Synthesizer::new(Arc::new(vec![image]), recipe, 3).expect("a valid recipe")

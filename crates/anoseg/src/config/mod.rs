@@ -47,11 +47,14 @@ pub struct Optimiser {
     pub warmup_steps: u64,
     /// Pictures per step.
     pub batch: usize,
+    /// Learning rate of the discriminators as a share of the others' (Heusel et al., "GANs trained by a two time-scale
+    /// update rule", 2017).
+    pub discriminator_rate: f64,
 }
 
 impl Default for Optimiser {
     fn default() -> Self {
-        Self { learning_rate: 2e-3, weight_decay: 1e-2, warmup_steps: 30, batch: 8 }
+        Self { learning_rate: 2e-3, weight_decay: 1e-2, warmup_steps: 30, batch: 8, discriminator_rate: 1.0 }
     }
 }
 
@@ -83,6 +86,29 @@ impl Default for LossWeights {
             reconstruction: 0.0,
             adversarial: 0.0,
         }
+    }
+}
+
+/// How the second GAN is trained, where `architecture.detector` is on. The paper (appendix) names its losses; their weights
+/// are ours.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetectorSettings {
+    /// It learns in every n-th step, this being n: one of its steps costs as much as one of the first GAN's.
+    pub every: u64,
+    /// Generator: mean absolute error of the redrawn picture.
+    pub reconstruction: f32,
+    /// Generator: `L_fea`, mean square error of the discriminator's features.
+    pub features: f32,
+    /// Generator: its pictures should pass for true ones.
+    pub adversarial: f32,
+    /// Discriminator: `L_cls`, pictures with synthetic anomalies are no true ones.
+    pub classification: f32,
+}
+
+impl Default for DetectorSettings {
+    fn default() -> Self {
+        Self { every: 3, reconstruction: 1.0, features: 1.0, adversarial: 0.01, classification: 1.0 }
     }
 }
 
@@ -124,6 +150,8 @@ pub struct Config {
     pub optimiser: Optimiser,
     /// What is minimised.
     pub loss: LossWeights,
+    /// How the second GAN is trained.
+    pub detector: DetectorSettings,
     /// How thresholds are derived.
     pub calibration: CalibrationSettings,
     /// How synthetic anomalies are made.
@@ -141,6 +169,7 @@ impl Default for Config {
             architecture: Architecture::default(),
             optimiser: Optimiser::default(),
             loss: LossWeights::default(),
+            detector: DetectorSettings::default(),
             calibration: CalibrationSettings::default(),
             synthesis: Recipe::default(),
         }

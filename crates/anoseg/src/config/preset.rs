@@ -32,13 +32,18 @@ impl Config {
             Preset::Paper => Self {
                 preset,
                 architecture: Architecture { width: 0.125, ..Architecture::published() },
-                optimiser: Optimiser { learning_rate: 2e-4, weight_decay: 0.0, ..Optimiser::default() },
+                optimiser: Optimiser {
+                    learning_rate: 5e-4,
+                    weight_decay: 0.0,
+                    discriminator_rate: 0.2,
+                    ..Optimiser::default()
+                },
                 loss: LossWeights {
                     focal: 0.0,
                     dice: 0.0,
                     segmentation: 10.0,
                     reconstruction: 1.0,
-                    adversarial: 0.01,
+                    adversarial: 0.1,
                     ..LossWeights::default()
                 },
                 synthesis: Recipe::paper(),

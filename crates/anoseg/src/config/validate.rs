@@ -58,6 +58,13 @@ impl Config {
             rate > 0.0 && rate < 1.0,
             format!("optimiser.learning_rate = {rate}: must lie between 0 and 1"),
         )?;
+        let rate = self.optimiser.discriminator_rate;
+        require(
+            rate > 0.0 && rate <= 10.0,
+            format!("optimiser.discriminator_rate = {rate}: must be above 0 and at most 10"),
+        )?;
+        let every = self.detector.every;
+        require(every > 0, format!("detector.every = {every}: must be at least 1"))?;
         self.validate_losses()?;
         let CalibrationSettings { holdout, false_reject, review } = self.calibration;
         require(
@@ -70,7 +77,7 @@ impl Config {
     }
 
     fn validate_losses(&self) -> Result<()> {
-        let loss = &self.loss;
+        let (loss, detector) = (&self.loss, &self.detector);
         let weights = [
             loss.focal,
             loss.focal_gamma,
@@ -78,9 +85,15 @@ impl Config {
             loss.segmentation,
             loss.reconstruction,
             loss.adversarial,
+            detector.reconstruction,
+            detector.features,
+            detector.adversarial,
+            detector.classification,
         ];
         if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0) {
-            return Err(Error::Arguments("loss: every weight must be finite and at least 0".into()));
+            return Err(Error::Arguments(
+                "loss and detector: every weight must be finite and at least 0".into(),
+            ));
         }
         if loss.focal + loss.dice + loss.segmentation <= 0.0 {
             return Err(Error::Arguments(
@@ -120,6 +133,19 @@ mod tests {
         let mut config = Config::default();
         config.input.size = 250;
         assert!(config.validate().unwrap_err().to_string().contains("input.size = 250"));
+    }
+
+    #[test]
+    fn a_detector_that_never_learns_is_refused() {
+        let mut config = Config::default();
+        config.detector.every = 0;
+        assert!(config.validate().unwrap_err().to_string().contains("detector.every = 0"));
+        config.detector.every = 1;
+        config.detector.features = f32::NAN;
+        assert!(config.validate().unwrap_err().to_string().contains("detector"));
+        config.detector.features = 1.0;
+        config.optimiser.discriminator_rate = 0.0;
+        assert!(config.validate().unwrap_err().to_string().contains("optimiser.discriminator_rate = 0"));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Batches as the networks take them.
 
+use anoseg_image::Image;
 use anoseg_synth::Pair;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -13,16 +14,31 @@ pub(super) struct Batch {
     pub(super) shards: Vec<Shard>,
 }
 
-/// Pictures `[n, 3, h, w]` and labels `[n, 1, h, w]`, 1 = anomalous.
+/// Pictures `[n, 3, h, w]` and labels `[n, 1, h, w]`, 1 = anomalous; in steps of the second GAN also the same pictures
+/// without their anomalies, `[n, 3, h, w]`.
 pub(super) struct Shard {
     images: TensorData,
     labels: TensorData,
+    good: Option<TensorData>,
+}
+
+/// A shard's tensors.
+pub(super) struct ShardTensors {
+    pub(super) images: Tensor<4>,
+    pub(super) labels: Tensor<4>,
+    pub(super) good: Option<Tensor<4>>,
+    /// Which of `images` have an anomaly.
+    pub(super) anomalous: Vec<bool>,
 }
 
 impl Batch {
-    /// Joins pairs of one size.
-    pub(super) fn new(pairs: &[Pair]) -> Self {
-        Self { shards: pairs.chunks(pairs.len().div_ceil(SHARDS).max(1)).map(Shard::new).collect() }
+    /// Joins pairs of one size, and their pictures without anomalies if given: as many, in the same order.
+    pub(super) fn new(pairs: &[Pair], good: Option<&[Image]>) -> Self {
+        let size = pairs.len().div_ceil(SHARDS).max(1);
+        let shard = |(part, pairs): (usize, &[Pair])| {
+            Shard::new(pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
+        };
+        Self { shards: pairs.chunks(size).enumerate().map(shard).collect() }
     }
 
     /// The shards' shares of the batch.
@@ -33,17 +49,17 @@ impl Batch {
 }
 
 impl Shard {
-    fn new(pairs: &[Pair]) -> Self {
+    fn new(pairs: &[Pair], good: Option<&[Image]>) -> Self {
         let (height, width) = pairs.first().map_or((0, 0), |pair| (pair.image.height(), pair.image.width()));
-        let images: Vec<f32> = pairs.iter().flat_map(|pair| pair.image.as_slice()).copied().collect();
         let labels: Vec<f32> = pairs
             .iter()
             .flat_map(|pair| pair.label.as_slice())
             .map(|&anomalous| f32::from(u8::from(anomalous)))
             .collect();
         Self {
-            images: TensorData::new(images, [pairs.len(), 3, height, width]),
+            images: join(pairs.iter().map(|pair| &pair.image)),
             labels: TensorData::new(labels, [pairs.len(), 1, height, width]),
+            good: good.map(|good| join(good.iter())),
         }
     }
 
@@ -51,16 +67,22 @@ impl Shard {
         self.images.shape()[0]
     }
 
-    /// Which pictures have no anomaly.
-    pub(super) fn good(&self) -> Vec<bool> {
+    pub(super) fn tensors(self, device: &Device) -> ShardTensors {
         let labels = self.labels.as_slice::<f32>().expect("labels are f32");
-        labels
-            .chunks_exact(labels.len() / self.len())
-            .map(|label| label.iter().all(|&label| label == 0.0))
-            .collect()
+        let anomalous =
+            labels.chunks_exact(labels.len() / self.len()).map(|label| label.contains(&1.0)).collect();
+        ShardTensors {
+            images: Tensor::from_data(self.images, device),
+            labels: Tensor::from_data(self.labels, device),
+            good: self.good.map(|good| Tensor::from_data(good, device)),
+            anomalous,
+        }
     }
+}
 
-    pub(super) fn tensors(self, device: &Device) -> (Tensor<4>, Tensor<4>) {
-        (Tensor::from_data(self.images, device), Tensor::from_data(self.labels, device))
-    }
+/// Pictures of one size as `[n, 3, h, w]`.
+fn join<'a>(images: impl ExactSizeIterator<Item = &'a Image> + Clone) -> TensorData {
+    let (height, width) = images.clone().next().map_or((0, 0), |image| (image.height(), image.width()));
+    let values: Vec<f32> = images.clone().flat_map(|image| image.as_slice()).copied().collect();
+    TensorData::new(values, [images.len(), 3, height, width])
 }

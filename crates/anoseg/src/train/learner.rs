@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 
 use anoseg_kernels::{MapLosses, map_losses};
 use burn::module::Module as _;
-use burn::tensor::Device;
 use burn::tensor::activation::sigmoid;
+use burn::tensor::{Device, Int, Tensor};
 use rayon::prelude::*;
 
-use super::batch::{Batch, Shard};
+use super::batch::{Batch, Shard, ShardTensors};
 use super::detector::DetectorPass;
 use super::gradients::{Gradients, accumulate, own_leaves, scalar, training};
 use super::loss;
 use super::step_losses::StepLosses;
 use super::trained::Trained;
-use crate::config::{Config, LossWeights};
+use crate::config::{Config, DetectorSettings, LossWeights};
 use crate::network::{
-    Detector, Discriminator, Generator, ParameterData, ParameterError, Statistics, WeightInit, flat_gradients,
+    Detector, Discriminator, Folded, Generator, Mode, ParameterData, ParameterError, Statistics, WeightInit,
+    flat_gradients,
 };
 
 /// The networks under training and their optimisers.
@@ -25,6 +26,8 @@ pub(super) struct Learner {
     adversary: Option<Trained<Discriminator>>,
     detector: Option<Trained<Detector>>,
     weights: LossWeights,
+    detector_weights: DetectorSettings,
+    discriminator_rate: f64,
     device: Device,
 }
 
@@ -45,7 +48,15 @@ impl Learner {
             let network = Detector::new(&mut init, architecture.width);
             Trained::new(network, decay, ["detector", "detector_optimiser"])
         });
-        Self { generator, adversary, detector, weights: config.loss.clone(), device }
+        Self {
+            generator,
+            adversary,
+            detector,
+            weights: config.loss.clone(),
+            detector_weights: config.detector.clone(),
+            discriminator_rate: config.optimiser.discriminator_rate,
+            device,
+        }
     }
 
     /// The networks as they are now, for use without training.
@@ -63,12 +74,14 @@ impl Learner {
             sums.iter_mut().zip(pass.parts).for_each(|(sum, part)| sum.add(part, weight));
         }
         let [generator, discriminator, detector] = sums;
-        self.generator.step(generator.gradients, generator.statistics, learning_rate);
+        let judging_rate = learning_rate * self.discriminator_rate;
+        self.generator.step(generator.gradients, generator.statistics, |_| learning_rate);
         if let Some(adversary) = &mut self.adversary {
-            adversary.step(discriminator.gradients, discriminator.statistics, learning_rate);
+            adversary.step(discriminator.gradients, discriminator.statistics, |_| judging_rate);
         }
-        if let Some(network) = &mut self.detector {
-            network.step(detector.gradients, detector.statistics, learning_rate);
+        if let (Some(network), Some(_)) = (&mut self.detector, losses.detector) {
+            let rate = |name: &str| if Detector::judges(name) { judging_rate } else { learning_rate };
+            network.step(detector.gradients, detector.statistics, rate);
         }
         losses
     }
@@ -81,8 +94,7 @@ impl Learner {
     /// Losses and gradients of one shard, on copies of the weights.
     fn pass(&self, shard: Shard) -> Pass {
         let network = own_leaves(&self.generator.network);
-        let good = shard.good();
-        let (images, labels) = shard.tensors(&self.device);
+        let ShardTensors { images, labels, good, anomalous } = shard.tensors(&self.device);
         let mut mode = training();
         let outputs = network.forward(images.clone(), &mut mode);
         let MapLosses { focal, dice } =
@@ -109,22 +121,40 @@ impl Learner {
         let mut parts: [Sum; 3] = Default::default();
         parts[0].gradients = flat_gradients(&network, &mut total.backward());
         parts[0].statistics = mode.into_statistics();
-        let map = map().detach();
-        if let (Some(adversary), Some(fake)) = (&self.adversary, outputs.reconstruction) {
+        if let (Some(adversary), Some(fake)) = (&self.adversary, &outputs.reconstruction) {
+            // Synthetic anomalies are true pairs, too.
             let real = (images.clone(), labels.clone());
-            let judgement = adversary.pass(real, (fake.detach(), map.clone()));
+            let judgement = adversary.pass(real, (fake.clone().detach(), map().detach()));
             losses.discriminator = Some(judgement.loss);
             losses.discriminator_accuracy = Some(judgement.accuracy);
             parts[1].gradients = judgement.gradients;
         }
-        let detected =
-            self.detector.as_ref().and_then(|detector| detector.pass(&images, &labels, &map, &good));
-        if let Some(DetectorPass { loss, accuracy, gradients, statistics }) = detected {
-            losses.detector = Some(loss);
-            losses.detector_accuracy = Some(accuracy);
-            parts[2] = Sum { gradients, statistics };
+        if let Some(pass) = good.and_then(|good| self.detect(good, &images, &labels, &anomalous)) {
+            losses.detector = Some(pass.loss);
+            losses.detector_accuracy = Some(pass.accuracy);
+            parts[2] = Sum { gradients: pass.gradients, statistics: pass.statistics };
         }
         Pass { losses, parts }
+    }
+
+    /// What the second GAN makes of good pictures, and of those `images` with `labels` that are `anomalous`.
+    fn detect(
+        &self,
+        good: Tensor<4>,
+        images: &Tensor<4>,
+        labels: &Tensor<4>,
+        anomalous: &[bool],
+    ) -> Option<DetectorPass> {
+        let detector = self.detector.as_ref()?;
+        let anomalous = choose(images, anomalous).zip(choose(labels, anomalous));
+        let maps = self.maps(good.clone());
+        Some(detector.pass(good, maps, anomalous, &self.detector_weights))
+    }
+
+    /// The maps that the generator draws in use, `[n, 1, h, w]`, of pictures `[n, 3, h, w]`; outside the graph.
+    fn maps(&self, images: Tensor<4>) -> Tensor<4> {
+        let mut mode = Mode::Use(Folded::default());
+        sigmoid(self.generator.network.valid().map_logits(images.inner(), &mut mode)).autodiff()
     }
 
     /// Every parameter and every moment.
@@ -145,10 +175,20 @@ impl Learner {
         Ok(Self {
             generator: self.generator.import(from, steps, &device)?,
             adversary: self.adversary.map(|network| network.import(from, steps, &device)).transpose()?,
-            detector: self.detector.map(|network| network.import(from, steps, &device)).transpose()?,
+            detector: self
+                .detector
+                .map(|network| network.import(from, steps.div_ceil(self.detector_weights.every), &device))
+                .transpose()?,
             ..self
         })
     }
+}
+
+/// Those entries of `tensor [n, ...]` for which `wanted` is true, unless there are none.
+fn choose(tensor: &Tensor<4>, wanted: &[bool]) -> Option<Tensor<4>> {
+    let chosen: Vec<i32> = (0..).zip(wanted).filter(|(_, wanted)| **wanted).map(|(i, _)| i).collect();
+    let indices = Tensor::<1, Int>::from_data(chosen.as_slice(), &tensor.device());
+    (!chosen.is_empty()).then(|| tensor.clone().select(0, indices))
 }
 
 /// What one shard gives.
@@ -169,5 +209,68 @@ impl Sum {
     fn add(&mut self, other: Self, weight: f32) {
         accumulate(&mut self.gradients, other.gradients, weight);
         self.statistics.add(other.statistics, weight);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use anoseg_synth::Synthesizer;
+    use anoseg_synth::demo::{Part, good};
+
+    use super::*;
+    use crate::config::Preset;
+    use crate::network::values_of;
+
+    /// The published networks at a fiftieth of their width, and two anomalous pictures with what they are made from.
+    fn tiny() -> (Learner, [Shard; 2]) {
+        let mut config = Config::of(Preset::Paper);
+        config.architecture.width = 0.02;
+        config.synthesis.clean_share = 0.0;
+        let images = (0..3).map(|number| good(Part::Token, 0, number, 256, 256)).collect();
+        let synthesizer = Synthesizer::new(Arc::new(images), config.synthesis.clone(), 0).unwrap();
+        let shard = || {
+            let batch = Batch::new(&synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)));
+            batch.shards.into_iter().next().unwrap()
+        };
+        (Learner::new(&config, &Device::flex()), [shard(), shard()])
+    }
+
+    fn values(gradients: &Gradients) -> Vec<f32> {
+        gradients.values().flat_map(|gradient| values_of(gradient.clone())).collect()
+    }
+
+    #[test]
+    fn true_pairs_of_the_discriminator_include_synthetic_anomalies() {
+        let (learner, [shard, same]) = tiny();
+        let [_, found, _] = learner.pass(shard).parts;
+        let ShardTensors { images, labels, good, anomalous } = same.tensors(&learner.device);
+        assert_eq!(anomalous, [true]);
+        let outputs = learner.generator.network.forward(images.clone(), &mut training());
+        let fake = (outputs.reconstruction.unwrap().detach(), sigmoid(outputs.map_logits).detach());
+        let judged = |real| learner.adversary.as_ref().unwrap().pass(real, fake.clone()).gradients;
+        let on_normal = judged((good.unwrap(), labels.zeros_like()));
+        assert_eq!(values(&found.gradients), values(&judged((images, labels))));
+        assert_ne!(values(&found.gradients), values(&on_normal));
+    }
+
+    #[test]
+    fn true_pairs_of_the_detector_are_normal_pictures_with_an_empty_map() {
+        let (learner, [shard, same]) = tiny();
+        let [_, _, found] = learner.pass(shard).parts;
+        let ShardTensors { images, labels, good, .. } = same.tensors(&learner.device);
+        let (good, detector) = (good.unwrap(), learner.detector.as_ref().unwrap());
+        // Where nothing is pasted the two are one picture.
+        let changed = (images.clone() - good.clone()).abs().max_dim(1);
+        assert_eq!(values_of((changed.clone() * (-labels.clone() + 1.0)).max())[0], 0.0);
+        assert!(values_of(changed.max())[0] > 0.0);
+        let judged = |truth: &Tensor<4>| {
+            let anomalous = Some((images.clone(), labels.clone()));
+            let maps = learner.maps(good.clone());
+            detector.pass(truth.clone(), maps, anomalous, &learner.detector_weights).gradients
+        };
+        assert_eq!(values(&found.gradients), values(&judged(&good)));
+        assert_ne!(values(&found.gradients), values(&judged(&images)));
     }
 }

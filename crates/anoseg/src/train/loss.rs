@@ -34,6 +34,16 @@ pub(super) fn refusal(logits: Tensor<4>) -> Tensor<1> {
     softplus(logits, 1.0).mean()
 }
 
+/// `L_fea` of AnoSeg's appendix: mean square difference of what the discriminator sees in the picture and in the redrawn one.
+pub(super) fn features(wanted: Tensor<4>, found: Tensor<4>) -> Tensor<1> {
+    (wanted - found).square().mean()
+}
+
+/// Mean absolute error of pictures redrawn as they are.
+pub(super) fn redrawing(images: Tensor<4>, redrawn: Tensor<4>) -> Tensor<1> {
+    (images - redrawn).abs().mean()
+}
+
 /// Share of the pairs that the discriminator took for what they are, from its logits.
 pub(super) fn accuracy(real: Tensor<4>, fake: Tensor<4>) -> f32 {
     let (real, fake) = (values_of(real), values_of(fake));
@@ -76,6 +86,13 @@ mod tests {
         let map = tensor([0.25, 1.0, 0.0, 0.5], [1, 1, 2, 2]);
         let labels = tensor([0.0, 1.0, 1.0, 0.0], [1, 1, 2, 2]);
         assert_close(segmentation(map, &labels), (0.25 + 0.0 + 1.0 + 0.5) / 4.0);
+    }
+
+    #[test]
+    fn the_detectors_generator_is_judged_by_pictures_and_features() {
+        let (x, y) = (tensor([0.25, 1.0], [1, 1, 1, 2]), tensor([0.75, 0.75], [1, 1, 1, 2]));
+        assert_close(redrawing(x.clone(), y.clone()), (0.5 + 0.25) / 2.0);
+        assert_close(features(x, y), (0.5 * 0.5 + 0.25 * 0.25) / 2.0);
     }
 
     #[test]

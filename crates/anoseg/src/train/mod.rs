@@ -206,12 +206,15 @@ impl Session {
         observe: &mut dyn FnMut(TrainingEvent<'_>),
     ) -> Result<()> {
         let (first, size) = (self.state.step, run.config.optimiser.batch);
+        let detector = run.config.architecture.detector.then_some(run.config.detector.every);
         std::thread::scope(|scope| {
             let (sender, batches) = sync_channel(BATCHES_AHEAD);
             scope.spawn(move || {
                 // Ends when the receiver is gone: the training is over or has failed.
                 for step in first.. {
-                    if sender.send(Batch::new(&synthesizer.batch(step, size))).is_err() {
+                    let good = detector.is_some_and(|every| step.is_multiple_of(every));
+                    let good = good.then(|| synthesizer.base_batch(step, size));
+                    if sender.send(Batch::new(&synthesizer.batch(step, size), good.as_deref())).is_err() {
                         return;
                     }
                 }

@@ -23,19 +23,19 @@ impl ParameterOptimiser {
         Self { adamw, states: BTreeMap::new() }
     }
 
-    /// One step against `gradients`, given by dotted path and flattened.
+    /// One step against `gradients`, given by dotted path and flattened; `rate` is each parameter's learning rate.
     pub(super) fn step<M: Module>(
         &mut self,
         module: M,
         mut gradients: BTreeMap<String, Tensor<1>>,
-        learning_rate: f64,
+        rate: impl Fn(&str) -> f64,
     ) -> M {
         let norm = gradients.values().map(|g| values_of(g.clone().square().sum())[0]).sum::<f32>().sqrt();
         let scale = (MAX_GRADIENT_NORM / norm.max(1e-12)).min(1.0);
         map_parameters(module, |name, _, parameter| {
             let Some(gradient) = gradients.remove(name) else { return parameter };
             let state = self.states.remove(name);
-            let (updated, state) = self.adamw.step(learning_rate, parameter, gradient * scale, state);
+            let (updated, state) = self.adamw.step(rate(name), parameter, gradient * scale, state);
             self.states.extend(state.map(|state| (name.to_owned(), state)));
             updated
         })

@@ -24,9 +24,10 @@ impl<M: Module> Trained<M> {
         Self { network, optimiser: ParameterOptimiser::new(weight_decay), names }
     }
 
-    /// Moves the weights against the gradients of a batch, and the running averages towards its moments.
-    pub(super) fn step(&mut self, gradients: Gradients, statistics: Statistics, learning_rate: f64) {
-        let network = self.optimiser.step(self.network.clone(), gradients, learning_rate);
+    /// Moves the weights against the gradients of a batch, and the running averages towards its moments. `rate` is the
+    /// learning rate of a parameter of this name.
+    pub(super) fn step(&mut self, gradients: Gradients, statistics: Statistics, rate: impl Fn(&str) -> f64) {
+        let network = self.optimiser.step(self.network.clone(), gradients, rate);
         self.network = statistics.average_into(network);
     }
 

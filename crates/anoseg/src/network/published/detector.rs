@@ -36,6 +36,11 @@ impl Detector {
         }
     }
 
+    /// Whether the parameter of this name is the discriminator's.
+    pub(crate) fn judges(parameter: &str) -> bool {
+        parameter.starts_with("discriminator.")
+    }
+
     /// The picture as it would be if it were good: `images [n, 3, h, w]` and `maps [n, 1, h, w]`, both in 0..=1, to
     /// `[n, 3, h, w]` in 0..=1.
     pub fn redraw(&self, images: Tensor<4>, maps: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
