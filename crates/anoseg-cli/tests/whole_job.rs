@@ -45,6 +45,12 @@ fn evaluates(shop: &Workshop) {
         assert!((0.0..=1.0).contains(&value), "{figure} = {value}");
         assert!(figures["defects"]["chip"].get(figure).is_some(), "chip has no {figure}");
     }
+    for figure in ["image_auroc", "image_ap", "false_reject_rate", "detection_rate"] {
+        let [low, high] = [0, 1].map(|end| figures["intervals"][figure][end].as_f64().unwrap());
+        let value = figures[figure].as_f64().unwrap();
+        assert!(0.0 <= low && low <= value && value <= high && high <= 1.0, "{figure}: {low} {value} {high}");
+    }
+    assert!(table.contains("95 % interval"), "{table}");
     assert!(figures["seconds_per_image"].as_f64().unwrap() > 0.0);
     let map = write::read_tiff_f32(&shop.path("maps/chip/000.tiff")).unwrap();
     assert_eq!((map.width(), map.height()), (SIDE, SIDE));

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::MetricsError;
 use crate::curve::Curve;
 use crate::figures::Figures;
+use crate::intervals::{Intervals, Sample};
 use crate::pixels;
 use crate::precision_recall::precision_recall;
 use crate::pro::pro;
@@ -83,6 +84,9 @@ pub struct Evaluation {
     pub false_reject_rate: Option<f64>,
     /// Share of the defective images rejected at the image threshold given.
     pub detection_rate: Option<f64>,
+    /// 95 % intervals of the image-level figures.
+    #[serde(default)]
+    pub intervals: Intervals,
 }
 
 /// The curves of a test set, simplified for plotting; empty where the data cannot tell.
@@ -203,6 +207,10 @@ fn evaluate_parts(parts: &[&Part<'_>], thresholds: Option<Thresholds>) -> Evalua
         let [n, rejected] = counts.fold([0, 0], |sum, part| [sum[0] + part[0], sum[1] + part[1]]);
         (n > 0).then(|| rejected as f64 / n as f64)
     };
+    let samples = parts
+        .iter()
+        .flat_map(|part| &part.images)
+        .map(|image| Sample { score: image.score, defective: !image.is_good() });
     Evaluation {
         images: parts.iter().map(|part| part.images.len()).sum(),
         image_auroc: image_level.auroc,
@@ -216,5 +224,6 @@ fn evaluate_parts(parts: &[&Part<'_>], thresholds: Option<Thresholds>) -> Evalua
         aupro_05: pixel_level.aupro_05,
         false_reject_rate: rejection_rate(true),
         detection_rate: rejection_rate(false),
+        intervals: Intervals::of(samples.collect(), thresholds.map(|t| t.image)),
     }
 }

@@ -11,6 +11,7 @@ mod curve;
 mod error;
 mod evaluation;
 mod figures;
+mod intervals;
 mod pixels;
 mod precision_recall;
 mod pro;
@@ -23,6 +24,7 @@ pub use error::MetricsError;
 pub use evaluation::{
     Curves, EvaluatedImage, Evaluation, GOOD, Thresholds, curves, evaluate, evaluate_by_defect,
 };
+pub use intervals::Intervals;
 pub use precision_recall::{Best, average_precision, f1_max, precision_recall_curve};
 pub use pro::{aupro, pro_curve};
 pub use roc::{auroc, roc_curve};

@@ -120,6 +120,7 @@ fn a_defect_without_ground_truth_counts_for_images_only() {
             detection_rate: Some(1.0),
             image_auroc: Some(0.5),
             image_ap: before.image_ap,
+            intervals: before.intervals,
             ..after
         },
         before

@@ -1,7 +1,7 @@
 //! The whole page: what it must never contain, what it must say, and how large it may be.
 
 use anoseg_image::Image;
-use anoseg_metrics::Evaluation;
+use anoseg_metrics::{Evaluation, Intervals};
 use anoseg_report::{
     Curve, Decision, GALLERY_LIMIT, GOOD, Report, ReportImage, Thresholds, Thumbnail, TrainingPoint, index,
     render,
@@ -17,8 +17,12 @@ fn bare(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage
 fn full() -> Report {
     let mut report = Report::new("Bottle", THRESHOLDS);
     report.summary = vec!["It works.".into()];
-    report.figures =
-        Some(Evaluation { image_auroc: Some(0.987), iou_at_threshold: Some(0.5), ..Evaluation::default() });
+    report.figures = Some(Evaluation {
+        image_auroc: Some(0.987),
+        iou_at_threshold: Some(0.5),
+        intervals: Intervals { image_auroc: Some([0.912, 0.998]), ..Intervals::default() },
+        ..Evaluation::default()
+    });
     report.by_defect = vec![("crack".into(), Evaluation { pixel_ap: Some(0.654), ..Evaluation::default() })];
     report.images = vec![
         bare("good/1.png", GOOD, 0.2, Decision::Good),
@@ -42,6 +46,7 @@ fn everything_given_is_shown() {
         "<title>Bottle",
         "It works.",
         "98.7 %",
+        "95 % interval 91.2 % to 99.8 %",
         "65.4 %",
         "crack/2.png",
         "Missed",

@@ -75,9 +75,16 @@ pub(super) fn print_table(figures: &Figures) {
         row(defect, &cells(evaluation));
     }
     row(&figures.category, &cells(&figures.all));
-    if let Some(rate) = figures.all.false_reject_rate {
-        console::result(&format!("good pictures rejected: {:.1} %", 100.0 * rate));
-    }
+    let all = &figures.all;
+    let share = |name: &str, value: Option<f64>, interval: Option<[f64; 2]>| {
+        if let (Some(value), Some([low, high])) = (value, interval) {
+            let [value, low, high] = [value, low, high].map(|share| 100.0 * share);
+            console::result(&format!("{name}: {value:.1} % (95 % interval {low:.1} to {high:.1})"));
+        }
+    };
+    share("image AUROC", all.image_auroc, all.intervals.image_auroc);
+    share("defective pictures rejected", all.detection_rate, all.intervals.detection_rate);
+    share("good pictures rejected", all.false_reject_rate, all.intervals.false_reject_rate);
     if let Some(seconds) = figures.seconds_per_image {
         console::result(&format!("{:.1} ms per picture", 1000.0 * seconds));
     }

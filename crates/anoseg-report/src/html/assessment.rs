@@ -37,17 +37,24 @@ pub(super) fn figures(report: &Report) -> Markup {
                     div.figure-card {
                         dt { (name) }
                         dd.value { (percent(value)) }
-                        @if let ("IoU", Some(best)) = (name, figures.iou_max) {
-                            dd.meaning { (meaning) "; " (percent(best)) " at the best one" }
-                        } @else {
-                            dd.meaning { (meaning) }
-                        }
+                        dd.meaning { (meaning) (remark(name, figures)) }
                     }
                 }
             }
         }
     };
     section("figures", "Key figures", content)
+}
+
+/// What a key figure's card says besides what the figure means.
+fn remark(name: &str, figures: &Evaluation) -> String {
+    match (name, figures.iou_max, figures.intervals.image_auroc) {
+        ("IoU", Some(best), _) => format!("; {} at the best one", percent(best)),
+        ("Image AUROC", _, Some([low, high])) => {
+            format!("; 95\u{a0}% interval {} to {}", percent(low), percent(high))
+        }
+        _ => String::new(),
+    }
 }
 
 /// How many pictures of each kind got which decision, and the scores behind it.
