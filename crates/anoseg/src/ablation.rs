@@ -1,14 +1,13 @@
 //! What each technique of AnoSeg contributes: the same training without it.
 
+use anoseg_metrics::auroc;
 use serde::Serialize;
 
-use anoseg_metrics::{GOOD, auroc};
-
+use crate::Result;
 use crate::config::Config;
 use crate::evaluate::{Figures, TestRun};
 use crate::model::Provenance;
 use crate::score::image_score;
-use crate::{Error, Result};
 
 /// A training that differs from the full one in a known way.
 #[derive(Clone, Debug, PartialEq)]
@@ -83,13 +82,13 @@ impl Outcome {
     /// A map has values that are not finite.
     pub fn new(variant: &Variant, provenance: &Provenance, run: &TestRun) -> Result<Self> {
         let scores: Vec<f32> = run.evaluated.iter().map(|image| image_score(&image.map)).collect();
-        let anomalous: Vec<bool> = run.evaluated.iter().map(|image| image.defect != GOOD).collect();
+        let anomalous: Vec<bool> = run.evaluated.iter().map(|image| !image.is_good()).collect();
         Ok(Self {
             variant: variant.name.to_owned(),
             description: variant.description.to_owned(),
             steps: provenance.steps,
             seconds: provenance.seconds,
-            image_auroc_by_map: auroc(&scores, &anomalous).map_err(Error::from)?,
+            image_auroc_by_map: auroc(&scores, &anomalous)?,
             figures: run.figures.clone(),
         })
     }

@@ -26,8 +26,8 @@ struct Stretch {
     greatest: f64,
 }
 
-/// Loss over steps, below it the discriminator's accuracy, where there was one, and the learning rate. With `log_loss` the loss axis is logarithmic and losses that are not
-/// positive are skipped.
+/// Loss over steps, below it the discriminator's accuracy, where there was one, and the learning rate. With `log_loss` the
+/// loss axis is logarithmic and losses that are not positive are skipped.
 ///
 /// A long training is drawn as the mean over stretches of steps within the band of that stretch's extremes.
 pub fn training_curve(points: &[TrainingPoint], log_loss: bool) -> Markup {

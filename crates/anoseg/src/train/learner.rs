@@ -121,10 +121,10 @@ impl Learner {
         let mut parts: [Sum; 3] = Default::default();
         parts[0].gradients = flat_gradients(&network, &mut total.backward());
         parts[0].statistics = mode.into_statistics();
-        if let (Some(adversary), Some(fake)) = (&self.adversary, &outputs.reconstruction) {
+        if let (Some(adversary), Some(fake)) = (&self.adversary, outputs.reconstruction) {
             // Synthetic anomalies are true pairs, too.
             let real = (images.clone(), labels.clone());
-            let judgement = adversary.pass(real, (fake.clone().detach(), map().detach()));
+            let judgement = adversary.pass(real, (fake.detach(), map().detach()));
             losses.discriminator = Some(judgement.loss);
             losses.discriminator_accuracy = Some(judgement.accuracy);
             parts[1].gradients = judgement.gradients;
