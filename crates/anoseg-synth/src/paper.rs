@@ -6,7 +6,7 @@ use crate::draw::Draw;
 use crate::frame::sample;
 use crate::hard::HardAugmentation;
 use crate::kind::Kind;
-use crate::recipe::PaperRecipe;
+use crate::recipe::{PaperRecipe, Recipe};
 
 /// A rectangle that is cut at one place and pasted, turned, at another.
 #[derive(Clone, Copy, Debug)]
@@ -17,9 +17,27 @@ struct Cut {
     angle: f32,
 }
 
-/// Pastes one patch or scar into `image` and marks the pasted pixels in `label`.
-pub(crate) fn cut_paste(image: &mut Image, label: &mut Mask, recipe: &PaperRecipe, draw: &mut Draw) -> Kind {
+/// Pastes patches and scars, as many as the recipe allows, all cut from the picture as it came, and marks the pasted
+/// pixels in `label`.
+pub(crate) fn draw_anomalies(
+    image: &mut Image,
+    label: &mut Mask,
+    recipe: &Recipe,
+    draw: &mut Draw,
+) -> Vec<Kind> {
     let clean = image.clone();
+    let [fewest, most] = recipe.anomalies.map(|count| count as usize);
+    (0..draw.count(fewest, most)).map(|_| cut_paste(&clean, image, label, &recipe.paper, draw)).collect()
+}
+
+/// Pastes one patch or scar of `clean` into `image`.
+fn cut_paste(
+    clean: &Image,
+    image: &mut Image,
+    label: &mut Mask,
+    recipe: &PaperRecipe,
+    draw: &mut Draw,
+) -> Kind {
     let (width, height) = (clean.width(), clean.height());
     let hard = recipe
         .hard_augmentation
@@ -30,8 +48,8 @@ pub(crate) fn cut_paste(image: &mut Image, label: &mut Mask, recipe: &PaperRecip
         (Kind::Patch, patch(recipe, width, height, draw))
     };
     let copy = |x: f32, y: f32| match &hard {
-        Some(hard) => hard.sample(&clean, x, y),
-        None => sample(&clean, x, y),
+        Some(hard) => hard.sample(clean, x, y),
+        None => sample(clean, x, y),
     };
     let from = place(cut.size, width, height, draw);
     let (sin, cos) = cut.angle.sin_cos();
@@ -58,7 +76,7 @@ pub(crate) fn cut_paste(image: &mut Image, label: &mut Mask, recipe: &PaperRecip
 
 fn patch(recipe: &PaperRecipe, width: usize, height: usize, draw: &mut Draw) -> Cut {
     let [low, high] = recipe.patch_area;
-    let area = draw.between(low, high) * (width * height) as f32;
+    let area = draw.log_between(low, high) * (width * height) as f32;
     let aspect = draw.log_between(recipe.patch_aspect[0], recipe.patch_aspect[1]);
     let angle = draw.either_way(recipe.patch_rotation_degrees).to_radians();
     Cut { size: [(area * aspect).sqrt(), (area / aspect).sqrt()], angle }

@@ -24,7 +24,7 @@ pub struct Recipe {
     pub family: Family,
     /// Share of pairs without any anomaly.
     pub clean_share: f32,
-    /// Fewest and most anomalies of an anomalous pair, 1..=50. The paper's family draws exactly one.
+    /// Fewest and most anomalies of an anomalous pair, 1..=50.
     pub anomalies: [u32; 2],
     /// How often each shape is drawn.
     pub shapes: ShapeWeights,
@@ -178,7 +178,7 @@ pub struct PaperRecipe {
     pub hue: f32,
     /// Share of scars; the rest are patches.
     pub scar_share: f32,
-    /// Smallest and largest area of a patch as a share of the picture, 0.001..=0.5.
+    /// Smallest and largest area of a patch as a share of the picture, 0.001..=0.5; drawn log-uniformly.
     pub patch_area: [f32; 2],
     /// Smallest and largest ratio of a patch's width to its height, 0.1..=10.
     pub patch_aspect: [f32; 2],
@@ -212,13 +212,21 @@ impl Recipe {
 
     /// The paper's family: CutPaste from a hard-augmented copy. Nearly every picture gets an anomaly: the mean absolute
     /// error of a map that is nearly always empty is least where the map is empty, and half clean pictures are enough for a
-    /// training to end there.
+    /// training to end there. Several patches of very different sizes, so that small defects are learned without anomalous
+    /// pixels becoming rare.
     pub fn paper() -> Self {
         Self {
             family: Family::Paper,
             clean_share: 0.1,
-            anomalies: [1, 1],
-            paper: PaperRecipe { jitter: 0.7, hue: 0.3, scar_share: 0.25, ..PaperRecipe::default() },
+            anomalies: [2, 6],
+            paper: PaperRecipe {
+                jitter: 0.7,
+                hue: 0.3,
+                scar_share: 0.1,
+                patch_area: [0.003, 0.15],
+                patch_rotation_degrees: 180.0,
+                ..PaperRecipe::default()
+            },
             ..Self::natural()
         }
     }

@@ -133,7 +133,7 @@ impl Synthesizer {
         draw: &mut Draw,
     ) -> Vec<Kind> {
         match self.recipe.family {
-            Family::Paper => vec![paper::cut_paste(image, label, &self.recipe.paper, draw)],
+            Family::Paper => paper::draw_anomalies(image, label, &self.recipe, draw),
             Family::Natural => {
                 let scene = Scene {
                     images: &self.images,

@@ -13,6 +13,9 @@ const SIDE: usize = 128;
 fn synthesizer(change: impl Fn(&mut Recipe)) -> Synthesizer {
     // The pictures as they are, so that what changes is the anomaly's.
     let mut recipe = Recipe { clean_share: 0.0, base: BaseAugmentation::none(), ..Recipe::paper() };
+    // One patch at a time, and CutPaste's own areas.
+    recipe.anomalies = [1, 1];
+    recipe.paper.patch_area = [0.02, 0.15];
     change(&mut recipe);
     let image = Image::from_fn(SIDE, SIDE, |x, y| [0.7, x as f32 / SIDE as f32, y as f32 / SIDE as f32]);
     Synthesizer::new(Arc::new(vec![image]), recipe, 3).expect("a valid recipe")
@@ -62,6 +65,24 @@ fn patches_have_cutpastes_area_and_aspect() {
     let (low, high) = areas.iter().fold((1.0f32, 0.0f32), |(l, h), &a| (l.min(a), h.max(a)));
     // A pixel more or less on each side.
     assert!((0.017..0.03).contains(&low) && (0.14..0.156).contains(&high), "{low} {high}");
+}
+
+#[test]
+fn as_many_patches_are_pasted_as_the_recipe_says() {
+    let several = synthesizer(|recipe| {
+        recipe.anomalies = [2, 6];
+        // Nothing but moving pixels about.
+        recipe.paper.jitter = 0.0;
+        recipe.paper.hue = 0.0;
+    });
+    let mut counts = [0; 7];
+    for step in 0..100 {
+        let pair = several.pair(step, 0);
+        counts[pair.kinds.len()] += 1;
+        assert!(pair.image.plane(0).iter().all(|red| (red - 0.7).abs() < 1e-3));
+    }
+    assert_eq!(counts.iter().sum::<usize>(), counts[2..=6].iter().sum::<usize>());
+    assert!(counts[2..=6].iter().all(|&n| n >= 8), "{counts:?}");
 }
 
 #[test]

@@ -9,12 +9,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Calibration;
-use crate::config::{Config, Input, Preset};
+use crate::config::{Config, Input, Output, Preset};
 use crate::network::{
     Architecture, Detector, Folded, Generator, Mode, ParameterError, WeightInit, export_parameters,
     import_parameters, parameter_count, prefixed, values_of, with_prefix,
 };
-use crate::score::image_score;
+use crate::score::{gaussian_blur, image_score};
 use crate::{Error, Result, archive};
 
 const KIND: &str = "model";
@@ -34,6 +34,9 @@ pub struct Description {
     pub architecture: Architecture,
     /// How pictures reach the network.
     pub input: Input,
+    /// How the network's map becomes the one that is given out.
+    #[serde(default)]
+    pub output: Output,
     /// How synthetic anomalies were made; calibration uses them again.
     pub synthesis: Recipe,
     /// Thresholds and what they come from. None until calibrated.
@@ -95,6 +98,7 @@ impl Model {
             preset: config.preset,
             architecture,
             input: config.input.clone(),
+            output: config.output.clone(),
             synthesis: config.synthesis.clone(),
             calibration: None,
             provenance,
@@ -118,6 +122,7 @@ impl Model {
         let config = Config {
             architecture: description.architecture.clone(),
             input: description.input.clone(),
+            output: description.output.clone(),
             synthesis: description.synthesis.clone(),
             ..Config::default()
         };
@@ -193,8 +198,9 @@ impl Model {
 
     /// Score and map of a picture that already has the network's size, the map of that size too.
     pub(crate) fn judge(&self, image: &Image) -> Result<Analysis> {
-        let map = self.network_map(image)?;
+        let drawn = self.drawn_map(image)?;
         let Some(detector) = &self.detector else {
+            let map = self.smoothed(drawn);
             return Ok(Analysis { score: image_score(&map), map });
         };
         let tensor = |channels: usize, values: &[f32]| {
@@ -202,16 +208,29 @@ impl Model {
             Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &self.device)
         };
         let mut mode = Mode::Use(self.folded.clone());
-        let (picture, drawn) = (tensor(3, image.as_slice()), tensor(1, map.as_slice()));
-        let distance = rayon::scope(|_| values_of(detector.score(picture, drawn, &mut mode)))[0];
+        // The second GAN has learned from maps as they are drawn.
+        let (picture, map) = (tensor(3, image.as_slice()), tensor(1, drawn.as_slice()));
+        let distance = rayon::scope(|_| values_of(detector.score(picture, map, &mut mode)))[0];
         if !distance.is_finite() {
             return Err(Error::Bug("the network gave a score that is not finite".into()));
         }
-        Ok(Analysis { score: distance / (1.0 + distance), map })
+        Ok(Analysis { score: distance / (1.0 + distance), map: self.smoothed(drawn) })
     }
 
     /// Anomaly map of a picture that already has the network's size.
     pub(crate) fn network_map(&self, image: &Image) -> Result<AnomalyMap> {
+        Ok(self.smoothed(self.drawn_map(image)?))
+    }
+
+    fn smoothed(&self, map: AnomalyMap) -> AnomalyMap {
+        match self.description.output.smoothing_px {
+            0.0 => map,
+            sigma => gaussian_blur(&map, sigma * map.width() as f32 / 256.0),
+        }
+    }
+
+    /// As the network draws it.
+    fn drawn_map(&self, image: &Image) -> Result<AnomalyMap> {
         let (width, height) = (image.width(), image.height());
         let data = TensorData::new(image.as_slice().to_vec(), [1, 3, height, width]);
         // On a thread of the pool: every operator called from outside would have to wake one up.
@@ -224,5 +243,49 @@ impl Model {
             return Err(Error::Bug("the network gave a value that is not finite".into()));
         }
         Ok(AnomalyMap::from_vec(width, height, values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A network that has learned nothing.
+    fn untrained(smoothing_px: f32) -> Model {
+        let mut config = Config { output: Output { smoothing_px }, ..Config::default() };
+        config.architecture = Architecture { widths: vec![4, 4], ..Architecture::default() };
+        config.input.size = 32;
+        let provenance = Provenance {
+            program_version: String::new(),
+            category: String::new(),
+            data_blake3: String::new(),
+            training_images: 0,
+            held_out_images: 0,
+            seed: 0,
+            steps: 0,
+            seconds: 0.0,
+        };
+        let device = Device::flex();
+        let network = Generator::new(&config.architecture, &mut WeightInit::new(0, &device));
+        Model::new(&config, provenance, (network, None), &device)
+    }
+
+    #[test]
+    fn smoothing_is_laid_over_the_map_at_the_scale_of_its_side() {
+        let picture = Image::from_fn(32, 32, |x, y| [x as f32 / 32.0, y as f32 / 32.0, 0.5]);
+        let drawn = untrained(0.0).judge(&picture).unwrap();
+        let smoothed = untrained(16.0).judge(&picture).unwrap();
+        assert_eq!(smoothed.map, gaussian_blur(&drawn.map, 2.0));
+        assert_ne!(smoothed.map, drawn.map);
+        assert_eq!(smoothed.score, image_score(&smoothed.map));
+    }
+
+    #[test]
+    fn the_model_file_keeps_the_smoothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("model.anoseg");
+        untrained(4.0).save(&path).unwrap();
+        let model = Model::load(&path, &Device::flex()).unwrap();
+        assert_eq!(model.description().output, Output { smoothing_px: 4.0 });
     }
 }

@@ -144,6 +144,8 @@ pub struct Config {
     pub budget: Budget,
     /// How pictures reach the network.
     pub input: Input,
+    /// How the network's map becomes the one that is given out.
+    pub output: Output,
     /// The network's shape.
     pub architecture: Architecture,
     /// How the weights are fitted.
@@ -166,6 +168,7 @@ impl Default for Config {
             checkpoint_seconds: 60.0,
             budget: Budget::default(),
             input: Input::default(),
+            output: Output::default(),
             architecture: Architecture::default(),
             optimiser: Optimiser::default(),
             loss: LossWeights::default(),
@@ -190,4 +193,13 @@ impl Default for Input {
     fn default() -> Self {
         Self { size: 256, filter: Filter::Bilinear }
     }
+}
+
+/// How the network's map becomes the one that is given out.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Output {
+    /// Standard deviation of a Gaussian laid over the map, in pixels of a map of 256 x 256 (it scales with the side); 0 = the
+    /// map as the network draws it.
+    pub smoothing_px: f32,
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use anoseg_synth::Recipe;
 use serde::{Deserialize, Serialize};
 
-use super::{Config, LossWeights, Optimiser};
+use super::{Config, LossWeights, Optimiser, Output};
 use crate::network::Architecture;
 use crate::{Error, Result};
 
@@ -46,6 +46,7 @@ impl Config {
                     adversarial: 0.1,
                     ..LossWeights::default()
                 },
+                output: Output { smoothing_px: 4.0 },
                 synthesis: Recipe::paper(),
                 ..Self::default()
             },

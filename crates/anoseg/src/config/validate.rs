@@ -49,6 +49,11 @@ impl Config {
             size > 0 && size <= 4096 && size.is_multiple_of(stride),
             format!("input.size = {size}: must be a multiple of {stride} and at most 4096"),
         )?;
+        let smoothing = self.output.smoothing_px;
+        require(
+            (0.0..=64.0).contains(&smoothing),
+            format!("output.smoothing_px = {smoothing}: must be 0 to 64"),
+        )?;
         require(
             (1..=1024).contains(&self.optimiser.batch),
             format!("optimiser.batch = {}: must be 1 to 1024", self.optimiser.batch),
@@ -146,6 +151,15 @@ mod tests {
         config.detector.features = 1.0;
         config.optimiser.discriminator_rate = 0.0;
         assert!(config.validate().unwrap_err().to_string().contains("optimiser.discriminator_rate = 0"));
+    }
+
+    #[test]
+    fn a_smoothing_out_of_range_is_refused() {
+        for smoothing in [-1.0, 65.0, f32::NAN] {
+            let mut config = Config::default();
+            config.output.smoothing_px = smoothing;
+            assert!(config.validate().unwrap_err().to_string().contains("output.smoothing_px"));
+        }
     }
 
     #[test]
