@@ -74,6 +74,15 @@ def pro_points(maps, masks):
     return np.array(points)
 
 
+def region_recall(maps, masks, threshold):
+    """The mean share of each region above the threshold."""
+    shares = []
+    for values, mask in zip(maps, masks):
+        labels, count = ndimage.label(mask, structure=np.ones((3, 3)))
+        shares += [np.mean(values[labels == i] > threshold) for i in range(1, count + 1)]
+    return float(np.mean(shares))
+
+
 def aupro(points, limit):
     if points is None:
         return None
@@ -111,6 +120,7 @@ def evaluate(images, thresholds):
         "pixel_f1_max": pixel_level["f1_max"],
         "iou_max": iou_max(values, truth),
         "iou_at_threshold": None,
+        "region_recall": None,
         "aupro_30": aupro(points, 0.3),
         "aupro_05": aupro(points, 0.05),
         "false_reject_rate": None,
@@ -122,6 +132,7 @@ def evaluate(images, thresholds):
         result["detection_rate"] = share(rejected[defective])
         if truth.any():
             result["iou_at_threshold"] = metrics.jaccard_score(truth, values > thresholds["pixel"])
+            result["region_recall"] = region_recall(maps, masks, thresholds["pixel"])
     second_opinion(maps, masks, result)
     return result
 

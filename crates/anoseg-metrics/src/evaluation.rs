@@ -76,6 +76,9 @@ pub struct Evaluation {
     pub iou_max: Option<f64>,
     /// Intersection over union of all pixels at the pixel threshold given; `None` also without anomalous pixels.
     pub iou_at_threshold: Option<f64>,
+    /// Per-region recall: mean over the ground-truth regions of the share of each that is above the pixel threshold given,
+    /// so that a small region counts as much as a large one; `None` without regions.
+    pub region_recall: Option<f64>,
     /// Area under the per-region-overlap curve up to a false-positive rate of 0.3, divided by it.
     pub aupro_30: Option<f64>,
     /// Area under the per-region-overlap curve up to a false-positive rate of 0.05, divided by it.
@@ -220,6 +223,7 @@ fn evaluate_parts(parts: &[&Part<'_>], thresholds: Option<Thresholds>) -> Evalua
         pixel_f1_max: pixel_level.best.map(|best| best.f1),
         iou_max: pixel_level.best.map(|best| best.iou()),
         iou_at_threshold: pixel_level.iou_at_threshold,
+        region_recall: pixel_level.region_recall,
         aupro_30: pixel_level.aupro_30,
         aupro_05: pixel_level.aupro_05,
         false_reject_rate: rejection_rate(true),

@@ -15,6 +15,7 @@ pub(crate) struct Figures {
     pub(crate) aupro_30: Option<f64>,
     pub(crate) aupro_05: Option<f64>,
     pub(crate) iou_at_threshold: Option<f64>,
+    pub(crate) region_recall: Option<f64>,
 }
 
 impl Figures {
@@ -25,15 +26,15 @@ impl Figures {
         let (mut auroc, mut precisions, mut f1) =
             (AurocArea::default(), PrecisionSum::default(), BestF1::default());
         let (mut pro_30, mut pro_05) = (ProArea::up_to(0.3), ProArea::up_to(0.05));
-        let mut iou = threshold.map(IouAbove::new);
+        let mut above = threshold.map(Above::new);
         for level in sweep {
             auroc.add(&level);
             precisions.add(&level);
             f1.add(&level, &totals);
             pro_30.add(&level);
             pro_05.add(&level);
-            if let Some(iou) = &mut iou {
-                iou.add(&level);
+            if let Some(above) = &mut above {
+                above.add(&level);
             }
         }
         Self {
@@ -42,33 +43,42 @@ impl Figures {
             best: f1.value(&totals),
             aupro_30: pro_30.value(&totals),
             aupro_05: pro_05.value(&totals),
-            iou_at_threshold: iou.and_then(|iou| iou.value(&totals)),
+            iou_at_threshold: above.as_ref().and_then(|above| above.iou(&totals)),
+            region_recall: above.and_then(|above| above.overlap(&totals)),
         }
     }
 }
 
-/// Intersection over union of the samples above a threshold and the positives: `TP / (TP + FP + FN)`.
+/// What lies strictly above a threshold.
 #[derive(Debug)]
-struct IouAbove {
+struct Above {
     threshold: f32,
     true_positives: u64,
     false_positives: u64,
+    overlap: f64,
 }
 
-impl IouAbove {
+impl Above {
     fn new(threshold: f32) -> Self {
-        Self { threshold, true_positives: 0, false_positives: 0 }
+        Self { threshold, true_positives: 0, false_positives: 0, overlap: 0.0 }
     }
 
     fn add(&mut self, level: &Level) {
         if level.score > self.threshold {
             (self.true_positives, self.false_positives) = (level.true_positives, level.false_positives);
+            self.overlap = level.overlap;
         }
     }
 
-    /// `None` without positives; unlike a ranking it needs no negatives.
-    fn value(&self, totals: &Totals) -> Option<f64> {
+    /// Intersection over union with the positives, `TP / (TP + FP + FN)`. `None` without positives; unlike a ranking it
+    /// needs no negatives.
+    fn iou(&self, totals: &Totals) -> Option<f64> {
         let union = self.false_positives + totals.positives;
         (totals.positives > 0).then(|| self.true_positives as f64 / union as f64)
+    }
+
+    /// Mean over the regions of their share above the threshold; `None` without regions.
+    fn overlap(&self, totals: &Totals) -> Option<f64> {
+        (totals.regions > 0).then_some(self.overlap)
     }
 }

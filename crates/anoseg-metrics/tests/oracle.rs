@@ -84,6 +84,7 @@ fn assert_evaluation(case: &str, ours: &Evaluation, expected: &Evaluation) {
             ("pixel_f1_max", e.pixel_f1_max),
             ("iou_max", e.iou_max),
             ("iou_at_threshold", e.iou_at_threshold),
+            ("region_recall", e.region_recall),
             ("aupro_30", e.aupro_30),
             ("aupro_05", e.aupro_05),
             ("false_reject_rate", e.false_reject_rate),

@@ -21,7 +21,7 @@ pub struct Judged {
     pub decision: Decision,
 }
 
-/// All figures of a test set; serialises as the JSON object of `eval --json`.
+/// All figures of a test set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Figures {
     /// Version of this object's layout.
@@ -37,6 +37,43 @@ pub struct Figures {
     pub defects: BTreeMap<String, Evaluation>,
 }
 
+/// The JSON object of `eval --json`: the figures, and what they were computed from but the maps, so that anybody can
+/// compute them again.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Record {
+    /// The figures.
+    #[serde(flatten)]
+    pub figures: Figures,
+    /// The thresholds that the figures at a threshold were computed at.
+    pub thresholds: ThresholdRecord,
+    /// One entry per picture that could be read, in the dataset's order.
+    pub pictures: Vec<PictureRecord>,
+}
+
+/// A model's thresholds; a value must be strictly greater to exceed one.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ThresholdRecord {
+    /// Scores above this reject the picture.
+    pub image: f32,
+    /// Scores above this send it to review.
+    pub review: f32,
+    /// Map values above this mark the pixel.
+    pub pixel: f32,
+}
+
+/// A test picture as it is written.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PictureRecord {
+    /// The picture's file, below the category folder where it lies there.
+    pub file: PathBuf,
+    /// Its defect type, `good` for none.
+    pub defect: String,
+    /// How anomalous the model says it is.
+    pub score: f32,
+    /// What the model decided.
+    pub decision: Decision,
+}
+
 /// An evaluated test set.
 pub struct TestRun {
     /// One entry per picture that could be read, in the dataset's order.
@@ -47,6 +84,21 @@ pub struct TestRun {
     pub failures: Vec<Error>,
     /// The figures.
     pub figures: Figures,
+    thresholds: ThresholdRecord,
+    root: PathBuf,
+}
+
+impl TestRun {
+    /// What `eval --json` writes.
+    pub fn record(&self) -> Record {
+        let pictures = self.judged.iter().zip(&self.evaluated).map(|(judged, evaluated)| PictureRecord {
+            file: judged.path.strip_prefix(&self.root).unwrap_or(&judged.path).to_owned(),
+            defect: evaluated.defect.clone(),
+            score: evaluated.score,
+            decision: judged.decision,
+        });
+        Record { figures: self.figures.clone(), thresholds: self.thresholds, pictures: pictures.collect() }
+    }
 }
 
 /// What is called with each picture, as soon as it is judged: the picture itself is not kept.
@@ -103,7 +155,12 @@ pub fn evaluate(model: &Model, category: &Category, on_judged: &mut OnJudged<'_>
     let all = anoseg_metrics::evaluate(&evaluated, Some(thresholds))?;
     let defects = anoseg_metrics::evaluate_by_defect(&evaluated, Some(thresholds))?.into_iter().collect();
     let figures = Figures { schema: 1, category: category.name.clone(), all, seconds_per_image, defects };
-    Ok(TestRun { judged, evaluated, failures, figures })
+    let thresholds = ThresholdRecord {
+        image: calibration.image_threshold,
+        review: calibration.review_threshold,
+        pixel: calibration.pixel_threshold,
+    };
+    Ok(TestRun { judged, evaluated, failures, figures, thresholds, root: category.root.clone() })
 }
 
 fn read(test: &TestImage) -> Result<(Image, Option<anoseg_image::Mask>)> {

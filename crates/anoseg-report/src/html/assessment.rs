@@ -175,7 +175,7 @@ fn figures_row(name: &str, figures: &Evaluation, class: &str) -> Markup {
 }
 
 /// The columns of the table, in order.
-fn columns(figures: &Evaluation) -> [(&'static str, Option<f64>); 11] {
+fn columns(figures: &Evaluation) -> [(&'static str, Option<f64>); 12] {
     [
         ("Found", figures.detection_rate),
         ("False rejects", figures.false_reject_rate),
@@ -186,6 +186,7 @@ fn columns(figures: &Evaluation) -> [(&'static str, Option<f64>); 11] {
         ("F1 max", figures.pixel_f1_max),
         ("IoU", figures.iou_at_threshold),
         ("IoU max", figures.iou_max),
+        ("Region recall", figures.region_recall),
         ("AUPRO 30\u{a0}%", figures.aupro_30),
         ("AUPRO 5\u{a0}%", figures.aupro_05),
     ]
