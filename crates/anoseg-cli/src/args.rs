@@ -24,9 +24,11 @@ pub(crate) enum Command {
     Train(Train),
     /// Measure what each technique of AnoSeg contributes: train with and without it, side by side.
     Ablate(Ablate),
+    /// Train and measure on every category of a folder: one table, one report.
+    Bench(Bench),
     /// Derive the thresholds of a model anew from other good pictures.
     Calibrate(Calibrate),
-    /// Measure a model on a category's test pictures.
+    /// Measure a model on a category's test pictures, or a folder of models on a folder of categories.
     Eval(Eval),
     /// Judge pictures.
     Predict(Predict),
@@ -132,6 +134,24 @@ pub(crate) struct Ablate {
 }
 
 #[derive(Args)]
+pub(crate) struct Bench {
+    /// Folder of categories in MVTec AD layout, or one such category, with test pictures.
+    pub(crate) data: PathBuf,
+    /// Folder for the models, the table and the reports; a second call with the same settings goes on where the first
+    /// stopped.
+    #[arg(long)]
+    pub(crate) out: PathBuf,
+    /// Ready-made settings [default: fast].
+    #[arg(long)]
+    pub(crate) preset: Option<PresetName>,
+    #[command(flatten)]
+    pub(crate) settings: Settings,
+    /// How many seeds, counted up from --seed.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(crate) seeds: u64,
+}
+
+#[derive(Args)]
 pub(crate) struct Calibrate {
     /// Model file; its thresholds are replaced.
     pub(crate) model: PathBuf,
@@ -147,20 +167,21 @@ pub(crate) struct Calibrate {
 
 #[derive(Args)]
 pub(crate) struct Eval {
-    /// Model file.
+    /// Model file; for a folder of categories, a folder with a CATEGORY.anoseg for each.
     pub(crate) model: PathBuf,
-    /// Category folder with test pictures.
+    /// Category folder with test pictures, or a folder of such categories.
     pub(crate) data: PathBuf,
-    /// Write the figures as JSON.
+    /// Write the figures as JSON; with the score of every picture, for one category.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
-    /// Write an HTML report.
+    /// Write an HTML report; for several categories, a page that leads to those of each beside it.
     #[arg(long)]
     pub(crate) report: Option<PathBuf>,
-    /// Write every anomaly map as float32 TIFF into this folder.
+    /// Write every anomaly map as float32 TIFF into this folder, for several categories into a folder for each.
     #[arg(long)]
     pub(crate) maps: Option<PathBuf>,
-    /// Run directory of the training, for the report's training curve [default: beside the model].
+    /// Run directory of the training, for the report's training curve; for several categories, the folder that holds
+    /// CATEGORY-run for each [default: beside the model].
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
 }

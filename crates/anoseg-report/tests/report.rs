@@ -3,8 +3,8 @@
 use anoseg_image::Image;
 use anoseg_metrics::{Evaluation, Intervals};
 use anoseg_report::{
-    Curve, Decision, GALLERY_LIMIT, GOOD, Report, ReportImage, Thresholds, Thumbnail, TrainingPoint, index,
-    render,
+    Comparison, Curve, Decision, GALLERY_LIMIT, GOOD, Report, ReportImage, Thresholds, Thumbnail,
+    TrainingPoint, index, render,
 };
 
 const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 };
@@ -183,10 +183,23 @@ fn a_large_test_set_shows_its_most_telling_pictures() {
 #[test]
 fn the_index_leads_to_the_reports() {
     let links = [("Ring", "ring/report.html"), ("<b>", "javascript:alert(1)"), ("50 %", "50 %/report.html")];
-    let page = index("Demo", &links.map(|(name, path)| (name.to_owned(), path.to_owned())));
+    let page = index("Demo", None, &links.map(|(name, path)| (name.to_owned(), path.to_owned())));
     for link in ["./ring/report.html", "./javascript:alert(1)", "./50%20%25/report.html"] {
         assert!(page.contains(&format!("href=\"{link}\"")), "{link} is missing");
     }
     assert!(page.contains("&lt;b&gt;") && !page.contains("<b>"));
-    assert!(index("Demo", &[]).contains("No reports."));
+    assert!(index("Demo", None, &[]).contains("No reports."));
+}
+
+#[test]
+fn an_index_shows_its_table() {
+    let comparison = Comparison {
+        title: "Figures".into(),
+        note: "Means".into(),
+        columns: vec!["image AUROC".into()],
+        rows: vec![("<nut>".into(), vec!["0.987".into()])],
+    };
+    let page = index("Bench", Some(&comparison), &[("nut".into(), "nut.html".into())]);
+    assert!(page.contains("image AUROC") && page.contains("0.987") && page.contains("&lt;nut&gt;"));
+    assert!(page.contains("href=\"./nut.html\""));
 }

@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::evaluate::{Figures, TestRun};
 use crate::model::Provenance;
 use crate::score::image_score;
+use crate::table::{figure, markdown};
 
 /// A training that differs from the full one in a known way.
 #[derive(Clone, Debug, PartialEq)]
@@ -136,11 +137,8 @@ impl Ablation {
                     all.iou_max,
                     all.iou_at_threshold,
                 ];
-                let text = |figure: Option<f64>| {
-                    figure.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
-                };
                 let budget = [outcome.steps.to_string(), format!("{:.0}", outcome.seconds / 60.0)];
-                let cells = budget.into_iter().chain(figures.map(text)).collect();
+                let cells = budget.into_iter().chain(figures.map(figure)).collect();
                 (outcome.description.clone(), cells)
             })
             .collect()
@@ -148,12 +146,7 @@ impl Ablation {
 
     /// The table as Markdown.
     pub fn markdown(&self) -> String {
-        let mut text = format!("| {} | {} |\n", self.category, COLUMNS.join(" | "));
-        text.push_str(&format!("|---|{}\n", "---|".repeat(COLUMNS.len())));
-        for (name, cells) in self.rows() {
-            text.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
-        }
-        text
+        markdown(&self.category, &COLUMNS, &self.rows())
     }
 }
 

@@ -8,6 +8,7 @@
 
 pub mod ablation;
 mod archive;
+pub mod benchmark;
 pub mod calibrate;
 pub mod config;
 mod data;
@@ -17,6 +18,7 @@ mod model;
 pub mod network;
 pub mod predict;
 mod score;
+mod table;
 pub mod train;
 
 pub use calibrate::{Calibration, Decision};

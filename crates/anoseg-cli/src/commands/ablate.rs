@@ -1,18 +1,17 @@
 //! `anoseg ablate`.
 
 use std::path::Path;
-use std::sync::atomic::AtomicBool;
 
-use anoseg::ablation::{Ablation, COLUMNS, Outcome as Row, Variant, variants};
+use anoseg::Error;
+use anoseg::ablation::{Ablation, COLUMNS, Outcome as Row, variants};
 use anoseg::evaluate::{evaluate, require_test_pictures};
-use anoseg::train::has_checkpoint;
-use anoseg::{Error, Model, TrainingRun};
 use anoseg_image::{Category, write};
 use anoseg_report::assemble::Assembly;
 use anoseg_report::{Comparison, Report};
 use anyhow::Result;
 
-use super::{cpu, eval, train};
+use super::series::Series;
+use super::{eval, train};
 use crate::args::Ablate;
 use crate::console;
 use crate::exit::Outcome;
@@ -28,8 +27,10 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     let mut ablation =
         Ablation { schema: 1, category: category.name.clone(), seed: full.seed, variants: Vec::new() };
     let (mut page, mut complete) = (None, true);
+    let series = Series { out: &options.out, stop: &stop };
     for variant in variants(&full) {
-        let model = trained(&variant, &category, &options.out, &stop)?;
+        console::note(&format!("{}: {}", variant.name, variant.description));
+        let model = series.model(variant.name, &category, &variant.config)?;
         console::note(&format!("{}: evaluating", variant.name));
         let mut assembly = page.is_none().then(|| Assembly::new(&model)).transpose()?;
         let run = evaluate(&model, &category, &mut |judged, evaluated, image| {
@@ -39,7 +40,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
             Ok(())
         })?;
         if let Some(assembly) = assembly {
-            page = Some(assembly.report(&run, &category, &run_dir(&options.out, &variant))?);
+            page = Some(assembly.report(&run, &category, &series.run_dir(variant.name))?);
         }
         run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
         complete &= run.failures.is_empty();
@@ -50,30 +51,6 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     console::result(ablation.markdown().trim_end());
     console::result(&format!("report {}", options.out.join("report.html").display()));
     Ok(if complete { Outcome::Fine } else { Outcome::SomeBadData })
-}
-
-/// The variant's model: the one of an earlier call with the same settings, or trained now, going on where an earlier call
-/// was stopped.
-fn trained(variant: &Variant, category: &Category, out: &Path, stop: &AtomicBool) -> Result<Model> {
-    let (path, run_dir, device) =
-        (out.join(format!("{}.anoseg", variant.name)), run_dir(out, variant), cpu());
-    let same = std::fs::read_to_string(run_dir.join("config.toml"))
-        .is_ok_and(|text| variant.config.to_toml().is_ok_and(|config| config == text));
-    if same && path.is_file() {
-        console::note(&format!("{}: trained already", variant.name));
-        return Ok(super::load_model(&path)?);
-    }
-    let resume = same && has_checkpoint(&run_dir);
-    console::note(&format!("{}: {}", variant.name, variant.description));
-    let config = &variant.config;
-    let training = TrainingRun { category, config, run_dir: &run_dir, resume, device: &device, stop };
-    let model = train::with_progress(&training)?;
-    model.save(&path)?;
-    Ok(model)
-}
-
-fn run_dir(out: &Path, variant: &Variant) -> std::path::PathBuf {
-    out.join(format!("{}-run", variant.name))
 }
 
 /// `ablation.json`, `ablation.md` and, around the full training's report, `report.html`.

@@ -61,7 +61,7 @@ fn write_index(out: &Path, reports: &[(String, PathBuf)]) -> Result<PathBuf> {
     let index = out.join("report.html");
     let links: Vec<(String, String)> =
         reports.iter().map(|(name, _)| (name.clone(), format!("{name}/report.html"))).collect();
-    let html = anoseg_report::index("anoseg demo", &links);
+    let html = anoseg_report::index("anoseg demo", None, &links);
     write::atomic(&index, |file| file.write_all(html.as_bytes()))?;
     Ok(std::fs::canonicalize(&index).unwrap_or(index))
 }

@@ -1,11 +1,13 @@
 //! One file per command.
 
 pub(crate) mod ablate;
+pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod demo;
 pub(crate) mod eval;
 pub(crate) mod info;
 pub(crate) mod predict;
+mod series;
 pub(crate) mod synth;
 pub(crate) mod train;
 

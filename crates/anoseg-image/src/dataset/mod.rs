@@ -138,6 +138,22 @@ impl Category {
     }
 }
 
+/// The category folders in the layout of MVTec AD that lie in `root`, in natural order; empty when `root` is one
+/// itself, or holds none.
+///
+/// # Errors
+/// When the folder is missing or cannot be read.
+pub fn categories(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let Entries { folders, .. } = list::entries(root)?;
+    let is_part = |folder: &PathBuf| folder.ends_with("train") || folder.ends_with("test");
+    if folders.iter().any(is_part) {
+        return Ok(Vec::new());
+    }
+    let is_category =
+        |folder: &PathBuf| folder.join("train").join(GOOD).is_dir() || folder.join("test").is_dir();
+    Ok(folders.into_iter().filter(is_category).collect())
+}
+
 /// Reads the mask of a test picture that is `size` (width, height) pixels large; `None` where it has none.
 ///
 /// # Errors

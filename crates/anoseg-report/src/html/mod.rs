@@ -8,7 +8,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use gallery::GALLERY_LIMIT;
 
-use crate::model::Report;
+use crate::model::{Comparison, Report};
 use crate::overlay::blended_colour;
 
 const STYLE: &str = include_str!("assets/style.css");
@@ -28,14 +28,15 @@ pub fn render(report: &Report) -> String {
 }
 
 /// A page in the reports' style that leads to several of them: pairs of a name and a path relative to this page, with `/`
-/// between folders.
-pub fn index(title: &str, links: &[(String, String)]) -> String {
+/// between folders. A table that sets them side by side stands above.
+pub fn index(title: &str, comparison: Option<&Comparison>, links: &[(String, String)]) -> String {
     let body = html! {
         header.page {
             (bar())
             h1 { (title) }
         }
         main {
+            @if let Some(comparison) = comparison { (sections::comparison(comparison)) }
             ul.links {
                 @for (name, path) in links {
                     li { a href=(relative_link(path)) { (name) } }
@@ -98,7 +99,7 @@ fn body(report: &Report) -> Markup {
             (assessment::figures(report))
             (assessment::verdicts(report))
             (assessment::by_defect(report))
-            (sections::comparison(report))
+            @if let Some(comparison) = &report.comparison { (sections::comparison(comparison)) }
             (sections::curves(report))
             (gallery::gallery(report))
             (sections::training(report))

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use crate::model::Report;
+use crate::model::{Comparison, Report};
 use crate::plot;
 
 /// A section with its heading; `id` is its place for links.
@@ -55,9 +55,8 @@ pub(super) fn contents(report: &Report) -> Markup {
     }
 }
 
-/// This result beside others, left out altogether when there are none.
-pub(super) fn comparison(report: &Report) -> Markup {
-    let Some(comparison) = &report.comparison else { return html! {} };
+/// Results side by side.
+pub(super) fn comparison(comparison: &Comparison) -> Markup {
     let content = html! {
         p.aside { (comparison.note) }
         div.panel.scroll {

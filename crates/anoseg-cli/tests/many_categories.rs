@@ -1,0 +1,95 @@
+//! Several categories at once: `bench`, and `eval` on a folder of models.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::path::Path;
+
+use common::Workshop;
+use serde_json::Value;
+
+/// A workshop whose made-up category lies twice in `parts/`, as `dial` and `token`.
+fn two_categories() -> Workshop {
+    let shop = Workshop::new();
+    for name in ["dial", "token"] {
+        copy(&shop.path("data"), &shop.path("parts").join(name));
+    }
+    shop
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+fn json(path: &Path) -> Value {
+    serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap()
+}
+
+#[test]
+fn a_benchmark_measures_every_category_and_goes_on_where_it_stopped() {
+    let shop = two_categories();
+    let bench = "bench parts --out bench --config tiny.toml --steps 3 --seeds 2";
+    let (table, _) = shop.run(bench, 0);
+    for row in ["| dial | 2 | 3 |", "| token | 2 | 3 |", "| mean | 4 |"] {
+        assert!(table.contains(row), "no {row} in {table}");
+    }
+    assert!(std::fs::read_to_string(shop.path("bench/bench.md")).unwrap().contains("| mean |"));
+    let results = json(&shop.path("bench/bench.json"));
+    let entries = results["entries"].as_array().unwrap();
+    let seeds: Vec<_> = entries.iter().map(|entry| entry["seed"].as_u64().unwrap()).collect();
+    assert_eq!(seeds, [0, 1, 0, 1]);
+    let mean =
+        entries.iter().map(|entry| entry["figures"]["pixel_auroc"].as_f64().unwrap()).sum::<f64>() / 4.0;
+    assert!((results["mean"]["pixel_auroc"].as_f64().unwrap() - mean).abs() < 1e-9);
+    let page = std::fs::read_to_string(shop.path("bench/report.html")).unwrap();
+    assert!(page.contains("dial-seed1.html") && shop.path("bench/dial-seed1.html").is_file());
+
+    let (again, notes) = shop.run(bench, 0);
+    assert_eq!(notes.matches("trained already").count(), 4, "{notes}");
+    assert_eq!(again, table);
+    // The same settings on other pictures are another training.
+    copy(&shop.path("parts"), &shop.path("others"));
+    let (_, notes) = shop.run("bench others --out bench --config tiny.toml --steps 3", 0);
+    assert!(!notes.contains("trained already"), "{notes}");
+}
+
+#[test]
+fn one_bad_category_does_not_stop_a_benchmark() {
+    let shop = two_categories();
+    for entry in std::fs::read_dir(shop.path("parts/dial/train/good")).unwrap().map(Result::unwrap) {
+        std::fs::write(entry.path(), "no picture").unwrap();
+    }
+    let (table, notes) = shop.run("bench parts --out bench --config tiny.toml --steps 2", 3);
+    assert!(table.contains("| token |") && !table.contains("| dial |"), "{table}");
+    assert!(notes.contains("dial-seed0 is left out"), "{notes}");
+}
+
+#[test]
+fn a_folder_of_models_is_measured_on_a_folder_of_categories() {
+    let shop = two_categories();
+    for name in ["dial", "token"] {
+        shop.run(&format!("train parts/{name} -o models/{name}.anoseg --config tiny.toml --steps 2"), 0);
+    }
+    let (table, _) = shop.run("eval models parts --json all.json --report out/all.html --maps maps", 0);
+    assert!(table.contains("| dial |") && table.contains("| mean | 2 |"), "{table}");
+    assert_eq!(json(&shop.path("all.json"))["entries"].as_array().unwrap().len(), 2);
+    assert!(shop.path("out/token.html").is_file() && shop.path("maps/token/chip/000.tiff").is_file());
+    assert!(std::fs::read_to_string(shop.path("out/all.html")).unwrap().contains("./token.html"));
+
+    std::fs::remove_file(shop.path("models/dial.anoseg")).unwrap();
+    let (table, notes) = shop.run("eval models parts", 3);
+    assert!(!table.contains("| dial |") && notes.contains("dial is left out"), "{table}{notes}");
+    let (_, error) = shop.run("eval models/token.anoseg parts", 2);
+    assert!(error.contains("several categories") && error.contains("dial.anoseg"), "{error}");
+    std::fs::create_dir(shop.path("empty")).unwrap();
+    let (_, error) = shop.run("eval empty parts", 2);
+    assert!(error.contains("no model for any category"), "{error}");
+}

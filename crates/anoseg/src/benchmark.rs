@@ -1,0 +1,184 @@
+//! The figures of many categories side by side, with their mean.
+
+use std::collections::BTreeMap;
+
+use anoseg_metrics::Evaluation;
+use serde::Serialize;
+
+use crate::evaluate::Figures;
+use crate::model::Provenance;
+use crate::table::{figure, markdown};
+
+/// One model on one category.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    /// Seed of the training.
+    pub seed: u64,
+    /// Training steps.
+    pub steps: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+    /// What came out; it names the category.
+    pub figures: Figures,
+}
+
+impl Entry {
+    /// What a model of this provenance reached.
+    pub fn new(provenance: &Provenance, figures: Figures) -> Self {
+        let Provenance { seed, steps, seconds, .. } = *provenance;
+        Self { seed, steps, seconds, figures }
+    }
+}
+
+/// The figures of many categories; serialises as the JSON object of `anoseg bench` and of `anoseg eval` on many
+/// categories.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Benchmark {
+    /// Version of this object's layout.
+    pub schema: u32,
+    /// Plain mean over the categories, each being the mean over its seeds, by the name of the figure; a category that cannot
+    /// tell a figure is left out of its mean.
+    pub mean: BTreeMap<&'static str, Option<f64>>,
+    /// One entry per category and seed, in the order evaluated.
+    pub entries: Vec<Entry>,
+}
+
+/// A figure of the table: its heading, its name in JSON, and where it stands.
+type Column = (&'static str, &'static str, fn(&Evaluation) -> Option<f64>);
+
+const FIGURES: [Column; 10] = [
+    ("image AUROC", "image_auroc", |e| e.image_auroc),
+    ("image AP", "image_ap", |e| e.image_ap),
+    ("pixel AUROC", "pixel_auroc", |e| e.pixel_auroc),
+    ("pixel AP", "pixel_ap", |e| e.pixel_ap),
+    ("AUPRO 0.3", "aupro_30", |e| e.aupro_30),
+    ("AUPRO 0.05", "aupro_05", |e| e.aupro_05),
+    ("IoU max", "iou_max", |e| e.iou_max),
+    ("IoU at threshold", "iou_at_threshold", |e| e.iou_at_threshold),
+    ("good rejected", "false_reject_rate", |e| e.false_reject_rate),
+    ("defects found", "detection_rate", |e| e.detection_rate),
+];
+
+impl Benchmark {
+    /// Adds an entry and brings the means up to date.
+    pub fn push(&mut self, entry: Entry) {
+        self.schema = 1;
+        self.entries.push(entry);
+        self.mean = FIGURES.into_iter().map(|(_, name, value)| (name, self.mean_of(value))).collect();
+    }
+
+    /// Headings of [`rows`](Self::rows).
+    pub fn columns() -> Vec<&'static str> {
+        let budget = ["runs", "steps", "minutes"];
+        budget.into_iter().chain(FIGURES.iter().map(|(heading, ..)| *heading)).collect()
+    }
+
+    /// One row per category, means over its seeds, and one with the mean of all categories.
+    pub fn rows(&self) -> Vec<(String, Vec<String>)> {
+        let mut rows: Vec<_> = self
+            .categories()
+            .into_iter()
+            .map(|category| {
+                let runs = self.runs(category);
+                let minutes = mean(runs.iter().map(|run| Some(run.seconds / 60.0)));
+                let budget = [
+                    runs.len().to_string(),
+                    rounded(mean(runs.iter().map(|run| Some(run.steps as f64)))),
+                    minutes.map_or_else(String::new, |minutes| format!("{minutes:.1}")),
+                ];
+                let figures =
+                    FIGURES.iter().map(|(.., value)| figure(self.mean_of_category(category, *value)));
+                (category.to_owned(), budget.into_iter().chain(figures).collect())
+            })
+            .collect();
+        let total = [self.entries.len().to_string(), String::new(), String::new()];
+        let means = FIGURES.iter().map(|(_, name, _)| figure(self.mean.get(name).copied().flatten()));
+        rows.push(("mean".to_owned(), total.into_iter().chain(means).collect()));
+        rows
+    }
+
+    /// The table as Markdown.
+    pub fn markdown(&self) -> String {
+        markdown("category", &Self::columns(), &self.rows())
+    }
+
+    /// Names of the categories, each once, in the order evaluated.
+    fn categories(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for entry in &self.entries {
+            let name = entry.figures.category.as_str();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        names
+    }
+
+    fn runs(&self, category: &str) -> Vec<&Entry> {
+        self.entries.iter().filter(|entry| entry.figures.category == category).collect()
+    }
+
+    fn mean_of_category(&self, category: &str, value: fn(&Evaluation) -> Option<f64>) -> Option<f64> {
+        mean(self.runs(category).iter().map(|run| value(&run.figures.all)))
+    }
+
+    fn mean_of(&self, value: fn(&Evaluation) -> Option<f64>) -> Option<f64> {
+        mean(self.categories().iter().map(|category| self.mean_of_category(category, value)))
+    }
+}
+
+/// Of the values that are there; `None` where none is.
+fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
+    let (sum, n) = values.flatten().fold((0.0, 0), |(sum, n), value| (sum + value, n + 1));
+    (n > 0).then(|| sum / f64::from(n))
+}
+
+fn rounded(value: Option<f64>) -> String {
+    value.map_or_else(String::new, |value| format!("{value:.0}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(category: &str, seed: u64, image_auroc: Option<f64>) -> Entry {
+        let all = Evaluation { image_auroc, ..Evaluation::default() };
+        let figures = Figures {
+            schema: 1,
+            category: category.into(),
+            all,
+            seconds_per_image: None,
+            defects: BTreeMap::new(),
+        };
+        Entry { seed, steps: 100, seconds: 60.0, figures }
+    }
+
+    #[test]
+    fn categories_weigh_the_same_however_many_seeds_they_have() {
+        let mut benchmark = Benchmark::default();
+        benchmark.push(entry("nut", 0, Some(0.5)));
+        benchmark.push(entry("nut", 1, Some(0.7)));
+        benchmark.push(entry("bolt", 0, Some(1.0)));
+        assert!((benchmark.mean["image_auroc"].unwrap() - 0.8).abs() < 1e-12);
+        let rows = benchmark.rows();
+        let names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["nut", "bolt", "mean"]);
+        assert_eq!(rows[0].1[..4], ["2", "100", "1.0", "0.600"]);
+        assert_eq!(rows[2].1[3], "0.800");
+        assert!(rows.iter().all(|(_, cells)| cells.len() == Benchmark::columns().len()));
+    }
+
+    #[test]
+    fn what_a_category_cannot_tell_is_left_out_of_the_mean() {
+        let mut benchmark = Benchmark::default();
+        benchmark.push(entry("nut", 0, Some(0.5)));
+        benchmark.push(entry("all good", 0, None));
+        assert_eq!(benchmark.mean["image_auroc"], Some(0.5));
+        assert_eq!(benchmark.mean["pixel_ap"], None);
+        assert!(
+            benchmark.markdown().contains("| all good | 1 | 100 | 1.0 | - |"),
+            "{}",
+            benchmark.markdown()
+        );
+    }
+}
