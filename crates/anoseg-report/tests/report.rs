@@ -11,7 +11,7 @@ const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 
 
 fn bare(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage {
     let (name, defect) = (name.to_owned(), defect.to_owned());
-    ReportImage { name, defect, score, decision, picture: None, overlay: None, ground_truth: None }
+    ReportImage { name, defect, score, decision, picture: None, anomaly_map: None, contours: None }
 }
 
 fn full() -> Report {
@@ -160,8 +160,8 @@ fn a_hundred_textured_pictures_stay_under_ten_megabytes() {
     report.images = (0..100)
         .map(|i| ReportImage {
             picture: thumbnail.clone(),
-            overlay: thumbnail.clone(),
-            ground_truth: thumbnail.clone(),
+            anomaly_map: thumbnail.clone(),
+            contours: thumbnail.clone(),
             ..bare(&format!("crack/{i}.png"), "crack", 0.7, Decision::Reject)
         })
         .collect();

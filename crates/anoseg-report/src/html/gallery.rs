@@ -119,16 +119,15 @@ fn filters(images: &[&ReportImage]) -> Markup {
     }
 }
 
-/// One picture: input, overlay and ground truth side by side, with its name, decision and score.
+/// One picture: input, anomaly map and contours side by side, with its name, decision and score.
 fn card(image: &ReportImage) -> Markup {
     let outcome = Outcome::of(image);
-    let no_truth = if image.defect == GOOD { "no defect" } else { "no mask" };
     html! {
         article.card data-outcome=(outcome.id()) data-defect=(image.defect) {
             button.pictures type="button" aria-label={ "Enlarge " (image.name) } {
-                (picture(image.picture.as_ref(), "Picture", "not kept"))
-                (picture(image.overlay.as_ref(), "Anomaly map", "not kept"))
-                (picture(image.ground_truth.as_ref(), "Ground truth", no_truth))
+                (picture(image.picture.as_ref(), "Picture"))
+                (picture(image.anomaly_map.as_ref(), "Anomaly map"))
+                (picture(image.contours.as_ref(), "Contours"))
             }
             div.caption {
                 span.name title=(image.name) { (image.name) }
@@ -139,7 +138,7 @@ fn card(image: &ReportImage) -> Markup {
     }
 }
 
-fn picture(thumbnail: Option<&Thumbnail>, name: &str, absent: &str) -> Markup {
+fn picture(thumbnail: Option<&Thumbnail>, name: &str) -> Markup {
     html! {
         span.picture {
             @match thumbnail {
@@ -147,7 +146,7 @@ fn picture(thumbnail: Option<&Thumbnail>, name: &str, absent: &str) -> Markup {
                     img src=(thumbnail.data_uri()) width=(thumbnail.width()) height=(thumbnail.height())
                         alt=(name) decoding="async";
                 }
-                None => { span.blank { (absent) } }
+                None => { span.blank { "not kept" } }
             }
             span.label { (name) }
         }
@@ -185,7 +184,7 @@ mod tests {
 
     fn image(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage {
         let (name, defect) = (name.to_owned(), defect.to_owned());
-        ReportImage { name, defect, score, decision, picture: None, overlay: None, ground_truth: None }
+        ReportImage { name, defect, score, decision, picture: None, anomaly_map: None, contours: None }
     }
 
     #[test]
