@@ -98,9 +98,9 @@ impl Decision {
     /// The word shown to the reader.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Good => "Good",
+            Self::Good => "Accepted",
             Self::Review => "Review",
-            Self::Reject => "Reject",
+            Self::Reject => "Rejected",
         }
     }
 }
