@@ -167,22 +167,28 @@ impl Axis {
         values.into_iter().map(|v| Tick { at: self.position(v), label: log_label(v) }).collect()
     }
 
-    /// One half, and on both sides powers of ten away from the ends; only every so many, for about `count` marks.
+    /// One half, and on both sides powers of ten away from the ends: only every so many, for about `count` marks, or with
+    /// their doubles where there are few.
     fn stretched_ticks(&self, count: usize) -> Vec<Tick> {
-        let decades = (1..=6).filter(|&e| self.low <= 10f64.powi(-e)).count()
-            + (1..=6).filter(|&e| self.high >= 1.0 - 10f64.powi(-e)).count();
-        let every = decades.div_ceil(count.max(1)).max(1);
-        let tick = |value: f64, label: String| Tick { at: self.position(value), label };
-        let low = (1..7i32).step_by(every).rev().map(|e| (10f64.powi(-e), log_label(10f64.powi(-e))));
-        let high = (1..7usize).step_by(every).map(|e| {
-            let value = 1.0 - 10f64.powi(-(e as i32));
-            (value, format!("{value:.e$}"))
-        });
-        low.chain([(0.5, "0.5".to_owned())])
-            .chain(high)
-            .filter(|(value, _)| (self.low..=self.high).contains(value))
-            .map(|(value, label)| tick(value, label))
-            .collect()
+        let inside = |value: &f64| (self.low..=self.high).contains(value);
+        let from_ends = |exponent: i32, mantissa: f64| {
+            let away = mantissa * 10f64.powi(-exponent);
+            let decimals = exponent as usize;
+            [(away, log_label(away)), (1.0 - away, format!("{:.decimals$}", 1.0 - away))]
+        };
+        let marks = |mantissas: &[f64], every: usize| -> Vec<(f64, String)> {
+            let exponents = (1..7).step_by(every);
+            let ends = exponents.flat_map(|e| mantissas.iter().flat_map(move |&m| from_ends(e, m)));
+            ends.chain([(0.5, "0.5".to_owned())]).filter(|(value, _)| inside(value)).collect()
+        };
+        let powers = marks(&[1.0], 1);
+        let mut chosen = match powers.len() {
+            0..4 => marks(&[1.0, 2.0], 1),
+            few if few <= count + 2 => powers,
+            many => marks(&[1.0], many.div_ceil(count.max(1))),
+        };
+        chosen.sort_by(|a, b| a.0.total_cmp(&b.0));
+        chosen.into_iter().map(|(value, label)| Tick { at: self.position(value), label }).collect()
     }
 }
 
@@ -267,6 +273,8 @@ mod tests {
     fn a_stretched_axis_tells_the_ends_apart() {
         let axis = Axis::spread(0.0004, 0.9996);
         assert_eq!(labels(axis.ticks(7)), ["10⁻³", "0.01", "0.1", "0.5", "0.9", "0.99", "0.999"]);
+        assert_eq!(labels(Axis::spread(0.045, 0.65).ticks(7)), ["0.1", "0.2", "0.5"]);
+        assert_eq!(labels(Axis::spread(0.0, 1.0).ticks(7)).len(), 7);
         assert!((axis.position(0.5) - 0.5).abs() < 1e-12, "it is symmetric");
         assert!(axis.position(0.002) - axis.position(0.001) > 0.03);
         assert!((axis.value_at(axis.position(0.03)) - 0.03).abs() < 1e-12);
