@@ -124,6 +124,7 @@ fn named(keep: impl Fn(&str, f32) -> bool) -> Vec<String> {
 }
 
 #[test]
+#[expect(clippy::print_stderr, reason = "whoever runs the test should see that it was skipped")]
 fn the_page_does_in_a_browser_what_it_says() {
     let Some(chromium) = chromium() else {
         eprintln!("skipped: no Chromium found; set CHROMIUM to its path");
