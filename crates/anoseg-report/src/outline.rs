@@ -48,11 +48,12 @@ pub(crate) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) 
 
 /// A copy of the picture with the outlines of what the model marks and of the ground truth on thin dark casings.
 ///
-/// The ground truth's line is twice as wide and lies below: where the regions agree, its outer half shows.
+/// The ground truth's line is wider and lies below: where the regions agree, its outer part shows.
 pub(crate) fn both_outlined(image: &Image, prediction: Option<&Mask>, ground_truth: Option<&Mask>) -> Image {
     let mut out = image.clone();
-    let thin = (2 * outline_thickness(image)).div_ceil(3);
-    let lines = [(ground_truth, GROUND_TRUTH_COLOUR, 2 * thin), (prediction, PREDICTION_COLOUR, thin)];
+    let thin = outline_thickness(image);
+    let wide = thin + (3 * thin).div_ceil(4);
+    let lines = [(ground_truth, GROUND_TRUTH_COLOUR, wide), (prediction, PREDICTION_COLOUR, thin)];
     let lines = lines.map(|(mask, rgb, thickness)| mask.map(|mask| (mask, rgb, thickness)));
     // All casings first, so that none cuts through a line.
     for (mask, _, thickness) in lines.into_iter().flatten() {

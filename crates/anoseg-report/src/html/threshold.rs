@@ -57,13 +57,13 @@ pub(super) fn control(report: &Report) -> Markup {
     html! {
         div #threshold.panel data-places=(text) data-calibrated=(places.calibrated) hidden {
             div.threshold-head {
-                label for="slider" { "Try a threshold" }
+                label for="slider" { "Threshold" }
                 output #limit for="slider" { (significant(calibrated)) }
                 button #calibrated type="button" disabled { "Back to calibrated" }
             }
             input #slider type="range" min="0" max=(last) step="1" value=(places.calibrated) autocomplete="off";
             p.as-calibrated { "As calibrated. Move it to see what another threshold would reject." }
-            p.as-moved hidden { "Moved: the review band isn't applied. The tables below stay as calibrated." }
+            p.as-moved hidden { "Moved: the review band isn't applied. The figures by defect type stay as calibrated." }
         }
     }
 }
