@@ -168,7 +168,7 @@ impl Axis {
     }
 
     /// One half, and on both sides powers of ten away from the ends: only every so many, for about `count` marks, or with
-    /// their doubles where there are few.
+    /// their doubles and fivefolds where there are few.
     fn stretched_ticks(&self, count: usize) -> Vec<Tick> {
         let inside = |value: &f64| (self.low..=self.high).contains(value);
         let from_ends = |exponent: i32, mantissa: f64| {
@@ -183,11 +183,13 @@ impl Axis {
         };
         let powers = marks(&[1.0], 1);
         let mut chosen = match powers.len() {
-            0..4 => marks(&[1.0, 2.0], 1),
+            0..4 => marks(&[1.0, 2.0, 5.0], 1),
             few if few <= count + 2 => powers,
             many => marks(&[1.0], many.div_ceil(count.max(1))),
         };
         chosen.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // Five tenths from either end are one half.
+        chosen.dedup_by_key(|mark| mark.0);
         chosen.into_iter().map(|(value, label)| Tick { at: self.position(value), label }).collect()
     }
 }
@@ -273,7 +275,7 @@ mod tests {
     fn a_stretched_axis_tells_the_ends_apart() {
         let axis = Axis::spread(0.0004, 0.9996);
         assert_eq!(labels(axis.ticks(7)), ["10⁻³", "0.01", "0.1", "0.5", "0.9", "0.99", "0.999"]);
-        assert_eq!(labels(Axis::spread(0.045, 0.65).ticks(7)), ["0.1", "0.2", "0.5"]);
+        assert_eq!(labels(Axis::spread(0.045, 0.65).ticks(7)), ["0.05", "0.1", "0.2", "0.5"]);
         assert_eq!(labels(Axis::spread(0.0, 1.0).ticks(7)).len(), 7);
         assert!((axis.position(0.5) - 0.5).abs() < 1e-12, "it is symmetric");
         assert!(axis.position(0.002) - axis.position(0.001) > 0.03);

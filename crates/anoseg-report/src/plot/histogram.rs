@@ -49,14 +49,17 @@ pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds)
         if x.is_stretched() { "Image score (both ends of the scale stretched)" } else { "Image score" };
     let good_lane = lane(good, GOOD_LANE, x);
     let defect_lane = lane(defective, DEFECT_LANE, x);
+    // A label that has to stand right of its line must not cross the other line, which starts below it then.
+    let review_fits = good_lane.column(f64::from(thresholds.review)) - good_lane.left > LABEL_ROOM;
+    let [reject_label, review_label] = if review_fits { [14.0, 31.0] } else { [31.0, 14.0] };
     let content = html! {
         (review_zone(&good_lane, thresholds))
         (bars(&good_lane, good, "good", "Good"))
         (bars(&defect_lane, defective, "defect", "Defective"))
         (defect_lane.columns(&x.ticks(7), name))
-        (threshold_line(&good_lane, thresholds.image, 14.0, "Reject above", Side::Right))
+        (threshold_line(&good_lane, thresholds.image, reject_label, "Reject above", Side::Right))
         @if thresholds.review < thresholds.image {
-            (threshold_line(&good_lane, thresholds.review, 31.0, "Review above", Side::Left))
+            (threshold_line(&good_lane, thresholds.review, review_label, "Review above", Side::Left))
         }
         (moved_mark(&good_lane))
     };

@@ -79,6 +79,7 @@
     document.getElementById("limit").textContent = places[place].label;
     slider.setAttribute("aria-valuetext", places[place].label);
     back.disabled = place === calibrated;
+    control.classList.toggle("moved", place !== calibrated);
     control.querySelector(".as-calibrated").hidden = place !== calibrated;
     control.querySelector(".as-moved").hidden = place === calibrated;
     for (const row of rows) showRow(row, place);
