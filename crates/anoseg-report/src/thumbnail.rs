@@ -9,11 +9,12 @@ use crate::fit::fit_within;
 const MAX_SIDE: usize = 320;
 const QUALITY: u8 = 80;
 
-/// Three thumbnails for each of 100 pictures take 8.8 MB in base64 at most, which leaves room for the rest of a page of
-/// 10 MB.
+/// Three thumbnails for each of 100 pictures take 8.8 MB in base64 at most, which leaves room for the rest of a
+/// page of 10 MB.
 const MAX_BYTES: usize = 22_000;
 
-/// Qualities tried until a thumbnail is small enough. Below the last one, blocks show: then fewer pixels look better.
+/// Qualities tried until a thumbnail is small enough. Below the last one, blocks show: then fewer pixels look
+/// better.
 const QUALITIES: [u8; 4] = [QUALITY, 70, 55, 40];
 
 /// A picture reduced and encoded as JPEG, a few kilobytes each, so that a report holds no full-size pixels.
@@ -42,8 +43,8 @@ impl Thumbnail {
         }
     }
 
-    /// The picture with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG `quality` (1..=100);
-    /// both are clamped. A picture without pixels becomes one grey pixel.
+    /// The picture with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG `quality`
+    /// (1..=100); both are clamped. A picture without pixels becomes one grey pixel.
     pub fn with_size(image: &Image, max_side: usize, quality: u8) -> Self {
         let mut small = fit_within(image, max_side.clamp(1, 4096));
         if small.as_slice().is_empty() {

@@ -1,7 +1,8 @@
-//! The page in a real browser: what the slider, the filters and the order do, and that nothing complains or overflows.
+//! The page in a real browser: what the slider, the filters and the order do, and that nothing complains or
+//! overflows.
 //!
-//! Needs Chromium: the one that the environment variable `CHROMIUM` names, else one of the usual names in `PATH`. Without
-//! one the test says so and passes.
+//! Needs Chromium: the one that the environment variable `CHROMIUM` names, else one of the usual names in `PATH`.
+//! Without one the test says so and passes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,7 +18,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 };
 
-/// Defect type and score. Two pictures share a score, two differ in the last digit of an `f32` alone, one has no score.
+/// Defect type and score. Two pictures share a score, two differ in the last digit of an `f32` alone, one has no
+/// score.
 const PICTURES: [(&str, f32); 14] = [
     (GOOD, 0.05),
     (GOOD, 0.1),
@@ -68,8 +70,8 @@ fn page() -> String {
     render(&report)
 }
 
-/// The slider's thresholds by their definition: half-way between scores, below the lowest, at the highest; the calibrated
-/// one in the gap that it lies in.
+/// The slider's thresholds by their definition: half-way between scores, below the lowest, at the highest; the
+/// calibrated one in the gap that it lies in.
 fn thresholds() -> Vec<f64> {
     let mut scores: Vec<f64> = PICTURES.iter().map(|p| f64::from(p.1)).filter(|s| !s.is_nan()).collect();
     scores.sort_by(f64::total_cmp);
@@ -88,7 +90,8 @@ fn thresholds() -> Vec<f64> {
     (0..=scores.len()).map(gap).collect()
 }
 
-/// Accepted, to review, rejected and all pictures that `belong`, at a threshold; with the review band at the calibrated one.
+/// Accepted, to review, rejected and all pictures that `belong`, at a threshold; with the review band at the
+/// calibrated one.
 fn counts(threshold: f64, belong: &dyn Fn(&str) -> bool) -> [usize; 4] {
     let scores: Vec<f64> = PICTURES.iter().filter(|p| belong(p.0)).map(|p| f64::from(p.1)).collect();
     let above = |limit: f64| scores.iter().filter(|score| **score > limit).count();

@@ -16,8 +16,9 @@ pub(super) fn card(image: &ReportImage, axis: Axis) -> Markup {
     let decision = decision_id(image.decision);
     let truth = if image.is_defective() { "defective" } else { GOOD };
     html! {
-        article.card data-name=(image.name) data-defect=(image.defect) data-truth=(truth) data-score=(exact(image.score))
-            data-calibrated=(decision) data-decision=(decision) data-outcome=(outcome.id()) {
+        article.card data-name=(image.name) data-defect=(image.defect) data-truth=(truth)
+            data-score=(exact(image.score)) data-calibrated=(decision)
+            data-decision=(decision) data-outcome=(outcome.id()) {
             button.pictures type="button" aria-label={ "Enlarge " (image.name) } {
                 (picture(image.picture.as_ref(), "Picture"))
                 (picture(image.anomaly_map.as_ref(), "Anomaly map"))

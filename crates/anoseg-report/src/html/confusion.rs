@@ -26,7 +26,8 @@ impl Row<'_> {
     }
 }
 
-/// All good pictures, all defective ones and, where there are several, each type of defect; without what does not occur.
+/// All good pictures, all defective ones and, where there are several, each type of defect; without what does not
+/// occur.
 fn rows(images: &[ReportImage]) -> Vec<Row<'_>> {
     let with = |name, class, belongs: &dyn Fn(&ReportImage) -> bool| Row {
         name,
@@ -45,7 +46,8 @@ fn rows(images: &[ReportImage]) -> Vec<Row<'_>> {
     rows
 }
 
-/// Ground truth by row, decision by column. The scores are kept for the script, which counts anew when the threshold moves.
+/// Ground truth by row, decision by column. The scores are kept for the script, which counts anew when the
+/// threshold moves.
 pub(super) fn table(report: &Report) -> Markup {
     html! {
         table #confusion.numbers {

@@ -31,16 +31,18 @@ const SCRIPT: &str = concat!(
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
-/// The report as one HTML document: pictures, plots, style and script are all inside, nothing is loaded from elsewhere.
+/// The report as one HTML document: pictures, plots, style and script are all inside, nothing is loaded from
+/// elsewhere.
 ///
-/// It follows the reader's light or dark setting and can be switched, fits a phone, and prints (in light colours). Without
-/// script everything is shown; only the threshold's slider, filters, order and enlarged pictures need it. The same report always gives the same text.
+/// It follows the reader's light or dark setting and can be switched, fits a phone, and prints (in light
+/// colours). Without script everything is shown; only the threshold's slider, filters, order and enlarged
+/// pictures need it. The same report always gives the same text.
 pub fn render(report: &Report) -> String {
     page(&format!("{} · anomaly segmentation report", report.title), body(report))
 }
 
-/// A page in the reports' style that leads to several of them: pairs of a name and a path relative to this page, with `/`
-/// between folders.
+/// A page in the reports' style that leads to several of them: pairs of a name and a path relative to this page,
+/// with `/` between folders.
 pub fn index(title: &str, links: &[(String, String)]) -> String {
     let body = html! {
         header.page {
@@ -59,7 +61,8 @@ pub fn index(title: &str, links: &[(String, String)]) -> String {
     page(title, body)
 }
 
-/// A path as a link: always relative, whatever it looks like, and with the characters escaped that have a meaning in links.
+/// A path as a link: always relative, whatever it looks like, and with the characters escaped that have a meaning
+/// in links.
 fn relative_link(path: &str) -> String {
     let escaped = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace(' ', "%20");
     format!("./{}", escaped.trim_start_matches('/'))

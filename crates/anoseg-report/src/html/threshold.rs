@@ -16,8 +16,8 @@ struct Places {
 }
 
 impl Places {
-    /// Half-way between neighbouring scores, below the lowest and at the highest one. The calibrated threshold stands for the
-    /// gap that it lies in.
+    /// Half-way between neighbouring scores, below the lowest and at the highest one. The calibrated threshold
+    /// stands for the gap that it lies in.
     ///
     /// `None` without a finite score, or where the calibrated threshold is not finite.
     fn of(scores: impl Iterator<Item = f64>, calibrated: f64) -> Option<Self> {
@@ -74,7 +74,8 @@ pub(super) fn limit_style(report: &Report, axis: Axis) -> Option<String> {
     limit.is_finite().then(|| format!("--limit:{:.2}%", 100.0 * axis.position(limit)))
 }
 
-/// A small axis with the place of one score; what lies above the threshold is tinted. Nothing for a score that is no number.
+/// A small axis with the place of one score; what lies above the threshold is tinted. Nothing for a score that is
+/// no number.
 pub(super) fn strip(score: f32, axis: Axis) -> Markup {
     html! {
         @if !score.is_nan() {

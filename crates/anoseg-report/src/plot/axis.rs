@@ -92,8 +92,8 @@ impl Axis {
         }
     }
 
-    /// An axis for shares (0..=1) from `low` to `high` that stretches both ends of 0..=1, where single steps could not be
-    /// told apart otherwise.
+    /// An axis for shares (0..=1) from `low` to `high` that stretches both ends of 0..=1, where single steps
+    /// could not be told apart otherwise.
     pub(crate) fn spread(low: f64, high: f64) -> Self {
         let inside = |v: f64| v.clamp(NEAREST, 1.0 - NEAREST);
         Self { spacing: Spacing::Stretched, ..Self::linear(inside(low), inside(high)) }
@@ -167,8 +167,8 @@ impl Axis {
         values.into_iter().map(|v| Tick { at: self.position(v), label: log_label(v) }).collect()
     }
 
-    /// One half, and on both sides powers of ten away from the ends: only every so many, for about `count` marks, or with
-    /// their doubles and fivefolds where there are few.
+    /// One half, and on both sides powers of ten away from the ends: only every so many, for about `count` marks,
+    /// or with their doubles and fivefolds where there are few.
     fn stretched_ticks(&self, count: usize) -> Vec<Tick> {
         let inside = |value: &f64| (self.low..=self.high).contains(value);
         let from_ends = |exponent: i32, mantissa: f64| {

@@ -19,8 +19,8 @@ const DEFECT_LANE: [f64; 2] = [194.0, 282.0];
 /// Room a threshold's label needs, in SVG units, also in the larger type of a phone.
 const LABEL_ROOM: f64 = 190.0;
 
-/// How many of the finite `values` fall into each of `bins` equal parts of `low..=high`. Values outside count in the
-/// first or last bin, so that the counts always sum to the number of finite values (unless `bins` is 0).
+/// How many of the finite `values` fall into each of `bins` equal parts of `low..=high`. Values outside count in
+/// the first or last bin, so that the counts always sum to the number of finite values (unless `bins` is 0).
 pub fn bin_counts(values: &[f64], low: f64, high: f64, bins: usize) -> Vec<usize> {
     let mut counts = vec![0; bins];
     if bins == 0 {
@@ -34,11 +34,11 @@ pub fn bin_counts(values: &[f64], low: f64, high: f64, bins: usize) -> Vec<usize
     counts
 }
 
-/// The scores of good pictures above those of defective ones, on one scale, with both thresholds as labelled lines and a
-/// hidden line that the page's script moves.
+/// The scores of good pictures above those of defective ones, on one scale, with both thresholds as labelled
+/// lines and a hidden line that the page's script moves.
 ///
-/// Each lane has its own count axis, because there are often far more pictures of one kind than of the other. Scores that
-/// pile up near 0 or 1 get an axis that stretches both ends.
+/// Each lane has its own count axis, because there are often far more pictures of one kind than of the other.
+/// Scores that pile up near 0 or 1 get an axis that stretches both ends.
 pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds) -> Markup {
     let label = "Histogram of the image scores of good and of defective pictures";
     if !good.iter().chain(defective).any(|v| v.is_finite()) {
