@@ -6,7 +6,7 @@ use anoseg_image::{AnomalyMap, Image, Mask};
 use anoseg_metrics::{Evaluation, Intervals};
 use anoseg_report::{
     Curve, Decision, GOOD, GROUND_TRUTH_COLOUR, Report, ReportImage, Thresholds, Thumbnail, TrainingPoint,
-    contact_sheet, outlined, overlay, plain_summary, render,
+    contact_sheet, contours, heat_overlay, outlined, plain_summary, render,
 };
 
 const SIZE: usize = 400;
@@ -107,9 +107,8 @@ fn test_image(index: usize, kind: &str, noise: &mut Noise) -> ReportImage {
         score,
         decision,
         picture: Some(Thumbnail::from_image(&picture)),
-        overlay: Some(Thumbnail::from_image(&overlay(&picture, &map, THRESHOLDS.pixel, 1.0))),
-        ground_truth: defective
-            .then(|| Thumbnail::from_image(&outlined(&picture, &mask, GROUND_TRUTH_COLOUR))),
+        anomaly_map: Some(Thumbnail::from_image(&heat_overlay(&picture, &map, THRESHOLDS.pixel, 1.0))),
+        contours: Some(Thumbnail::from_image(&contours(&picture, &map, THRESHOLDS.pixel, Some(&mask)))),
     }
 }
 

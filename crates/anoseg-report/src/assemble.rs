@@ -14,7 +14,7 @@ use crate::format::percent;
 use crate::html::render;
 use crate::model::{Curve, Decision, Report, ReportImage, Thresholds, TrainingPoint};
 use crate::outline::{GROUND_TRUTH_COLOUR, outlined};
-use crate::overlay::overlay;
+use crate::overlay::{contours, heat_overlay};
 use crate::summary::plain_summary;
 use crate::thumbnail::Thumbnail;
 
@@ -51,18 +51,7 @@ impl<'a> Assembly<'a> {
 
     /// Takes in a test picture.
     pub fn add(&mut self, judged: &Judged, evaluated: &EvaluatedImage, image: &Image) {
-        let file = judged.path.file_name().unwrap_or(judged.path.as_os_str()).to_string_lossy();
-        let drawn = overlay(image, &evaluated.map, self.thresholds.pixel, 1.0);
-        let ground_truth = evaluated.mask.as_ref().map(|mask| outlined(image, mask, GROUND_TRUTH_COLOUR));
-        self.images.push(ReportImage {
-            name: format!("{}/{file}", evaluated.defect),
-            defect: evaluated.defect.clone(),
-            score: evaluated.score,
-            decision: decision(judged.decision),
-            picture: Some(Thumbnail::from_image(image)),
-            overlay: Some(Thumbnail::from_image(&drawn)),
-            ground_truth: ground_truth.as_ref().map(Thumbnail::from_image),
-        });
+        self.images.push(report_image(judged, evaluated, image, self.thresholds.pixel));
     }
 
     /// The finished page; see [`Assembly::report`].
@@ -92,6 +81,28 @@ impl<'a> Assembly<'a> {
         report.summary.extend(calibration.caution());
         report.images = self.images;
         Ok(report)
+    }
+}
+
+/// What the report keeps of a test picture; pixels above `pixel_threshold` are marked.
+pub fn report_image(
+    judged: &Judged,
+    evaluated: &EvaluatedImage,
+    image: &Image,
+    pixel_threshold: f32,
+) -> ReportImage {
+    let file = judged.path.file_name().unwrap_or(judged.path.as_os_str()).to_string_lossy();
+    let EvaluatedImage { defect, score, map, mask } = evaluated;
+    let heat = heat_overlay(image, map, pixel_threshold, 1.0);
+    let lines = contours(image, map, pixel_threshold, mask.as_ref());
+    ReportImage {
+        name: format!("{defect}/{file}"),
+        defect: defect.clone(),
+        score: *score,
+        decision: decision(judged.decision),
+        picture: Some(Thumbnail::from_image(image)),
+        anomaly_map: Some(Thumbnail::from_image(&heat)),
+        contours: Some(Thumbnail::from_image(&lines)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a person looks at: anomaly overlays, contact sheets, plots and the HTML report.
 //!
-//! - [`overlay()`]: the picture with its anomaly map and outlines drawn over it, at the picture's own size.
+//! - [`overlay()`], [`heat_overlay`], [`contours`]: the picture with its anomaly map and outlines drawn over it, at the
+//!   picture's own size.
 //! - [`contact_sheet`]: many pictures on one.
 //! - [`plot`]: inline SVG plots that need no script and follow the page's light or dark colours.
 //! - [`Report`] and [`render`]: one HTML file that needs no network, no fonts and no files beside it.
@@ -25,7 +26,7 @@ pub use colour::colour_map;
 pub use html::{GALLERY_LIMIT, index, render};
 pub use model::{Comparison, Curve, Decision, GOOD, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
 pub use outline::{GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, draw_outline, outline_thickness, outlined};
-pub use overlay::{above, heatmap, overlay};
+pub use overlay::{above, contours, heat_overlay, heatmap, overlay};
 pub use sheet::contact_sheet;
 pub use summary::plain_summary;
 pub use thumbnail::Thumbnail;

@@ -98,9 +98,9 @@ impl Decision {
     /// The word shown to the reader.
     pub fn label(self) -> &'static str {
         match self {
-            Self::Good => "Good",
+            Self::Good => "Accepted",
             Self::Review => "Review",
-            Self::Reject => "Reject",
+            Self::Reject => "Rejected",
         }
     }
 }
@@ -127,10 +127,10 @@ pub struct ReportImage {
     pub decision: Decision,
     /// The picture itself.
     pub picture: Option<Thumbnail>,
-    /// The picture with its anomaly map; see [`overlay`](crate::overlay()).
-    pub overlay: Option<Thumbnail>,
-    /// The picture with the outline of the ground truth; see [`outlined`](crate::outlined).
-    pub ground_truth: Option<Thumbnail>,
+    /// The picture with its anomaly map; see [`heat_overlay`](crate::heat_overlay).
+    pub anomaly_map: Option<Thumbnail>,
+    /// The picture with the contours of prediction and ground truth; see [`contours`](crate::contours).
+    pub contours: Option<Thumbnail>,
 }
 
 impl ReportImage {

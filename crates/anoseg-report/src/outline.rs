@@ -46,6 +46,25 @@ pub(crate) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) 
     draw_outline(image, mask, rgb, thickness);
 }
 
+/// A copy of the picture with the outlines of what the model marks and of the ground truth on thin dark casings.
+///
+/// The ground truth's line is wider and lies below: where the regions agree, its outer part shows.
+pub(crate) fn both_outlined(image: &Image, prediction: Option<&Mask>, ground_truth: Option<&Mask>) -> Image {
+    let mut out = image.clone();
+    let thin = outline_thickness(image);
+    let wide = thin + (3 * thin).div_ceil(4);
+    let lines = [(ground_truth, GROUND_TRUTH_COLOUR, wide), (prediction, PREDICTION_COLOUR, thin)];
+    let lines = lines.map(|(mask, rgb, thickness)| mask.map(|mask| (mask, rgb, thickness)));
+    // All casings first, so that none cuts through a line.
+    for (mask, _, thickness) in lines.into_iter().flatten() {
+        draw_outline(&mut out, mask, CASING, thickness + thin.div_ceil(2));
+    }
+    for (mask, rgb, thickness) in lines.into_iter().flatten() {
+        draw_outline(&mut out, mask, rgb, thickness);
+    }
+    out
+}
+
 /// The pixels outside `mask` within `thickness` (Euclidean) of it, and those inside it that lie within `thickness` of the
 /// picture's edge.
 ///

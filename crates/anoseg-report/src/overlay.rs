@@ -1,9 +1,11 @@
 //! The anomaly map over the picture.
 
+use std::borrow::Cow;
+
 use anoseg_image::{AnomalyMap, Image, Mask};
 
 use crate::colour::colour_map;
-use crate::outline::{PREDICTION_COLOUR, draw_cased_outline};
+use crate::outline::{PREDICTION_COLOUR, both_outlined, draw_cased_outline};
 
 /// How much of the colour map shows at the top of the scale; the rest is the picture, so that the defect can be seen
 /// through its mark.
@@ -17,29 +19,31 @@ const ONSET: f32 = 0.5;
 
 /// The picture with its anomaly map in colour and the region above `threshold` outlined; same size as `image`.
 ///
+/// Colours as in [`heat_overlay`]; a NaN threshold outlines nothing, and neither does a map without pixels. If picture
+/// and map differ in size, the map is sampled at the nearest corresponding place.
+pub fn overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) -> Image {
+    let mut out = heat_overlay(image, map, threshold, scale_max);
+    if let Some(map) = fitted(map, image) {
+        draw_cased_outline(&mut out, &above(&map, threshold), PREDICTION_COLOUR);
+    }
+    out
+}
+
+/// The picture with its anomaly map in colour; same size as `image`.
+///
 /// Up to half of `threshold` a pixel keeps its own colour exactly. From there to `scale_max` the colour map is blended
 /// in proportion to the value. A `scale_max` that is not above the onset counts as just above it; a `threshold` that is
-/// not a positive number counts as 0 for the blending, and a NaN threshold outlines nothing. NaN in the map means normal.
+/// not a positive number counts as 0. NaN in the map means normal.
 ///
 /// Picture and map should have equal sizes. If they differ, the map is sampled at the nearest corresponding place (a map
 /// without pixels leaves the picture as it is).
-pub fn overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) -> Image {
-    let (width, height) = (image.width(), image.height());
-    if map.as_slice().is_empty() {
-        return image.clone();
-    }
-    let resampled;
-    let map = if (map.width(), map.height()) == (width, height) {
-        map
-    } else {
-        resampled = nearest(map, width, height);
-        &resampled
-    };
+pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) -> Image {
+    let mut out = image.clone();
+    let Some(map) = fitted(map, image) else { return out };
     let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
     let span = (scale_max - onset).max(f32::MIN_POSITIVE);
-    let mut out = image.clone();
-    for y in 0..height {
-        for x in 0..width {
+    for y in 0..image.height() {
+        for x in 0..image.width() {
             let part = (map.get(x, y) - onset) / span;
             if part > 0.0 {
                 let part = part.min(1.0);
@@ -49,8 +53,29 @@ pub fn overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) 
             }
         }
     }
-    draw_cased_outline(&mut out, &above(map, threshold), PREDICTION_COLOUR);
     out
+}
+
+/// The picture with two contours: around the pixels of `map` above `threshold`, and around the regions of
+/// `ground_truth`, if there are any; same size as `image`.
+///
+/// Where both agree the two lines run side by side, so that neither hides the other. If picture and map differ in size,
+/// the map is sampled at the nearest corresponding place.
+pub fn contours(image: &Image, map: &AnomalyMap, threshold: f32, ground_truth: Option<&Mask>) -> Image {
+    let prediction = fitted(map, image).map(|map| above(&map, threshold));
+    both_outlined(image, prediction.as_ref(), ground_truth)
+}
+
+/// The map at the picture's size; `None` for a map without pixels.
+fn fitted<'a>(map: &'a AnomalyMap, image: &Image) -> Option<Cow<'a, AnomalyMap>> {
+    let (width, height) = (image.width(), image.height());
+    if map.as_slice().is_empty() {
+        None
+    } else if (map.width(), map.height()) == (width, height) {
+        Some(Cow::Borrowed(map))
+    } else {
+        Some(Cow::Owned(nearest(map, width, height)))
+    }
 }
 
 /// The colour blended over a picture: 0 = onset, 1 = top of the scale.
@@ -78,6 +103,7 @@ fn nearest(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::outline::GROUND_TRUTH_COLOUR;
     use proptest::prelude::*;
 
     fn picture(width: usize, height: usize) -> Image {
@@ -140,5 +166,43 @@ mod tests {
         let map = AnomalyMap::from_vec(2, 1, vec![0.0, 1.0]);
         let stretched = nearest(&map, 5, 3);
         assert_eq!(stretched.row(2), [0.0, 0.0, 1.0, 1.0, 1.0]);
+    }
+
+    fn square(from: usize, to: usize) -> Mask {
+        Mask::from_fn(60, 60, |x, y| (from..to).contains(&x) && (from..to).contains(&y))
+    }
+
+    fn map_of(mask: &Mask) -> AnomalyMap {
+        mask.map(|&marked| if marked { 1.0 } else { 0.0 })
+    }
+
+    fn pixels_of(image: &Image, colour: [f32; 3]) -> usize {
+        (0..60 * 60).filter(|i| image.get(i % 60, i / 60) == colour).count()
+    }
+
+    #[test]
+    fn both_contours_stay_visible_where_they_agree() {
+        let same = square(20, 30);
+        let drawn = contours(&picture(60, 60), &map_of(&same), 0.5, Some(&same));
+        for colour in [PREDICTION_COLOUR, GROUND_TRUTH_COLOUR] {
+            assert!(pixels_of(&drawn, colour) >= 40, "the line is closed around the square");
+        }
+    }
+
+    #[test]
+    fn a_good_picture_has_the_models_contour_or_none() {
+        let image = picture(60, 60);
+        let marked = contours(&image, &map_of(&square(20, 30)), 0.5, None);
+        assert!(pixels_of(&marked, PREDICTION_COLOUR) > 0 && pixels_of(&marked, GROUND_TRUTH_COLOUR) == 0);
+        assert_eq!(contours(&image, &map_of(&square(0, 0)), 0.5, None), image);
+        let empty = AnomalyMap::from_vec(0, 0, Vec::new());
+        assert_eq!(contours(&image, &empty, 0.5, Some(&square(0, 0))), image);
+    }
+
+    #[test]
+    fn the_heat_alone_has_no_contour() {
+        let drawn = heat_overlay(&picture(60, 60), &map_of(&square(20, 30)), 0.5, 1.0);
+        assert_eq!(pixels_of(&drawn, PREDICTION_COLOUR), 0);
+        assert_ne!(drawn.get(25, 25), picture(60, 60).get(25, 25));
     }
 }

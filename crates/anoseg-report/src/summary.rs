@@ -61,8 +61,8 @@ mod tests {
             score: 0.0,
             decision,
             picture: None,
-            overlay: None,
-            ground_truth: None,
+            anomaly_map: None,
+            contours: None,
         };
         vec![image; n]
     }

@@ -9,6 +9,14 @@ use crate::fit::fit_within;
 const MAX_SIDE: usize = 320;
 const QUALITY: u8 = 80;
 
+/// Three thumbnails for each of 100 pictures take 8.8 MB in base64 at most, which leaves room for the rest of a
+/// page of 10 MB.
+const MAX_BYTES: usize = 22_000;
+
+/// Qualities tried until a thumbnail is small enough. Below the last one, blocks show: then fewer pixels look
+/// better.
+const QUALITIES: [u8; 4] = [QUALITY, 70, 55, 40];
+
 /// A picture reduced and encoded as JPEG, a few kilobytes each, so that a report holds no full-size pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumbnail {
@@ -18,13 +26,25 @@ pub struct Thumbnail {
 }
 
 impl Thumbnail {
-    /// The picture with its longer side reduced to at most 320 pixels, JPEG quality 80.
+    /// The picture with its longer side reduced to at most 320 pixels, JPEG quality 80 and at most 22 kB.
+    ///
+    /// Pictures that are too noisy for that get a lower quality first, then fewer pixels.
     pub fn from_image(image: &Image) -> Self {
-        Self::with_size(image, MAX_SIDE, QUALITY)
+        let small = fit_within(image, MAX_SIDE);
+        let mut side = MAX_SIDE;
+        loop {
+            for quality in QUALITIES {
+                let thumbnail = Self::with_size(&small, side, quality);
+                if thumbnail.jpeg.len() <= MAX_BYTES || side == 1 {
+                    return thumbnail;
+                }
+            }
+            side = side * 3 / 4;
+        }
     }
 
-    /// The picture with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG `quality` (1..=100);
-    /// both are clamped. A picture without pixels becomes one grey pixel.
+    /// The picture with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG `quality`
+    /// (1..=100); both are clamped. A picture without pixels becomes one grey pixel.
     pub fn with_size(image: &Image, max_side: usize, quality: u8) -> Self {
         let mut small = fit_within(image, max_side.clamp(1, 4096));
         if small.as_slice().is_empty() {
@@ -80,6 +100,18 @@ mod tests {
         assert_eq!((decoded.width(), decoded.height()), (320, 160));
         let middle = decoded.get(160, 80);
         assert!(middle.iter().zip([0.5, 0.5, 0.25]).all(|(a, b)| (a - b).abs() < 0.03), "{middle:?}");
+    }
+
+    #[test]
+    fn noise_is_small_too() {
+        let mut state = 1u32;
+        let mut noise = move || {
+            state = state.wrapping_mul(1664525).wrapping_add(1013904223);
+            (state >> 8) as f32 / (1 << 24) as f32
+        };
+        let thumbnail = Thumbnail::from_image(&Image::from_fn(320, 320, |_, _| [noise(), noise(), noise()]));
+        assert!(thumbnail.jpeg().len() <= MAX_BYTES);
+        assert!(thumbnail.width() >= 160, "{} pixels are enough to see something", thumbnail.width());
     }
 
     #[test]

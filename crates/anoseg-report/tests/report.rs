@@ -1,7 +1,9 @@
 //! The whole page: what it must never contain, what it must say, and how large it may be.
 
-use anoseg_image::Image;
-use anoseg_metrics::{Evaluation, Intervals};
+use anoseg::evaluate::Judged;
+use anoseg_image::{AnomalyMap, Image, Mask};
+use anoseg_metrics::{EvaluatedImage, Evaluation, Intervals};
+use anoseg_report::assemble::report_image;
 use anoseg_report::{
     Comparison, Curve, Decision, GALLERY_LIMIT, GOOD, Report, ReportImage, Thresholds, Thumbnail,
     TrainingPoint, index, render,
@@ -11,7 +13,7 @@ const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 
 
 fn bare(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage {
     let (name, defect) = (name.to_owned(), defect.to_owned());
-    ReportImage { name, defect, score, decision, picture: None, overlay: None, ground_truth: None }
+    ReportImage { name, defect, score, decision, picture: None, anomaly_map: None, contours: None }
 }
 
 fn full() -> Report {
@@ -110,10 +112,10 @@ fn missing_parts_are_named() {
 
 #[test]
 fn the_same_report_gives_the_same_page() {
-    assert_eq!(render(&full()), render(&full()));
+    assert!(render(&full()) == render(&full()));
     let mut reversed = full();
     reversed.images.reverse();
-    assert_eq!(render(&full()), render(&reversed), "the order of the pictures does not matter");
+    assert!(render(&full()) == render(&reversed), "the order of the pictures does not matter");
 }
 
 #[test]
@@ -123,6 +125,30 @@ fn verdicts_are_counted() {
     let cells: Vec<&str> = row.split("<td").skip(1).filter_map(|c| c.split(['>', '<']).nth(1)).collect();
     assert_eq!(cells, ["1", "0", "1", "2"]);
     assert!(row.contains("mistake"));
+    assert!(page.contains("data-count=\"defective\">1 of 2<"), "the detection rate says what it counts");
+}
+
+#[test]
+fn the_page_has_the_scores_in_full() {
+    let mut report = full();
+    report.images[1].score = 0.1 + 0.2;
+    report.images[2].score = f32::NAN;
+    let page = render(&report);
+    let exact = f64::from(0.1f32 + 0.2);
+    assert!(page.contains(&format!("data-scores=\"{exact} -\"")), "by row, and a dash for what is no number");
+    assert!(page.contains(&format!("data-score=\"{exact}\"")) && page.contains("data-score=\"-\""));
+    assert!(
+        page.contains(&format!("{}|0.600|", f64::from(THRESHOLDS.image))),
+        "the calibrated threshold's place"
+    );
+}
+
+#[test]
+fn without_numbers_there_is_no_slider() {
+    let mut report = full();
+    assert!(render(&report).contains("id=\"slider\""));
+    report.thresholds.image = f32::NAN;
+    assert!(!render(&report).contains("id=\"slider\""));
 }
 
 #[test]
@@ -144,29 +170,29 @@ fn strange_numbers_do_no_harm() {
 }
 
 #[test]
-fn a_hundred_textured_pictures_stay_under_ten_megabytes() {
+fn a_hundred_noisy_pictures_stay_under_ten_megabytes() {
     let mut state = 1u32;
     let mut noise = move || {
         state = state.wrapping_mul(1664525).wrapping_add(1013904223);
         (state >> 8) as f32 / (1 << 24) as f32
     };
-    // Stripes and sensor noise: harder on JPEG than most pictures of parts.
-    let texture = Image::from_fn(512, 512, |x, y| {
-        let stripes = 0.5 + 0.2 * (x as f32 / 5.0).sin() * (y as f32 / 9.0).cos();
-        [stripes + 0.1 * noise(), stripes + 0.1 * noise(), stripes]
+    // Not larger than a thumbnail, so that no reduction smooths the noise: harder on JPEG than any picture of a part.
+    let image = Image::from_fn(320, 320, |x, y| {
+        let stripes = 0.2 + 0.2 * (x as f32 / 5.0).sin() * (y as f32 / 9.0).cos();
+        [stripes + 0.6 * noise(), stripes + 0.6 * noise(), stripes + 0.6 * noise()]
     });
-    let thumbnail = Some(Thumbnail::from_image(&texture));
+    let evaluated = EvaluatedImage {
+        defect: "crack".into(),
+        score: 0.7,
+        map: AnomalyMap::from_fn(320, 320, |_, _| noise()),
+        mask: Some(Mask::from_fn(320, 320, |x, y| (x / 40 + y / 40) % 2 == 0)),
+    };
     let mut report = full();
-    report.images = (0..100)
-        .map(|i| ReportImage {
-            picture: thumbnail.clone(),
-            overlay: thumbnail.clone(),
-            ground_truth: thumbnail.clone(),
-            ..bare(&format!("crack/{i}.png"), "crack", 0.7, Decision::Reject)
-        })
-        .collect();
+    let judged = Judged { path: "crack/1.png".into(), decision: anoseg::Decision::Reject };
+    report.images = vec![report_image(&judged, &evaluated, &image, THRESHOLDS.pixel); 100];
+    report.samples = vec![Thumbnail::from_image(&image); 12];
     let size = render(&report).len();
-    assert!(size < 10_000_000, "{size} bytes");
+    assert!((3_000_000..10_000_000).contains(&size), "{size} bytes");
 }
 
 #[test]

@@ -1,14 +1,13 @@
 //! Key figures, verdict counts and the figures per defect type.
 
-use std::collections::BTreeSet;
-
 use anoseg_metrics::Evaluation;
 use maud::{Markup, html};
 
 use super::sections::{absent, section};
+use super::{confusion, threshold};
 use crate::format::{percent, percent_or_dash, significant};
-use crate::model::{Decision, GOOD, Report, ReportImage};
-use crate::plot;
+use crate::model::Report;
+use crate::plot::{self, score_axis::scores};
 
 /// The key figures as cards, those without a value left out.
 pub(super) fn figures(report: &Report) -> Markup {
@@ -65,7 +64,9 @@ pub(super) fn verdicts(report: &Report) -> Markup {
         html! {
             div.verdicts {
                 div {
-                    div.panel.scroll { (confusion(&report.images)) }
+                    (threshold::control(report))
+                    div.panel.scroll { (confusion::table(report)) }
+                    (confusion::rates(report))
                     (thresholds(report))
                 }
                 div.panel { (histogram(report)) }
@@ -89,56 +90,8 @@ fn thresholds(report: &Report) -> Markup {
 }
 
 fn histogram(report: &Report) -> Markup {
-    let scores = |defective: bool| -> Vec<f64> {
-        report.images.iter().filter(|i| i.is_defective() == defective).map(|i| f64::from(i.score)).collect()
-    };
-    plot::score_histogram(&scores(false), &scores(true), &report.thresholds)
-}
-
-/// Ground truth by row, decision by column.
-fn confusion(images: &[ReportImage]) -> Markup {
-    let types = defect_types(images);
-    let good: Vec<&ReportImage> = images.iter().filter(|i| !i.is_defective()).collect();
-    let defective: Vec<&ReportImage> = images.iter().filter(|i| i.is_defective()).collect();
-    html! {
-        table.numbers {
-            thead {
-                tr {
-                    th scope="col" { "In truth" }
-                    @for decision in Decision::ALL { th scope="col" { (decision.label()) } }
-                    th scope="col" { "All" }
-                }
-            }
-            tbody {
-                @if !good.is_empty() { (confusion_row(GOOD, &good, "total")) }
-                @if types.len() > 1 { (confusion_row("defective", &defective, "total")) }
-                @for defect in &types {
-                    @let of_type: Vec<&ReportImage> = defective.iter().copied().filter(|i| i.defect == *defect).collect();
-                    (confusion_row(defect, &of_type, if types.len() > 1 { "part" } else { "total" }))
-                }
-            }
-        }
-    }
-}
-
-fn confusion_row(name: &str, images: &[&ReportImage], class: &str) -> Markup {
-    html! {
-        tr class=(class) {
-            th scope="row" { (name) }
-            @for decision in Decision::ALL {
-                @let matching = images.iter().filter(|i| i.decision == decision);
-                @let mistaken = matching.clone().any(|i| i.mistake().is_some());
-                @let n = matching.count();
-                td.none[n == 0].mistake[mistaken] { (n) }
-            }
-            td.all { (images.len()) }
-        }
-    }
-}
-
-/// The defect types that occur, by name.
-fn defect_types(images: &[ReportImage]) -> BTreeSet<&str> {
-    images.iter().filter(|i| i.is_defective()).map(|i| i.defect.as_str()).collect()
+    let [good, defective] = scores(&report.images);
+    plot::score_histogram(&good, &defective, &report.thresholds)
 }
 
 /// All figures per defect type, with those over all pictures as the last row.

@@ -1,14 +1,17 @@
 //! The test pictures, worst mistakes first.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
 
 use maud::{Markup, html};
 
+use super::card::card;
+use super::exact;
+use super::filters::controls;
 use super::sections::{absent, section};
-use crate::format::{count, significant};
-use crate::model::{Decision, GOOD, Mistake, Report, ReportImage};
-use crate::thumbnail::Thumbnail;
+use super::threshold::limit_style;
+use crate::format::count;
+use crate::model::{Decision, Mistake, Report, ReportImage};
+use crate::plot::score_axis;
 
 /// At most this many pictures are shown, so that the file stays small enough to mail; the tables count all of them.
 pub const GALLERY_LIMIT: usize = 300;
@@ -20,23 +23,26 @@ pub(super) fn gallery(report: &Report) -> Markup {
     }
     let mut images = worst_first(&report.images, report.thresholds.image);
     images.truncate(GALLERY_LIMIT);
+    let axis = score_axis::of_images(&report.images, &report.thresholds);
     let content = html! {
         (key())
-        (filters(&images))
+        (controls(&images))
         @if images.len() < report.images.len() {
             p.aside {
                 "Shown are the " (count(images.len() as u64)) " most telling of " (count(report.images.len() as u64))
                 " pictures; all are counted above."
             }
         }
-        div #gallery.gallery { @for image in &images { (card(image)) } }
+        div #gallery.gallery data-threshold=(exact(report.thresholds.image)) style=[limit_style(report, axis)] {
+            @for image in &images { (card(image, axis)) }
+        }
     };
     section("pictures", "Pictures", content)
 }
 
 /// What became of a picture, the most telling first; also the order of the gallery.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Outcome {
+pub(super) enum Outcome {
     Missed,
     FalseAlarm,
     Review,
@@ -44,7 +50,7 @@ enum Outcome {
 }
 
 impl Outcome {
-    fn of(image: &ReportImage) -> Self {
+    pub(super) fn of(image: &ReportImage) -> Self {
         match (image.mistake(), image.decision) {
             (Some(Mistake::Missed), _) => Self::Missed,
             (Some(Mistake::FalseAlarm), _) => Self::FalseAlarm,
@@ -54,7 +60,7 @@ impl Outcome {
     }
 
     /// The name the script knows it by.
-    fn id(self) -> &'static str {
+    pub(super) fn id(self) -> &'static str {
         match self {
             Self::Missed => "missed",
             Self::FalseAlarm => "alarm",
@@ -69,8 +75,9 @@ impl Outcome {
 fn worst_first(images: &[ReportImage], threshold: f32) -> Vec<&ReportImage> {
     // How far the score lies on the right side for this picture's ground truth.
     let margin = |image: &ReportImage| {
-        let margin = if image.is_defective() { image.score - threshold } else { threshold - image.score };
-        if margin.is_nan() { f32::NEG_INFINITY } else { margin }
+        let above = f64::from(image.score) - f64::from(threshold);
+        let margin = if image.is_defective() { above } else { -above };
+        if margin.is_nan() { f64::NEG_INFINITY } else { margin }
     };
     let mut sorted: Vec<&ReportImage> = images.iter().collect();
     sorted.sort_by(|a, b| {
@@ -84,92 +91,23 @@ fn worst_first(images: &[ReportImage], threshold: f32) -> Vec<&ReportImage> {
 /// What the colours and outlines mean.
 fn key() -> Markup {
     html! {
-        ul.key {
+        ul.key style="--limit:55%" {
             li { span.scale {} "anomaly value, low to high" }
             li { span.line.prediction {} "marked by the model" }
             li { span.line.truth {} "ground truth" }
+            li { span.strip { span style="left:70%" {} } "score, and the scores that are rejected" }
         }
     }
-}
-
-/// The buttons; without script they stay hidden and everything is shown.
-fn filters(images: &[&ReportImage]) -> Markup {
-    let with_outcome = |outcome: Outcome| images.iter().filter(|i| Outcome::of(i) == outcome).count();
-    let mut defects = BTreeMap::<&str, usize>::new();
-    for image in images {
-        *defects.entry(&image.defect).or_default() += 1;
-    }
-    let outcomes =
-        [(Outcome::Missed, "Missed"), (Outcome::FalseAlarm, "False alarms"), (Outcome::Review, "Review")];
-    html! {
-        div #filters.filters role="group" aria-label="Which pictures to show" hidden {
-            button type="button" data-filter="all" aria-pressed="true" { "All " span { (images.len()) } }
-            @for (outcome, name) in outcomes {
-                @let n = with_outcome(outcome);
-                button type="button" data-filter={ "outcome:" (outcome.id()) } aria-pressed="false" disabled[n == 0] {
-                    (name) " " span { (n) }
-                }
-            }
-            @for (defect, n) in defects {
-                button type="button" data-filter={ "defect:" (defect) } aria-pressed="false" {
-                    (defect) " " span { (n) }
-                }
-            }
-        }
-    }
-}
-
-/// One picture: input, overlay and ground truth side by side, with its name, decision and score.
-fn card(image: &ReportImage) -> Markup {
-    let outcome = Outcome::of(image);
-    let no_truth = if image.defect == GOOD { "no defect" } else { "no mask" };
-    html! {
-        article.card data-outcome=(outcome.id()) data-defect=(image.defect) {
-            button.pictures type="button" aria-label={ "Enlarge " (image.name) } {
-                (picture(image.picture.as_ref(), "Picture", "not kept"))
-                (picture(image.overlay.as_ref(), "Anomaly map", "not kept"))
-                (picture(image.ground_truth.as_ref(), "Ground truth", no_truth))
-            }
-            div.caption {
-                span.name title=(image.name) { (image.name) }
-                span.score { (significant(f64::from(image.score))) }
-                (badge(image, outcome))
-            }
-        }
-    }
-}
-
-fn picture(thumbnail: Option<&Thumbnail>, name: &str, absent: &str) -> Markup {
-    html! {
-        span.picture {
-            @match thumbnail {
-                Some(thumbnail) => {
-                    img src=(thumbnail.data_uri()) width=(thumbnail.width()) height=(thumbnail.height())
-                        alt=(name) decoding="async";
-                }
-                None => { span.blank { (absent) } }
-            }
-            span.label { (name) }
-        }
-    }
-}
-
-/// The decision, or the mistake if it is one.
-fn badge(image: &ReportImage, outcome: Outcome) -> Markup {
-    let text = match outcome {
-        Outcome::Missed => "Missed",
-        Outcome::FalseAlarm => "False alarm",
-        Outcome::Review | Outcome::Right => image.decision.label(),
-    };
-    html! { span class={ "badge " (outcome.id()) } { (text) } }
 }
 
 /// The enlarged view, filled by the script.
-pub(super) fn viewer() -> Markup {
+pub(super) fn viewer(report: &Report) -> Markup {
+    let axis = score_axis::of_images(&report.images, &report.thresholds);
     html! {
-        dialog #viewer aria-label="Enlarged pictures" {
+        dialog #viewer style=[limit_style(report, axis)] aria-label="Enlarged pictures" {
             div.viewer-bar {
                 span.viewer-caption {}
+                span.viewer-score {}
                 button type="button" data-step="-1" aria-label="Previous" { "‹" }
                 button type="button" data-step="1" aria-label="Next" { "›" }
                 button type="button" data-close aria-label="Close" { "×" }
@@ -182,10 +120,11 @@ pub(super) fn viewer() -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::GOOD;
 
     fn image(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage {
         let (name, defect) = (name.to_owned(), defect.to_owned());
-        ReportImage { name, defect, score, decision, picture: None, overlay: None, ground_truth: None }
+        ReportImage { name, defect, score, decision, picture: None, anomaly_map: None, contours: None }
     }
 
     #[test]

@@ -1,8 +1,12 @@
 //! The report as one HTML file.
 
 mod assessment;
+mod card;
+mod confusion;
+mod filters;
 mod gallery;
 mod sections;
+mod threshold;
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
@@ -13,22 +17,32 @@ use crate::overlay::blended_colour;
 
 const STYLE: &str = include_str!("assets/style.css");
 const DARK: &str = include_str!("assets/dark.css");
-const SCRIPT: &str = include_str!("assets/script.js");
+
+/// Each part minds its own elements and leaves pages without them alone.
+const SCRIPT: &str = concat!(
+    "\"use strict\";\n",
+    include_str!("assets/theme.js"),
+    include_str!("assets/gallery.js"),
+    include_str!("assets/threshold.js"),
+    include_str!("assets/viewer.js"),
+);
 
 /// No browser that obeys this policy loads anything from outside the file.
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
-/// The report as one HTML document: pictures, plots, style and script are all inside, nothing is loaded from elsewhere.
+/// The report as one HTML document: pictures, plots, style and script are all inside, nothing is loaded from
+/// elsewhere.
 ///
-/// It follows the reader's light or dark setting and can be switched, fits a phone, and prints (in light colours). Without
-/// script everything is shown; only filters and enlarged pictures need it. The same report always gives the same text.
+/// It follows the reader's light or dark setting and can be switched, fits a phone, and prints (in light
+/// colours). Without script everything is shown; only the threshold's slider, filters, order and enlarged
+/// pictures need it. The same report always gives the same text.
 pub fn render(report: &Report) -> String {
     page(&format!("{} · anomaly segmentation report", report.title), body(report))
 }
 
-/// A page in the reports' style that leads to several of them: pairs of a name and a path relative to this page, with `/`
-/// between folders. A table that sets them side by side stands above.
+/// A page in the reports' style that leads to several of them: pairs of a name and a path relative to this page,
+/// with `/` between folders. A table that sets them side by side stands above.
 pub fn index(title: &str, comparison: Option<&Comparison>, links: &[(String, String)]) -> String {
     let body = html! {
         header.page {
@@ -48,7 +62,8 @@ pub fn index(title: &str, comparison: Option<&Comparison>, links: &[(String, Str
     page(title, body)
 }
 
-/// A path as a link: always relative, whatever it looks like, and with the characters escaped that have a meaning in links.
+/// A path as a link: always relative, whatever it looks like, and with the characters escaped that have a meaning
+/// in links.
 fn relative_link(path: &str) -> String {
     let escaped = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace(' ', "%20");
     format!("./{}", escaped.trim_start_matches('/'))
@@ -107,7 +122,18 @@ fn body(report: &Report) -> Markup {
             (sections::provenance(report))
             (sections::configuration(report))
         }
-        (gallery::viewer())
+        (gallery::viewer(report))
+    }
+}
+
+/// A score or threshold in full, as the script reads it; `-` for what is no number.
+fn exact(value: f32) -> String {
+    if value.is_nan() {
+        "-".to_owned()
+    } else if value.is_infinite() {
+        if value > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() }
+    } else {
+        f64::from(value).to_string()
     }
 }
 

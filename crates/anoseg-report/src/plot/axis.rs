@@ -5,12 +5,45 @@ use crate::format::{minus_sign, superscript};
 /// Values beyond this are treated as this, so that no range overflows.
 const LARGEST: f64 = 1e300;
 
-/// The range of one axis, linear or logarithmic.
+/// Nearest to 0 and to 1 that a stretched axis tells apart.
+const NEAREST: f64 = 1e-6;
+
+/// How values are spread along an axis.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Spacing {
+    Linear,
+    Logarithmic,
+    /// By `ln(v / (1 - v))`: both ends of 0..=1 stretched.
+    Stretched,
+}
+
+impl Spacing {
+    fn place(self, value: f64) -> f64 {
+        match self {
+            Self::Linear => value,
+            Self::Logarithmic => value.ln(),
+            Self::Stretched => {
+                let value = value.clamp(NEAREST, 1.0 - NEAREST);
+                (value / (1.0 - value)).ln()
+            }
+        }
+    }
+
+    fn value(self, place: f64) -> f64 {
+        match self {
+            Self::Linear => place,
+            Self::Logarithmic => place.exp(),
+            Self::Stretched => 1.0 / (1.0 + (-place).exp()),
+        }
+    }
+}
+
+/// The range of one axis.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Axis {
     low: f64,
     high: f64,
-    logarithmic: bool,
+    spacing: Spacing,
 }
 
 /// A tick mark: where, as a part (0..=1) of the axis, and its label.
@@ -24,7 +57,7 @@ impl Axis {
     /// A linear axis from `low` to `high`; widened when the two (nearly) coincide, 0..=1 when they are no numbers.
     pub(crate) fn linear(low: f64, high: f64) -> Self {
         if low.is_nan() || high.is_nan() {
-            return Self { low: 0.0, high: 1.0, logarithmic: false };
+            return Self { low: 0.0, high: 1.0, spacing: Spacing::Linear };
         }
         let (low, high) = (low.min(high).clamp(-LARGEST, LARGEST), low.max(high).clamp(-LARGEST, LARGEST));
         let size = low.abs().max(high.abs());
@@ -35,7 +68,7 @@ impl Axis {
         } else {
             (low, high)
         };
-        Self { low, high, logarithmic: false }
+        Self { low, high, spacing: Spacing::Linear }
     }
 
     /// A linear axis that holds all finite `values` and ends on round numbers.
@@ -50,38 +83,54 @@ impl Axis {
     pub(crate) fn logarithmic(values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = extent(values.into_iter().filter(|&v| v > 0.0));
         if low.is_nan() {
-            return Self { low: 0.1, high: 1.0, logarithmic: true };
+            return Self { low: 0.1, high: 1.0, spacing: Spacing::Logarithmic };
         }
         Self {
             low: low.clamp(1e-300, LARGEST) / 1.1,
             high: high.clamp(1e-300, LARGEST) * 1.1,
-            logarithmic: true,
+            spacing: Spacing::Logarithmic,
         }
     }
 
-    /// The smallest value on the axis.
-    pub(crate) fn low(&self) -> f64 {
-        self.low
+    /// An axis for shares (0..=1) from `low` to `high` that stretches both ends of 0..=1, where single steps
+    /// could not be told apart otherwise.
+    pub(crate) fn spread(low: f64, high: f64) -> Self {
+        let inside = |v: f64| v.clamp(NEAREST, 1.0 - NEAREST);
+        Self { spacing: Spacing::Stretched, ..Self::linear(inside(low), inside(high)) }
     }
 
-    /// The largest value on the axis.
-    pub(crate) fn high(&self) -> f64 {
-        self.high
+    /// The axis with `room`, a part of its length, added at both ends.
+    pub(crate) fn padded(&self, room: f64) -> Self {
+        let (low, high) = (self.spacing.place(self.low), self.spacing.place(self.high));
+        let room = room * (high - low);
+        Self { low: self.spacing.value(low - room), high: self.spacing.value(high + room), ..*self }
+    }
+
+    /// Whether both ends are stretched.
+    pub(crate) fn is_stretched(&self) -> bool {
+        self.spacing == Spacing::Stretched
+    }
+
+    /// The value at a part (0..=1) of the axis.
+    pub(crate) fn value_at(&self, part: f64) -> f64 {
+        let (low, high) = (self.spacing.place(self.low), self.spacing.place(self.high));
+        self.spacing.value(low + part * (high - low))
     }
 
     /// Where `value` lies: 0 = low end, 1 = high end; values outside, and NaN, are put on the ends.
     pub(crate) fn position(&self, value: f64) -> f64 {
-        let part = if self.logarithmic {
-            (value / self.low).ln() / (self.high / self.low).ln()
-        } else {
-            (value - self.low) / (self.high - self.low)
-        };
+        let [value, low, high] = [value, self.low, self.high].map(|v| self.spacing.place(v));
+        let part = (value - low) / (high - low);
         if part.is_nan() { 0.0 } else { part.clamp(0.0, 1.0) }
     }
 
     /// About `count` round tick marks, lowest first.
     pub(crate) fn ticks(&self, count: usize) -> Vec<Tick> {
-        if self.logarithmic { self.log_ticks() } else { self.linear_ticks(count.max(1)) }
+        match self.spacing {
+            Spacing::Linear => self.linear_ticks(count.max(1)),
+            Spacing::Logarithmic => self.log_ticks(),
+            Spacing::Stretched => self.stretched_ticks(count),
+        }
     }
 
     /// Tick marks at whole numbers only, for counts.
@@ -116,6 +165,32 @@ impl Axis {
             (first..=last).flat_map(|e| [1.0, 2.0, 5.0].map(|m| m * 10f64.powi(e))).filter(inside).collect()
         };
         values.into_iter().map(|v| Tick { at: self.position(v), label: log_label(v) }).collect()
+    }
+
+    /// One half, and on both sides powers of ten away from the ends: only every so many, for about `count` marks,
+    /// or with their doubles and fivefolds where there are few.
+    fn stretched_ticks(&self, count: usize) -> Vec<Tick> {
+        let inside = |value: &f64| (self.low..=self.high).contains(value);
+        let from_ends = |exponent: i32, mantissa: f64| {
+            let away = mantissa * 10f64.powi(-exponent);
+            let decimals = exponent as usize;
+            [(away, log_label(away)), (1.0 - away, format!("{:.decimals$}", 1.0 - away))]
+        };
+        let marks = |mantissas: &[f64], every: usize| -> Vec<(f64, String)> {
+            let exponents = (1..7).step_by(every);
+            let ends = exponents.flat_map(|e| mantissas.iter().flat_map(move |&m| from_ends(e, m)));
+            ends.chain([(0.5, "0.5".to_owned())]).filter(|(value, _)| inside(value)).collect()
+        };
+        let powers = marks(&[1.0], 1);
+        let mut chosen = match powers.len() {
+            0..4 => marks(&[1.0, 2.0, 5.0], 1),
+            few if few <= count + 2 => powers,
+            many => marks(&[1.0], many.div_ceil(count.max(1))),
+        };
+        chosen.sort_by(|a, b| a.0.total_cmp(&b.0));
+        // Five tenths from either end are one half.
+        chosen.dedup_by_key(|mark| mark.0);
+        chosen.into_iter().map(|(value, label)| Tick { at: self.position(value), label }).collect()
     }
 }
 
@@ -193,13 +268,39 @@ mod tests {
     #[test]
     fn a_covering_axis_ends_on_round_numbers() {
         let axis = Axis::covering([0.13, 0.87, f64::NAN, f64::INFINITY]);
-        assert!((axis.low() - 0.0).abs() < 1e-12 && (axis.high() - 1.0).abs() < 1e-12, "{axis:?}");
+        assert!((axis.low - 0.0).abs() < 1e-12 && (axis.high - 1.0).abs() < 1e-12, "{axis:?}");
+    }
+
+    #[test]
+    fn a_stretched_axis_tells_the_ends_apart() {
+        let axis = Axis::spread(0.0004, 0.9996);
+        assert_eq!(labels(axis.ticks(7)), ["10⁻³", "0.01", "0.1", "0.5", "0.9", "0.99", "0.999"]);
+        assert_eq!(labels(Axis::spread(0.045, 0.65).ticks(7)), ["0.05", "0.1", "0.2", "0.5"]);
+        assert_eq!(labels(Axis::spread(0.0, 1.0).ticks(7)).len(), 7);
+        assert!((axis.position(0.5) - 0.5).abs() < 1e-12, "it is symmetric");
+        assert!(axis.position(0.002) - axis.position(0.001) > 0.03);
+        assert!((axis.value_at(axis.position(0.03)) - 0.03).abs() < 1e-12);
+        assert_eq!((axis.position(0.0), axis.position(1.0)), (0.0, 1.0));
+    }
+
+    #[test]
+    fn padding_adds_room_at_both_ends() {
+        let axis = Axis::linear(0.0, 1.0).padded(0.02);
+        assert!((axis.low + 0.02).abs() < 1e-12 && (axis.high - 1.02).abs() < 1e-12);
+        let axis = Axis::spread(0.001, 0.999).padded(0.02);
+        assert!(axis.low < 0.001 && axis.low > 0.0 && axis.high > 0.999 && axis.high < 1.0);
     }
 
     proptest! {
         #[test]
         fn any_range_gives_few_ordered_ticks(low in prop::num::f64::ANY, high in prop::num::f64::ANY, count in 0usize..12) {
-            for axis in [Axis::linear(low, high), Axis::covering([low, high]), Axis::logarithmic([low, high])] {
+            let axes = [
+                Axis::linear(low, high),
+                Axis::covering([low, high]),
+                Axis::logarithmic([low, high]),
+                Axis::spread(low, high).padded(0.02),
+            ];
+            for axis in axes {
                 let ticks = axis.ticks(count);
                 prop_assert!(ticks.len() <= 21);
                 prop_assert!(ticks.iter().all(|t| (0.0..=1.0).contains(&t.at)));

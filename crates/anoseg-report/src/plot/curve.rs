@@ -98,8 +98,8 @@ mod tests {
 
     #[test]
     fn the_axis_ends_where_the_curve_does() {
-        assert!((share_axis([0.0, 0.3].into_iter(), true).high() - 0.3).abs() < 1e-9);
-        assert_eq!(share_axis([0.0, 0.3].into_iter(), false).high(), 1.0);
-        assert!(share_axis([0.0, 40.0].into_iter(), true).high() >= 40.0);
+        assert!((share_axis([0.0, 0.3].into_iter(), true).value_at(1.0) - 0.3).abs() < 1e-9);
+        assert_eq!(share_axis([0.0, 0.3].into_iter(), false).value_at(1.0), 1.0);
+        assert!(share_axis([0.0, 40.0].into_iter(), true).value_at(1.0) >= 40.0);
     }
 }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::axis::Axis;
 use super::frame::{Frame, empty, svg, unit};
+use super::score_axis::score_axis;
 use crate::format::significant;
 use crate::model::Thresholds;
 
@@ -18,8 +19,8 @@ const DEFECT_LANE: [f64; 2] = [194.0, 282.0];
 /// Room a threshold's label needs, in SVG units, also in the larger type of a phone.
 const LABEL_ROOM: f64 = 190.0;
 
-/// How many of the finite `values` fall into each of `bins` equal parts of `low..=high`. Values outside count in the
-/// first or last bin, so that the counts always sum to the number of finite values (unless `bins` is 0).
+/// How many of the finite `values` fall into each of `bins` equal parts of `low..=high`. Values outside count in
+/// the first or last bin, so that the counts always sum to the number of finite values (unless `bins` is 0).
 pub fn bin_counts(values: &[f64], low: f64, high: f64, bins: usize) -> Vec<usize> {
     let mut counts = vec![0; bins];
     if bins == 0 {
@@ -33,60 +34,72 @@ pub fn bin_counts(values: &[f64], low: f64, high: f64, bins: usize) -> Vec<usize
     counts
 }
 
-/// The scores of good pictures above those of defective ones, on one scale, with both thresholds as labelled lines.
+/// The scores of good pictures above those of defective ones, on one scale, with both thresholds as labelled
+/// lines and a hidden line that the page's script moves.
 ///
 /// Each lane has its own count axis, because there are often far more pictures of one kind than of the other.
+/// Scores that pile up near 0 or 1 get an axis that stretches both ends.
 pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds) -> Markup {
     let label = "Histogram of the image scores of good and of defective pictures";
-    let scores = good.iter().chain(defective).copied().filter(|v| v.is_finite());
-    if scores.clone().next().is_none() {
+    if !good.iter().chain(defective).any(|v| v.is_finite()) {
         return empty("wide", WIDTH, HEIGHT, label);
     }
-    let limits = [f64::from(thresholds.image), f64::from(thresholds.review)];
-    let x = padded(scores.chain(limits));
+    let x = score_axis(good, defective, thresholds);
+    let name =
+        if x.is_stretched() { "Image score (both ends of the scale stretched)" } else { "Image score" };
     let good_lane = lane(good, GOOD_LANE, x);
     let defect_lane = lane(defective, DEFECT_LANE, x);
+    // A label that has to stand right of its line must not cross the other line, which starts below it then.
+    let review_fits = good_lane.column(f64::from(thresholds.review)) - good_lane.left > LABEL_ROOM;
+    let [reject_label, review_label] = if review_fits { [14.0, 31.0] } else { [31.0, 14.0] };
     let content = html! {
         (review_zone(&good_lane, thresholds))
         (bars(&good_lane, good, "good", "Good"))
         (bars(&defect_lane, defective, "defect", "Defective"))
-        (defect_lane.columns(&x.ticks(7), "Image score"))
-        (threshold_line(&good_lane, thresholds.image, 14.0, "Reject above", Side::Right))
+        (defect_lane.columns(&x.ticks(7), name))
+        (threshold_line(&good_lane, thresholds.image, reject_label, "Reject above", Side::Right))
         @if thresholds.review < thresholds.image {
-            (threshold_line(&good_lane, thresholds.review, 31.0, "Review above", Side::Left))
+            (threshold_line(&good_lane, thresholds.review, review_label, "Review above", Side::Left))
         }
+        (moved_mark(&good_lane))
     };
     svg("wide", WIDTH, HEIGHT, label, content)
 }
 
-/// An axis that leaves a little room on both sides of the values.
-fn padded(values: impl Iterator<Item = f64>) -> Axis {
-    let (low, high) = values
-        .filter(|v| v.is_finite())
-        .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (v.min(low), v.max(high)));
-    let exact = Axis::linear(low, high);
-    let room = 0.02 * (exact.high() - exact.low());
-    Axis::linear(exact.low() - room, exact.high() + room)
+/// The line where a reader has moved the threshold to.
+fn moved_mark(frame: &Frame) -> Markup {
+    let (top, bottom) = (GOOD_LANE[0] - 8.0, DEFECT_LANE[1] + 4.0);
+    html! {
+        g #moved.moved data-left=(frame.left) data-right=(frame.right) visibility="hidden" {
+            line y1=(top) y2=(bottom) {}
+            path d={ "M-6 " (top - 8.0) "L6 " (top - 8.0) "L0 " (top) "Z" } {}
+        }
+    }
 }
 
 fn lane(values: &[f64], [top, bottom]: [f64; 2], x: Axis) -> Frame {
-    let most = bin_counts(values, x.low(), x.high(), BINS).into_iter().max().unwrap_or(0);
+    let most = counts(values, x).into_iter().max().unwrap_or(0);
     Frame { left: 48.0, right: WIDTH - 12.0, top, bottom, x, y: Axis::linear(0.0, most.max(1) as f64) }
 }
 
+/// How many of the finite values fall into each of `BINS` parts of the axis, equally wide as drawn.
+fn counts(values: &[f64], x: Axis) -> Vec<usize> {
+    let places: Vec<f64> = values.iter().filter(|v| v.is_finite()).map(|&v| x.position(v)).collect();
+    bin_counts(&places, 0.0, 1.0, BINS)
+}
+
 fn bars(frame: &Frame, values: &[f64], class: &str, name: &str) -> Markup {
-    let counts = bin_counts(values, frame.x.low(), frame.x.high(), BINS);
+    let counts = counts(values, frame.x);
     let width = (frame.right - frame.left) / BINS as f64;
-    let step = (frame.x.high() - frame.x.low()) / BINS as f64;
+    let edge = |bin: usize| significant(frame.x.value_at(bin as f64 / BINS as f64));
     html! {
         text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (values.len()) ")" } }
         (frame.rows(&frame.y.whole_ticks(2)))
         @for (bin, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
             @let top = frame.row(count as f64);
-            @let from = frame.x.low() + bin as f64 * step;
             rect class={ "bar " (class) } x=(unit(frame.left + bin as f64 * width + 0.75)) y=(unit(top))
                 width=(unit(width - 1.5)) height=(unit(frame.bottom - top)) rx="1" {
-                title { (significant(from)) " to " (significant(from + step)) ": " (count) }
+                title { (edge(bin)) " to " (edge(bin + 1)) ": " (count) }
             }
         }
     }
@@ -159,6 +172,14 @@ mod tests {
         assert!(text.contains("Reject above 0.600") && text.contains("Review above 0.400"));
         let no_review = Thresholds { review: 0.6, ..THRESHOLDS };
         assert!(!score_histogram(&[0.1], &[0.8], &no_review).into_string().contains("Review above"));
+    }
+
+    #[test]
+    fn scores_that_pile_up_are_told_apart() {
+        let good: Vec<f64> = (1..=8).map(|i| 1e-4 * 1.6f64.powi(i)).collect();
+        let text = score_histogram(&good, &[0.4, 0.9], &THRESHOLDS).into_string();
+        assert!(text.contains("stretched"));
+        assert!(text.matches("bar good").count() >= 6, "{text}");
     }
 
     #[test]

@@ -8,8 +8,10 @@ mod axis;
 mod curve;
 mod frame;
 mod histogram;
+pub(crate) mod score_axis;
 mod training;
 
+pub(crate) use axis::Axis;
 pub use curve::curve;
 pub use histogram::{bin_counts, score_histogram};
 pub use training::{spans_decades, training_curve};

@@ -1,0 +1,69 @@
+//! One test picture in the gallery.
+
+use maud::{Markup, html};
+
+use super::exact;
+use super::gallery::Outcome;
+use super::threshold::strip;
+use crate::format::significant;
+use crate::model::{Decision, GOOD, ReportImage};
+use crate::plot::Axis;
+use crate::thumbnail::Thumbnail;
+
+/// Input, anomaly map and contours side by side, with name, decision and score.
+pub(super) fn card(image: &ReportImage, axis: Axis) -> Markup {
+    let outcome = Outcome::of(image);
+    let decision = decision_id(image.decision);
+    let truth = if image.is_defective() { "defective" } else { GOOD };
+    html! {
+        article.card data-name=(image.name) data-defect=(image.defect) data-truth=(truth)
+            data-score=(exact(image.score)) data-calibrated=(decision)
+            data-decision=(decision) data-outcome=(outcome.id()) {
+            button.pictures type="button" aria-label={ "Enlarge " (image.name) } {
+                (picture(image.picture.as_ref(), "Picture"))
+                (picture(image.anomaly_map.as_ref(), "Anomaly map"))
+                (picture(image.contours.as_ref(), "Contours"))
+            }
+            div.caption {
+                span.name title=(image.name) { (image.name) }
+                (strip(image.score, axis))
+                span.score { (significant(f64::from(image.score))) }
+                (badge(image, outcome))
+            }
+        }
+    }
+}
+
+/// The name the script knows a decision by.
+pub(super) fn decision_id(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Good => "accept",
+        Decision::Review => "review",
+        Decision::Reject => "reject",
+    }
+}
+
+fn picture(thumbnail: Option<&Thumbnail>, name: &str) -> Markup {
+    html! {
+        span.picture {
+            @match thumbnail {
+                Some(thumbnail) => {
+                    img src=(thumbnail.data_uri()) width=(thumbnail.width()) height=(thumbnail.height())
+                        alt=(name) decoding="async";
+                }
+                None => { span.blank { "not kept" } }
+            }
+            span.label { (name) }
+        }
+    }
+}
+
+/// The decision, or the mistake if it is one.
+fn badge(image: &ReportImage, outcome: Outcome) -> Markup {
+    let text = match outcome {
+        Outcome::Missed => "Missed",
+        Outcome::FalseAlarm => "False alarm",
+        Outcome::Review | Outcome::Right => image.decision.label(),
+    };
+    html! { span class={ "badge " (outcome.id()) } { (text) } }
+}
