@@ -7,7 +7,8 @@
 //! distribution of largest values is Gumbel's. That is an assumption, not a guarantee, and the rule is stored.
 //!
 //! The pixel threshold is the one that segments synthetic anomalies on those same good pictures best, but never
-//! so low that more than one in a thousand of their own pixels exceeds it.
+//! so low that more than one in a thousand of their own pixels exceeds it. Of the places it marks, a [`RegionFilter`] drops
+//! those that are no larger and no stronger than what it marks on good pictures.
 
 use anoseg_image::{AnomalyMap, Image, Mask};
 use anoseg_metrics::f1_max;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 
 use crate::config::{CalibrationSettings, validate_rates};
 use crate::model::{Analysis, Model};
+use crate::region_filter::{FalseMarks, RegionFilter};
 use crate::{Error, Result};
 
 /// Synthetic pairs used to choose the pixel threshold.
@@ -59,6 +61,9 @@ pub struct Calibration {
     pub review_threshold: f32,
     /// A pixel is anomalous when the map is greater.
     pub pixel_threshold: f32,
+    /// Which places above the pixel threshold are worth reporting.
+    #[serde(default)]
+    pub regions: RegionFilter,
     /// Wanted share of good pictures rejected.
     pub false_reject: f64,
     /// Wanted share of good pictures rejected or reviewed.
@@ -104,11 +109,10 @@ impl Calibration {
 
     pub(crate) fn validate(&self) -> Result<(), String> {
         let thresholds = [self.image_threshold, self.review_threshold, self.pixel_threshold];
-        if thresholds.iter().all(|threshold| threshold.is_finite()) {
-            Ok(())
-        } else {
-            Err("its thresholds are not finite: calibrate it again".into())
+        if !thresholds.iter().all(|threshold| threshold.is_finite()) {
+            return Err("its thresholds are not finite: calibrate it again".into());
         }
+        self.regions.validate()
     }
 }
 
@@ -138,10 +142,13 @@ pub(crate) fn from_normals(
     scores.sort_unstable_by(f32::total_cmp);
     let (image_threshold, rule) = image_threshold(&scores, settings.false_reject);
     let (review_threshold, _) = self::image_threshold(&scores, settings.review);
+    let pixel_threshold = pixel_threshold(model, normals, &maps)?;
+    let marks: Vec<FalseMarks> = maps.iter().map(|map| FalseMarks::of(map, pixel_threshold)).collect();
     Ok(Calibration {
         image_threshold,
         review_threshold: review_threshold.min(image_threshold),
-        pixel_threshold: pixel_threshold(model, normals, &maps)?,
+        pixel_threshold,
+        regions: RegionFilter::from_normals(&marks, settings.false_reject),
         false_reject: settings.false_reject,
         review: settings.review,
         rule,
@@ -249,6 +256,7 @@ mod tests {
             image_threshold: 0.5,
             review_threshold: 0.2,
             pixel_threshold: 0.5,
+            regions: RegionFilter::default(),
             false_reject: 0.01,
             review: 0.05,
             rule: Rule::Conformal,

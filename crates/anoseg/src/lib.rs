@@ -17,6 +17,7 @@ pub mod evaluate;
 mod model;
 pub mod network;
 pub mod predict;
+mod region_filter;
 mod score;
 mod table;
 pub mod train;
@@ -26,6 +27,7 @@ pub use config::{Budget, Config, Preset};
 pub use data::{GoodPictures, load_good_pictures};
 pub use error::{Error, Result};
 pub use model::{Analysis, Description, Model, Provenance};
+pub use region_filter::RegionFilter;
 pub use score::image_score;
 pub use train::{TrainingEvent, TrainingRun};
 

@@ -32,6 +32,7 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     console::result(&format!("reject    score > {:.4}", calibration.image_threshold));
     console::result(&format!("review    score > {:.4}", calibration.review_threshold));
     console::result(&format!("pixel     value > {:.4}", calibration.pixel_threshold));
+    console::result(&super::region_limits(&calibration.regions));
     if let Some(caution) = calibration.caution() {
         console::warning(&caution);
     }

@@ -47,5 +47,6 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
     ));
     console::result(&format!("review    score > {:.4}", calibration.review_threshold));
     console::result(&format!("pixel     value > {:.4}", calibration.pixel_threshold));
+    console::result(&super::region_limits(&calibration.regions));
     Ok(Outcome::Fine)
 }

@@ -13,7 +13,7 @@ pub(crate) mod train;
 
 use std::path::Path;
 
-use anoseg::{Config, Device, Model, Preset, Result};
+use anoseg::{Config, Device, Model, Preset, RegionFilter, Result};
 
 use crate::args::PresetName;
 
@@ -36,4 +36,10 @@ fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config> {
 
 fn load_model(path: &Path) -> Result<Model> {
     Model::load(path, &cpu())
+}
+
+/// Which marked places are reported, in a line.
+fn region_limits(filter: &RegionFilter) -> String {
+    let RegionFilter { min_area, min_peak } = *filter;
+    format!("region    area > {:.3} % of the picture, or peak > {min_peak:.4}", 100.0 * min_area)
 }

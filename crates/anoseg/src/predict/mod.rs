@@ -4,7 +4,7 @@ mod table;
 
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{AnomalyMap, Image, Limits, Mask, Region, decode, regions};
+use anoseg_image::{AnomalyMap, Image, Limits, Mask, Region, decode};
 use serde::{Deserialize, Serialize};
 
 pub use table::{Format, VerdictWriter};
@@ -26,7 +26,7 @@ pub struct Verdict {
     pub score: f32,
     /// What to do with the part.
     pub decision: Decision,
-    /// Connected places above the pixel threshold, the most anomalous first.
+    /// Connected places above the pixel threshold that the region filter keeps, the most anomalous first.
     pub regions: Vec<Region>,
 }
 
@@ -38,7 +38,7 @@ pub struct Prediction {
     pub image: Image,
     /// The anomaly map, of the picture's size.
     pub map: AnomalyMap,
-    /// Pixels above the pixel threshold.
+    /// Pixels of those places.
     pub mask: Mask,
 }
 
@@ -50,8 +50,8 @@ pub fn predict(model: &Model, path: &Path) -> Result<Prediction> {
     let calibration = model.calibration()?;
     let image = decode::load(path, &Limits::default())?;
     let analysis = model.analyse(&image)?;
-    let mask = analysis.map.map(|&value| value > calibration.pixel_threshold);
-    let mut found = regions::regions(&mask, &analysis.map);
+    let mut mask = analysis.map.map(|&value| value > calibration.pixel_threshold);
+    let mut found = calibration.regions.apply(&mut mask, &analysis.map);
     found.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
     let verdict = Verdict {
         path: path.to_owned(),
