@@ -55,7 +55,11 @@ fn a_benchmark_measures_every_category_and_goes_on_where_it_stopped() {
     let (again, notes) = shop.run(bench, 0);
     assert_eq!(notes.matches("trained already").count(), 4, "{notes}");
     assert_eq!(again, table);
-    // The same settings on other pictures are another training.
+    // The same settings are another training where a picture has gone, and in another folder.
+    std::fs::remove_file(shop.path("parts/dial/train/good/000.png")).unwrap();
+    let (_, notes) = shop.run("bench parts --out bench --config tiny.toml --steps 3", 0);
+    assert!(notes.contains("token-seed0: trained already"), "{notes}");
+    assert!(!notes.contains("dial-seed0: trained already"), "{notes}");
     copy(&shop.path("parts"), &shop.path("others"));
     let (_, notes) = shop.run("bench others --out bench --config tiny.toml --steps 3", 0);
     assert!(!notes.contains("trained already"), "{notes}");

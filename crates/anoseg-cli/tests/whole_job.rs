@@ -35,6 +35,7 @@ fn evaluates(shop: &Workshop) {
         "pixel_f1_max",
         "iou_max",
         "iou_at_threshold",
+        "region_recall",
         "aupro_30",
         "aupro_05",
         "false_reject_rate",
@@ -51,12 +52,30 @@ fn evaluates(shop: &Workshop) {
         assert!(0.0 <= low && low <= value && value <= high && high <= 1.0, "{figure}: {low} {value} {high}");
     }
     assert!(table.contains("95 % interval"), "{table}");
+    recounts(&figures);
     assert!(figures["seconds_per_image"].as_f64().unwrap() > 0.0);
     let map = write::read_tiff_f32(&shop.path("maps/chip/000.tiff")).unwrap();
     assert_eq!((map.width(), map.height()), (SIDE, SIDE));
     let report = std::fs::read_to_string(shop.path("r.html")).unwrap();
     assert!(report.contains("chip/000.png") && report.contains("<svg"));
     assert!(!report.replace("http://www.w3.org", "").contains("http://"), "the report loads from elsewhere");
+}
+
+/// The rates follow from the scores and the threshold that stand beside them.
+fn recounts(figures: &Value) {
+    let threshold = figures["thresholds"]["image"].as_f64().unwrap();
+    let pictures = figures["pictures"].as_array().unwrap();
+    assert_eq!(pictures.len(), 8);
+    let rejected = |good: bool| {
+        let of_kind: Vec<_> =
+            pictures.iter().filter(|picture| (picture["defect"] == "good") == good).collect();
+        let rejected = of_kind.iter().filter(|picture| picture["score"].as_f64().unwrap() > threshold);
+        rejected.clone().for_each(|picture| assert_eq!(picture["decision"], "reject"));
+        rejected.count() as f64 / of_kind.len() as f64
+    };
+    assert_eq!(figures["false_reject_rate"].as_f64().unwrap(), rejected(true));
+    assert_eq!(figures["detection_rate"].as_f64().unwrap(), rejected(false));
+    assert_eq!(pictures[0]["file"], "test/chip/000.png");
 }
 
 fn predicts(shop: &Workshop) {

@@ -22,18 +22,17 @@ impl Series<'_> {
     /// an earlier call was stopped.
     pub(super) fn model(&self, name: &str, category: &Category, config: &Config) -> Result<Model> {
         let (path, run_dir, device) = (self.path(name), self.run_dir(name), cpu());
-        let folder_file = run_dir.join("data.txt");
-        let folder = std::fs::canonicalize(&category.root).unwrap_or_else(|_| category.root.clone());
-        let folder = folder.to_string_lossy();
+        let listing_path = run_dir.join("pictures.txt");
+        let listing = listing(category)?;
         let is = |path: &Path, wanted: &str| std::fs::read_to_string(path).is_ok_and(|text| text == wanted);
         let settings = config.to_toml()?;
-        let same = is(&run_dir.join("config.toml"), &settings) && is(&folder_file, &folder);
+        let same = is(&run_dir.join("config.toml"), &settings) && is(&listing_path, &listing);
         if same && path.is_file() {
             console::note(&format!("{name}: trained already"));
             return Ok(super::load_model(&path)?);
         }
         std::fs::create_dir_all(&run_dir).map_err(|error| Error::io(&run_dir, &error))?;
-        write::atomic(&folder_file, |file| file.write_all(folder.as_bytes()))?;
+        write::atomic(&listing_path, |file| file.write_all(listing.as_bytes()))?;
         let resume = same && has_checkpoint(&run_dir);
         let stop = self.stop;
         let training = TrainingRun { category, config, run_dir: &run_dir, resume, device: &device, stop };
@@ -49,4 +48,16 @@ impl Series<'_> {
     fn path(&self, name: &str) -> PathBuf {
         self.out.join(format!("{name}.anoseg"))
     }
+}
+
+/// The folder and its good pictures with their sizes in bytes: tells whether a model was trained on what lies there now.
+fn listing(category: &Category) -> Result<String> {
+    let folder = std::fs::canonicalize(&category.root).unwrap_or_else(|_| category.root.clone());
+    let mut listing = format!("{}\n", folder.display());
+    for path in &category.train {
+        let bytes = std::fs::metadata(path).map_err(|error| Error::io(path, &error))?.len();
+        let name = path.strip_prefix(&category.root).unwrap_or(path);
+        listing.push_str(&format!("{bytes} {}\n", name.display()));
+    }
+    Ok(listing)
 }
