@@ -131,14 +131,21 @@ impl UnionFind {
 /// # Panics
 /// If mask and map differ in size.
 pub fn regions(mask: &Mask, map: &AnomalyMap) -> Vec<Region> {
+    labelled_regions(&label_components(mask), map)
+}
+
+/// As [`regions`], for components that are labelled already.
+///
+/// # Panics
+/// If labels and map differ in size.
+pub fn labelled_regions(Labels { labels, count }: &Labels, map: &AnomalyMap) -> Vec<Region> {
     assert_eq!(
-        (mask.width(), mask.height()),
+        (labels.width(), labels.height()),
         (map.width(), map.height()),
         "the mask and its anomaly map have the same size"
     );
-    let Labels { labels, count } = label_components(mask);
-    let mut found: Vec<Option<Region>> = vec![None; count];
-    for y in 0..mask.height() {
+    let mut found: Vec<Option<Region>> = vec![None; *count];
+    for y in 0..labels.height() {
         for (x, &label) in labels.row(y).iter().enumerate() {
             let Some(index) = (label as usize).checked_sub(1) else { continue };
             let value = map.get(x, y);

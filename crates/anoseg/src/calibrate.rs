@@ -157,12 +157,18 @@ pub(crate) fn from_normals(
     })
 }
 
+/// Which of `n` ascending values, counted from 1, another one exceeds with a probability of at most `rate`; above `n` where
+/// none can promise that.
+pub(crate) fn conformal_rank(n: usize, rate: f64) -> usize {
+    (((n + 1) as f64 * (1.0 - rate)).ceil() as usize).max(1)
+}
+
 /// The threshold that good pictures exceed with probability `rate`. `scores` ascend and are not empty.
 fn image_threshold(scores: &[f32], rate: f64) -> (f32, Rule) {
     let n = scores.len();
-    let rank = ((n + 1) as f64 * (1.0 - rate)).ceil() as usize;
+    let rank = conformal_rank(n, rate);
     if rank <= n {
-        return (scores[rank.max(1) - 1], Rule::Conformal);
+        return (scores[rank - 1], Rule::Conformal);
     }
     let highest = scores[n - 1];
     (gumbel_quantile(scores, rate).max(highest), Rule::Gumbel)

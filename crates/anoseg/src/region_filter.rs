@@ -1,8 +1,10 @@
 //! Which marked places are worth reporting.
 
-use anoseg_image::regions::{label_components, regions};
+use anoseg_image::regions::{label_components, labelled_regions, regions};
 use anoseg_image::{AnomalyMap, Mask, Region};
 use serde::{Deserialize, Serialize};
+
+use crate::calibrate::conformal_rank;
 
 /// Drops places that are both small and weak; what is large or strong is kept.
 ///
@@ -45,8 +47,7 @@ impl RegionFilter {
     /// From what is marked on good pictures, of which there is at least one.
     pub(crate) fn from_normals(marks: &[FalseMarks], false_reject: f64) -> Self {
         let n = marks.len();
-        let rank = ((n + 1) as f64 * (1.0 - false_reject / 2.0)).ceil() as usize;
-        let index = rank.clamp(1, n) - 1;
+        let index = conformal_rank(n, false_reject / 2.0).min(n) - 1;
         let mut areas: Vec<f64> = marks.iter().map(|marks| marks.area).collect();
         let mut peaks: Vec<f32> = marks.iter().map(|marks| marks.peak).collect();
         areas.sort_unstable_by(f64::total_cmp);
@@ -64,13 +65,13 @@ impl RegionFilter {
     /// # Panics
     /// If mask and map differ in size.
     pub fn apply(&self, mask: &mut Mask, map: &AnomalyMap) -> Vec<Region> {
-        let found = regions(mask, map);
+        let components = label_components(mask);
+        let found = labelled_regions(&components, map);
         let pixels = map.as_slice().len();
         let kept: Vec<bool> = found.iter().map(|region| self.keeps(region, pixels)).collect();
         if kept.contains(&false) {
             // The regions come in the order of their labels, which begin at 1.
-            let labels = label_components(mask).labels;
-            for (marked, &label) in mask.as_mut_slice().iter_mut().zip(labels.as_slice()) {
+            for (marked, &label) in mask.as_mut_slice().iter_mut().zip(components.labels.as_slice()) {
                 *marked = label > 0 && kept[label as usize - 1];
             }
         }
