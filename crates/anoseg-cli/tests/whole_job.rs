@@ -146,3 +146,19 @@ fn a_rejected_picture_can_fail_the_command() {
     shop.run("predict model.anoseg data/test -o out", 0);
     shop.run("predict model.anoseg data/test -o out --fail-on-anomaly", 1);
 }
+
+/// `anoseg info model.anoseg | head` once ended with an internal error.
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let shop = Workshop::new();
+    shop.train(1);
+    let program = shop.anoseg("").get_program().to_owned();
+    let mut child = std::process::Command::new(program)
+        .current_dir(shop.path(""))
+        .args(["info", "model.anoseg"])
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}

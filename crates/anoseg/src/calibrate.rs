@@ -2,9 +2,9 @@
 //!
 //! Image thresholds are quantiles of the scores of good pictures that the network never saw. With `n` scores the
 //! conformal quantile (the `ceil((n + 1) * (1 - q))`-th smallest) rejects an exchangeable good picture with
-//! probability at most `q`; it exists when `n >= 1/q - 1`. With fewer, a Gumbel distribution is fitted to the
-//! scores' logits by its moments and its quantile taken: the score is a mean of largest values, and the
-//! distribution of largest values is Gumbel's. That is an assumption, not a guarantee, and the rule is stored.
+//! probability at most `q`; it exists when `n >= 1/q - 1`. With fewer it is the limit that the next of the
+//! scores' logits exceeds with probability `q` if they are Gumbel's (`gumbel`). That is an assumption, not a guarantee, and
+//! the rule is stored.
 //!
 //! The pixel threshold is the one that segments synthetic anomalies on those same good pictures best, but never
 //! so low that more than one in a thousand of their own pixels exceeds it. Of the places it marks, a [`RegionFilter`] drops
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 use crate::config::{CalibrationSettings, validate_rates};
+use crate::gumbel::prediction_limit;
 use crate::model::{Analysis, Model};
 use crate::region_filter::{FalseMarks, RegionFilter};
 use crate::{Error, Result};
@@ -36,7 +37,7 @@ const FALSE_PIXELS: f64 = 1e-3;
 pub enum Rule {
     /// Order statistic with a finite-sample guarantee.
     Conformal,
-    /// Quantile of a fitted Gumbel distribution, where there are too few scores for the rate.
+    /// Prediction limit of a Gumbel distribution, where there are too few scores for the rate.
     Gumbel,
 }
 
@@ -136,7 +137,8 @@ pub(crate) fn from_normals(
     if normals.is_empty() {
         return Err(Error::Arguments("calibration needs at least one good picture".into()));
     }
-    let judged = normals.iter().map(|image| model.judge(image)).collect::<Result<Vec<_>>>()?;
+    let judge = |(i, image)| model.judge_from(image, (!held_out).then_some(i));
+    let judged = normals.iter().enumerate().map(judge).collect::<Result<Vec<_>>>()?;
     let (mut scores, maps): (Vec<f32>, Vec<AnomalyMap>) =
         judged.into_iter().map(|Analysis { score, map }| (score, map)).unzip();
     scores.sort_unstable_by(f32::total_cmp);
@@ -170,21 +172,9 @@ fn image_threshold(scores: &[f32], rate: f64) -> (f32, Rule) {
     if rank <= n {
         return (scores[rank - 1], Rule::Conformal);
     }
-    let highest = scores[n - 1];
-    (gumbel_quantile(scores, rate).max(highest), Rule::Gumbel)
-}
-
-/// Upper quantile of a Gumbel distribution fitted to the logits of `scores` by the method of moments:
-/// scale = s * sqrt(6) / pi, location = mean - 0.5772 * scale (NIST/SEMATECH e-Handbook, 1.3.6.6.16).
-fn gumbel_quantile(scores: &[f32], rate: f64) -> f32 {
-    const EULER: f64 = 0.577_215_664_901_532_9;
     let logits: Vec<f64> = scores.iter().map(|&score| logit(f64::from(score))).collect();
-    let n = logits.len() as f64;
-    let mean = logits.iter().sum::<f64>() / n;
-    let variance = logits.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    let scale = variance.sqrt() * 6.0_f64.sqrt() / std::f64::consts::PI;
-    let quantile = mean - EULER * scale - scale * (-(1.0 - rate).ln()).ln();
-    (1.0 / (1.0 + (-quantile).exp())) as f32
+    let limit = 1.0 / (1.0 + (-prediction_limit(&logits, rate)).exp());
+    ((limit as f32).max(scores[n - 1]), Rule::Gumbel)
 }
 
 fn logit(p: f64) -> f64 {
@@ -242,12 +232,15 @@ mod tests {
 
     #[test]
     fn too_few_scores_are_extrapolated_upwards() {
-        let scores = [0.01, 0.02, 0.03, 0.05];
+        let scores = [0.01, 0.015, 0.016, 0.02, 0.02, 0.022, 0.025, 0.03, 0.035, 0.05];
         let (threshold, rule) = image_threshold(&scores, 0.01);
         assert_eq!(rule, Rule::Gumbel);
         assert!(threshold > 0.05 && threshold < 0.6, "{threshold}");
         let (stricter, _) = image_threshold(&scores, 0.001);
         assert!(stricter > threshold);
+        // Fewer scores tell less.
+        let (careful, _) = image_threshold(&scores[5..], 0.01);
+        assert!(careful > threshold);
     }
 
     #[test]

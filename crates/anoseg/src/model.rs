@@ -1,6 +1,7 @@
 //! The trained model: one file, and what it says about a picture.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use anoseg_image::{AnomalyMap, Image, resample};
 use anoseg_synth::Recipe;
@@ -10,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Calibration;
 use crate::config::{Config, Input, Output, Preset};
+use crate::network::pretrained::distance_map;
 use crate::network::{
-    Architecture, Detector, Folded, Generator, Mode, ParameterError, WeightInit, export_parameters,
-    import_parameters, parameter_count, prefixed, values_of, with_prefix,
+    Architecture, Backbone, Detector, Folded, Generator, Kind, Mode, ParameterError, WeightInit,
+    export_parameters, import_parameters, parameter_count, prefixed, values_of, with_prefix,
 };
 use crate::score::{gaussian_blur, image_score};
 use crate::{Error, Result, archive};
@@ -21,6 +23,13 @@ const KIND: &str = "model";
 
 /// What the names of the second GAN's parameters begin with.
 const DETECTOR: &str = "detector";
+
+/// What those of the frozen encoder and the memory begin with.
+const BACKBONE: &str = "backbone";
+
+/// Standard deviations above the mean distance at which a place counts as anomalous and normal alike, where nothing but
+/// the distance is known.
+const DOUBTFUL: f32 = 6.0;
 
 /// Version of the model file. Older ones stay readable.
 const FORMAT: u32 = 1;
@@ -43,6 +52,13 @@ pub struct Description {
     pub calibration: Option<Calibration>,
     /// Where the model comes from.
     pub provenance: Provenance,
+}
+
+impl Description {
+    /// Whether there is a network that draws the map; else the map is the distance to good pictures.
+    fn has_learned(&self) -> bool {
+        self.provenance.steps > 0 || self.architecture.network != Kind::Pretrained
+    }
 }
 
 /// Where a model comes from.
@@ -70,7 +86,9 @@ pub struct Provenance {
 #[derive(Debug)]
 pub struct Model {
     description: Description,
-    network: Generator,
+    /// None where the backbone's distance map is all there is.
+    network: Option<Generator>,
+    backbone: Option<Arc<Backbone>>,
     detector: Option<Detector>,
     folded: Folded,
     device: Device,
@@ -91,6 +109,7 @@ impl Model {
         config: &Config,
         provenance: Provenance,
         (network, detector): (Generator, Option<Detector>),
+        backbone: Option<Arc<Backbone>>,
         device: &Device,
     ) -> Self {
         let architecture = Architecture { reconstruction: false, ..config.architecture.clone() };
@@ -103,13 +122,8 @@ impl Model {
             calibration: None,
             provenance,
         };
-        Self {
-            description,
-            network: network.without_reconstruction(),
-            detector,
-            folded: Folded::default(),
-            device: device.clone(),
-        }
+        let network = description.has_learned().then(|| network.without_reconstruction());
+        Self { description, network, backbone, detector, folded: Folded::default(), device: device.clone() }
     }
 
     /// Reads a model file and places the network on `device`.
@@ -132,17 +146,24 @@ impl Model {
         if let Some(calibration) = &description.calibration {
             calibration.validate().map_err(|what| Error::model(path, what))?;
         }
-        let Architecture { detector, width, .. } = description.architecture;
+        let Architecture { network, detector, width, .. } = description.architecture;
         let init = &mut WeightInit::new(0, device);
         let unfit = |error: ParameterError| Error::model(path, error.to_string());
         let fresh = Generator::new(&description.architecture, init);
-        let network = import_parameters(fresh, &tensors).map_err(unfit)?;
+        let learned = description.has_learned();
+        let backbone = (network == Kind::Pretrained)
+            .then(|| Backbone::import(&with_prefix(BACKBONE, &tensors), device))
+            .transpose()
+            .map_err(unfit)?
+            .map(Arc::new);
+        let network = learned.then(|| import_parameters(fresh, &tensors)).transpose().map_err(unfit)?;
         let parameters = with_prefix(DETECTOR, &tensors);
         let detector = detector
             .then(|| import_parameters(Detector::new(init, width), &parameters))
             .transpose()
             .map_err(unfit)?;
-        Ok(Self { description, network, detector, folded: Folded::default(), device: device.clone() })
+        let folded = Folded::default();
+        Ok(Self { description, network, backbone, detector, folded, device: device.clone() })
     }
 
     /// Writes the model file, atomically.
@@ -150,7 +171,8 @@ impl Model {
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> Result<()> {
-        let mut tensors = export_parameters(&self.network);
+        let mut tensors = self.network.as_ref().map(export_parameters).unwrap_or_default();
+        tensors.extend(self.backbone.iter().flat_map(|backbone| prefixed(BACKBONE, backbone.export())));
         tensors.extend(
             self.detector.iter().flat_map(|detector| prefixed(DETECTOR, export_parameters(detector))),
         );
@@ -164,7 +186,7 @@ impl Model {
 
     /// How many numbers the network has learned.
     pub fn parameters(&self) -> usize {
-        parameter_count(&self.network) + self.detector.as_ref().map_or(0, parameter_count)
+        self.network.as_ref().map_or(0, parameter_count) + self.detector.as_ref().map_or(0, parameter_count)
     }
 
     /// Replaces the thresholds.
@@ -198,7 +220,13 @@ impl Model {
 
     /// Score and map of a picture that already has the network's size, the map of that size too.
     pub(crate) fn judge(&self, image: &Image) -> Result<Analysis> {
-        let drawn = self.drawn_map(image)?;
+        self.judge_from(image, None)
+    }
+
+    /// [`Model::judge`] of a picture that was learned from, by its number, whose own features do not count then. Of no effect once the
+    /// model has been saved and loaded.
+    pub(crate) fn judge_from(&self, image: &Image, source: Option<usize>) -> Result<Analysis> {
+        let drawn = self.drawn_map(image, source)?;
         let Some(detector) = &self.detector else {
             let map = self.smoothed(drawn);
             return Ok(Analysis { score: image_score(&map), map });
@@ -219,7 +247,7 @@ impl Model {
 
     /// Anomaly map of a picture that already has the network's size.
     pub(crate) fn network_map(&self, image: &Image) -> Result<AnomalyMap> {
-        Ok(self.smoothed(self.drawn_map(image)?))
+        Ok(self.smoothed(self.drawn_map(image, None)?))
     }
 
     fn smoothed(&self, map: AnomalyMap) -> AnomalyMap {
@@ -229,16 +257,31 @@ impl Model {
         }
     }
 
+    /// Logits of the map `[1, 1, h, w]` of a picture `[1, 3, h, w]`.
+    fn logits(&self, picture: Tensor<4>, source: Option<usize>) -> Tensor<4> {
+        let sight = match &self.backbone {
+            Some(backbone) => backbone.look(picture, source.as_ref().map(std::slice::from_ref)),
+            None => vec![picture],
+        };
+        let distance = self.backbone.as_ref().map(|_| distance_map(&sight));
+        let drawn = self
+            .network
+            .as_ref()
+            .map(|network| network.map_logits(sight, &mut Mode::Use(self.folded.clone())));
+        match (drawn, distance) {
+            (Some(drawn), Some(distance)) => drawn + distance * self.description.output.distance_weight,
+            (Some(drawn), None) => drawn,
+            (None, distance) => (distance.expect("a model has one of the two") - DOUBTFUL) / 2.0,
+        }
+    }
+
     /// As the network draws it.
-    fn drawn_map(&self, image: &Image) -> Result<AnomalyMap> {
+    fn drawn_map(&self, image: &Image, source: Option<usize>) -> Result<AnomalyMap> {
         let (width, height) = (image.width(), image.height());
         let data = TensorData::new(image.as_slice().to_vec(), [1, 3, height, width]);
         // On a thread of the pool: every operator called from outside would have to wake one up.
-        let mut mode = Mode::Use(self.folded.clone());
-        let values = rayon::scope(|_| {
-            let logits = self.network.map_logits(Tensor::<4>::from_data(data, &self.device), &mut mode);
-            values_of(sigmoid(logits))
-        });
+        let values =
+            rayon::scope(|_| values_of(sigmoid(self.logits(Tensor::from_data(data, &self.device), source))));
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Bug("the network gave a value that is not finite".into()));
         }
@@ -252,7 +295,7 @@ mod tests {
 
     /// A network that has learned nothing.
     fn untrained(smoothing_px: f32) -> Model {
-        let mut config = Config { output: Output { smoothing_px }, ..Config::default() };
+        let mut config = Config { output: Output { smoothing_px, ..Output::default() }, ..Config::default() };
         config.architecture = Architecture { widths: vec![4, 4], ..Architecture::default() };
         config.input.size = 32;
         let provenance = Provenance {
@@ -267,7 +310,7 @@ mod tests {
         };
         let device = Device::flex();
         let network = Generator::new(&config.architecture, &mut WeightInit::new(0, &device));
-        Model::new(&config, provenance, (network, None), &device)
+        Model::new(&config, provenance, (network, None), None, &device)
     }
 
     #[test]
@@ -286,6 +329,6 @@ mod tests {
         let path = folder.path().join("model.anoseg");
         untrained(4.0).save(&path).unwrap();
         let model = Model::load(&path, &Device::flex()).unwrap();
-        assert_eq!(model.description().output, Output { smoothing_px: 4.0 });
+        assert_eq!(model.description().output, Output { smoothing_px: 4.0, ..Output::default() });
     }
 }

@@ -11,7 +11,7 @@ use anoseg_report::{Comparison, Report};
 use anyhow::Result;
 
 use super::series::Series;
-use super::{eval, train};
+use super::{encoder, eval, train};
 use crate::args::Ablate;
 use crate::console;
 use crate::exit::Outcome;
@@ -23,11 +23,12 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     // Before hours of training, not after.
     require_test_pictures(&category)?;
     std::fs::create_dir_all(&options.out).map_err(|error| Error::io(&options.out, &error))?;
+    let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
     let stop = train::stop_on_ctrl_c()?;
     let mut ablation =
         Ablation { schema: 1, category: category.name.clone(), seed: full.seed, variants: Vec::new() };
     let (mut page, mut complete) = (None, true);
-    let series = Series { out: &options.out, stop: &stop };
+    let series = Series { out: &options.out, stop: &stop, encoder };
     for variant in variants(&full) {
         console::note(&format!("{}: {}", variant.name, variant.description));
         let model = series.model(variant.name, &category, &variant.config)?;

@@ -10,7 +10,7 @@ use anoseg_report::Comparison;
 use anyhow::{Context as _, Result};
 
 use super::series::Series;
-use super::{eval, train};
+use super::{encoder, eval, train};
 use crate::args::Bench;
 use crate::console;
 use crate::exit::Outcome;
@@ -19,8 +19,9 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let config = train::config(options.preset, &options.settings)?;
     let categories = open(&options.data)?;
     std::fs::create_dir_all(&options.out).map_err(|error| Error::io(&options.out, &error))?;
+    let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let stop = train::stop_on_ctrl_c()?;
-    let series = Series { out: &options.out, stop: &stop };
+    let series = Series { out: &options.out, stop: &stop, encoder };
     let (mut results, mut complete) = (Results::default(), true);
     for category in &categories {
         for seed in config.seed..config.seed + options.seeds {

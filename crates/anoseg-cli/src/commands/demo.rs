@@ -41,6 +41,7 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome> {
             run_dir: &run_dir,
             resume: false,
             device: &device,
+            encoder: None,
             stop: &stop,
         };
         let model = train::with_progress(&training)?;

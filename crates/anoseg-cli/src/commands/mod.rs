@@ -4,6 +4,7 @@ pub(crate) mod ablate;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod demo;
+pub(crate) mod encoder;
 pub(crate) mod eval;
 pub(crate) mod info;
 pub(crate) mod predict;
@@ -26,6 +27,7 @@ fn cpu() -> Device {
 fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config> {
     let preset = preset.map(|preset| match preset {
         PresetName::Fast => Preset::Fast,
+        PresetName::Accurate => Preset::Accurate,
         PresetName::Paper => Preset::Paper,
     });
     match file {

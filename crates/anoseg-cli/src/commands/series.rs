@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use anoseg::train::has_checkpoint;
-use anoseg::{Config, Error, Model, TrainingRun};
+use anoseg::{Config, Error, Model, PretrainedEncoder, TrainingRun};
 use anoseg_image::{Category, write};
 use anyhow::Result;
 
@@ -15,6 +15,7 @@ use crate::console;
 pub(super) struct Series<'a> {
     pub(super) out: &'a Path,
     pub(super) stop: &'a AtomicBool,
+    pub(super) encoder: Option<PretrainedEncoder>,
 }
 
 impl Series<'_> {
@@ -34,8 +35,9 @@ impl Series<'_> {
         std::fs::create_dir_all(&run_dir).map_err(|error| Error::io(&run_dir, &error))?;
         write::atomic(&listing_path, |file| file.write_all(listing.as_bytes()))?;
         let resume = same && has_checkpoint(&run_dir);
-        let stop = self.stop;
-        let training = TrainingRun { category, config, run_dir: &run_dir, resume, device: &device, stop };
+        let (encoder, stop) = (self.encoder.as_ref(), self.stop);
+        let training =
+            TrainingRun { category, config, run_dir: &run_dir, resume, device: &device, encoder, stop };
         let model = train::with_progress(&training)?;
         model.save(&path)?;
         Ok(model)

@@ -9,6 +9,7 @@ use anoseg::{Budget, Config, Device, Error, Model, TrainingEvent, TrainingRun};
 use anoseg_image::Category;
 use anyhow::{Context as _, Result, bail};
 
+use super::encoder;
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -18,6 +19,7 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     let config =
         if options.resume { stored_config(&run_dir)? } else { config(options.preset, &options.settings)? };
     let device = device(&options.device)?;
+    let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let category = Category::open(&options.data)?;
     check_writable(&options.output)?;
     let stop = stop_on_ctrl_c()?;
@@ -27,6 +29,7 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
         run_dir: &run_dir,
         resume: options.resume,
         device: &device,
+        encoder: encoder.as_ref(),
         stop: &stop,
     };
     let model = with_progress(&training).inspect_err(|error| {

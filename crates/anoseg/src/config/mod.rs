@@ -202,4 +202,7 @@ pub struct Output {
     /// Standard deviation of a Gaussian laid over the map, in pixels of a map of 256 x 256 (it scales with the side); 0 = the
     /// map as the network draws it.
     pub smoothing_px: f32,
+    /// Pretrained network: how much each standard deviation of the distance to good pictures adds to the map's logits in use. The
+    /// head has learned what synthetic anomalies look like; the distance also sees what they do not.
+    pub distance_weight: f32,
 }

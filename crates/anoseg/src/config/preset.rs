@@ -16,6 +16,8 @@ pub enum Preset {
     /// AnoSeg with skip connections and the newer synthesis, from scratch, sized for a 2-core CPU.
     #[default]
     Fast,
+    /// AnoSeg's head on a frozen encoder that was learned elsewhere ([`crate::PretrainedEncoder`]), and the newer synthesis.
+    Accurate,
     /// AnoSeg as published, at an eighth of its channels so that a CPU can train it. What the paper leaves open (rates,
     /// weights, batch) is ours.
     Paper,
@@ -29,6 +31,12 @@ impl Config {
     pub fn of(preset: Preset) -> Self {
         match preset {
             Preset::Fast => Self::default(),
+            Preset::Accurate => Self {
+                preset,
+                architecture: Architecture::pretrained(),
+                output: Output { distance_weight: 0.25, ..Output::default() },
+                ..Self::default()
+            },
             Preset::Paper => Self {
                 preset,
                 architecture: Architecture { width: 0.125, ..Architecture::published() },
@@ -46,7 +54,7 @@ impl Config {
                     adversarial: 0.1,
                     ..LossWeights::default()
                 },
-                output: Output { smoothing_px: 4.0 },
+                output: Output { smoothing_px: 4.0, ..Output::default() },
                 synthesis: Recipe::paper(),
                 ..Self::default()
             },
@@ -100,7 +108,7 @@ mod tests {
 
     #[test]
     fn presets_are_valid_and_survive_toml() {
-        for preset in [Preset::Fast, Preset::Paper] {
+        for preset in [Preset::Fast, Preset::Accurate, Preset::Paper] {
             let config = Config::of(preset);
             config.validate().unwrap();
             assert_eq!(config.preset, preset);

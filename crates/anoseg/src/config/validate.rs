@@ -1,7 +1,7 @@
 //! Ranges of the settings, and how they fit each other.
 
 use super::{Budget, CalibrationSettings, Config};
-use crate::network::Kind;
+use crate::network::{Architecture, Kind};
 use crate::{Error, Result};
 
 impl Config {
@@ -17,9 +17,12 @@ impl Config {
                 seconds.is_finite() && seconds >= 1.0,
                 format!("a time budget of {seconds} s is too short: give at least 1s"),
             )?,
-            Budget::Steps(steps) => {
-                require(steps > 0, "a budget of 0 steps trains nothing: give at least 1".into())?
-            }
+            Budget::Steps(steps) => require(
+                steps > 0 || self.architecture.network == Kind::Pretrained,
+                "a budget of 0 steps trains nothing: give at least 1, or choose preset accurate, which then judges by \
+                 the distance to good pictures alone"
+                    .into(),
+            )?,
         }
         require(
             self.checkpoint_seconds >= 0.0,
@@ -33,6 +36,11 @@ impl Config {
         require(
             self.architecture.blocks <= 16,
             format!("architecture.blocks = {}: at most 16", self.architecture.blocks),
+        )?;
+        let memory = self.architecture.memory;
+        require(
+            (1..=100_000).contains(&memory),
+            format!("architecture.memory = {memory}: must be 1 to 100000"),
         )?;
         let width = self.architecture.width;
         require(
@@ -55,6 +63,10 @@ impl Config {
             format!("output.smoothing_px = {smoothing}: must be 0 to 64"),
         )?;
         require(
+            (0.0..=10.0).contains(&self.output.distance_weight),
+            format!("output.distance_weight = {}: must be 0 to 10", self.output.distance_weight),
+        )?;
+        require(
             (1..=1024).contains(&self.optimiser.batch),
             format!("optimiser.batch = {}: must be 1 to 1024", self.optimiser.batch),
         )?;
@@ -71,6 +83,12 @@ impl Config {
         let every = self.detector.every;
         require(every > 0, format!("detector.every = {every}: must be at least 1"))?;
         self.validate_losses()?;
+        let Architecture { network, reconstruction, detector, .. } = self.architecture;
+        require(
+            network != Kind::Pretrained || !(reconstruction || detector),
+            "a pretrained network draws the map alone: leave architecture.reconstruction and .detector off"
+                .into(),
+        )?;
         let CalibrationSettings { holdout, false_reject, review } = self.calibration;
         require(
             (0.0..=0.5).contains(&holdout),

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::compact::PATCH;
+use super::{compact, pretrained};
 
 /// Which network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,6 +11,8 @@ pub enum Kind {
     /// Works at a quarter of the picture's resolution and below, with skip connections.
     #[default]
     Compact,
+    /// A head on a frozen encoder's features and their distance to those of good pictures.
+    Pretrained,
     /// As AnoSeg was published: ResNet-18, decoders without skip connections.
     Published,
 }
@@ -25,6 +27,8 @@ pub struct Architecture {
     pub widths: Vec<usize>,
     /// Compact network: residual blocks per scale of the encoder.
     pub blocks: usize,
+    /// Pretrained network: how many feature vectors of good pictures are remembered.
+    pub memory: usize,
     /// Published network: its channels as a share of the published ones, above 0 and at most 1.
     pub width: f32,
     /// Whether each pixel's row and column are given to the first layer.
@@ -42,6 +46,7 @@ impl Default for Architecture {
             network: Kind::Compact,
             widths: vec![32, 64, 96, 128],
             blocks: 1,
+            memory: 4000,
             width: 1.0,
             coordinates: true,
             reconstruction: false,
@@ -56,10 +61,16 @@ impl Architecture {
         Self { network: Kind::Published, reconstruction: true, detector: true, ..Self::default() }
     }
 
+    /// A head on a frozen encoder.
+    pub fn pretrained() -> Self {
+        Self { network: Kind::Pretrained, ..Self::default() }
+    }
+
     /// Sides of the pictures must be multiples of this.
     pub fn stride(&self) -> usize {
         match self.network {
-            Kind::Compact => PATCH << (self.widths.len() - 1),
+            Kind::Compact => compact::PATCH << (self.widths.len() - 1),
+            Kind::Pretrained => pretrained::STRIDE,
             Kind::Published => 32,
         }
     }

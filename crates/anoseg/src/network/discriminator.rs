@@ -18,7 +18,10 @@ impl Discriminator {
     /// The discriminator that goes with the generator of `architecture`.
     pub fn new(init: &mut WeightInit, architecture: &Architecture) -> Self {
         match architecture.network {
-            Kind::Compact => Self::Compact(compact::Discriminator::new(init, &architecture.widths)),
+            // A pretrained network has no use for one.
+            Kind::Compact | Kind::Pretrained => {
+                Self::Compact(compact::Discriminator::new(init, &architecture.widths))
+            }
             Kind::Published => Self::Published(published::Discriminator::new(init, architecture.width)),
         }
     }

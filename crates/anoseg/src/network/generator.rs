@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use super::{Architecture, Kind, Mode, WeightInit, centred, compact, published};
+use super::{Architecture, Kind, Mode, Sight, WeightInit, centred, compact, pretrained, published};
 
 /// Logit of the compact network's map before training: about two pixels in a hundred are anomalous, as in the training
 /// pairs. Without it the first hundreds of steps go into learning that most pixels are normal (Lin et al., "Focal loss",
@@ -29,6 +29,7 @@ pub struct Generator {
 #[derive(Module, Debug)]
 enum Encoder {
     Compact(compact::Encoder),
+    Pretrained(pretrained::Encoder),
     Published(published::Encoder),
 }
 
@@ -36,6 +37,7 @@ enum Encoder {
 #[allow(clippy::large_enum_variant, reason = "a network has two of them")]
 enum Decoder {
     Compact(compact::Decoder),
+    Pretrained(pretrained::Decoder),
     Published(published::Decoder),
 }
 
@@ -49,9 +51,9 @@ impl Generator {
         }
     }
 
-    /// Pictures `[n, 3, h, w]` with values in 0..=1 to both outputs.
-    pub fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Outputs {
-        let features = self.encoder.forward(centred(images), mode);
+    /// What is seen of pictures to both outputs.
+    pub fn forward(&self, sight: Sight, mode: &mut Mode) -> Outputs {
+        let features = self.encoder.forward(sight, mode);
         let map_logits = self.map.forward(&features, true, mode);
         let reconstruction = self
             .reconstruction
@@ -65,9 +67,9 @@ impl Generator {
         Self { reconstruction: None, ..self }
     }
 
-    /// Pictures `[n, 3, h, w]` to the anomaly map's logits `[n, 1, h, w]` alone.
-    pub fn map_logits(&self, images: Tensor<4>, mode: &mut Mode) -> Tensor<4> {
-        let features = self.encoder.forward(centred(images), mode);
+    /// What is seen of pictures to the anomaly map's logits `[n, 1, h, w]` alone.
+    pub fn map_logits(&self, sight: Sight, mode: &mut Mode) -> Tensor<4> {
+        let features = self.encoder.forward(sight, mode);
         self.map.forward(&features, true, mode)
     }
 }
@@ -77,15 +79,18 @@ impl Encoder {
         let Architecture { coordinates, width, .. } = *architecture;
         match architecture.network {
             Kind::Compact => Self::Compact(compact::Encoder::new(init, architecture)),
+            Kind::Pretrained => Self::Pretrained(pretrained::Encoder::new(init)),
             Kind::Published => Self::Published(published::Encoder::new(init, 3, coordinates, width)),
         }
     }
 
     /// One feature tensor per scale, finest first.
-    fn forward(&self, images: Tensor<4>, mode: &mut Mode) -> Vec<Tensor<4>> {
+    fn forward(&self, sight: Sight, mode: &mut Mode) -> Vec<Tensor<4>> {
+        let images = || centred(sight[0].clone());
         match self {
-            Self::Compact(encoder) => encoder.forward(images, mode),
-            Self::Published(encoder) => encoder.forward(images, mode),
+            Self::Compact(encoder) => encoder.forward(images(), mode),
+            Self::Pretrained(encoder) => encoder.forward(&sight, mode),
+            Self::Published(encoder) => encoder.forward(images(), mode),
         }
     }
 }
@@ -95,6 +100,9 @@ impl Decoder {
     fn new(init: &mut WeightInit, architecture: &Architecture, channels: usize, level: f32) -> Self {
         match architecture.network {
             Kind::Compact => Self::Compact(compact::Decoder::new(init, architecture, channels, level)),
+            Kind::Pretrained => {
+                Self::Pretrained(pretrained::Decoder::new(init, architecture.coordinates, level))
+            }
             Kind::Published => Self::Published(published::Decoder::new(init, channels, architecture.width)),
         }
     }
@@ -104,6 +112,7 @@ impl Decoder {
     fn forward(&self, features: &[Tensor<4>], skips: bool, mode: &mut Mode) -> Tensor<4> {
         match self {
             Self::Compact(decoder) => decoder.forward(features, skips, mode),
+            Self::Pretrained(decoder) => decoder.forward(features, mode),
             Self::Published(decoder) => {
                 let coarsest = features.last().expect("an encoder has at least one scale");
                 decoder.forward(coarsest.clone(), mode)

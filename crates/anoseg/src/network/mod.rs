@@ -1,8 +1,8 @@
 //! The networks, as plain Burn modules.
 //!
 //! One encoder reads the picture with its coordinate channels (AnoSeg, section 3.3); a decoder draws the anomaly map,
-//! another may reconstruct the picture, and a discriminator may judge both. There are two such networks: [`compact`] and
-//! [`published`].
+//! another may reconstruct the picture, and a discriminator may judge both. There are three such networks: [`compact`],
+//! [`published`], and [`pretrained`], whose encoder was learned elsewhere.
 
 mod architecture;
 mod blocks;
@@ -12,6 +12,7 @@ mod discriminator;
 mod generator;
 mod init;
 mod params;
+pub mod pretrained;
 pub mod published;
 mod statistics;
 
@@ -22,9 +23,13 @@ pub use discriminator::Discriminator;
 pub use generator::{Generator, Outputs};
 pub use init::WeightInit;
 pub use params::{ParameterData, ParameterError, export_parameters, import_parameters, parameter_count};
-pub(crate) use params::{flat_gradients, map_parameters, prefixed, values_of, with_prefix};
+pub(crate) use params::{flat_gradients, lookup, map_parameters, prefixed, values_of, with_prefix};
+pub(crate) use pretrained::Backbone;
 pub use published::{Detector, Judgement};
 pub use statistics::{Folded, Mode, Statistics};
+
+/// What a generator looks at: pictures `[n, 3, h, w]` with values in 0..=1, or what a backbone makes of them, finest first.
+pub type Sight = Vec<Tensor<4>>;
 
 /// Values in 0..=1, brought to -2..=2.
 fn centred(values: Tensor<4>) -> Tensor<4> {

@@ -120,7 +120,7 @@ pub(crate) fn values_of<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.inner().into_data().try_into_vec::<f32>().expect("our tensors hold f32")
 }
 
-fn lookup<'a>(
+pub(crate) fn lookup<'a>(
     from: &'a BTreeMap<String, ParameterData>,
     name: &str,
     shape: &[usize],

@@ -20,6 +20,7 @@ pub(super) struct Shard {
     images: TensorData,
     labels: TensorData,
     good: Option<TensorData>,
+    sources: Vec<usize>,
 }
 
 /// A shard's tensors.
@@ -29,6 +30,8 @@ pub(super) struct ShardTensors {
     pub(super) good: Option<Tensor<4>>,
     /// Which of `images` have an anomaly.
     pub(super) anomalous: Vec<bool>,
+    /// Which training picture each of `images` is made from.
+    pub(super) sources: Vec<usize>,
 }
 
 impl Batch {
@@ -60,6 +63,7 @@ impl Shard {
             images: join(pairs.iter().map(|pair| &pair.image)),
             labels: TensorData::new(labels, [pairs.len(), 1, height, width]),
             good: good.map(|good| join(good.iter())),
+            sources: pairs.iter().map(|pair| pair.source).collect(),
         }
     }
 
@@ -76,6 +80,7 @@ impl Shard {
             labels: Tensor::from_data(self.labels, device),
             good: self.good.map(|good| Tensor::from_data(good, device)),
             anomalous,
+            sources: self.sources,
         }
     }
 }

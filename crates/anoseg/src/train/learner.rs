@@ -1,6 +1,7 @@
 //! One training step of all networks.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anoseg_kernels::{MapLosses, map_losses};
 use burn::module::Module as _;
@@ -16,12 +17,14 @@ use super::step_losses::StepLosses;
 use super::trained::Trained;
 use crate::config::{Config, DetectorSettings, LossWeights};
 use crate::network::{
-    Detector, Discriminator, Folded, Generator, Mode, ParameterData, ParameterError, Statistics, WeightInit,
-    flat_gradients,
+    Backbone, Detector, Discriminator, Folded, Generator, Mode, ParameterData, ParameterError, Sight,
+    Statistics, WeightInit, flat_gradients,
 };
 
 /// The networks under training and their optimisers.
 pub(super) struct Learner {
+    /// What the generator sees pictures through; none of it learns.
+    backbone: Option<Arc<Backbone>>,
     generator: Trained<Generator>,
     adversary: Option<Trained<Discriminator>>,
     detector: Option<Trained<Detector>>,
@@ -33,7 +36,7 @@ pub(super) struct Learner {
 
 impl Learner {
     /// Fresh networks for `config`, on `device` (without autodiff; it is added here).
-    pub(super) fn new(config: &Config, device: &Device) -> Self {
+    pub(super) fn new(config: &Config, backbone: Option<Arc<Backbone>>, device: &Device) -> Self {
         let (architecture, decay) = (&config.architecture, config.optimiser.weight_decay);
         let device = device.clone().autodiff();
         let mut init = WeightInit::new(config.seed, &device);
@@ -49,6 +52,7 @@ impl Learner {
             Trained::new(network, decay, ["detector", "detector_optimiser"])
         });
         Self {
+            backbone,
             generator,
             adversary,
             detector,
@@ -62,6 +66,11 @@ impl Learner {
     /// The networks as they are now, for use without training.
     pub(super) fn networks(&self) -> (Generator, Option<Detector>) {
         (self.generator.network.valid(), self.detector.as_ref().map(|detector| detector.network.valid()))
+    }
+
+    /// What the generator sees pictures through.
+    pub(super) fn backbone(&self) -> Option<Arc<Backbone>> {
+        self.backbone.clone()
     }
 
     /// Learns from one batch.
@@ -94,9 +103,9 @@ impl Learner {
     /// Losses and gradients of one shard, on copies of the weights.
     fn pass(&self, shard: Shard) -> Pass {
         let network = own_leaves(&self.generator.network);
-        let ShardTensors { images, labels, good, anomalous } = shard.tensors(&self.device);
+        let ShardTensors { images, labels, good, anomalous, sources } = shard.tensors(&self.device);
         let mut mode = training();
-        let outputs = network.forward(images.clone(), &mut mode);
+        let outputs = network.forward(self.look(&images, &sources), &mut mode);
         let MapLosses { focal, dice } =
             map_losses(outputs.map_logits.clone(), labels.clone(), self.weights.focal_gamma);
         let map = || sigmoid(outputs.map_logits.clone());
@@ -137,6 +146,13 @@ impl Learner {
         Pass { losses, parts }
     }
 
+    /// What the generator sees of pictures made from these `sources`.
+    fn look(&self, images: &Tensor<4>, sources: &[usize]) -> Sight {
+        let Some(backbone) = &self.backbone else { return vec![images.clone()] };
+        let sight = backbone.look(images.clone().inner(), Some(sources));
+        sight.into_iter().map(Tensor::autodiff).collect()
+    }
+
     /// What the second GAN makes of good pictures, and of those `images` with `labels` that are `anomalous`.
     fn detect(
         &self,
@@ -154,7 +170,7 @@ impl Learner {
     /// The maps that the generator draws in use, `[n, 1, h, w]`, of pictures `[n, 3, h, w]`; outside the graph.
     fn maps(&self, images: Tensor<4>) -> Tensor<4> {
         let mut mode = Mode::Use(Folded::default());
-        sigmoid(self.generator.network.valid().map_logits(images.inner(), &mut mode)).autodiff()
+        sigmoid(self.generator.network.valid().map_logits(vec![images.inner()], &mut mode)).autodiff()
     }
 
     /// Every parameter and every moment.
@@ -234,7 +250,7 @@ mod tests {
             let batch = Batch::new(&synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)));
             batch.shards.into_iter().next().unwrap()
         };
-        (Learner::new(&config, &Device::flex()), [shard(), shard()])
+        (Learner::new(&config, None, &Device::flex()), [shard(), shard()])
     }
 
     fn values(gradients: &Gradients) -> Vec<f32> {
@@ -245,9 +261,9 @@ mod tests {
     fn true_pairs_of_the_discriminator_include_synthetic_anomalies() {
         let (learner, [shard, same]) = tiny();
         let [_, found, _] = learner.pass(shard).parts;
-        let ShardTensors { images, labels, good, anomalous } = same.tensors(&learner.device);
+        let ShardTensors { images, labels, good, anomalous, .. } = same.tensors(&learner.device);
         assert_eq!(anomalous, [true]);
-        let outputs = learner.generator.network.forward(images.clone(), &mut training());
+        let outputs = learner.generator.network.forward(vec![images.clone()], &mut training());
         let fake = (outputs.reconstruction.unwrap().detach(), sigmoid(outputs.map_logits).detach());
         let judged = |real| learner.adversary.as_ref().unwrap().pass(real, fake.clone()).gradients;
         let on_normal = judged((good.unwrap(), labels.zeros_like()));

