@@ -50,11 +50,21 @@ pub struct Optimiser {
     /// Learning rate of the discriminators as a share of the others' (Heusel et al., "GANs trained by a two time-scale
     /// update rule", 2017).
     pub discriminator_rate: f64,
+    /// A budget of time ends when each picture has been learned from this often on average, if that is sooner; 0 = it never
+    /// does. A budget of steps stands.
+    pub most_views: u64,
 }
 
 impl Default for Optimiser {
     fn default() -> Self {
-        Self { learning_rate: 2e-3, weight_decay: 1e-2, warmup_steps: 30, batch: 8, discriminator_rate: 1.0 }
+        Self {
+            learning_rate: 2e-3,
+            weight_decay: 1e-2,
+            warmup_steps: 30,
+            batch: 8,
+            discriminator_rate: 1.0,
+            most_views: 0,
+        }
     }
 }
 

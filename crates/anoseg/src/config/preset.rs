@@ -34,6 +34,8 @@ impl Config {
             Preset::Accurate => Self {
                 preset,
                 architecture: Architecture::pretrained(),
+                // A head on few pictures learns them by heart, and sooner than a network that starts from nothing.
+                optimiser: Optimiser { most_views: 100, ..Optimiser::default() },
                 output: Output { distance_weight: 0.25, ..Output::default() },
                 ..Self::default()
             },

@@ -124,7 +124,7 @@ impl TrainingRun<'_> {
         let mirrored = [base.flip_horizontal, base.flip_vertical].map(|flip| flip == Flip::Always);
         let backbone = self.backbone(&images)?;
         let setup = begun.elapsed().as_secs_f64();
-        let mut session = self.open(&data.manifest, backbone.clone(), setup)?;
+        let mut session = self.open((&data.manifest, train), backbone.clone(), setup)?;
         let resumed_at = session.state.step;
         observe(TrainingEvent::Loaded { train, held_out: spared, mirrored, resumed_at });
         session.run(self, &synthesizer, observe)?;
@@ -165,7 +165,12 @@ impl TrainingRun<'_> {
     }
 
     /// A new session, or the one that the checkpoint holds.
-    fn open(&self, manifest: &str, backbone: Option<Arc<Backbone>>, setup_seconds: f64) -> Result<Session> {
+    fn open(
+        &self,
+        (manifest, pictures): (&str, usize),
+        backbone: Option<Arc<Backbone>>,
+        setup_seconds: f64,
+    ) -> Result<Session> {
         let learner = Learner::new(self.config, backbone, self.device);
         let config = self.config.to_toml()?;
         if !self.resume {
@@ -178,7 +183,9 @@ impl TrainingRun<'_> {
                 steps => steps,
             };
             let optimiser = &self.config.optimiser;
-            let schedule = Schedule::new(optimiser.learning_rate, optimiser.warmup_steps, budget);
+            let views = optimiser.most_views.saturating_mul(pictures as u64);
+            let limit = (views > 0).then(|| views.div_ceil(optimiser.batch as u64));
+            let schedule = Schedule::new(optimiser.learning_rate, optimiser.warmup_steps, budget, limit);
             let manifest = manifest.to_owned();
             let state = checkpoint::State {
                 step: 0,

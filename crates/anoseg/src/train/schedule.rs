@@ -1,8 +1,8 @@
 //! The learning rate over a training whose number of steps may not be known at its start.
 //!
 //! Warm up, hold, then fall linearly to zero over the last two fifths. With a time budget the fall begins when
-//! three fifths of the time are over; the steps done by then fix the total. A run that was cut by the clock is
-//! therefore the same as one of that many steps: `--steps` reproduces what `--time` gave.
+//! three fifths of the time are over; the steps done by then fix the total, and a limit of steps may end it sooner. A run that
+//! was cut by the clock is therefore the same as one of that many steps: `--steps` reproduces what `--time` gave.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,25 +14,28 @@ pub(super) struct Schedule {
     peak: f64,
     warmup_steps: u64,
     budget: Budget,
-    /// Known from the start for a budget of steps; from three fifths of the time on for a budget of time.
+    /// Known from the start for a budget of steps; from three fifths of the time, or of the limit, on for a budget of time.
     total_steps: Option<u64>,
+    /// A budget of time is not used up where this many steps are enough.
+    #[serde(default)]
+    limit: Option<u64>,
 }
 
 impl Schedule {
-    pub(super) fn new(peak: f64, warmup_steps: u64, budget: Budget) -> Self {
+    pub(super) fn new(peak: f64, warmup_steps: u64, budget: Budget, limit: Option<u64>) -> Self {
         let total_steps = match budget {
             Budget::Steps(steps) => Some(steps),
             Budget::Seconds(_) => None,
         };
-        Self { peak, warmup_steps, budget, total_steps }
+        Self { peak, warmup_steps, budget, total_steps, limit }
     }
 
     /// Tells the clock: `steps` are done after `elapsed` seconds of training.
     pub(super) fn observe(&mut self, steps: u64, elapsed: f64) {
-        if let (Budget::Seconds(seconds), None) = (self.budget, self.total_steps)
-            && steps > 0
-            && elapsed >= 0.6 * seconds
-        {
+        let (Budget::Seconds(seconds), None) = (self.budget, self.total_steps) else { return };
+        if let Some(limit) = self.limit.filter(|&limit| steps >= limit * 3 / 5) {
+            self.total_steps = Some(limit.max(1));
+        } else if steps > 0 && elapsed >= 0.6 * seconds {
             self.total_steps = Some((5 * steps).div_ceil(3));
         }
     }
@@ -46,7 +49,8 @@ impl Schedule {
     pub(super) fn expected_steps(&self, steps: u64, elapsed: f64) -> Option<u64> {
         self.total_steps.or_else(|| match self.budget {
             Budget::Seconds(seconds) if steps > 0 && elapsed > 0.0 => {
-                Some((steps as f64 * seconds / elapsed).round() as u64)
+                let expected = (steps as f64 * seconds / elapsed).round() as u64;
+                Some(self.limit.map_or(expected, |limit| expected.min(limit)))
             }
             _ => None,
         })
@@ -70,7 +74,7 @@ mod tests {
     #[test]
     fn a_run_cut_by_the_clock_equals_one_of_as_many_steps() {
         for stop in [1, 2, 3, 7, 50, 101, 999] {
-            let mut timed = Schedule::new(1e-3, 30, Budget::Seconds(60.0));
+            let mut timed = Schedule::new(1e-3, 30, Budget::Seconds(60.0), None);
             let mut rates = Vec::new();
             let mut step = 0;
             while !timed.is_over(step) {
@@ -78,7 +82,7 @@ mod tests {
                 rates.push(timed.learning_rate(step));
                 step += 1;
             }
-            let counted = Schedule::new(1e-3, 30, Budget::Steps(step));
+            let counted = Schedule::new(1e-3, 30, Budget::Steps(step), None);
             let expected: Vec<f64> = (0..step).map(|step| counted.learning_rate(step)).collect();
             assert_eq!(rates, expected, "clock reached at step {stop}");
         }
@@ -86,7 +90,7 @@ mod tests {
 
     #[test]
     fn it_rises_holds_and_falls_to_nearly_zero() {
-        let schedule = Schedule::new(1.0, 10, Budget::Steps(100));
+        let schedule = Schedule::new(1.0, 10, Budget::Steps(100), None);
         assert!((schedule.learning_rate(0) - 0.1).abs() < 1e-12);
         assert_eq!(schedule.learning_rate(30), 1.0);
         assert!((schedule.learning_rate(80) - 0.5).abs() < 1e-12);
@@ -94,8 +98,30 @@ mod tests {
     }
 
     #[test]
+    fn a_limit_ends_a_budget_of_time_as_if_it_were_one_of_steps() {
+        for limit in [1, 2, 7, 100] {
+            let mut timed = Schedule::new(1e-3, 30, Budget::Seconds(60.0), Some(limit));
+            let mut rates = Vec::new();
+            let mut step = 0;
+            loop {
+                // A thousandth of the time per step.
+                timed.observe(step, 0.06 * step as f64);
+                if timed.is_over(step) {
+                    break;
+                }
+                rates.push(timed.learning_rate(step));
+                step += 1;
+            }
+            let counted = Schedule::new(1e-3, 30, Budget::Steps(limit), None);
+            assert_eq!(rates, (0..limit).map(|step| counted.learning_rate(step)).collect::<Vec<_>>());
+        }
+        let asked_for = Schedule::new(1.0, 10, Budget::Steps(50), Some(20));
+        assert!(!asked_for.is_over(49), "who asks for steps gets them");
+    }
+
+    #[test]
     fn the_expected_length_follows_the_speed() {
-        let schedule = Schedule::new(1.0, 10, Budget::Seconds(100.0));
+        let schedule = Schedule::new(1.0, 10, Budget::Seconds(100.0), None);
         assert_eq!(schedule.expected_steps(20, 10.0), Some(200));
         assert_eq!(schedule.expected_steps(0, 0.0), None);
     }
