@@ -118,7 +118,7 @@ pub struct DetectorSettings {
 
 impl Default for DetectorSettings {
     fn default() -> Self {
-        Self { every: 3, reconstruction: 1.0, features: 1.0, adversarial: 0.01, classification: 1.0 }
+        Self { every: 3, reconstruction: 1.0, features: 10.0, adversarial: 0.01, classification: 10.0 }
     }
 }
 

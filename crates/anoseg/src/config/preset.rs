@@ -36,7 +36,7 @@ impl Config {
                 architecture: Architecture::pretrained(),
                 // A head on few pictures learns them by heart, and sooner than a network that starts from nothing.
                 optimiser: Optimiser { most_views: 100, ..Optimiser::default() },
-                output: Output { distance_weight: 0.25, ..Output::default() },
+                output: Output { distance_weight: 0.5, ..Output::default() },
                 ..Self::default()
             },
             Preset::Paper => Self {
@@ -56,7 +56,7 @@ impl Config {
                     adversarial: 0.1,
                     ..LossWeights::default()
                 },
-                output: Output { smoothing_px: 4.0, ..Output::default() },
+                output: Output { smoothing_px: 8.0, ..Output::default() },
                 synthesis: Recipe::paper(),
                 ..Self::default()
             },
