@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anoseg_image::{AnomalyMap, Image, resample};
 use anoseg_synth::Recipe;
 use burn::tensor::activation::sigmoid;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::calibrate::Calibration;
@@ -14,7 +14,7 @@ use crate::config::{Config, Input, Output, Preset};
 use crate::network::pretrained::distance_map;
 use crate::network::{
     Architecture, Backbone, Detector, Folded, Generator, Kind, Mode, ParameterError, WeightInit,
-    export_parameters, import_parameters, parameter_count, prefixed, values_of, with_prefix,
+    export_parameters, import_parameters, parameter_count, planes_tensor, prefixed, values_of, with_prefix,
 };
 use crate::score::{gaussian_blur, image_score};
 use crate::{Error, Result, archive};
@@ -231,13 +231,10 @@ impl Model {
             let map = self.smoothed(drawn);
             return Ok(Analysis { score: image_score(&map), map });
         };
-        let tensor = |channels: usize, values: &[f32]| {
-            let shape = [1, channels, image.height(), image.width()];
-            Tensor::<4>::from_data(TensorData::new(values.to_vec(), shape), &self.device)
-        };
+        let tensor = |planes: &[f32]| planes_tensor(planes, [image.height(), image.width()], &self.device);
         let mut mode = Mode::Use(self.folded.clone());
         // The second GAN has learned from maps as they are drawn.
-        let (picture, map) = (tensor(3, image.as_slice()), tensor(1, drawn.as_slice()));
+        let (picture, map) = (tensor(image.as_slice()), tensor(drawn.as_slice()));
         let distance = rayon::scope(|_| values_of(detector.score(picture, map, &mut mode)))[0];
         if !distance.is_finite() {
             return Err(Error::Bug("the network gave a score that is not finite".into()));
@@ -278,10 +275,9 @@ impl Model {
     /// As the network draws it.
     fn drawn_map(&self, image: &Image, source: Option<usize>) -> Result<AnomalyMap> {
         let (width, height) = (image.width(), image.height());
-        let data = TensorData::new(image.as_slice().to_vec(), [1, 3, height, width]);
+        let picture = planes_tensor(image.as_slice(), [height, width], &self.device);
         // On a thread of the pool: every operator called from outside would have to wake one up.
-        let values =
-            rayon::scope(|_| values_of(sigmoid(self.logits(Tensor::from_data(data, &self.device), source))));
+        let values = rayon::scope(|_| values_of(sigmoid(self.logits(picture, source))));
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Bug("the network gave a value that is not finite".into()));
         }

@@ -16,7 +16,7 @@ pub mod pretrained;
 pub mod published;
 mod statistics;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData};
 
 pub use architecture::{Architecture, Kind};
 pub use discriminator::Discriminator;
@@ -30,6 +30,12 @@ pub use statistics::{Folded, Mode, Statistics};
 
 /// What a generator looks at: pictures `[n, 3, h, w]` with values in 0..=1, or what a backbone makes of them, finest first.
 pub type Sight = Vec<Tensor<4>>;
+
+/// A picture, or an anomaly map, of one or more planes, as `[1, c, h, w]`.
+pub(crate) fn planes_tensor(values: &[f32], [height, width]: [usize; 2], device: &Device) -> Tensor<4> {
+    let shape = [1, values.len() / (height * width), height, width];
+    Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
+}
 
 /// Values in 0..=1, brought to -2..=2.
 fn centred(values: Tensor<4>) -> Tensor<4> {

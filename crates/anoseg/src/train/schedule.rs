@@ -34,7 +34,7 @@ impl Schedule {
     pub(super) fn observe(&mut self, steps: u64, elapsed: f64) {
         let (Budget::Seconds(seconds), None) = (self.budget, self.total_steps) else { return };
         if let Some(limit) = self.limit.filter(|&limit| steps >= limit * 3 / 5) {
-            self.total_steps = Some(limit.max(1));
+            self.total_steps = Some(limit);
         } else if steps > 0 && elapsed >= 0.6 * seconds {
             self.total_steps = Some((5 * steps).div_ceil(3));
         }

@@ -6,7 +6,7 @@ use anoseg_image::Image;
 use anoseg_kernels::{Upsampling, upsample2d};
 use burn::tensor::module::avg_pool2d;
 use burn::tensor::ops::AvgPoolOptions;
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -15,7 +15,9 @@ use super::coreset;
 use super::efficientnet::{CHANNELS, EfficientNet};
 use super::memory::Memory;
 use super::spread::{Spread, Sums};
-use crate::network::{ParameterData, ParameterError, Sight, lookup, prefixed, values_of, with_prefix};
+use crate::network::{
+    ParameterData, ParameterError, Sight, lookup, planes_tensor, prefixed, values_of, with_prefix,
+};
 
 /// Pictures that means and deviations are taken from: more hardly change them.
 const MEASURED: usize = 64;
@@ -54,10 +56,13 @@ impl Backbone {
         device: &Device,
     ) -> Result<Self, ParameterError> {
         let encoder = EfficientNet::new(encoder_parameters, device)?;
+        let picture = |i: usize| {
+            let image = &pictures[i];
+            planes_tensor(image.as_slice(), [image.height(), image.width()], device)
+        };
         let measured = evenly(pictures.len(), MEASURED);
-        let features = spread(&measured, |i| encoder.features(tensor(&pictures[i], device)));
-        let described =
-            |i: usize| descriptors(&features.standardise(encoder.features(tensor(&pictures[i], device))));
+        let features = spread(&measured, |i| encoder.features(picture(i)));
+        let described = |i: usize| descriptors(&features.standardise(encoder.features(picture(i))));
         let memory = remember(pictures.len(), described, (vectors, seed), device);
         let distances = spread(&measured, |i| vec![memory.distances(described(i), Some(&[i]))]);
         Ok(Self { encoder, encoder_parameters: encoder_parameters.clone(), features, memory, distances })
@@ -167,10 +172,4 @@ fn draw(descriptors: Tensor<4>, count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> 
 fn evenly(len: usize, count: usize) -> Vec<usize> {
     let count = count.min(len);
     (0..count).map(|i| i * len / count).collect()
-}
-
-/// A picture as `[1, 3, h, w]`.
-fn tensor(image: &Image, device: &Device) -> Tensor<4> {
-    let shape = [1, 3, image.height(), image.width()];
-    Tensor::from_data(TensorData::new(image.as_slice().to_vec(), shape), device)
 }

@@ -60,7 +60,7 @@ impl Memory {
     /// Euclidean distances `[n, 1, h, w]` of features `[n, c, h, w]` to the nearest vector. With `sources`, one number for each
     /// picture, the vectors that come from that very picture are left out.
     pub(crate) fn distances(&self, features: Tensor<4>, sources: Option<&[usize]>) -> Tensor<4> {
-        let [n, channels, height, width] = features.dims();
+        let [n, _, height, width] = features.dims();
         let (places, device) = (height * width, features.device());
         let pictures: Vec<(Tensor<4>, Range<usize>)> = (0..n)
             .map(|i| (features.clone().slice(i..i + 1), self.own(sources.map(|sources| sources[i]))))
@@ -82,7 +82,7 @@ impl Memory {
                 }
                 let values = values_of(features);
                 let mut squares = vec![0.0_f32; places];
-                for plane in values.chunks_exact(places).take(channels) {
+                for plane in values.chunks_exact(places) {
                     squares.iter_mut().zip(plane).for_each(|(sum, value)| *sum += value * value);
                 }
                 nearest.into_iter().zip(squares).map(|(least, square)| (least + square).max(0.0).sqrt())
