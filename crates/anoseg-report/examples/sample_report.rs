@@ -101,6 +101,7 @@ fn test_image(index: usize, kind: &str, noise: &mut Noise) -> ReportImage {
     } else {
         anomaly_map(&defect("stain", noise), score, noise)
     };
+    let marked = map.map(|&value| value > THRESHOLDS.pixel);
     ReportImage {
         name: format!("{kind}/{index:03}.png"),
         defect: kind.to_owned(),
@@ -108,7 +109,7 @@ fn test_image(index: usize, kind: &str, noise: &mut Noise) -> ReportImage {
         decision,
         picture: Some(Thumbnail::from_image(&picture)),
         anomaly_map: Some(Thumbnail::from_image(&heat_overlay(&picture, &map, THRESHOLDS.pixel, 1.0))),
-        contours: Some(Thumbnail::from_image(&contours(&picture, &map, THRESHOLDS.pixel, Some(&mask)))),
+        contours: Some(Thumbnail::from_image(&contours(&picture, &marked, Some(&mask)))),
     }
 }
 

@@ -5,16 +5,16 @@ use std::sync::Arc;
 
 use anoseg::evaluate::{Judged, TestRun};
 use anoseg::train::read_log;
-use anoseg::{Config, Error, Model, Result};
-use anoseg_image::{Category, Image};
+use anoseg::{Calibration, Config, Error, Model, Result};
+use anoseg_image::{Category, Image, Mask};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
 use anoseg_synth::Synthesizer;
 
 use crate::format::percent;
 use crate::html::render;
 use crate::model::{Curve, Decision, Report, ReportImage, Thresholds, TrainingPoint};
-use crate::outline::{GROUND_TRUTH_COLOUR, outlined};
-use crate::overlay::{contours, heat_overlay};
+use crate::outline::{GROUND_TRUTH_COLOUR, contours, outlined};
+use crate::overlay::heat_overlay;
 use crate::summary::plain_summary;
 use crate::thumbnail::Thumbnail;
 
@@ -30,7 +30,7 @@ const SAMPLES: u64 = 12;
 /// Collects what the report shows while the test pictures pass by, so that they need not be kept.
 pub struct Assembly<'a> {
     model: &'a Model,
-    thresholds: Thresholds,
+    calibration: &'a Calibration,
     images: Vec<ReportImage>,
 }
 
@@ -40,18 +40,13 @@ impl<'a> Assembly<'a> {
     /// # Errors
     /// The model is not calibrated.
     pub fn new(model: &'a Model) -> Result<Self> {
-        let calibration = model.calibration()?;
-        let thresholds = Thresholds {
-            image: calibration.image_threshold,
-            review: calibration.review_threshold,
-            pixel: calibration.pixel_threshold,
-        };
-        Ok(Self { model, thresholds, images: Vec::new() })
+        Ok(Self { model, calibration: model.calibration()?, images: Vec::new() })
     }
 
     /// Takes in a test picture.
     pub fn add(&mut self, judged: &Judged, evaluated: &EvaluatedImage, image: &Image) {
-        self.images.push(report_image(judged, evaluated, image, self.thresholds.pixel));
+        let (marked, _) = self.calibration.marks(&evaluated.map);
+        self.images.push(report_image(judged, evaluated, (image, &marked), self.calibration.pixel_threshold));
     }
 
     /// The finished page; see [`Assembly::report`].
@@ -67,7 +62,13 @@ impl<'a> Assembly<'a> {
     /// # Errors
     /// The figures have no curves, or a file of the run directory exists but cannot be read.
     pub fn report(self, run: &TestRun, category: &Category, run_dir: &Path) -> Result<Report> {
-        let mut report = Report::new(category.name.clone(), self.thresholds);
+        let calibration = self.calibration;
+        let thresholds = Thresholds {
+            image: calibration.image_threshold,
+            review: calibration.review_threshold,
+            pixel: calibration.pixel_threshold,
+        };
+        let mut report = Report::new(category.name.clone(), thresholds);
         report.figures = Some(run.figures.all.clone());
         report.by_defect = run.figures.defects.clone().into_iter().collect();
         report.curves = curves(&anoseg_metrics::curves(&run.evaluated, CURVE_POINTS)?, &run.figures.all);
@@ -75,26 +76,31 @@ impl<'a> Assembly<'a> {
         report.training = training(run_dir)?;
         report.config = config_text(run_dir)?;
         report.samples = samples(self.model, category)?;
-        let calibration = self.model.calibration()?;
         let learned_from = self.model.description().provenance.training_images as u64;
         report.summary = vec![plain_summary(learned_from, calibration.false_reject, &self.images)];
-        report.summary.extend(calibration.caution());
+        report.summary.extend(calibration.caution().map(sentence));
         report.images = self.images;
         Ok(report)
     }
 }
 
-/// What the report keeps of a test picture; pixels above `pixel_threshold` are marked.
+/// A remark as a sentence of its own.
+fn sentence(remark: String) -> String {
+    let mut rest = remark.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).chain(['.']).collect()
+}
+
+/// What the report keeps of a test picture and of what is marked on it; colouring begins below `pixel_threshold`.
 pub fn report_image(
     judged: &Judged,
     evaluated: &EvaluatedImage,
-    image: &Image,
+    (image, marked): (&Image, &Mask),
     pixel_threshold: f32,
 ) -> ReportImage {
     let file = judged.path.file_name().unwrap_or(judged.path.as_os_str()).to_string_lossy();
     let EvaluatedImage { defect, score, map, mask } = evaluated;
     let heat = heat_overlay(image, map, pixel_threshold, 1.0);
-    let lines = contours(image, map, pixel_threshold, mask.as_ref());
+    let lines = contours(image, marked, mask.as_ref());
     ReportImage {
         name: format!("{defect}/{file}"),
         defect: defect.clone(),

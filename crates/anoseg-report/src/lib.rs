@@ -25,8 +25,10 @@ mod thumbnail;
 pub use colour::colour_map;
 pub use html::{GALLERY_LIMIT, index, render};
 pub use model::{Comparison, Curve, Decision, GOOD, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
-pub use outline::{GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, draw_outline, outline_thickness, outlined};
-pub use overlay::{above, contours, heat_overlay, heatmap, overlay};
+pub use outline::{
+    GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, contours, draw_outline, outline_thickness, outlined,
+};
+pub use overlay::{heat_overlay, heatmap, overlay};
 pub use sheet::contact_sheet;
 pub use summary::plain_summary;
 pub use thumbnail::Thumbnail;

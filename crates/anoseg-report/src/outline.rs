@@ -46,14 +46,15 @@ pub(crate) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) 
     draw_outline(image, mask, rgb, thickness);
 }
 
-/// A copy of the picture with the outlines of what the model marks and of the ground truth on thin dark casings.
+/// The picture with two contours on thin dark casings: around what the model marks, and around the ground truth, if there is
+/// any; all of one size.
 ///
 /// The ground truth's line is wider and lies below: where the regions agree, its outer part shows.
-pub(crate) fn both_outlined(image: &Image, prediction: Option<&Mask>, ground_truth: Option<&Mask>) -> Image {
+pub fn contours(image: &Image, marked: &Mask, ground_truth: Option<&Mask>) -> Image {
     let mut out = image.clone();
     let thin = outline_thickness(image);
     let wide = thin + (3 * thin).div_ceil(4);
-    let lines = [(ground_truth, GROUND_TRUTH_COLOUR, wide), (prediction, PREDICTION_COLOUR, thin)];
+    let lines = [(ground_truth, GROUND_TRUTH_COLOUR, wide), (Some(marked), PREDICTION_COLOUR, thin)];
     let lines = lines.map(|(mask, rgb, thickness)| mask.map(|mask| (mask, rgb, thickness)));
     // All casings first, so that none cuts through a line.
     for (mask, _, thickness) in lines.into_iter().flatten() {
@@ -178,5 +179,31 @@ mod tests {
     fn thickness_grows_with_the_picture() {
         assert_eq!(outline_thickness(&Image::filled(40, 30, [0.0; 3])), 1);
         assert_eq!(outline_thickness(&Image::filled(960, 10, [0.0; 3])), 6);
+    }
+
+    fn square(from: usize, to: usize) -> Mask {
+        Mask::from_fn(60, 60, |x, y| (from..to).contains(&x) && (from..to).contains(&y))
+    }
+
+    fn pixels_of(image: &Image, colour: [f32; 3]) -> usize {
+        (0..60 * 60).filter(|i| image.get(i % 60, i / 60) == colour).count()
+    }
+
+    #[test]
+    fn both_contours_stay_visible_where_they_agree() {
+        let same = square(20, 30);
+        let drawn = contours(&Image::filled(60, 60, [0.5; 3]), &same, Some(&same));
+        for colour in [PREDICTION_COLOUR, GROUND_TRUTH_COLOUR] {
+            assert!(pixels_of(&drawn, colour) >= 40, "the line is closed around the square");
+        }
+    }
+
+    #[test]
+    fn a_good_picture_has_the_models_contour_or_none() {
+        let image = Image::filled(60, 60, [0.5; 3]);
+        let marked = contours(&image, &square(20, 30), None);
+        assert!(pixels_of(&marked, PREDICTION_COLOUR) > 0 && pixels_of(&marked, GROUND_TRUTH_COLOUR) == 0);
+        assert_eq!(contours(&image, &square(0, 0), None), image);
+        assert_eq!(contours(&image, &square(0, 0), Some(&square(0, 0))), image);
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use anoseg_image::{AnomalyMap, Image, Mask};
 
 use crate::colour::colour_map;
-use crate::outline::{PREDICTION_COLOUR, both_outlined, draw_cased_outline};
+use crate::outline::{PREDICTION_COLOUR, draw_cased_outline};
 
 /// How much of the colour map shows at the top of the scale; the rest is the picture, so that the defect can be seen
 /// through its mark.
@@ -17,15 +17,12 @@ const COLOURS: [f32; 2] = [0.35, 0.88];
 /// Colouring begins at this share of the pixel threshold: the faint background of an anomaly map stays invisible.
 const ONSET: f32 = 0.5;
 
-/// The picture with its anomaly map in colour and the region above `threshold` outlined; same size as `image`.
+/// The picture with its anomaly map in colour and the places of `marked`, of its size, outlined; same size as `image`.
 ///
-/// Colours as in [`heat_overlay`]; a NaN threshold outlines nothing, and neither does a map without pixels. If picture
-/// and map differ in size, the map is sampled at the nearest corresponding place.
-pub fn overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) -> Image {
-    let mut out = heat_overlay(image, map, threshold, scale_max);
-    if let Some(map) = fitted(map, image) {
-        draw_cased_outline(&mut out, &above(&map, threshold), PREDICTION_COLOUR);
-    }
+/// Colours as in [`heat_overlay`] with a scale up to 1.
+pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -> Image {
+    let mut out = heat_overlay(image, map, threshold, 1.0);
+    draw_cased_outline(&mut out, marked, PREDICTION_COLOUR);
     out
 }
 
@@ -56,16 +53,6 @@ pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: 
     out
 }
 
-/// The picture with two contours: around the pixels of `map` above `threshold`, and around the regions of
-/// `ground_truth`, if there are any; same size as `image`.
-///
-/// Where both agree the two lines run side by side, so that neither hides the other. If picture and map differ in size,
-/// the map is sampled at the nearest corresponding place.
-pub fn contours(image: &Image, map: &AnomalyMap, threshold: f32, ground_truth: Option<&Mask>) -> Image {
-    let prediction = fitted(map, image).map(|map| above(&map, threshold));
-    both_outlined(image, prediction.as_ref(), ground_truth)
-}
-
 /// The map at the picture's size; `None` for a map without pixels.
 fn fitted<'a>(map: &'a AnomalyMap, image: &Image) -> Option<Cow<'a, AnomalyMap>> {
     let (width, height) = (image.width(), image.height());
@@ -89,11 +76,6 @@ pub fn heatmap(map: &AnomalyMap, scale_max: f32) -> Image {
     Image::from_fn(map.width(), map.height(), |x, y| colour_map(map.get(x, y) / scale))
 }
 
-/// The pixels whose anomaly value exceeds `threshold`.
-pub fn above(map: &AnomalyMap, threshold: f32) -> Mask {
-    map.map(|&value| value > threshold)
-}
-
 /// The map at another size, each pixel the value of the nearest place; `map` has at least one pixel.
 fn nearest(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
     let at = |i: usize, size: usize, source: usize| ((2 * i + 1) * source / (2 * size)).min(source - 1);
@@ -103,7 +85,6 @@ fn nearest(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outline::GROUND_TRUTH_COLOUR;
     use proptest::prelude::*;
 
     fn picture(width: usize, height: usize) -> Image {
@@ -118,7 +99,7 @@ mod tests {
             value in prop::num::f32::ANY, threshold in prop::num::f32::ANY, scale_max in prop::num::f32::ANY,
         ) {
             let map = AnomalyMap::from_fn(map_width, map_height, |x, _| if x % 2 == 0 { value } else { 0.3 });
-            let out = overlay(&picture(width, height), &map, threshold, scale_max);
+            let out = heat_overlay(&picture(width, height), &map, threshold, scale_max);
             prop_assert_eq!((out.width(), out.height()), (width, height));
             prop_assert!(out.as_slice().iter().all(|v| (0.0..=1.0).contains(v)));
             prop_assert!(heatmap(&map, scale_max).as_slice().iter().all(|v| (0.0..=1.0).contains(v)));
@@ -127,7 +108,7 @@ mod tests {
         #[test]
         fn a_normal_picture_is_unchanged(value in -1.0f32..0.25) {
             let image = picture(30, 20);
-            let out = overlay(&image, &AnomalyMap::filled(30, 20, value), 0.5, 1.0);
+            let out = overlay(&image, &AnomalyMap::filled(30, 20, value), &Mask::filled(30, 20, false), 0.5);
             prop_assert_eq!(out, image);
         }
     }
@@ -136,7 +117,7 @@ mod tests {
     fn a_stronger_anomaly_is_blended_more_strongly() {
         let image = Image::filled(50, 1, [0.2, 0.6, 0.4]);
         let map = AnomalyMap::from_fn(50, 1, |x, _| x as f32 / 49.0);
-        let out = overlay(&image, &map, f32::NAN, 1.0);
+        let out = heat_overlay(&image, &map, f32::NAN, 1.0);
         let distance = |x: usize| -> f32 {
             let (a, b) = (out.get(x, 0), image.get(x, 0));
             (0..3).map(|c| (a[c] - b[c]).abs()).sum()
@@ -147,11 +128,8 @@ mod tests {
 
     #[test]
     fn only_the_region_and_its_line_change() {
-        let image = picture(60, 60);
-        let map = AnomalyMap::from_fn(60, 60, |x, y| {
-            if (20..30).contains(&x) && (20..30).contains(&y) { 1.0 } else { 0.0 }
-        });
-        let out = overlay(&image, &map, 0.5, 1.0);
+        let (image, marked) = (picture(60, 60), square(20, 30));
+        let out = overlay(&image, &map_of(&marked), &marked, 0.5);
         for y in 0..60 {
             for x in 0..60 {
                 let near = (18..32).contains(&x) && (18..32).contains(&y);
@@ -159,6 +137,18 @@ mod tests {
             }
         }
         assert_eq!(out.get(25, 19), PREDICTION_COLOUR);
+    }
+
+    /// What the limits on area and peak leave out was outlined here although the mask did not have it.
+    #[test]
+    fn what_is_not_marked_is_coloured_and_not_outlined() {
+        let image = picture(60, 60);
+        let (marked, dropped) = (square(10, 20), square(40, 50));
+        let map = Mask::from_fn(60, 60, |x, y| marked.get(x, y) || dropped.get(x, y));
+        let out = overlay(&image, &map_of(&map), &marked, 0.5);
+        assert_eq!(out.get(15, 9), PREDICTION_COLOUR);
+        assert_eq!(out.get(45, 39), image.get(45, 39));
+        assert_ne!(out.get(45, 45), image.get(45, 45));
     }
 
     #[test]
@@ -178,25 +168,6 @@ mod tests {
 
     fn pixels_of(image: &Image, colour: [f32; 3]) -> usize {
         (0..60 * 60).filter(|i| image.get(i % 60, i / 60) == colour).count()
-    }
-
-    #[test]
-    fn both_contours_stay_visible_where_they_agree() {
-        let same = square(20, 30);
-        let drawn = contours(&picture(60, 60), &map_of(&same), 0.5, Some(&same));
-        for colour in [PREDICTION_COLOUR, GROUND_TRUTH_COLOUR] {
-            assert!(pixels_of(&drawn, colour) >= 40, "the line is closed around the square");
-        }
-    }
-
-    #[test]
-    fn a_good_picture_has_the_models_contour_or_none() {
-        let image = picture(60, 60);
-        let marked = contours(&image, &map_of(&square(20, 30)), 0.5, None);
-        assert!(pixels_of(&marked, PREDICTION_COLOUR) > 0 && pixels_of(&marked, GROUND_TRUTH_COLOUR) == 0);
-        assert_eq!(contours(&image, &map_of(&square(0, 0)), 0.5, None), image);
-        let empty = AnomalyMap::from_vec(0, 0, Vec::new());
-        assert_eq!(contours(&image, &empty, 0.5, Some(&square(0, 0))), image);
     }
 
     #[test]

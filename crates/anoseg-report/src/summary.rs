@@ -3,12 +3,12 @@
 use crate::format::{count, percent};
 use crate::model::{Decision, ReportImage};
 
-/// The outcome in plain words: "Trained on 209 good pictures. At a promised false-reject rate of 1.0 % it rejects 1 of 20
+/// The outcome in plain words: "Trained on 209 good pictures. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20
 /// good pictures and finds 61 of 63 defective ones."
 ///
-/// `promised_false_reject` is the rate (0..=1) the thresholds were calibrated for. Only rejected pictures count as found;
+/// `false_reject` is the rate (0..=1) the thresholds were calibrated for. Only rejected pictures count as found;
 /// those sent to review are named apart. Without test pictures the second sentence says that nothing was tested.
-pub fn plain_summary(training_pictures: u64, promised_false_reject: f64, images: &[ReportImage]) -> String {
+pub fn plain_summary(training_pictures: u64, false_reject: f64, images: &[ReportImage]) -> String {
     let trained = format!("Trained on {}.", pictures(training_pictures, "good"));
     let (defective, good): (Vec<&ReportImage>, Vec<&ReportImage>) =
         images.iter().partition(|i| i.is_defective());
@@ -34,8 +34,8 @@ pub fn plain_summary(training_pictures: u64, promised_false_reject: f64, images:
         return format!("{trained} There are no test pictures, so nothing says yet how well it works.");
     }
     let mut text = format!(
-        "{trained} At a promised false-reject rate of {} it {}.",
-        percent(promised_false_reject),
+        "{trained} Calibrated for a false-reject rate of {}, it {}.",
+        percent(false_reject),
         outcome.join(" and ")
     );
     let review = images.iter().filter(|i| i.decision == Decision::Review).count() as u64;
@@ -78,7 +78,7 @@ mod tests {
         .concat();
         assert_eq!(
             plain_summary(209, 0.01, &all).replace('\u{a0}', " "),
-            "Trained on 209 good pictures. At a promised false-reject rate of 1.0 % it rejects 1 of 20 good pictures \
+            "Trained on 209 good pictures. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20 good pictures \
              and finds 61 of 63 defective ones."
         );
     }

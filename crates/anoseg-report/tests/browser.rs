@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anoseg_image::Image;
+use anoseg_metrics::Evaluation;
 use anoseg_report::{Decision, GOOD, Report, ReportImage, Thresholds, Thumbnail, render};
 use serde_json::Value;
 
@@ -36,6 +37,9 @@ const PICTURES: [(&str, f32); 14] = [
     ("stain", 0.61),
     ("stain", 0.99),
 ];
+
+/// The types of defect among them.
+const TYPES: [&str; 2] = ["crack", "stain"];
 
 fn name(i: usize) -> String {
     format!("{}/{i:02}.png", PICTURES[i].0)
@@ -64,6 +68,13 @@ fn page() -> String {
     report.summary =
         vec!["What a summary says, in a sentence that does not fit into one line of a phone.".into()];
     report.images = (0..PICTURES.len()).map(picture).collect();
+    let figures = |belong: &dyn Fn(&str) -> bool| Evaluation {
+        detection_rate: Some(rejected_share(f64::from(THRESHOLDS.image), belong)),
+        false_reject_rate: Some(rejected_share(f64::from(THRESHOLDS.image), &|defect| defect == GOOD)),
+        ..Evaluation::default()
+    };
+    report.by_defect = TYPES.map(|d| (d.to_owned(), figures(&|defect| defect == d))).to_vec();
+    report.figures = Some(figures(&|defect| defect != GOOD));
     report.provenance = vec![("Data".into(), "0123456789abcdef".repeat(4))];
     report.config =
         "setting = \"a line that is far too long for a phone and has to scroll in its own box\"".into();
@@ -99,6 +110,11 @@ fn counts(threshold: f64, belong: &dyn Fn(&str) -> bool) -> [usize; 4] {
     let calibrated = threshold == f64::from(THRESHOLDS.image);
     let review = if calibrated { above(f64::from(THRESHOLDS.review)) - rejected } else { 0 };
     [scores.len() - rejected - review, review, rejected, scores.len()]
+}
+
+fn rejected_share(threshold: f64, belong: &dyn Fn(&str) -> bool) -> f64 {
+    let [_, _, rejected, all] = counts(threshold, belong);
+    rejected as f64 / all as f64
 }
 
 fn share(rejected: usize, all: usize) -> String {
@@ -158,14 +174,23 @@ fn check_slider(outcome: &Value) {
         assert_eq!(place["threshold"], threshold.to_string());
         let good = counts(threshold, &|defect| defect == GOOD);
         let defective = counts(threshold, &|defect| defect != GOOD);
-        let rows = [good, defective]
-            .into_iter()
-            .chain(["crack", "stain"].map(|d| counts(threshold, &|defect| defect == d)));
+        let rows =
+            [good, defective].into_iter().chain(TYPES.map(|d| counts(threshold, &|defect| defect == d)));
         let expected: Vec<Vec<String>> = rows.map(|row| row.iter().map(usize::to_string).collect()).collect();
         assert_eq!(place["table"], serde_json::json!(expected), "above {threshold}");
         assert_eq!(
             place["rates"],
             serde_json::json!([share(good[2], good[3]), share(defective[2], defective[3])])
+        );
+        let found = |belong: &dyn Fn(&str) -> bool| {
+            let shares = [rejected_share(threshold, belong), rejected_share(threshold, &|d| d == GOOD)];
+            shares.map(|share| format!("{:.1} %", 100.0 * share))
+        };
+        let [crack, stain] = TYPES.map(|d| found(&|defect| defect == d));
+        assert_eq!(
+            place["shares"],
+            serde_json::json!([crack, stain, found(&|defect| defect != GOOD)]),
+            "the figures by defect type follow, above {threshold}"
         );
         assert_eq!(place["moved"], !calibrated, "the page says whether it shows what was calibrated");
         for (i, (defect, score)) in PICTURES.iter().enumerate() {

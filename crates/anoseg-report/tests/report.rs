@@ -187,9 +187,10 @@ fn a_hundred_noisy_pictures_stay_under_ten_megabytes() {
         map: AnomalyMap::from_fn(320, 320, |_, _| noise()),
         mask: Some(Mask::from_fn(320, 320, |x, y| (x / 40 + y / 40) % 2 == 0)),
     };
+    let marked = evaluated.map.map(|&value| value > THRESHOLDS.pixel);
     let mut report = full();
     let judged = Judged { path: "crack/1.png".into(), decision: anoseg::Decision::Reject };
-    report.images = vec![report_image(&judged, &evaluated, &image, THRESHOLDS.pixel); 100];
+    report.images = vec![report_image(&judged, &evaluated, (&image, &marked), THRESHOLDS.pixel); 100];
     report.samples = vec![Thumbnail::from_image(&image); 12];
     let size = render(&report).len();
     assert!((3_000_000..10_000_000).contains(&size), "{size} bytes");

@@ -10,7 +10,7 @@
 //! so low that more than one in a thousand of their own pixels exceeds it. Of the places it marks, a [`RegionFilter`] drops
 //! those that are no larger and no stronger than what it marks on good pictures.
 
-use anoseg_image::{AnomalyMap, Image, Mask};
+use anoseg_image::{AnomalyMap, Image, Mask, Region};
 use anoseg_metrics::f1_max;
 use anoseg_synth::Synthesizer;
 use serde::{Deserialize, Serialize};
@@ -87,6 +87,13 @@ impl Calibration {
         } else {
             Decision::Good
         }
+    }
+
+    /// The pixels of `map` that are worth reporting, and the places that they make up, in the order of their labels.
+    pub fn marks(&self, map: &AnomalyMap) -> (Mask, Vec<Region>) {
+        let mut mask = map.map(|&value| value > self.pixel_threshold);
+        let places = self.regions.apply(&mut mask, map);
+        (mask, places)
     }
 
     /// What a reader of the thresholds should know; None when they are guaranteed.

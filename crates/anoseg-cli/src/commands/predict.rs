@@ -70,7 +70,8 @@ impl Batch<'_> {
         let target = |suffix: &str| -> PathBuf { options.output.join(format!("{name}{suffix}")) };
         if options.overlay {
             let pixel_threshold = self.model.calibration()?.pixel_threshold;
-            let drawn = anoseg_report::overlay(&prediction.image, &prediction.map, pixel_threshold, 1.0);
+            let Prediction { image, map, mask, .. } = prediction;
+            let drawn = anoseg_report::overlay(image, map, mask, pixel_threshold);
             write::write_png(&target("_overlay.png"), &drawn)?;
         }
         if options.mask {

@@ -99,9 +99,10 @@ pub(super) fn by_defect(report: &Report) -> Markup {
     if report.by_defect.is_empty() && report.figures.is_none() {
         return html! {};
     }
+    let places = confusion::Places::of(&report.images);
     let content = html! {
         div.panel.scroll {
-            table.numbers {
+            table #by-defect.numbers {
                 thead {
                     tr {
                         th scope="col" { "Defect" }
@@ -109,8 +110,12 @@ pub(super) fn by_defect(report: &Report) -> Markup {
                     }
                 }
                 tbody {
-                    @for (defect, figures) in &report.by_defect { (figures_row(defect, figures, "")) }
-                    @if let Some(figures) = &report.figures { (figures_row("All", figures, "total")) }
+                    @for (defect, figures) in &report.by_defect {
+                        (figures_row(defect, figures, "", places.shares(Some(defect))))
+                    }
+                    @if let Some(figures) = &report.figures {
+                        (figures_row("All", figures, "total", places.shares(None)))
+                    }
                 }
             }
         }
@@ -118,16 +123,21 @@ pub(super) fn by_defect(report: &Report) -> Markup {
     section("defects", "Figures by defect type", content)
 }
 
-fn figures_row(name: &str, figures: &Evaluation, class: &str) -> Markup {
+/// The first figures are shares of pictures that are rejected; `counted` says in which rows of the table of verdicts, for the
+/// script, which counts anew when the threshold moves.
+fn figures_row(name: &str, figures: &Evaluation, class: &str, counted: [Option<usize>; 2]) -> Markup {
+    let counted = counted.into_iter().chain(std::iter::repeat(None));
     html! {
         tr class=(class) {
             th scope="row" { (name) }
-            @for (_, value) in columns(figures) { td { (percent_or_dash(value)) } }
+            @for ((_, value), row) in columns(figures).into_iter().zip(counted) {
+                td data-counted=[row] { (percent_or_dash(value)) }
+            }
         }
     }
 }
 
-/// The columns of the table, in order.
+/// The columns of the table, in order; first those that the image threshold decides.
 fn columns(figures: &Evaluation) -> [(&'static str, Option<f64>); 12] {
     [
         ("Found", figures.detection_rate),

@@ -1,6 +1,6 @@
 //! How many pictures of each kind got which decision.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 
@@ -44,6 +44,33 @@ fn rows(images: &[ReportImage]) -> Vec<Row<'_>> {
     rows.extend(types.into_iter().map(|defect| with(defect, class, &|i| i.defect == defect)));
     rows.retain(|row| !row.images.is_empty());
     rows
+}
+
+/// The rows that tell which share of the pictures with a defect, of all types or of one, is found, and which share of the
+/// good ones is rejected; by their places in the table.
+pub(super) struct Places {
+    good: Option<usize>,
+    defective: Option<usize>,
+    types: BTreeMap<String, usize>,
+}
+
+impl Places {
+    pub(super) fn of(images: &[ReportImage]) -> Self {
+        let rows = rows(images);
+        let total = |truth| rows.iter().position(|row| row.class == "total" && row.truth() == truth);
+        let defective = rows.iter().enumerate().filter(|(_, row)| row.truth() == "defective");
+        Self {
+            good: total(GOOD),
+            defective: total("defective"),
+            // Of two rows of one name the first is that of all types.
+            types: defective.map(|(place, row)| (row.name.to_owned(), place)).collect(),
+        }
+    }
+
+    /// Of the found pictures with this type of defect, `None` for all types, and of the rejected good ones.
+    pub(super) fn shares(&self, defect: Option<&str>) -> [Option<usize>; 2] {
+        [defect.map_or(self.defective, |defect| self.types.get(defect).copied()), self.good]
+    }
 }
 
 /// Ground truth by row, decision by column. The scores are kept for the script, which counts anew when the

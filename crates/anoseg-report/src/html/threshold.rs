@@ -63,7 +63,7 @@ pub(super) fn control(report: &Report) -> Markup {
             }
             input #slider type="range" min="0" max=(last) step="1" value=(places.calibrated) autocomplete="off";
             p.as-calibrated { "As calibrated. Move it to see what another threshold would reject." }
-            p.as-moved hidden { "Moved: the review band isn't applied. The figures by defect type stay as calibrated." }
+            p.as-moved hidden { "Moved: the review band isn't applied." }
         }
     }
 }

@@ -15,6 +15,7 @@
   const state = () => ({
     place: Number(slider.value),
     threshold: document.getElementById("gallery").dataset.threshold,
+    shares: all("#by-defect tbody tr").map((row) => all("td", row).slice(0, 2).map(text)),
     table: all("#confusion tbody tr").map((row) => all("td", row).map(text)),
     rates: all("dl.thresholds div").filter((box) => box.querySelector("small")).map((box) => text(box.querySelector("dd"))),
     badges: Object.fromEntries(cards().map((card) => [text(card.querySelector(".name")), text(card.querySelector(".badge"))])),

@@ -50,8 +50,7 @@ pub fn predict(model: &Model, path: &Path) -> Result<Prediction> {
     let calibration = model.calibration()?;
     let image = decode::load(path, &Limits::default())?;
     let analysis = model.analyse(&image)?;
-    let mut mask = analysis.map.map(|&value| value > calibration.pixel_threshold);
-    let mut found = calibration.regions.apply(&mut mask, &analysis.map);
+    let (mask, mut found) = calibration.marks(&analysis.map);
     found.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
     let verdict = Verdict {
         path: path.to_owned(),

@@ -48,6 +48,16 @@
     document.querySelector(`[data-count="${truth}"]`).textContent = `${decided[2]} of ${all}`;
   };
 
+  // Shares of rejected pictures in other tables, each counted in one of the rows.
+  const shares = [...document.querySelectorAll("[data-counted]")].map((cell) => {
+    return { cell, row: rows[Number(cell.dataset.counted)], calibrated: cell.textContent };
+  });
+  const showShare = ({ cell, row, calibrated: text }, place) => {
+    const decided = counts(row, place);
+    const all = decided[0] + decided[1] + decided[2];
+    cell.textContent = place === calibrated ? text : percent(decided[2] / all);
+  };
+
   const outcome = (truth, decision) => {
     if (decision === "review") return "review";
     if (truth === "good") return decision === "reject" ? "alarm" : "right";
@@ -83,6 +93,7 @@
     control.querySelector(".as-calibrated").hidden = place !== calibrated;
     control.querySelector(".as-moved").hidden = place === calibrated;
     for (const row of rows) showRow(row, place);
+    for (const share of shares) showShare(share, place);
     for (const card of gallery.children) showCard(card, place);
     showMark(place);
     gallery.dataset.threshold = places[place].threshold;
