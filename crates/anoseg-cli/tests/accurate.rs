@@ -5,6 +5,7 @@ mod common;
 
 use anoseg::PretrainedEncoder;
 use common::{Workshop, tensor_bytes};
+use image::{ImageBuffer, Luma};
 use serde_json::Value;
 
 /// A workshop with an encoder, `data-home/anoseg/efficientnet-lite0.encoder`, and settings for small pictures.
@@ -91,6 +92,54 @@ fn an_encoder_of_another_kind_is_refused() {
     }
     let (_, err) = shop.run("train data -o m.anoseg --steps 1 --encoder other.pth", 2);
     assert!(err.contains("only preset accurate"), "{err}");
+}
+
+/// A busy surface of 16-bit grey that fills the picture; at `spot` a darker square.
+fn grey_surface(number: u64, spot: Option<u32>) -> ImageBuffer<Luma<u16>, Vec<u16>> {
+    let mut state = number + 1;
+    ImageBuffer::from_fn(96, 96, |x, y| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let inside = spot.is_some_and(|at| (at..at + 20).contains(&x) && (at..at + 20).contains(&y));
+        let level = if inside { 6000 } else { 30_000 };
+        Luma([level + (state >> 50) as u16 + ((x * 31 + y * 17) % 64) as u16 * 200])
+    })
+}
+
+#[test]
+fn sixteen_bit_grey_without_a_plain_background_trains_and_says_what_was_assumed() {
+    let shop = workshop();
+    let save = |folder: &str, number: u64, spot| {
+        std::fs::create_dir_all(shop.path(folder)).unwrap();
+        grey_surface(number, spot).save(shop.path(&format!("{folder}/{number:03}.png"))).unwrap();
+    };
+    for number in 0..12 {
+        save("grey/train/good", number, None);
+    }
+    for number in 20..23 {
+        save("grey/test/good", number, None);
+        save("grey/test/spot", number + 10, Some(40));
+    }
+    let train = TRAIN.replace("train data", "train grey");
+    let (_, err) = shop.run(&format!("{train} -o grey.anoseg --steps 4"), 0);
+    assert!(err.contains("learning from 8 good pictures") && err.contains("4 held out"), "{err}");
+    assert!(err.contains("made up anywhere"), "{err}");
+    shop.run("eval grey.anoseg grey --json figures.json", 0);
+    let figures: Value = serde_json::from_slice(&std::fs::read(shop.path("figures.json")).unwrap()).unwrap();
+    assert_eq!(
+        figures["image_auroc"], 1.0,
+        "a dark square is far from anything normal, even by random features"
+    );
+}
+
+#[test]
+fn a_training_that_has_seen_enough_ends_before_its_time_and_says_so() {
+    let shop = workshop();
+    let settings = std::fs::read_to_string(shop.path("accurate.toml")).unwrap() + "most_views = 1\n";
+    std::fs::write(shop.path("accurate.toml"), settings).unwrap();
+    let (out, err) = shop.run(&format!("{TRAIN} -o model.anoseg --time 10m"), 0);
+    assert!(err.contains("before the time is up, at 1 views"), "{err}");
+    // 15 of the 20 pictures are learned from, four at a time.
+    assert!(out.contains("4 steps in"), "{out}");
 }
 
 #[test]

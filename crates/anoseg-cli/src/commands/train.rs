@@ -120,7 +120,7 @@ pub(super) fn with_progress(training: &TrainingRun<'_>) -> Result<Model, Error> 
     let mut bar = TrainingBar::new();
     let outcome = training.execute(&mut |event| match event {
         TrainingEvent::Warning(message) => bar.warning(message),
-        TrainingEvent::Loaded { train, held_out, mirrored, resumed_at } => {
+        TrainingEvent::Loaded { train, held_out, mirrored, foregrounds, resumed_at } => {
             let resumed =
                 if resumed_at > 0 { format!(", going on at step {resumed_at}") } else { String::new() };
             let mirrored = match mirrored {
@@ -132,8 +132,18 @@ pub(super) fn with_progress(training: &TrainingRun<'_>) -> Result<Model, Error> 
             console::note(&format!(
                 "learning from {train} good pictures{mirrored}; {held_out} held out{resumed}"
             ));
+            if foregrounds == 0 {
+                console::note("anomalies are made up anywhere: no part stands out from a plain background");
+            }
         }
         TrainingEvent::Step(progress) => bar.show(&progress),
+        TrainingEvent::SeenEnough { views } => {
+            bar.clear();
+            console::note(&format!(
+                "done before the time is up, at {views} views of each picture (optimiser.most_views): more would be learned \
+                 by heart; --steps trains for longer"
+            ));
+        }
         TrainingEvent::Calibrating => {
             bar.clear();
             console::note("deriving the thresholds");

@@ -53,6 +53,8 @@ pub struct Optimiser {
     /// A budget of time ends when each picture has been learned from this often on average, if that is sooner; 0 = it never
     /// does. A budget of steps stands.
     pub most_views: u64,
+    /// Pretrained network: share of its features that each picture is learned without, 0 to 0.9.
+    pub feature_dropout: f32,
 }
 
 impl Default for Optimiser {
@@ -64,6 +66,7 @@ impl Default for Optimiser {
             batch: 8,
             discriminator_rate: 1.0,
             most_views: 0,
+            feature_dropout: 0.0,
         }
     }
 }
@@ -126,7 +129,7 @@ impl Default for DetectorSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalibrationSettings {
-    /// Share of the good pictures held out of training.
+    /// Share of the good pictures held out of training; of few pictures it is more, up to a quarter and eight of them. 0 = none.
     pub holdout: f64,
     /// Wanted share of good pictures that are rejected.
     pub false_reject: f64,

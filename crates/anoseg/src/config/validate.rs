@@ -80,6 +80,11 @@ impl Config {
             rate > 0.0 && rate <= 10.0,
             format!("optimiser.discriminator_rate = {rate}: must be above 0 and at most 10"),
         )?;
+        let dropout = self.optimiser.feature_dropout;
+        require(
+            (0.0..=0.9).contains(&dropout),
+            format!("optimiser.feature_dropout = {dropout}: must be 0 to 0.9"),
+        )?;
         let every = self.detector.every;
         require(every > 0, format!("detector.every = {every}: must be at least 1"))?;
         self.validate_losses()?;

@@ -133,3 +133,19 @@ fn a_stored_encoder_must_be_whole() {
     std::fs::write(&path, &altered).unwrap();
     assert!(PretrainedEncoder::find(folder.path()).unwrap_err().to_string().contains("damaged"));
 }
+
+#[test]
+fn an_encoder_of_another_shape_is_refused_by_the_layer_that_differs() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut other = PretrainedEncoder::random(0);
+    let layer = "blocks.1.expand.weight";
+    let weight = other.parameters.get_mut(layer).unwrap();
+    weight.shape[1] /= 2;
+    weight.values.truncate(weight.values.len() / 2);
+    let error = PretrainedEncoder::read(&other.store(folder.path()).unwrap()).unwrap_err();
+    assert_eq!(error.exit_code(), 4);
+    assert!(error.to_string().contains(layer), "{error}");
+    other.parameters.remove(layer);
+    let error = PretrainedEncoder::read(&other.store(folder.path()).unwrap()).unwrap_err();
+    assert!(error.to_string().contains(layer) && error.to_string().contains("missing"), "{error}");
+}

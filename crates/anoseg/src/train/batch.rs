@@ -21,6 +21,7 @@ pub(super) struct Shard {
     labels: TensorData,
     good: Option<TensorData>,
     sources: Vec<usize>,
+    number: u64,
 }
 
 /// A shard's tensors.
@@ -32,14 +33,17 @@ pub(super) struct ShardTensors {
     pub(super) anomalous: Vec<bool>,
     /// Which training picture each of `images` is made from.
     pub(super) sources: Vec<usize>,
+    /// Which shard of the training it is: what is drawn at random for it is drawn from this.
+    pub(super) number: u64,
 }
 
 impl Batch {
     /// Joins pairs of one size, and their pictures without anomalies if given: as many, in the same order.
-    pub(super) fn new(pairs: &[Pair], good: Option<&[Image]>) -> Self {
+    pub(super) fn new(step: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
         let size = pairs.len().div_ceil(SHARDS).max(1);
         let shard = |(part, pairs): (usize, &[Pair])| {
-            Shard::new(pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
+            let number = step * SHARDS as u64 + part as u64;
+            Shard::new(number, pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
         };
         Self { shards: pairs.chunks(size).enumerate().map(shard).collect() }
     }
@@ -52,7 +56,7 @@ impl Batch {
 }
 
 impl Shard {
-    fn new(pairs: &[Pair], good: Option<&[Image]>) -> Self {
+    fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
         let (height, width) = pairs.first().map_or((0, 0), |pair| (pair.image.height(), pair.image.width()));
         let labels: Vec<f32> = pairs
             .iter()
@@ -64,6 +68,7 @@ impl Shard {
             labels: TensorData::new(labels, [pairs.len(), 1, height, width]),
             good: good.map(|good| join(good.iter())),
             sources: pairs.iter().map(|pair| pair.source).collect(),
+            number,
         }
     }
 
@@ -81,6 +86,7 @@ impl Shard {
             good: self.good.map(|good| Tensor::from_data(good, device)),
             anomalous,
             sources: self.sources,
+            number: self.number,
         }
     }
 }

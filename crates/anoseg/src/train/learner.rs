@@ -7,6 +7,8 @@ use anoseg_kernels::{MapLosses, map_losses};
 use burn::module::Module as _;
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Int, Tensor};
+use rand::SeedableRng as _;
+use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use super::batch::{Batch, Shard, ShardTensors};
@@ -18,7 +20,7 @@ use super::trained::Trained;
 use crate::config::{Config, DetectorSettings, LossWeights};
 use crate::network::{
     Backbone, Detector, Discriminator, Folded, Generator, Mode, ParameterData, ParameterError, Sight,
-    Statistics, WeightInit, flat_gradients,
+    Statistics, WeightInit, drop_channels, flat_gradients,
 };
 
 /// The networks under training and their optimisers.
@@ -31,6 +33,8 @@ pub(super) struct Learner {
     weights: LossWeights,
     detector_weights: DetectorSettings,
     discriminator_rate: f64,
+    feature_dropout: f32,
+    seed: u64,
     device: Device,
 }
 
@@ -59,6 +63,8 @@ impl Learner {
             weights: config.loss.clone(),
             detector_weights: config.detector.clone(),
             discriminator_rate: config.optimiser.discriminator_rate,
+            feature_dropout: config.optimiser.feature_dropout,
+            seed: config.seed,
             device,
         }
     }
@@ -103,9 +109,9 @@ impl Learner {
     /// Losses and gradients of one shard, on copies of the weights.
     fn pass(&self, shard: Shard) -> Pass {
         let network = own_leaves(&self.generator.network);
-        let ShardTensors { images, labels, good, anomalous, sources } = shard.tensors(&self.device);
+        let ShardTensors { images, labels, good, anomalous, sources, number } = shard.tensors(&self.device);
         let mut mode = training();
-        let outputs = network.forward(self.look(&images, &sources), &mut mode);
+        let outputs = network.forward(self.look(&images, &sources, number), &mut mode);
         let MapLosses { focal, dice } =
             map_losses(outputs.map_logits.clone(), labels.clone(), self.weights.focal_gamma);
         let map = || sigmoid(outputs.map_logits.clone());
@@ -146,10 +152,15 @@ impl Learner {
         Pass { losses, parts }
     }
 
-    /// What the generator sees of pictures made from these `sources`.
-    fn look(&self, images: &Tensor<4>, sources: &[usize]) -> Sight {
+    /// What the generator sees of pictures made from these `sources`, of shard number `number`.
+    fn look(&self, images: &Tensor<4>, sources: &[usize], number: u64) -> Sight {
         let Some(backbone) = &self.backbone else { return vec![images.clone()] };
-        let sight = backbone.look(images.clone().inner(), Some(sources));
+        let mut sight = backbone.look(images.clone().inner(), Some(sources));
+        if self.feature_dropout > 0.0 {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
+            rng.set_stream(number);
+            sight = drop_channels(sight, self.feature_dropout, &mut rng);
+        }
         sight.into_iter().map(Tensor::autodiff).collect()
     }
 
@@ -247,7 +258,7 @@ mod tests {
         let images = (0..3).map(|number| good(Part::Token, 0, number, 256, 256)).collect();
         let synthesizer = Synthesizer::new(Arc::new(images), config.synthesis.clone(), 0).unwrap();
         let shard = || {
-            let batch = Batch::new(&synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)));
+            let batch = Batch::new(0, &synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)));
             batch.shards.into_iter().next().unwrap()
         };
         (Learner::new(&config, None, &Device::flex()), [shard(), shard()])

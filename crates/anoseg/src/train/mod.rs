@@ -77,11 +77,19 @@ pub enum TrainingEvent<'a> {
         held_out: usize,
         /// Whether pictures are also learned from mirrored left to right, and top to bottom.
         mirrored: [bool; 2],
+        /// Of how many pictures it can be told what is the part and what its background, so that anomalies are mostly drawn
+        /// on the part; on the others they are drawn anywhere.
+        foregrounds: usize,
         /// Steps done before, when resumed.
         resumed_at: u64,
     },
     /// A step is done.
     Step(Progress),
+    /// The training is over before its time: each picture has been learned from as often as is good.
+    SeenEnough {
+        /// How often, on average.
+        views: u64,
+    },
     /// All steps are done; thresholds are being derived.
     Calibrating,
 }
@@ -126,8 +134,12 @@ impl TrainingRun<'_> {
         let setup = begun.elapsed().as_secs_f64();
         let mut session = self.open((&data.manifest, train), backbone.clone(), setup)?;
         let resumed_at = session.state.step;
-        observe(TrainingEvent::Loaded { train, held_out: spared, mirrored, resumed_at });
+        let foregrounds = (0..train).filter(|&i| synthesizer.foreground(i).is_some()).count();
+        observe(TrainingEvent::Loaded { train, held_out: spared, mirrored, foregrounds, resumed_at });
         session.run(self, &synthesizer, observe)?;
+        if session.state.schedule.ended_early() {
+            observe(TrainingEvent::SeenEnough { views: self.config.optimiser.most_views });
+        }
         observe(TrainingEvent::Calibrating);
         let provenance = Provenance {
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -243,7 +255,8 @@ impl Session {
                 for step in first.. {
                     let good = detector.is_some_and(|every| step.is_multiple_of(every));
                     let good = good.then(|| synthesizer.base_batch(step, size));
-                    if sender.send(Batch::new(&synthesizer.batch(step, size), good.as_deref())).is_err() {
+                    if sender.send(Batch::new(step, &synthesizer.batch(step, size), good.as_deref())).is_err()
+                    {
                         return;
                     }
                 }

@@ -45,6 +45,11 @@ impl Schedule {
         self.total_steps.is_some_and(|total| steps >= total)
     }
 
+    /// Whether it was the limit that ended a budget of time.
+    pub(super) fn ended_early(&self) -> bool {
+        matches!(self.budget, Budget::Seconds(_)) && self.limit.is_some() && self.total_steps == self.limit
+    }
+
     /// All steps of this training, as far as can be told after `steps` steps and `elapsed` seconds.
     pub(super) fn expected_steps(&self, steps: u64, elapsed: f64) -> Option<u64> {
         self.total_steps.or_else(|| match self.budget {

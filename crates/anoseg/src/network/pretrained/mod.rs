@@ -4,6 +4,7 @@
 mod backbone;
 mod coreset;
 mod decoder;
+mod dropout;
 mod efficientnet;
 mod encoder;
 mod memory;
@@ -11,6 +12,7 @@ mod spread;
 
 pub(crate) use backbone::Backbone;
 pub use decoder::Decoder;
+pub(crate) use dropout::drop_channels;
 #[cfg(test)]
 pub(crate) use efficientnet::EfficientNet;
 pub(crate) use efficientnet::{STRIDE, shapes};
