@@ -34,6 +34,10 @@ const DOUBTFUL: f32 = 6.0;
 /// Version of the model file. Older ones stay readable.
 const FORMAT: u32 = 1;
 
+/// A map is smoothed in its logits, so that what is nearly anomalous counts more than what is not at all; below this, and as
+/// near to 1, differences mean nothing.
+const CERTAIN: f32 = 1e-4;
+
 /// What the model file says besides its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
@@ -250,7 +254,11 @@ impl Model {
     fn smoothed(&self, map: AnomalyMap) -> AnomalyMap {
         match self.description.output.smoothing_px {
             0.0 => map,
-            sigma => gaussian_blur(&map, sigma * map.width() as f32 / 256.0),
+            sigma => {
+                let logits = map.map(|p| p.clamp(CERTAIN, 1.0 - CERTAIN)).map(|p| (p / (1.0 - p)).ln());
+                let smoothed = gaussian_blur(&logits, sigma * map.width() as f32 / 256.0);
+                smoothed.map(|logit| 1.0 / (1.0 + (-logit).exp()))
+            }
         }
     }
 
@@ -314,9 +322,21 @@ mod tests {
         let picture = Image::from_fn(32, 32, |x, y| [x as f32 / 32.0, y as f32 / 32.0, 0.5]);
         let drawn = untrained(0.0).judge(&picture).unwrap();
         let smoothed = untrained(16.0).judge(&picture).unwrap();
-        assert_eq!(smoothed.map, gaussian_blur(&drawn.map, 2.0));
+        let logit = |map: &AnomalyMap| map.map(|p| (p / (1.0 - p)).ln());
+        let expected = gaussian_blur(&logit(&drawn.map), 2.0);
+        let found = logit(&smoothed.map);
+        assert!(found.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| (a - b).abs() < 1e-4));
         assert_ne!(smoothed.map, drawn.map);
         assert_eq!(smoothed.score, image_score(&smoothed.map));
+    }
+
+    #[test]
+    fn smoothing_a_map_that_is_sure_of_everything_gives_numbers() {
+        let model = untrained(16.0);
+        let sure = AnomalyMap::from_fn(32, 32, |x, _| if x < 16 { 0.0 } else { 1.0 });
+        let map = model.smoothed(sure);
+        assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
+        assert!(map.get(0, 0) < 1e-3 && map.get(31, 0) > 0.999 && map.get(15, 0) < map.get(16, 0));
     }
 
     #[test]

@@ -212,7 +212,7 @@ impl Default for Input {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Output {
-    /// Standard deviation of a Gaussian laid over the map, in pixels of a map of 256 x 256 (it scales with the side); 0 = the
+    /// Standard deviation of a Gaussian laid over the map's logits, in pixels of a map of 256 x 256 (it scales with the side); 0 = the
     /// map as the network draws it.
     pub smoothing_px: f32,
     /// Pretrained network: how much each standard deviation of the distance to good pictures adds to the map's logits in use. The
