@@ -35,7 +35,7 @@ impl Config {
                 preset,
                 architecture: Architecture::pretrained(),
                 // A head on few pictures learns them by heart, and sooner than a network that starts from nothing.
-                optimiser: Optimiser { most_views: 100, ..Optimiser::default() },
+                optimiser: Optimiser { most_views: 100, feature_dropout: 0.4, ..Optimiser::default() },
                 output: Output { distance_weight: 0.5, ..Output::default() },
                 ..Self::default()
             },
