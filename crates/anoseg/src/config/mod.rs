@@ -53,8 +53,10 @@ pub struct Optimiser {
     /// A budget of time ends when each picture has been learned from this often on average, if that is sooner; 0 = it never
     /// does. A budget of steps stands.
     pub most_views: u64,
-    /// Pretrained network: share of its features that each picture is learned without, 0 to 0.9.
+    /// Pretrained network: share of its features that each picture is learned without, 0 to 0.9; only where the pictures are few.
     pub feature_dropout: f32,
+    /// Up to so many pictures to learn from are few.
+    pub few_pictures: usize,
 }
 
 impl Default for Optimiser {
@@ -67,6 +69,7 @@ impl Default for Optimiser {
             discriminator_rate: 1.0,
             most_views: 0,
             feature_dropout: 0.0,
+            few_pictures: 50,
         }
     }
 }

@@ -17,7 +17,7 @@ use super::gradients::{Gradients, accumulate, own_leaves, scalar, training};
 use super::loss;
 use super::step_losses::StepLosses;
 use super::trained::Trained;
-use crate::config::{Config, DetectorSettings, LossWeights};
+use crate::config::{Config, DetectorSettings, LossWeights, Optimiser};
 use crate::network::{
     Backbone, Detector, Discriminator, Folded, Generator, Mode, ParameterData, ParameterError, Sight,
     Statistics, WeightInit, drop_channels, flat_gradients,
@@ -39,8 +39,13 @@ pub(super) struct Learner {
 }
 
 impl Learner {
-    /// Fresh networks for `config`, on `device` (without autodiff; it is added here).
-    pub(super) fn new(config: &Config, backbone: Option<Arc<Backbone>>, device: &Device) -> Self {
+    /// Fresh networks for `config` that will learn from so many `pictures`, on `device` (without autodiff; it is added here).
+    pub(super) fn new(
+        config: &Config,
+        backbone: Option<Arc<Backbone>>,
+        pictures: usize,
+        device: &Device,
+    ) -> Self {
         let (architecture, decay) = (&config.architecture, config.optimiser.weight_decay);
         let device = device.clone().autodiff();
         let mut init = WeightInit::new(config.seed, &device);
@@ -63,7 +68,7 @@ impl Learner {
             weights: config.loss.clone(),
             detector_weights: config.detector.clone(),
             discriminator_rate: config.optimiser.discriminator_rate,
-            feature_dropout: config.optimiser.feature_dropout,
+            feature_dropout: feature_dropout(&config.optimiser, pictures),
             seed: config.seed,
             device,
         }
@@ -211,6 +216,11 @@ impl Learner {
     }
 }
 
+/// Dropout keeps a head from learning few pictures by heart; with many it only slows the learning down.
+fn feature_dropout(optimiser: &Optimiser, pictures: usize) -> f32 {
+    if pictures <= optimiser.few_pictures { optimiser.feature_dropout } else { 0.0 }
+}
+
 /// Those entries of `tensor [n, ...]` for which `wanted` is true, unless there are none.
 fn choose(tensor: &Tensor<4>, wanted: &[bool]) -> Option<Tensor<4>> {
     let chosen: Vec<i32> = (0..).zip(wanted).filter(|(_, wanted)| **wanted).map(|(i, _)| i).collect();
@@ -261,11 +271,19 @@ mod tests {
             let batch = Batch::new(0, &synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)));
             batch.shards.into_iter().next().unwrap()
         };
-        (Learner::new(&config, None, &Device::flex()), [shard(), shard()])
+        (Learner::new(&config, None, 3, &Device::flex()), [shard(), shard()])
     }
 
     fn values(gradients: &Gradients) -> Vec<f32> {
         gradients.values().flat_map(|gradient| values_of(gradient.clone())).collect()
+    }
+
+    #[test]
+    fn features_are_dropped_where_pictures_are_few() {
+        let optimiser = Config::of(Preset::Accurate).optimiser;
+        assert_eq!(feature_dropout(&optimiser, optimiser.few_pictures), optimiser.feature_dropout);
+        assert_eq!(feature_dropout(&optimiser, optimiser.few_pictures + 1), 0.0);
+        assert!(optimiser.feature_dropout > 0.0);
     }
 
     #[test]

@@ -183,7 +183,7 @@ impl TrainingRun<'_> {
         backbone: Option<Arc<Backbone>>,
         setup_seconds: f64,
     ) -> Result<Session> {
-        let learner = Learner::new(self.config, backbone, self.device);
+        let learner = Learner::new(self.config, backbone, pictures, self.device);
         let config = self.config.to_toml()?;
         if !self.resume {
             make_folder(&self.run_dir.join("checkpoint"))?;
@@ -208,7 +208,7 @@ impl TrainingRun<'_> {
                 manifest,
             };
             let log = StepLog::create(self.run_dir)?;
-            return Ok(Session { learner, state, log, saved: false });
+            return Ok(Session { learner, pictures, state, log, saved: false });
         }
         let (state, tensors) = checkpoint::load(self.run_dir)?;
         let path = checkpoint::path(self.run_dir);
@@ -225,13 +225,15 @@ impl TrainingRun<'_> {
         let learner =
             learner.import(&tensors, state.step).map_err(|error| Error::model(&path, error.to_string()))?;
         let log = StepLog::reopen(self.run_dir, state.step)?;
-        Ok(Session { learner, state, log, saved: true })
+        Ok(Session { learner, pictures, state, log, saved: true })
     }
 }
 
 /// A training under way.
 struct Session {
     learner: Learner,
+    /// How many are learned from.
+    pictures: usize,
     state: checkpoint::State,
     log: StepLog,
     /// Whether the run directory holds a checkpoint of this training.
@@ -320,7 +322,7 @@ impl Session {
         }
         let (state, tensors) = checkpoint::load(run.run_dir)?;
         let path = checkpoint::path(run.run_dir);
-        self.learner = Learner::new(run.config, self.learner.backbone(), run.device)
+        self.learner = Learner::new(run.config, self.learner.backbone(), self.pictures, run.device)
             .import(&tensors, state.step)
             .map_err(|error| Error::model(&path, error.to_string()))?;
         self.log.flush()?;
