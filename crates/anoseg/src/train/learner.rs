@@ -216,7 +216,7 @@ impl Learner {
     }
 }
 
-/// Dropout keeps a head from learning few pictures by heart; with many it only slows the learning down.
+/// Dropout keeps a head from learning few pictures by heart; with many there is less to be kept from.
 fn feature_dropout(optimiser: &Optimiser, pictures: usize) -> f32 {
     if pictures <= optimiser.few_pictures { optimiser.feature_dropout } else { 0.0 }
 }
