@@ -3,7 +3,7 @@
 
     cargo build --release
     pip install scipy
-    scripts/calibration_study.py DATA_ROOT OUT [--categories bottle tile cookie] [--steps 400] [--seeds 10]
+    scripts/calibration_study.py DATA_ROOT OUT [--preset accurate] [--categories bottle tile cookie] [--steps 400] [--seeds 10]
 
 Of each category's good pictures (train/good and test/good) a third is learned from. The others, which the training has
 not seen, are split anew with every seed: two thirds are calibrated on, the rest is measured. A seed holds its promise when
@@ -46,14 +46,15 @@ def verdicts(program, model, pictures, out):
     return [json.loads(line) for line in (out / "verdicts.jsonl").read_text().splitlines()]
 
 
-def study(program, category, out, steps, seeds):
+def study(program, category, out, preset, steps, seeds):
     good = [*(category / "train/good").iterdir(), *(category / "test/good").iterdir()]
     good = sorted(path.resolve() for path in good)
     random.Random(category.name).shuffle(good)
     learned, unseen = good[: len(good) // 3], sorted(good[len(good) // 3 :])
-    trained = out / f"{category.name}-steps{steps}.anoseg"
+    trained = out / f"{category.name}-{preset}-steps{steps}.anoseg"
     if not trained.is_file():
-        anoseg(program, "train", folder_of(learned, out / "learned"), "-o", trained, "--steps", steps)
+        settings = ["--preset", preset, "--steps", steps]
+        anoseg(program, "train", folder_of(learned, out / "learned"), "-o", trained, *settings)
     model = out / "calibrated.anoseg"
     rows = []
     for seed in range(seeds):
@@ -86,6 +87,7 @@ def main():
     parser.add_argument("data", type=Path, help="folder of categories")
     parser.add_argument("out", type=Path, help="folder for models and results")
     parser.add_argument("--categories", nargs="+", default=["bottle", "tile", "cookie"])
+    parser.add_argument("--preset", default="fast")
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--anoseg", default="target/release/anoseg", help="the program")
@@ -95,7 +97,8 @@ def main():
     print("| data | promised | calibrated on | rule | rejected, all seeds | rate met | seeds that held |")
     print("|---|---|---|---|---|---|---|")
     for category in options.categories:
-        found = study(options.anoseg, options.data / category, options.out, options.steps, options.seeds)
+        recipe = (options.preset, options.steps, options.seeds)
+        found = study(options.anoseg, options.data / category, options.out, *recipe)
         rows += found
         for rate in RATES:
             some = [row for row in found if row["promised"] == rate]

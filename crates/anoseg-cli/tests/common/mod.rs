@@ -42,7 +42,7 @@ impl Workshop {
         }
         let tiny = "checkpoint_seconds = 0\n[input]\nsize = 64\n[architecture]\nwidths = [8, 12]\n[optimiser]\nbatch = 4\n";
         std::fs::write(folder.path().join("tiny.toml"), tiny).unwrap();
-        let paper = "preset = \"paper\"\ncheckpoint_seconds = 0\n[architecture]\nwidth = 0.02\n[optimiser]\nbatch = 4\n";
+        let paper = "preset = \"paper\"\ncheckpoint_seconds = 0\n[architecture]\nwidth = 0.02\n[optimiser]\nbatch = 4\naverage_steps = 3\n";
         std::fs::write(folder.path().join("paper.toml"), paper).unwrap();
         Self { folder }
     }

@@ -53,6 +53,8 @@ pub struct Optimiser {
     /// A budget of time ends when each picture has been learned from this often on average, if that is sooner; 0 = it never
     /// does. A budget of steps stands.
     pub most_views: u64,
+    /// The model has the running average of the weights over about so many steps; 0 = the weights of the last step.
+    pub average_steps: u64,
     /// Pretrained network: share of its features that each picture is learned without, 0 to 0.9; only where the pictures are few.
     pub feature_dropout: f32,
     /// Up to so many pictures to learn from are few.
@@ -68,6 +70,7 @@ impl Default for Optimiser {
             batch: 8,
             discriminator_rate: 1.0,
             most_views: 0,
+            average_steps: 0,
             feature_dropout: 0.0,
             few_pictures: 50,
         }

@@ -23,7 +23,7 @@ pub use discriminator::Discriminator;
 pub use generator::{Generator, Outputs};
 pub use init::WeightInit;
 pub use params::{ParameterData, ParameterError, export_parameters, import_parameters, parameter_count};
-pub(crate) use params::{flat_gradients, lookup, map_parameters, prefixed, values_of, with_prefix};
+pub(crate) use params::{blend, flat_gradients, lookup, map_parameters, prefixed, values_of, with_prefix};
 pub(crate) use pretrained::{Backbone, drop_channels};
 pub use published::{Detector, Judgement};
 pub use statistics::{Folded, Mode, Statistics};

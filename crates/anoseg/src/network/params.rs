@@ -115,6 +115,20 @@ pub(crate) fn map_parameters<M: Module>(
     module.map(&mut Mapper { path: Vec::new(), f })
 }
 
+/// `module`, each parameter moved by a `share` of its distance to that of `other`, a network of the same shape.
+pub(crate) fn blend<M: Module>(module: M, other: &M, share: f32) -> M {
+    let mut others = BTreeMap::new();
+    other.visit(&mut Visitor {
+        path: Vec::new(),
+        visit: |name: &str, _, flat: Tensor<1>, _| _ = others.insert(name.to_owned(), flat),
+        gradients: None,
+    });
+    map_parameters(module, |name, _, flat| match others.remove(name) {
+        Some(other) => flat.clone() + (other - flat) * share,
+        None => flat,
+    })
+}
+
 /// The tensor's values on the host.
 pub(crate) fn values_of<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     tensor.inner().into_data().try_into_vec::<f32>().expect("our tensors hold f32")

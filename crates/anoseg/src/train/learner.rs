@@ -50,15 +50,17 @@ impl Learner {
         let device = device.clone().autodiff();
         let mut init = WeightInit::new(config.seed, &device);
         // In this order: all weights come from one stream.
-        let generator =
-            Trained::new(Generator::new(architecture, &mut init), decay, ["generator", "optimiser"]);
+        let horizon = config.optimiser.average_steps;
+        let names = ["generator", "optimiser"];
+        let generator = Trained::new(Generator::new(architecture, &mut init), decay, names).averaged(horizon);
         let adversary = (config.loss.adversarial > 0.0).then(|| {
             let network = Discriminator::new(&mut init, architecture);
             Trained::new(network, decay, ["discriminator", "discriminator_optimiser"])
         });
         let detector = architecture.detector.then(|| {
             let network = Detector::new(&mut init, architecture.width);
-            Trained::new(network, decay, ["detector", "detector_optimiser"])
+            let names = ["detector", "detector_optimiser"];
+            Trained::new(network, decay, names).averaged(horizon.div_ceil(config.detector.every))
         });
         Self {
             backbone,
@@ -74,9 +76,9 @@ impl Learner {
         }
     }
 
-    /// The networks as they are now, for use without training.
+    /// The networks that a model of this moment has.
     pub(super) fn networks(&self) -> (Generator, Option<Detector>) {
-        (self.generator.network.valid(), self.detector.as_ref().map(|detector| detector.network.valid()))
+        (self.generator.in_use(), self.detector.as_ref().map(Trained::in_use))
     }
 
     /// What the generator sees pictures through.
@@ -191,7 +193,7 @@ impl Learner {
 
     /// Every parameter and every moment.
     pub(super) fn export(&self) -> BTreeMap<String, ParameterData> {
-        let mut tensors: BTreeMap<_, _> = self.generator.export().collect();
+        let mut tensors = self.generator.export();
         tensors.extend(self.adversary.iter().flat_map(Trained::export));
         tensors.extend(self.detector.iter().flat_map(Trained::export));
         tensors
