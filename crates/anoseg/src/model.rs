@@ -1,11 +1,11 @@
 //! The trained model: one file, and what it says about a picture.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
 use anoseg_image::{AnomalyMap, Image, resample};
 use anoseg_synth::Recipe;
-use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
@@ -34,9 +34,9 @@ const DOUBTFUL: f32 = 6.0;
 /// Version of the model file. Older ones stay readable.
 const FORMAT: u32 = 1;
 
-/// A map is smoothed in its logits, so that what is nearly anomalous counts more than what is not at all; below this, and as
-/// near to 1, differences mean nothing.
-const CERTAIN: f32 = 1e-4;
+/// A map is smoothed in its logits, so that what is nearly anomalous counts more than what is not at all; beyond this, a
+/// probability of one in ten thousand, differences mean nothing.
+const CERTAIN: f32 = 9.21;
 
 /// What the model file says besides its tensors.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -230,34 +230,34 @@ impl Model {
     /// [`Model::judge`] of a picture that was learned from, by its number, whose own features do not count then. Of no effect once the
     /// model has been saved and loaded.
     pub(crate) fn judge_from(&self, image: &Image, source: Option<usize>) -> Result<Analysis> {
-        let drawn = self.drawn_map(image, source)?;
+        let logits = self.logit_map(image, source)?;
+        let map = self.smoothed(&logits).map(probability);
         let Some(detector) = &self.detector else {
-            let map = self.smoothed(drawn);
             return Ok(Analysis { score: image_score(&map), map });
         };
         let tensor = |planes: &[f32]| planes_tensor(planes, [image.height(), image.width()], &self.device);
         let mut mode = Mode::Use(self.folded.clone());
         // The second GAN has learned from maps as they are drawn.
-        let (picture, map) = (tensor(image.as_slice()), tensor(drawn.as_slice()));
-        let distance = rayon::scope(|_| values_of(detector.score(picture, map, &mut mode)))[0];
+        let (picture, drawn) = (tensor(image.as_slice()), tensor(logits.map(probability).as_slice()));
+        let distance = rayon::scope(|_| values_of(detector.score(picture, drawn, &mut mode)))[0];
         if !distance.is_finite() {
             return Err(Error::Bug("the network gave a score that is not finite".into()));
         }
-        Ok(Analysis { score: distance / (1.0 + distance), map: self.smoothed(drawn) })
+        Ok(Analysis { score: distance / (1.0 + distance), map })
     }
 
     /// Anomaly map of a picture that already has the network's size.
     pub(crate) fn network_map(&self, image: &Image) -> Result<AnomalyMap> {
-        Ok(self.smoothed(self.drawn_map(image, None)?))
+        Ok(self.smoothed(&self.logit_map(image, None)?).map(probability))
     }
 
-    fn smoothed(&self, map: AnomalyMap) -> AnomalyMap {
+    /// Logits as they are given out, from those that the network drew.
+    fn smoothed<'a>(&self, logits: &'a AnomalyMap) -> Cow<'a, AnomalyMap> {
         match self.description.output.smoothing_px {
-            0.0 => map,
+            0.0 => Cow::Borrowed(logits),
             sigma => {
-                let logits = map.map(|p| p.clamp(CERTAIN, 1.0 - CERTAIN)).map(|p| (p / (1.0 - p)).ln());
-                let smoothed = gaussian_blur(&logits, sigma * map.width() as f32 / 256.0);
-                smoothed.map(|logit| 1.0 / (1.0 + (-logit).exp()))
+                let sigma = sigma * logits.width() as f32 / 256.0;
+                Cow::Owned(gaussian_blur(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma))
             }
         }
     }
@@ -280,17 +280,21 @@ impl Model {
         }
     }
 
-    /// As the network draws it.
-    fn drawn_map(&self, image: &Image, source: Option<usize>) -> Result<AnomalyMap> {
+    /// The logits of the map as the network draws it.
+    fn logit_map(&self, image: &Image, source: Option<usize>) -> Result<AnomalyMap> {
         let (width, height) = (image.width(), image.height());
         let picture = planes_tensor(image.as_slice(), [height, width], &self.device);
         // On a thread of the pool: every operator called from outside would have to wake one up.
-        let values = rayon::scope(|_| values_of(sigmoid(self.logits(picture, source))));
+        let values = rayon::scope(|_| values_of(self.logits(picture, source)));
         if values.iter().any(|value| !value.is_finite()) {
             return Err(Error::Bug("the network gave a value that is not finite".into()));
         }
         Ok(AnomalyMap::from_vec(width, height, values))
     }
+}
+
+fn probability(logit: &f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 #[cfg(test)]
@@ -333,8 +337,8 @@ mod tests {
     #[test]
     fn smoothing_a_map_that_is_sure_of_everything_gives_numbers() {
         let model = untrained(16.0);
-        let sure = AnomalyMap::from_fn(32, 32, |x, _| if x < 16 { 0.0 } else { 1.0 });
-        let map = model.smoothed(sure);
+        let sure = AnomalyMap::from_fn(32, 32, |x, _| if x < 16 { -1e9 } else { 1e9 });
+        let map = model.smoothed(&sure).map(probability);
         assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
         assert!(map.get(0, 0) < 1e-3 && map.get(31, 0) > 0.999 && map.get(15, 0) < map.get(16, 0));
     }
