@@ -4,6 +4,7 @@ use anoseg_image::{Category, write::write_png};
 use anoseg_synth::demo::{Part, good};
 use burn::tensor::Device;
 
+use super::health::Health;
 use super::*;
 use crate::config::Budget;
 use crate::network::Architecture;
