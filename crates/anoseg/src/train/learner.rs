@@ -81,11 +81,6 @@ impl Learner {
         (self.generator.in_use(), self.detector.as_ref().map(Trained::in_use))
     }
 
-    /// What the generator sees pictures through.
-    pub(super) fn backbone(&self) -> Option<Arc<Backbone>> {
-        self.backbone.clone()
-    }
-
     /// Learns from one batch.
     pub(super) fn step(&mut self, batch: Batch, learning_rate: f64) -> StepLosses {
         let weights = batch.weights();
@@ -200,21 +195,23 @@ impl Learner {
     }
 
     /// Restores what [`Learner::export`] gave after `steps` steps.
+    ///
+    /// # Errors
+    /// A parameter is missing or has another shape; what was restored before it stays.
     pub(super) fn import(
-        self,
+        &mut self,
         from: &BTreeMap<String, ParameterData>,
         steps: u64,
-    ) -> Result<Self, ParameterError> {
+    ) -> Result<(), ParameterError> {
         let device = self.device.clone().inner();
-        Ok(Self {
-            generator: self.generator.import(from, steps, &device)?,
-            adversary: self.adversary.map(|network| network.import(from, steps, &device)).transpose()?,
-            detector: self
-                .detector
-                .map(|network| network.import(from, steps.div_ceil(self.detector_weights.every), &device))
-                .transpose()?,
-            ..self
-        })
+        self.generator.import(from, steps, &device)?;
+        if let Some(adversary) = &mut self.adversary {
+            adversary.import(from, steps, &device)?;
+        }
+        if let Some(detector) = &mut self.detector {
+            detector.import(from, steps.div_ceil(self.detector_weights.every), &device)?;
+        }
+        Ok(())
     }
 }
 

@@ -58,6 +58,7 @@ impl ParameterOptimiser {
         let tensor = |data: &ParameterData| {
             Tensor::<1>::from_data(TensorData::new(data.values.clone(), [data.values.len()]), device)
         };
+        self.states.clear();
         for (key, first) in from {
             let Some(name) = key.strip_suffix(".m") else { continue };
             let Some(second) = from.get(&format!("{name}.v")) else { continue };

@@ -30,8 +30,6 @@ const BATCHES_AHEAD: usize = 2;
 /// A training under way.
 pub(super) struct Session {
     pub(super) learner: Learner,
-    /// How many are learned from.
-    pictures: usize,
     pub(super) state: checkpoint::State,
     log: StepLog,
     /// Whether the run directory holds a checkpoint of this training.
@@ -65,7 +63,7 @@ impl Session {
         let state = checkpoint::State { step: 0, elapsed: 0.0, schedule, health, config, manifest };
         let log = StepLog::create(run.run_dir)?;
         let learner = Learner::new(run.config, backbone, pictures, run.device);
-        Ok(Self { learner, pictures, state, log, saved: false })
+        Ok(Self { learner, state, log, saved: false })
     }
 
     /// The session that the checkpoint holds.
@@ -89,11 +87,10 @@ impl Session {
                 "the pictures are not those of the checkpoint: start anew without --resume",
             ));
         }
-        let learner = Learner::new(run.config, backbone, pictures, run.device)
-            .import(&tensors, state.step)
-            .map_err(|error| Error::model(&path, error.to_string()))?;
+        let mut learner = Learner::new(run.config, backbone, pictures, run.device);
+        learner.import(&tensors, state.step).map_err(|error| Error::model(&path, error.to_string()))?;
         let log = StepLog::reopen(run.run_dir, state.step)?;
-        Ok(Self { learner, pictures, state, log, saved: true })
+        Ok(Self { learner, state, log, saved: true })
     }
 
     /// Steps until the schedule is over, with batches made beside them.
@@ -177,9 +174,7 @@ impl Session {
         }
         let (state, tensors) = checkpoint::load(run.run_dir)?;
         let path = checkpoint::path(run.run_dir);
-        self.learner = Learner::new(run.config, self.learner.backbone(), self.pictures, run.device)
-            .import(&tensors, state.step)
-            .map_err(|error| Error::model(&path, error.to_string()))?;
+        self.learner.import(&tensors, state.step).map_err(|error| Error::model(&path, error.to_string()))?;
         self.log.flush()?;
         self.log = StepLog::reopen(run.run_dir, state.step)?;
         self.state = state;

@@ -61,20 +61,20 @@ impl<M: Module> Trained<M> {
 
     /// Restores what [`Trained::export`] gave after `steps` steps.
     pub(super) fn import(
-        mut self,
+        &mut self,
         from: &BTreeMap<String, ParameterData>,
         steps: u64,
         device: &Device,
-    ) -> Result<Self, ParameterError> {
+    ) -> Result<(), ParameterError> {
         let [network, optimiser] = self.names;
-        self.network = import_parameters(self.network, &with_prefix(network, from))?;
+        self.network = import_parameters(self.network.clone(), &with_prefix(network, from))?;
         self.optimiser.import(&with_prefix(optimiser, from), steps, device);
         if let Some(average) = &mut self.average {
             let found = with_prefix(&average_of(network), from);
             average.network = import_parameters(average.network.clone(), &found)?;
             average.steps = steps;
         }
-        Ok(self)
+        Ok(())
     }
 }
 
