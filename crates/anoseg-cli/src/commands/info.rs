@@ -21,7 +21,7 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         ("category", provenance.category.clone()),
         ("preset", format!("{:?}", description.preset).to_lowercase()),
         ("input", format!("{0} x {0} pixels", input.size)),
-        ("network", format!("{} parameters, widths {:?}", model.parameters(), architecture.widths)),
+        ("network", format!("{architecture}, {} parameters", model.parameters())),
         ("data", format!("{} pictures, blake3 {}", provenance.training_images, provenance.data_blake3)),
         (
             "training",

@@ -1,5 +1,7 @@
 //! What decides a network's shape.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 use super::{compact, pretrained};
@@ -29,6 +31,8 @@ pub struct Architecture {
     pub blocks: usize,
     /// Pretrained network: how many feature vectors of good pictures are remembered.
     pub memory: usize,
+    /// Pretrained network: whether each place is held against its wider surroundings and the picture as a whole.
+    pub context: bool,
     /// Published network: its channels as a share of the published ones, above 0 and at most 1.
     pub width: f32,
     /// Whether each pixel's row and column are given to the first layer.
@@ -47,6 +51,7 @@ impl Default for Architecture {
             widths: vec![32, 64, 96, 128],
             blocks: 1,
             memory: 4000,
+            context: false,
             width: 1.0,
             coordinates: true,
             reconstruction: false,
@@ -63,7 +68,7 @@ impl Architecture {
 
     /// A head on a frozen encoder.
     pub fn pretrained() -> Self {
-        Self { network: Kind::Pretrained, ..Self::default() }
+        Self { network: Kind::Pretrained, context: true, ..Self::default() }
     }
 
     /// Sides of the pictures must be multiples of this.
@@ -73,5 +78,41 @@ impl Architecture {
             Kind::Pretrained => pretrained::STRIDE,
             Kind::Published => 32,
         }
+    }
+}
+
+/// The kind, and what decides its size.
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.network {
+            Kind::Compact => write!(f, "compact, widths {:?}", self.widths),
+            Kind::Pretrained => write!(f, "pretrained, {} vectors remembered", self.memory),
+            Kind::Published => write!(f, "published, width {}", self.width),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_from_before_the_context_is_read_as_having_none() {
+        let stored = r#"{"network": "pretrained", "memory": 4000}"#;
+        assert!(!serde_json::from_str::<Architecture>(stored).unwrap().context);
+        assert!(Architecture::pretrained().context);
+    }
+
+    #[test]
+    fn an_architecture_is_described_by_what_decides_its_size() {
+        let published = Architecture { width: 0.125, ..Architecture::published() };
+        let described = [Architecture::default(), Architecture::pretrained(), published]
+            .map(|architecture| architecture.to_string());
+        let expected = [
+            "compact, widths [32, 64, 96, 128]",
+            "pretrained, 4000 vectors remembered",
+            "published, width 0.125",
+        ];
+        assert_eq!(described, expected);
     }
 }

@@ -100,9 +100,7 @@ impl Decoder {
     fn new(init: &mut WeightInit, architecture: &Architecture, channels: usize, level: f32) -> Self {
         match architecture.network {
             Kind::Compact => Self::Compact(compact::Decoder::new(init, architecture, channels, level)),
-            Kind::Pretrained => {
-                Self::Pretrained(pretrained::Decoder::new(init, architecture.coordinates, level))
-            }
+            Kind::Pretrained => Self::Pretrained(pretrained::Decoder::new(init, architecture, level)),
             Kind::Published => Self::Published(published::Decoder::new(init, channels, architecture.width)),
         }
     }

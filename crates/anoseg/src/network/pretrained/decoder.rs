@@ -3,11 +3,12 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
+use super::context::{CONTEXT, Context};
 use super::efficientnet::CHANNELS;
 use super::encoder::{JOINED, double};
 use crate::network::blocks::{ConvNorm, Head};
 use crate::network::coordinates::coordinates;
-use crate::network::{Mode, WeightInit};
+use crate::network::{Architecture, Mode, WeightInit};
 
 /// Channels of the layers at strides 4 and 2.
 const COARSE: [usize; 2] = [96, 64];
@@ -17,6 +18,7 @@ const FINE: [usize; 2] = [32, 32];
 #[derive(Module, Debug)]
 pub struct Decoder {
     coarse: [ConvNorm; 2],
+    context: Option<Context>,
     fine: [ConvNorm; 2],
     head: Head,
     #[module(skip)]
@@ -25,13 +27,13 @@ pub struct Decoder {
 
 impl Decoder {
     /// The map's logits start around `level`.
-    pub(in crate::network) fn new(init: &mut WeightInit, coordinates: bool, level: f32) -> Self {
+    pub(in crate::network) fn new(init: &mut WeightInit, architecture: &Architecture, level: f32) -> Self {
+        let Architecture { coordinates, context, .. } = *architecture;
         let joined = if coordinates { JOINED + 2 } else { JOINED };
+        let seen = if context { COARSE[0] + CONTEXT } else { COARSE[0] };
         Self {
-            coarse: [
-                ConvNorm::new(init, [joined, COARSE[0]], 3),
-                ConvNorm::new(init, [COARSE[0], COARSE[1]], 3),
-            ],
+            coarse: [ConvNorm::new(init, [joined, COARSE[0]], 3), ConvNorm::new(init, [seen, COARSE[1]], 3)],
+            context: context.then(|| Context::new(init, COARSE[0])),
             fine: [
                 ConvNorm::new(init, [COARSE[1] + CHANNELS[0], FINE[0]], 3),
                 ConvNorm::new(init, [FINE[0], FINE[1]], 3),
@@ -51,7 +53,14 @@ impl Decoder {
         } else {
             first.forward(joined.clone(), mode)
         };
-        let x = double(second.forward(x, mode));
+        let x = match &self.context {
+            Some(context) => {
+                let surroundings = context.forward(x.clone(), mode);
+                second.forward_joined([x, surroundings], mode)
+            }
+            None => second.forward(x, mode),
+        };
+        let x = double(x);
         let [first, second] = &self.fine;
         let x = second.forward(first.forward_joined([x, fine.clone()], mode), mode);
         double(self.head.forward(x, mode))

@@ -2,6 +2,7 @@
 //! elsewhere, and from their distance to those of good pictures.
 
 mod backbone;
+mod context;
 mod coreset;
 mod decoder;
 mod dropout;
