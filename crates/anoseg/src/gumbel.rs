@@ -5,6 +5,10 @@
 //! mean, counted in standard deviations of the sample, has a distribution that depends on the number of scores alone (a
 //! pivot of a location-scale family; Hahn and Meeker, "Statistical Intervals", 1991, chapter 4). Its quantile is found by drawing
 //! samples, so that with Gumbel scores the share rejected is the one asked for, on average over all samples.
+//!
+//! Gumbel's distribution has its long tail above. A score that lies farther below the median than the largest lies above it, such as
+//! that of a nearly empty picture, tells nothing of how high the next may be, but would widen the sample's deviation and lift
+//! the limit above every defect. It counts as if it lay only as far below. The draws are treated alike.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -57,11 +61,16 @@ fn draw(rng: &mut ChaCha8Rng) -> f64 {
     -(-uniform.ln()).max(f64::MIN_POSITIVE).ln()
 }
 
-/// Mean and standard deviation of a sample, 0 for a single value.
+/// Mean and standard deviation of a sample, 0 for a single value; none counts as farther below the median than the largest is above.
 fn moments(values: &[f64]) -> (f64, f64) {
+    let mut sorted = values.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    let median = f64::midpoint(sorted[(sorted.len() - 1) / 2], sorted[sorted.len() / 2]);
+    let lowest = 2.0 * median - sorted[sorted.len() - 1];
     let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    let counted = || sorted.iter().map(|value| value.max(lowest));
+    let mean = counted().sum::<f64>() / n;
+    let squares: f64 = counted().map(|value| (value - mean).powi(2)).sum();
     (mean, (squares / (n - 1.0).max(1.0)).sqrt())
 }
 
@@ -93,6 +102,16 @@ mod tests {
     fn with_many_values_the_factor_is_the_quantile_s() {
         // ((-ln(-ln 0.99)) - 0.5772) * sqrt(6) / pi
         assert!((factor(2000, 0.01) - 3.1367).abs() < 0.03);
+    }
+
+    /// Seven held-out pictures, one of them nearly empty: the limit was 8.2, above the score of every defect.
+    #[test]
+    fn a_value_far_below_the_others_does_not_lift_the_limit() {
+        let others = [-1.08, -0.76, -0.35, -0.22, 0.41, 0.42];
+        let limit = |lowest: f64| prediction_limit(&[&[lowest][..], &others].concat(), 0.01);
+        assert_eq!(limit(-5.0), limit(-50.0));
+        assert!(limit(-5.0) < 3.5, "{}", limit(-5.0));
+        assert!(limit(-5.0) > 0.42 + 1.0, "{}", limit(-5.0));
     }
 
     #[test]
