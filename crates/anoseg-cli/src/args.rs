@@ -79,7 +79,7 @@ pub(crate) enum PresetName {
     Fast,
     /// A head on a pretrained encoder, see `anoseg encoder`: the most accurate.
     Accurate,
-    /// AnoSeg as published, at an eighth of its channels (architecture.width); for comparison.
+    /// AnoSeg as published, at a quarter of its channels (architecture.width); for comparison.
     Paper,
 }
 

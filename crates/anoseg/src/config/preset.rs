@@ -18,7 +18,7 @@ pub enum Preset {
     Fast,
     /// AnoSeg's head on a frozen encoder that was learned elsewhere ([`crate::PretrainedEncoder`]), and the newer synthesis.
     Accurate,
-    /// AnoSeg as published, at an eighth of its channels so that a CPU can train it. What the paper leaves open (rates,
+    /// AnoSeg as published, at a quarter of its channels so that a CPU can train it. What the paper leaves open (rates,
     /// weights, batch) is ours.
     Paper,
 }
@@ -41,7 +41,7 @@ impl Config {
             },
             Preset::Paper => Self {
                 preset,
-                architecture: Architecture { width: 0.125, ..Architecture::published() },
+                architecture: Architecture { width: 0.25, ..Architecture::published() },
                 optimiser: Optimiser {
                     learning_rate: 5e-4,
                     weight_decay: 0.0,
