@@ -40,6 +40,25 @@ pub fn significant(value: f64) -> String {
     minus_sign(format!("{value:.decimals$}"))
 }
 
+/// A score, a value of a map or a limit of either, 0..=1: as [`significant`], and with as many nines as it takes not to be
+/// rounded to 1: `0.731`, `0.999998`. Scores of sure finds differ far behind the point.
+pub fn score(value: f64) -> String {
+    short_of_one(value, 3).unwrap_or_else(|| significant(value))
+}
+
+/// The same with `decimals` decimals wherever that many do.
+pub fn score_with_decimals(value: f64, decimals: usize) -> String {
+    short_of_one(value, decimals).unwrap_or_else(|| format!("{value:.decimals$}"))
+}
+
+/// What `decimals` decimals would round up to 1, with more of them; `None` for any other value.
+fn short_of_one(value: f64, decimals: usize) -> Option<String> {
+    let text = |decimals: usize| format!("{value:.decimals$}");
+    let is_one = |text: &String| text.starts_with('1');
+    // No two values of an f64 below 1 are nearer to each other than sixteen decimals show.
+    (value < 1.0 && is_one(&text(decimals))).then(|| (decimals..=16).map(text).find(|text| !is_one(text)))?
+}
+
 /// A whole number with thin spaces between thousands from 10 000 on: `1234`, `12 345`.
 pub fn count(n: u64) -> String {
     let digits = n.to_string();
@@ -116,6 +135,26 @@ mod tests {
         ] {
             assert_eq!(significant(value).replace('\u{a0}', " "), text);
         }
+    }
+
+    #[test]
+    fn a_score_below_one_is_never_shown_as_one() {
+        for (value, text, with_four) in [
+            (0.73149, "0.731", "0.7315"),
+            (0.9994, "0.999", "0.9994"),
+            (0.99996, "0.99996", "0.99996"),
+            (0.999_998_15, "0.999998", "0.999998"),
+            (f64::from(1.0_f32.next_down()), "0.9999999", "0.9999999"),
+            (1.0, "1.00", "1.0000"),
+            (0.0, "0", "0.0000"),
+        ] {
+            assert_eq!(
+                (score(value), score_with_decimals(value, 4)),
+                (text.to_owned(), with_four.to_owned())
+            );
+        }
+        assert_eq!(score(1.0_f64.next_down()), "0.9999999999999999");
+        assert_eq!(score(f64::NAN), "–");
     }
 
     #[test]

@@ -29,9 +29,9 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
     let calibration = anoseg::calibrate::calibrate(&model, normals, &settings)?;
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
-    console::result(&format!("reject    score > {:.4}", calibration.image_threshold));
-    console::result(&format!("review    score > {:.4}", calibration.review_threshold));
-    console::result(&format!("pixel     value > {:.4}", calibration.pixel_threshold));
+    console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
+    console::result(&format!("review    score > {}", super::level(calibration.review_threshold)));
+    console::result(&format!("pixel     value > {}", super::level(calibration.pixel_threshold)));
     console::result(&super::region_limits(&calibration.regions));
     if let Some(caution) = calibration.caution() {
         console::warning(&caution);

@@ -39,14 +39,14 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
     }
     let Ok(calibration) = model.calibration() else { return Ok(Outcome::Fine) };
     console::result(&format!(
-        "reject    score > {:.4}, wanted false-reject rate {} ({:?} rule, {} good pictures)",
-        calibration.image_threshold,
+        "reject    score > {}, wanted false-reject rate {} ({:?} rule, {} good pictures)",
+        super::level(calibration.image_threshold),
         calibration.false_reject,
         calibration.rule,
         calibration.normal_scores.len()
     ));
-    console::result(&format!("review    score > {:.4}", calibration.review_threshold));
-    console::result(&format!("pixel     value > {:.4}", calibration.pixel_threshold));
+    console::result(&format!("review    score > {}", super::level(calibration.review_threshold)));
+    console::result(&format!("pixel     value > {}", super::level(calibration.pixel_threshold)));
     console::result(&super::region_limits(&calibration.regions));
     Ok(Outcome::Fine)
 }

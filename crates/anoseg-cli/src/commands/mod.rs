@@ -40,8 +40,13 @@ fn load_model(path: &Path) -> Result<Model> {
     Model::load(path, &cpu())
 }
 
+/// A score, a value of a map or a limit of either, 0..=1.
+fn level(value: f32) -> String {
+    anoseg_report::format::score_with_decimals(value.into(), 4)
+}
+
 /// Which marked places are reported, in a line.
 fn region_limits(filter: &RegionFilter) -> String {
     let RegionFilter { min_area, min_peak } = *filter;
-    format!("region    area > {:.3} % of the picture, or peak > {min_peak:.4}", 100.0 * min_area)
+    format!("region    area > {:.3} % of the picture, or peak > {}", 100.0 * min_area, level(min_peak))
 }

@@ -9,7 +9,7 @@ use anoseg::{Budget, Config, Device, Error, Model, TrainingEvent, TrainingRun};
 use anoseg_image::Category;
 use anyhow::{Context as _, Result, bail};
 
-use super::encoder;
+use super::{encoder, level};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -159,10 +159,11 @@ fn summarise(model: &Model, path: &Path) -> Result<()> {
     console::result(&format!("model     {}", path.display()));
     console::result(&format!("training  {} steps in {}", provenance.steps, minutes(provenance.seconds)));
     console::result(&format!(
-        "reject    score > {:.4} (wanted false-reject rate {})",
-        calibration.image_threshold, calibration.false_reject
+        "reject    score > {} (wanted false-reject rate {})",
+        level(calibration.image_threshold),
+        calibration.false_reject
     ));
-    console::result(&format!("review    score > {:.4}", calibration.review_threshold));
+    console::result(&format!("review    score > {}", level(calibration.review_threshold)));
     if let Some(caution) = calibration.caution() {
         console::warning(&caution);
     }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use super::sections::{absent, section};
 use super::{confusion, threshold};
-use crate::format::{percent, percent_or_dash, significant};
+use crate::format::{percent, percent_or_dash, score};
 use crate::model::Report;
 use crate::plot::{self, score_axis::scores};
 
@@ -80,11 +80,11 @@ fn thresholds(report: &Report) -> Markup {
     let limits = &report.thresholds;
     html! {
         dl.thresholds {
-            div { dt { "Reject above" } dd { (significant(f64::from(limits.image))) } }
+            div { dt { "Reject above" } dd { (score(f64::from(limits.image))) } }
             @if limits.review < limits.image {
-                div { dt { "Review above" } dd { (significant(f64::from(limits.review))) } }
+                div { dt { "Review above" } dd { (score(f64::from(limits.review))) } }
             }
-            div { dt { "Mark above" } dd { (significant(f64::from(limits.pixel))) } }
+            div { dt { "Mark above" } dd { (score(f64::from(limits.pixel))) } }
         }
     }
 }

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::exact;
 use super::gallery::Outcome;
 use super::threshold::strip;
-use crate::format::significant;
+use crate::format::score;
 use crate::model::{Decision, GOOD, ReportImage};
 use crate::plot::Axis;
 use crate::thumbnail::Thumbnail;
@@ -27,7 +27,7 @@ pub(super) fn card(image: &ReportImage, axis: Axis) -> Markup {
             div.caption {
                 span.name title=(image.name) { (image.name) }
                 (strip(image.score, axis))
-                span.score { (significant(f64::from(image.score))) }
+                span.score { (score(f64::from(image.score))) }
                 (badge(image, outcome))
             }
         }

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::exact;
-use crate::format::significant;
+use crate::format::score;
 use crate::model::Report;
 use crate::plot::{Axis, score_axis};
 
@@ -39,9 +39,8 @@ impl Places {
 
     /// For the script: threshold, what is shown of it and its place on the axis (0..=1), for each place.
     fn text(&self, axis: Axis) -> String {
-        let place = |&threshold: &f64| {
-            format!("{threshold}|{}|{:.4}", significant(threshold), axis.position(threshold))
-        };
+        let place =
+            |&threshold: &f64| format!("{threshold}|{}|{:.4}", score(threshold), axis.position(threshold));
         self.thresholds.iter().map(place).collect::<Vec<_>>().join(";")
     }
 }
@@ -58,7 +57,7 @@ pub(super) fn control(report: &Report) -> Markup {
         div #threshold.panel data-places=(text) data-calibrated=(places.calibrated) hidden {
             div.threshold-head {
                 label for="slider" { "Threshold" }
-                output #limit for="slider" { (significant(calibrated)) }
+                output #limit for="slider" { (score(calibrated)) }
                 button #calibrated type="button" disabled { "Back to calibrated" }
             }
             input #slider type="range" min="0" max=(last) step="1" value=(places.calibrated) autocomplete="off";

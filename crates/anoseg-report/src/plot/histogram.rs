@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::frame::{Frame, empty, svg, unit};
 use super::score_axis::score_axis;
-use crate::format::significant;
+use crate::format::{score, significant};
 use crate::model::Thresholds;
 
 const WIDTH: f64 = 560.0;
@@ -133,7 +133,7 @@ fn threshold_line(frame: &Frame, threshold: f32, height: f64, name: &str, side: 
     html! {
         @if threshold.is_finite() {
             line.threshold x1=(x) x2=(x) y1=(height - 10.0) y2=(DEFECT_LANE[1]) {}
-            text.mark x=(at) y=(height) text-anchor=(anchor) { (name) " " (significant(f64::from(threshold))) }
+            text.mark x=(at) y=(height) text-anchor=(anchor) { (name) " " (score(f64::from(threshold))) }
         }
     }
 }
