@@ -83,7 +83,7 @@ impl Default for Optimiser {
 pub struct LossWeights {
     /// Focal loss of the anomaly map.
     pub focal: f32,
-    /// Exponent of the focal loss.
+    /// Exponent of the focal loss; 0 makes it the cross-entropy.
     pub focal_gamma: f32,
     /// Soft Dice loss of the anomaly map.
     pub dice: f32,
