@@ -43,20 +43,17 @@ pub fn significant(value: f64) -> String {
 /// A score, a value of a map or a limit of either, 0..=1: as [`significant`], and with as many nines as it takes not to be
 /// rounded to 1: `0.731`, `0.999998`. Scores of sure finds differ far behind the point.
 pub fn score(value: f64) -> String {
-    short_of_one(value, 3).unwrap_or_else(|| significant(value))
+    if (0.9995..1.0).contains(&value) { score_with_decimals(value, 3) } else { significant(value) }
 }
 
-/// The same with `decimals` decimals wherever that many do.
+/// A score with `decimals` decimals, and with more where it takes them not to be rounded to 1.
 pub fn score_with_decimals(value: f64, decimals: usize) -> String {
-    short_of_one(value, decimals).unwrap_or_else(|| format!("{value:.decimals$}"))
-}
-
-/// What `decimals` decimals would round up to 1, with more of them; `None` for any other value.
-fn short_of_one(value: f64, decimals: usize) -> Option<String> {
     let text = |decimals: usize| format!("{value:.decimals$}");
-    let is_one = |text: &String| text.starts_with('1');
-    // No two values of an f64 below 1 are nearer to each other than sixteen decimals show.
-    (value < 1.0 && is_one(&text(decimals))).then(|| (decimals..=16).map(text).find(|text| !is_one(text)))?
+    // An f64 below 1 is told from it by sixteen decimals at most.
+    (decimals..=16)
+        .map(text)
+        .find(|text| value >= 1.0 || !text.starts_with('1'))
+        .unwrap_or_else(|| text(decimals))
 }
 
 /// A whole number with thin spaces between thousands from 10 000 on: `1234`, `12 345`.

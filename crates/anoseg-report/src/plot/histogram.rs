@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::axis::Axis;
 use super::frame::{Frame, empty, svg, unit};
 use super::score_axis::score_axis;
-use crate::format::{score, significant};
+use crate::format::score;
 use crate::model::Thresholds;
 
 const WIDTH: f64 = 560.0;
@@ -91,7 +91,7 @@ fn counts(values: &[f64], x: Axis) -> Vec<usize> {
 fn bars(frame: &Frame, values: &[f64], class: &str, name: &str) -> Markup {
     let counts = counts(values, frame.x);
     let width = (frame.right - frame.left) / BINS as f64;
-    let edge = |bin: usize| significant(frame.x.value_at(bin as f64 / BINS as f64));
+    let edge = |bin: usize| score(frame.x.value_at(bin as f64 / BINS as f64));
     html! {
         text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (values.len()) ")" } }
         (frame.rows(&frame.y.whole_ticks(2)))
