@@ -30,9 +30,9 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let calibration = anoseg::calibrate::calibrate(&model, normals, &settings)?;
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
     console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
-    console::result(&format!("review    score > {}", super::level(calibration.review_threshold)));
-    console::result(&format!("pixel     value > {}", super::level(calibration.pixel_threshold)));
-    console::result(&super::region_limits(&calibration.regions));
+    for limit in super::further_limits(&calibration) {
+        console::result(&limit);
+    }
     if let Some(caution) = calibration.caution() {
         console::warning(&caution);
     }

@@ -45,8 +45,8 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         calibration.rule,
         calibration.normal_scores.len()
     ));
-    console::result(&format!("review    score > {}", super::level(calibration.review_threshold)));
-    console::result(&format!("pixel     value > {}", super::level(calibration.pixel_threshold)));
-    console::result(&super::region_limits(&calibration.regions));
+    for limit in super::further_limits(calibration) {
+        console::result(&limit);
+    }
     Ok(Outcome::Fine)
 }

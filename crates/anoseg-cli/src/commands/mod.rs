@@ -14,7 +14,7 @@ pub(crate) mod train;
 
 use std::path::Path;
 
-use anoseg::{Config, Device, Model, Preset, RegionFilter, Result};
+use anoseg::{Calibration, Config, Device, Model, Preset, RegionFilter, Result};
 
 use crate::args::PresetName;
 
@@ -45,8 +45,12 @@ fn level(value: f32) -> String {
     anoseg_report::format::score_with_decimals(value.into(), 4)
 }
 
-/// Which marked places are reported, in a line.
-fn region_limits(filter: &RegionFilter) -> String {
-    let RegionFilter { min_area, min_peak } = *filter;
-    format!("region    area > {:.3} % of the picture, or peak > {}", 100.0 * min_area, level(min_peak))
+/// Above what a picture is to be looked at, a pixel is marked and a marked place is reported, a line each.
+fn further_limits(calibration: &Calibration) -> [String; 3] {
+    let RegionFilter { min_area, min_peak } = calibration.regions;
+    [
+        format!("review    score > {}", level(calibration.review_threshold)),
+        format!("pixel     value > {}", level(calibration.pixel_threshold)),
+        format!("region    area > {:.3} % of the picture, or peak > {}", 100.0 * min_area, level(min_peak)),
+    ]
 }
