@@ -28,6 +28,9 @@ from PIL import Image
 
 THREADS = 2
 
+# `architecture.coordinate_scale` of the preset.
+COORDINATES = 0.1
+
 
 def read_model(path):
     """Tensors of a model file."""
@@ -86,6 +89,9 @@ class Network(torch.nn.Module):
         self.blocks = torch.nn.ModuleList(
             Residual(tensors, f"encoder.stages.{i}.blocks.0") for i in range(scales)
         )
+        self.contexts = torch.nn.ModuleList(
+            ConvNorm(tensors, f"encoder.stages.{i}.context") for i in range(1, scales)
+        )
         self.expands = torch.nn.ModuleList(
             ConvNorm(tensors, f"map.ups.{i}.expand") for i in range(scales - 1)
         )
@@ -100,13 +106,16 @@ class Network(torch.nn.Module):
 
     def forward(self, images):
         n, _, h, w = images.shape
-        rows = torch.linspace(-1, 1, h).view(1, 1, h, 1).expand(n, 1, h, w)
-        columns = torch.linspace(-1, 1, w).view(1, 1, 1, w).expand(n, 1, h, w)
+        rows = torch.linspace(-COORDINATES, COORDINATES, h).view(1, 1, h, 1).expand(n, 1, h, w)
+        columns = torch.linspace(-COORDINATES, COORDINATES, w).view(1, 1, 1, w).expand(n, 1, h, w)
         x = torch.cat([(images - 0.5) * 4, rows, columns], 1)
         x = self.blocks[0](self.stem(F.pixel_unshuffle(x, 4)))
         skips = [x]
-        for down, block in zip(self.downs, self.blocks[1:]):
+        for down, block, context in zip(self.downs, self.blocks[1:], self.contexts):
             x = block(down(F.pixel_unshuffle(x, 2)))
+            variance, mean = torch.var_mean(x, (2, 3), correction=0, keepdim=True)
+            whole = torch.cat([mean, (variance + 1e-5).sqrt()], 1).expand(-1, -1, *x.shape[2:])
+            x = x + context(torch.cat([x, whole], 1))
             skips.append(x)
         skips.pop()
         for expand, block in zip(self.expands, self.up_blocks):
@@ -161,12 +170,10 @@ class TorchSide:
         start = time.perf_counter()
         logits = self.network(self.images)
         maps = torch.sigmoid(logits)
-        p_t = torch.where(self.labels > 0, maps, 1 - maps)
-        entropy = F.binary_cross_entropy_with_logits(logits, self.labels, reduction="none")
-        focal = ((1 - p_t) ** 2 * entropy).mean()
+        entropy = F.binary_cross_entropy_with_logits(logits, self.labels)
         overlap = 2 * (maps * self.labels).sum() + 1
         dice = 1 - overlap / (maps.sum() + self.labels.sum() + 1)
-        loss = 10 * focal + 0.3 * dice
+        loss = 2 * entropy + 0.3 * dice
         self.optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)

@@ -81,10 +81,14 @@ impl Default for Optimiser {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct LossWeights {
-    /// Focal loss of the anomaly map.
+    /// Focal loss of the anomaly map, in the first steps.
     pub focal: f32,
-    /// Exponent of the focal loss; 0 makes it the cross-entropy.
+    /// Exponent of the focal loss.
     pub focal_gamma: f32,
+    /// After so many steps the cross-entropy takes the place of the focal loss; 0 = from the start.
+    pub focal_steps: u64,
+    /// Cross-entropy of the anomaly map, in the steps after those.
+    pub cross_entropy: f32,
     /// Soft Dice loss of the anomaly map.
     pub dice: f32,
     /// `L_seg` of AnoSeg: mean absolute error of the anomaly map.
@@ -100,11 +104,20 @@ impl Default for LossWeights {
         Self {
             focal: 10.0,
             focal_gamma: 2.0,
+            focal_steps: 300,
+            cross_entropy: 2.0,
             dice: 0.3,
             segmentation: 0.0,
             reconstruction: 0.0,
             adversarial: 0.0,
         }
+    }
+}
+
+impl LossWeights {
+    /// Whether the focal loss is minimised in this step, not the cross-entropy.
+    pub(crate) fn focuses(&self, step: u64) -> bool {
+        step < self.focal_steps
     }
 }
 

@@ -36,9 +36,9 @@ impl Config {
                 architecture: Architecture::pretrained(),
                 // A head on few pictures learns them by heart, and sooner than a network that starts from nothing.
                 optimiser: Optimiser { most_views: 100, feature_dropout: 0.4, ..Optimiser::default() },
-                // Cross-entropy: the focal loss cares little whether a pixel is anomalous with a probability of 0.1 or 0.001,
-                // and that order is what shows a large, faint defect. Starting from nothing it is needed, see preset `fast`.
-                loss: LossWeights { focal: 2.0, focal_gamma: 0.0, ..LossWeights::default() },
+                // A network that starts from nothing needs the focal loss to find the few anomalous pixels; features that are
+                // good already do not.
+                loss: LossWeights { focal_steps: 0, ..LossWeights::default() },
                 output: Output { distance_weight: 0.75, ..Output::default() },
                 ..Self::default()
             },
@@ -53,6 +53,7 @@ impl Config {
                 },
                 loss: LossWeights {
                     focal: 0.0,
+                    cross_entropy: 0.0,
                     dice: 0.0,
                     segmentation: 10.0,
                     reconstruction: 1.0,

@@ -37,6 +37,11 @@ impl Config {
             self.architecture.blocks <= 16,
             format!("architecture.blocks = {}: at most 16", self.architecture.blocks),
         )?;
+        let scale = self.architecture.coordinate_scale;
+        require(
+            (0.0..=1.0).contains(&scale),
+            format!("architecture.coordinate_scale = {scale}: must be 0 to 1"),
+        )?;
         let memory = self.architecture.memory;
         require(
             (1..=100_000).contains(&memory),
@@ -109,6 +114,7 @@ impl Config {
         let weights = [
             loss.focal,
             loss.focal_gamma,
+            loss.cross_entropy,
             loss.dice,
             loss.segmentation,
             loss.reconstruction,
@@ -123,10 +129,15 @@ impl Config {
                 "loss and detector: every weight must be finite and at least 0".into(),
             ));
         }
-        if loss.focal + loss.dice + loss.segmentation <= 0.0 {
-            return Err(Error::Arguments(
-                "loss.focal, loss.dice and loss.segmentation are all 0: the map would learn nothing".into(),
-            ));
+        let throughout = loss.dice + loss.segmentation;
+        let phases =
+            [("focal", loss.focal, loss.focal_steps > 0), ("cross_entropy", loss.cross_entropy, true)];
+        if let Some((name, ..)) =
+            phases.into_iter().find(|&(_, weight, comes)| comes && weight + throughout <= 0.0)
+        {
+            return Err(Error::Arguments(format!(
+                "loss.{name}, loss.dice and loss.segmentation are all 0: the map would learn nothing"
+            )));
         }
         if loss.reconstruction + loss.adversarial > 0.0 && !self.architecture.reconstruction {
             return Err(Error::Arguments(
@@ -182,6 +193,28 @@ mod tests {
             let mut config = Config::default();
             config.output.smoothing_px = smoothing;
             assert!(config.validate().unwrap_err().to_string().contains("output.smoothing_px"));
+        }
+    }
+
+    #[test]
+    fn steps_in_which_nothing_is_learned_are_refused() {
+        let mut config = Config::default();
+        config.loss.dice = 0.0;
+        config.validate().unwrap();
+        config.loss.focal = 0.0;
+        assert!(config.validate().unwrap_err().to_string().contains("loss.focal"));
+        config.loss.focal_steps = 0;
+        config.validate().unwrap();
+        config.loss.cross_entropy = 0.0;
+        assert!(config.validate().unwrap_err().to_string().contains("loss.cross_entropy"));
+    }
+
+    #[test]
+    fn coordinates_out_of_range_are_refused() {
+        for scale in [-0.1, 1.1, f32::NAN] {
+            let mut config = Config::default();
+            config.architecture.coordinate_scale = scale;
+            assert!(config.validate().unwrap_err().to_string().contains("architecture.coordinate_scale"));
         }
     }
 

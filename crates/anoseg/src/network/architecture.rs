@@ -31,12 +31,17 @@ pub struct Architecture {
     pub blocks: usize,
     /// Pretrained network: how many feature vectors of good pictures are remembered.
     pub memory: usize,
-    /// Pretrained network: whether each place is held against its wider surroundings and the picture as a whole.
+    /// Compact network: whether each place is held against the picture as a whole; pretrained network: against its wider
+    /// surroundings, too.
+    #[serde(default)]
     pub context: bool,
     /// Published network: its channels as a share of the published ones, above 0 and at most 1.
     pub width: f32,
     /// Whether each pixel's row and column are given to the first layer.
     pub coordinates: bool,
+    /// Compact network: rows and columns run from minus to plus this, 0 to 1. In the others they run from -1 to 1.
+    #[serde(default = "unscaled")]
+    pub coordinate_scale: f32,
     /// Whether a second decoder reconstructs the picture while training.
     pub reconstruction: bool,
     /// Whether a second GAN scores the picture from its map (AnoSeg, appendix), in place of the map's largest values. It
@@ -51,9 +56,10 @@ impl Default for Architecture {
             widths: vec![32, 64, 96, 128],
             blocks: 1,
             memory: 4000,
-            context: false,
+            context: true,
             width: 1.0,
             coordinates: true,
+            coordinate_scale: 0.1,
             reconstruction: false,
             detector: false,
         }
@@ -68,7 +74,7 @@ impl Architecture {
 
     /// A head on a frozen encoder.
     pub fn pretrained() -> Self {
-        Self { network: Kind::Pretrained, context: true, ..Self::default() }
+        Self { network: Kind::Pretrained, ..Self::default() }
     }
 
     /// Sides of the pictures must be multiples of this.
@@ -92,15 +98,24 @@ impl fmt::Display for Architecture {
     }
 }
 
+/// The coordinates of models that do not say.
+fn unscaled() -> f32 {
+    1.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_model_from_before_the_context_is_read_as_having_none() {
-        let stored = r#"{"network": "pretrained", "memory": 4000}"#;
-        assert!(!serde_json::from_str::<Architecture>(stored).unwrap().context);
-        assert!(Architecture::pretrained().context);
+    fn a_model_from_before_context_and_scale_is_read_as_it_was() {
+        for stored in [r#"{"network": "pretrained", "memory": 4000}"#, r#"{"network": "compact"}"#] {
+            let read = serde_json::from_str::<Architecture>(stored).unwrap();
+            assert_eq!((read.context, read.coordinate_scale), (false, 1.0));
+        }
+        for new in [Architecture::default(), Architecture::pretrained()] {
+            assert!(new.context);
+        }
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod coordinates;
 mod discriminator;
 mod generator;
 mod init;
+mod moments;
 mod params;
 pub mod pretrained;
 pub mod published;

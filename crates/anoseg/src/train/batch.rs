@@ -21,6 +21,7 @@ pub(super) struct Shard {
     labels: TensorData,
     good: Option<TensorData>,
     sources: Vec<usize>,
+    step: u64,
     number: u64,
 }
 
@@ -33,6 +34,8 @@ pub(super) struct ShardTensors {
     pub(super) anomalous: Vec<bool>,
     /// Which training picture each of `images` is made from.
     pub(super) sources: Vec<usize>,
+    /// Which step of the training it is part of.
+    pub(super) step: u64,
     /// Which shard of the training it is: what is drawn at random for it is drawn from this.
     pub(super) number: u64,
 }
@@ -43,7 +46,7 @@ impl Batch {
         let size = pairs.len().div_ceil(SHARDS).max(1);
         let shard = |(part, pairs): (usize, &[Pair])| {
             let number = step * SHARDS as u64 + part as u64;
-            Shard::new(number, pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
+            Shard::new([step, number], pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
         };
         Self { shards: pairs.chunks(size).enumerate().map(shard).collect() }
     }
@@ -56,7 +59,7 @@ impl Batch {
 }
 
 impl Shard {
-    fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
+    fn new([step, number]: [u64; 2], pairs: &[Pair], good: Option<&[Image]>) -> Self {
         let (height, width) = pairs.first().map_or((0, 0), |pair| (pair.image.height(), pair.image.width()));
         let labels: Vec<f32> = pairs
             .iter()
@@ -68,6 +71,7 @@ impl Shard {
             labels: TensorData::new(labels, [pairs.len(), 1, height, width]),
             good: good.map(|good| join(good.iter())),
             sources: pairs.iter().map(|pair| pair.source).collect(),
+            step,
             number,
         }
     }
@@ -86,6 +90,7 @@ impl Shard {
             good: self.good.map(|good| Tensor::from_data(good, device)),
             anomalous,
             sources: self.sources,
+            step: self.step,
             number: self.number,
         }
     }

@@ -111,14 +111,27 @@ impl Learner {
     /// Losses and gradients of one shard, on copies of the weights.
     fn pass(&self, shard: Shard) -> Pass {
         let network = own_leaves(&self.generator.network);
-        let ShardTensors { images, labels, good, anomalous, sources, number } = shard.tensors(&self.device);
+        let ShardTensors { images, labels, good, anomalous, sources, step, number } =
+            shard.tensors(&self.device);
         let mut mode = training();
         let outputs = network.forward(self.look(&images, &sources, number), &mut mode);
-        let MapLosses { focal, dice } =
-            map_losses(outputs.map_logits.clone(), labels.clone(), self.weights.focal_gamma);
+        let focuses = self.weights.focuses(step);
+        // With an exponent of 0 the focal loss is the cross-entropy.
+        let (gamma, weight) = if focuses {
+            (self.weights.focal_gamma, self.weights.focal)
+        } else {
+            (0.0, self.weights.cross_entropy)
+        };
+        let MapLosses { focal: pixels, dice } = map_losses(outputs.map_logits.clone(), labels.clone(), gamma);
         let map = || sigmoid(outputs.map_logits.clone());
-        let mut total = focal.clone() * self.weights.focal + dice.clone() * self.weights.dice;
-        let mut losses = StepLosses { focal: scalar(&focal), dice: scalar(&dice), ..StepLosses::default() };
+        let mut total = pixels.clone() * weight + dice.clone() * self.weights.dice;
+        let pixels = (weight > 0.0).then(|| scalar(&pixels));
+        let mut losses = StepLosses {
+            focal: pixels.filter(|_| focuses),
+            cross_entropy: pixels.filter(|_| !focuses),
+            dice: scalar(&dice),
+            ..StepLosses::default()
+        };
         if self.weights.segmentation > 0.0 {
             let error = loss::segmentation(map(), &labels);
             losses.segmentation = Some(scalar(&error));
@@ -283,6 +296,26 @@ mod tests {
         assert_eq!(feature_dropout(&optimiser, optimiser.few_pictures), optimiser.feature_dropout);
         assert_eq!(feature_dropout(&optimiser, optimiser.few_pictures + 1), 0.0);
         assert!(optimiser.feature_dropout > 0.0);
+    }
+
+    #[test]
+    fn the_cross_entropy_takes_over_from_the_focal_loss() {
+        let mut config = Config::of(Preset::Fast);
+        config.architecture.widths = vec![4, 4];
+        config.loss.focal_steps = 5;
+        let images = Arc::new((0..3).map(|number| good(Part::Token, 0, number, 64, 64)).collect());
+        let pairs = Synthesizer::new(images, config.synthesis.clone(), 0).unwrap().batch(0, 2);
+        let learner = Learner::new(&config, None, 3, &Device::flex());
+        let at = |step| learner.pass(Batch::new(step, &pairs, None).shards.remove(0)).losses;
+        let (early, late) = (at(4), at(5));
+        assert_eq!((early.cross_entropy, late.focal), (None, None));
+        let (focal, cross_entropy) = (early.focal.unwrap(), late.cross_entropy.unwrap());
+        // The same network: what it misses is weighed down by the focal loss alone.
+        assert!(0.0 < focal && focal < cross_entropy, "{focal}, {cross_entropy}");
+        let LossWeights { focal: weight, dice, cross_entropy: plain, .. } = config.loss;
+        for (losses, expected) in [(early, weight * focal), (late, plain * cross_entropy)] {
+            assert!((losses.total - expected - dice * losses.dice).abs() < 1e-5, "{losses:?}");
+        }
     }
 
     #[test]

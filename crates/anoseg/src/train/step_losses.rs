@@ -5,8 +5,12 @@
 pub struct StepLosses {
     /// What the generator minimised: the weighted sum.
     pub total: f32,
-    /// Focal loss of the map.
-    pub focal: f32,
+    /// Focal loss of the map, in the steps that have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub focal: Option<f32>,
+    /// Cross-entropy of the map, in the steps that have it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cross_entropy: Option<f32>,
     /// Dice loss of the map.
     pub dice: f32,
     /// Mean absolute error of the map, where it is minimised.
@@ -39,8 +43,9 @@ impl StepLosses {
             *sum = value.map(|value| sum.unwrap_or(0.0) + value * weight).or(*sum);
         };
         sum.total += self.total * weight;
-        sum.focal += self.focal * weight;
         sum.dice += self.dice * weight;
+        add(&mut sum.focal, self.focal);
+        add(&mut sum.cross_entropy, self.cross_entropy);
         add(&mut sum.segmentation, self.segmentation);
         add(&mut sum.reconstruction, self.reconstruction);
         add(&mut sum.adversarial, self.adversarial);

@@ -1,6 +1,5 @@
 //! What a place is held against: its wider surroundings, and the picture as a whole.
 
-use anoseg_kernels::EPSILON;
 use burn::module::Module;
 use burn::tensor::Tensor;
 use burn::tensor::module::avg_pool2d;
@@ -8,6 +7,7 @@ use burn::tensor::ops::AvgPoolOptions;
 
 use super::encoder::double;
 use crate::network::blocks::ConvNorm;
+use crate::network::moments::moments;
 use crate::network::{Mode, WeightInit};
 
 /// Channels of the context.
@@ -43,31 +43,12 @@ impl Context {
     }
 }
 
-/// Mean and standard deviation of every channel, `[n, 2 c, h, w]`: the same at all places.
-fn moments(x: &Tensor<4>) -> Tensor<4> {
-    let [pictures, channels, height, width] = x.dims();
-    let mean = x.clone().mean_dim(2).mean_dim(3);
-    let variance = (x.clone() - mean.clone()).square().mean_dim(2).mean_dim(3);
-    Tensor::cat(vec![mean, (variance + EPSILON).sqrt()], 1).expand([pictures, 2 * channels, height, width])
-}
-
 #[cfg(test)]
 mod tests {
     use burn::tensor::{Device, TensorData};
 
     use super::*;
     use crate::network::{Folded, values_of};
-
-    #[test]
-    fn moments_are_of_each_picture_and_channel_alone() {
-        let values: Vec<f32> = vec![1.0, 3.0, 5.0, 5.0, -2.0, 2.0, 0.0, 0.0];
-        let x = Tensor::<4>::from_data(TensorData::new(values, [2, 2, 1, 2]), &Device::flex());
-        let found = values_of(moments(&x));
-        let expected = [2.0, 2.0, 5.0, 5.0, 1.0, 1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 0.0, 0.0];
-        for (found, expected) in found.iter().zip(expected) {
-            assert!((found - expected).abs() < 0.01, "{found} where {expected} is expected");
-        }
-    }
 
     /// A place far from a change sees it: the same corner in two pictures that differ only in the corner opposite.
     #[test]
