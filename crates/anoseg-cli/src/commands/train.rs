@@ -163,7 +163,8 @@ fn summarise(model: &Model, path: &Path) -> Result<()> {
         level(calibration.image_threshold),
         calibration.false_reject
     ));
-    console::result(&format!("review    score > {}", level(calibration.review_threshold)));
+    let [review, ..] = super::further_limits(calibration);
+    console::result(&review);
     if let Some(caution) = calibration.caution() {
         console::warning(&caution);
     }

@@ -167,11 +167,16 @@ pub(crate) fn validate_rates(false_reject: f64, review: f64) -> Result<()> {
 mod tests {
     use super::*;
 
+    /// What the default settings are refused for after this change.
+    fn refusal(change: impl FnOnce(&mut Config)) -> String {
+        let mut config = Config::default();
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
     #[test]
     fn a_size_that_the_network_cannot_halve_is_refused() {
-        let mut config = Config::default();
-        config.input.size = 250;
-        assert!(config.validate().unwrap_err().to_string().contains("input.size = 250"));
+        assert!(refusal(|config| config.input.size = 250).contains("input.size = 250"));
     }
 
     #[test]
@@ -190,9 +195,7 @@ mod tests {
     #[test]
     fn a_smoothing_out_of_range_is_refused() {
         for smoothing in [-1.0, 65.0, f32::NAN] {
-            let mut config = Config::default();
-            config.output.smoothing_px = smoothing;
-            assert!(config.validate().unwrap_err().to_string().contains("output.smoothing_px"));
+            assert!(refusal(|config| config.output.smoothing_px = smoothing).contains("output.smoothing_px"));
         }
     }
 
@@ -212,16 +215,13 @@ mod tests {
     #[test]
     fn coordinates_out_of_range_are_refused() {
         for scale in [-0.1, 1.1, f32::NAN] {
-            let mut config = Config::default();
-            config.architecture.coordinate_scale = scale;
-            assert!(config.validate().unwrap_err().to_string().contains("architecture.coordinate_scale"));
+            let told = refusal(|config| config.architecture.coordinate_scale = scale);
+            assert!(told.contains("architecture.coordinate_scale"));
         }
     }
 
     #[test]
     fn adversarial_without_reconstruction_is_refused() {
-        let mut config = Config::default();
-        config.loss.adversarial = 0.1;
-        assert!(config.validate().unwrap_err().to_string().contains("architecture.reconstruction"));
+        assert!(refusal(|config| config.loss.adversarial = 0.1).contains("architecture.reconstruction"));
     }
 }

@@ -21,7 +21,6 @@ pub(super) struct Shard {
     labels: TensorData,
     good: Option<TensorData>,
     sources: Vec<usize>,
-    step: u64,
     number: u64,
 }
 
@@ -46,7 +45,7 @@ impl Batch {
         let size = pairs.len().div_ceil(SHARDS).max(1);
         let shard = |(part, pairs): (usize, &[Pair])| {
             let number = step * SHARDS as u64 + part as u64;
-            Shard::new([step, number], pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
+            Shard::new(number, pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
         };
         Self { shards: pairs.chunks(size).enumerate().map(shard).collect() }
     }
@@ -59,7 +58,7 @@ impl Batch {
 }
 
 impl Shard {
-    fn new([step, number]: [u64; 2], pairs: &[Pair], good: Option<&[Image]>) -> Self {
+    fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
         let (height, width) = pairs.first().map_or((0, 0), |pair| (pair.image.height(), pair.image.width()));
         let labels: Vec<f32> = pairs
             .iter()
@@ -71,7 +70,6 @@ impl Shard {
             labels: TensorData::new(labels, [pairs.len(), 1, height, width]),
             good: good.map(|good| join(good.iter())),
             sources: pairs.iter().map(|pair| pair.source).collect(),
-            step,
             number,
         }
     }
@@ -90,7 +88,7 @@ impl Shard {
             good: self.good.map(|good| Tensor::from_data(good, device)),
             anomalous,
             sources: self.sources,
-            step: self.step,
+            step: self.number / SHARDS as u64,
             number: self.number,
         }
     }
