@@ -106,8 +106,8 @@ class Network(torch.nn.Module):
 
     def forward(self, images):
         n, _, h, w = images.shape
-        rows = torch.linspace(-COORDINATES, COORDINATES, h).view(1, 1, h, 1).expand(n, 1, h, w)
-        columns = torch.linspace(-COORDINATES, COORDINATES, w).view(1, 1, 1, w).expand(n, 1, h, w)
+        rows = (COORDINATES * torch.linspace(-1, 1, h)).view(1, 1, h, 1).expand(n, 1, h, w)
+        columns = (COORDINATES * torch.linspace(-1, 1, w)).view(1, 1, 1, w).expand(n, 1, h, w)
         x = torch.cat([(images - 0.5) * 4, rows, columns], 1)
         x = self.blocks[0](self.stem(F.pixel_unshuffle(x, 4)))
         skips = [x]
