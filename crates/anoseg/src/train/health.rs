@@ -26,6 +26,9 @@ pub(super) struct Health {
     lowest: f64,
     accuracy: f64,
     adversarial: f64,
+    /// Whether the losses have the focal one among them. What takes its place is of another size, and judged anew.
+    #[serde(default)]
+    focal: bool,
 }
 
 /// How a training does.
@@ -44,6 +47,10 @@ impl Health {
     pub(super) fn observe(&mut self, losses: &StepLosses, adversarial_weight: f32) -> Condition {
         if !losses.total.is_finite() {
             return Condition::Lost(format!("the loss became {}", losses.total));
+        }
+        let focal = losses.focal.is_some();
+        if focal != self.focal {
+            *self = Self { focal, ..Self::default() };
         }
         let adversarial = losses.adversarial.unwrap_or(0.0);
         self.steps += 1;
@@ -69,10 +76,10 @@ impl Health {
         if rise >= RISE.sqrt() || overpowered(OVERPOWERED[1]) { Condition::Doubtful } else { Condition::Good }
     }
 
-    /// A training that has had this loss for long.
+    /// A training by the focal loss that has had this loss for long.
     #[cfg(test)]
     pub(super) fn after_loss(loss: f64) -> Self {
-        Self { steps: 2 * GRACE, loss, lowest: loss, ..Self::default() }
+        Self { steps: 2 * GRACE, loss, lowest: loss, focal: true, ..Self::default() }
     }
 
     /// Moves an average towards `value`; the first steps weigh alike.
@@ -115,6 +122,15 @@ mod tests {
             panic!("not lost")
         };
         assert!(why.contains("rose"), "{why}");
+    }
+
+    /// A cross-entropy that is many times the focal loss before it passed for a loss that rises.
+    #[test]
+    fn another_loss_in_the_focal_one_s_place_is_no_rise() {
+        let mut health = Health::default();
+        after(&mut health, 400, &StepLosses { focal: Some(0.01), ..losses(0.1, 0.0, 0.5) });
+        let then = StepLosses { cross_entropy: Some(0.2), ..losses(0.4, 0.0, 0.5) };
+        assert_eq!(after(&mut health, 1000, &then), Condition::Good);
     }
 
     #[test]
