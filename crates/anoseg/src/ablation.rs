@@ -1,5 +1,6 @@
 //! What each technique of AnoSeg contributes: the same training without it.
 
+use anoseg_image::AnomalyMap;
 use anoseg_metrics::auroc;
 use serde::Serialize;
 
@@ -7,7 +8,7 @@ use crate::Result;
 use crate::config::Config;
 use crate::evaluate::{Figures, TestRun};
 use crate::model::Provenance;
-use crate::score::image_score;
+use crate::score::logit;
 use crate::table::{figure, markdown};
 
 /// A training that differs from the full one in a known way.
@@ -82,7 +83,8 @@ impl Outcome {
     /// # Errors
     /// A map has values that are not finite.
     pub fn new(variant: &Variant, provenance: &Provenance, run: &TestRun) -> Result<Self> {
-        let scores: Vec<f32> = run.evaluated.iter().map(|image| image_score(&image.map)).collect();
+        let by_map = |map: &AnomalyMap| variant.config.output.score.score(&map.map(logit));
+        let scores: Vec<f32> = run.evaluated.iter().map(|image| by_map(&image.map)).collect();
         let anomalous: Vec<bool> = run.evaluated.iter().map(|image| !image.is_good()).collect();
         Ok(Self {
             variant: variant.name.to_owned(),

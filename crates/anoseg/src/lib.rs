@@ -31,7 +31,7 @@ pub use encoder::PretrainedEncoder;
 pub use error::{Error, Result};
 pub use model::{Analysis, Description, Model, Provenance};
 pub use region_filter::RegionFilter;
-pub use score::image_score;
+pub use score::ScoreRule;
 pub use train::{TrainingEvent, TrainingRun};
 
 pub use burn::tensor::Device;

@@ -16,7 +16,7 @@ use crate::network::{
     Architecture, Backbone, Detector, Folded, Generator, Kind, Mode, ParameterError, WeightInit,
     export_parameters, import_parameters, parameter_count, planes_tensor, prefixed, values_of, with_prefix,
 };
-use crate::score::{gaussian_blur, image_score};
+use crate::score::{gaussian_blur, probability};
 use crate::{Error, Result, archive};
 
 const KIND: &str = "model";
@@ -231,9 +231,10 @@ impl Model {
     /// model has been saved and loaded.
     pub(crate) fn judge_from(&self, image: &Image, source: Option<usize>) -> Result<Analysis> {
         let logits = self.logit_map(image, source)?;
-        let map = self.smoothed(&logits).map(probability);
+        let given = self.smoothed(&logits);
+        let map = given.map(probability);
         let Some(detector) = &self.detector else {
-            return Ok(Analysis { score: image_score(&map), map });
+            return Ok(Analysis { score: self.description.output.score.score(&given), map });
         };
         let tensor = |planes: &[f32]| planes_tensor(planes, [image.height(), image.width()], &self.device);
         let mut mode = Mode::Use(self.folded.clone());
@@ -293,13 +294,10 @@ impl Model {
     }
 }
 
-fn probability(logit: &f32) -> f32 {
-    1.0 / (1.0 + (-logit).exp())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::score::{ScoreRule, logit};
 
     /// A network that has learned nothing.
     fn untrained(smoothing_px: f32) -> Model {
@@ -331,7 +329,8 @@ mod tests {
         let found = logit(&smoothed.map);
         assert!(found.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| (a - b).abs() < 1e-4));
         assert_ne!(smoothed.map, drawn.map);
-        assert_eq!(smoothed.score, image_score(&smoothed.map));
+        // The score is that of the map which is given out.
+        assert!((smoothed.score - Output::default().score.score(&found)).abs() < 1e-5);
     }
 
     #[test]
@@ -341,6 +340,18 @@ mod tests {
         let map = model.smoothed(&sure).map(probability);
         assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
         assert!(map.get(0, 0) < 1e-3 && map.get(31, 0) > 0.999 && map.get(15, 0) < map.get(16, 0));
+    }
+
+    /// Thresholds belong to the scores that they were derived from.
+    #[test]
+    fn a_model_that_names_no_rule_is_scored_as_it_was() {
+        let picture = Image::from_fn(32, 32, |x, y| [x as f32 / 32.0, y as f32 / 32.0, 0.5]);
+        let mut model = untrained(0.0);
+        let mut written = serde_json::to_value(model.description()).unwrap();
+        written["output"].as_object_mut().unwrap().remove("score").unwrap();
+        model.description = serde_json::from_value(written).unwrap();
+        let Analysis { score, map } = model.judge(&picture).unwrap();
+        assert_eq!(score, ScoreRule::Smoothed.score(&map.map(logit)));
     }
 
     #[test]

@@ -1,30 +1,63 @@
 //! From an anomaly map to one score for the picture.
 
 use anoseg_image::AnomalyMap;
-
-/// At 256 x 256 pixels: standard deviation of the smoothing, in pixels.
-const SIGMA: f32 = 2.0;
+use serde::{Deserialize, Serialize};
 
 /// At 256 x 256 pixels: how many of the most anomalous pixels count.
 const TOP_PIXELS: f32 = 100.0;
 
-/// Mean of the most anomalous pixels of the smoothed map, 0..=1 for a map in 0..=1.
-///
-/// Smoothing and number of pixels grow with the map's side, so that the same defect gives the same score at
-/// another network size.
-pub fn image_score(map: &AnomalyMap) -> f32 {
-    let area = (map.width() * map.height()) as f32 / (256.0 * 256.0);
-    let mut values = gaussian_blur(map, SIGMA * area.sqrt()).into_vec();
-    let count = ((TOP_PIXELS * area).round() as usize).clamp(1, values.len().max(1));
-    if values.is_empty() {
-        return 0.0;
+/// At 256 x 256 pixels: standard deviation of [`ScoreRule::Smoothed`]'s Gaussian, in pixels.
+const SIGMA: f32 = 2.0;
+
+/// How a picture's score comes from its map: a mean of the most anomalous pixels, as many as 100 of 256 x 256, so that the same defect
+/// gives the same score at another network size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScoreRule {
+    /// The mean of their probabilities, in the map smoothed by two pixels: the rule of models that do not say.
+    #[default]
+    Smoothed,
+    /// The mean of their logits, as a probability. Where the probabilities are all nearly 1, logits still tell a sure find from a
+    /// surer one.
+    Logits,
+}
+
+impl ScoreRule {
+    /// Score of the picture with these logits, 0..=1; 0 if there are none.
+    pub(crate) fn score(self, logits: &AnomalyMap) -> f32 {
+        let area = (logits.width() * logits.height()) as f32 / (256.0 * 256.0);
+        let count = ((TOP_PIXELS * area).round() as usize).clamp(1, logits.as_slice().len().max(1));
+        match self {
+            _ if logits.as_slice().is_empty() => 0.0,
+            Self::Logits => probability(&mean_of_largest(logits.as_slice().to_vec(), count)),
+            Self::Smoothed => {
+                let map = gaussian_blur(&logits.map(probability), SIGMA * area.sqrt());
+                mean_of_largest(map.into_vec(), count)
+            }
+        }
     }
-    let (top, _, _) = values.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
-    let mut top = top.to_vec();
-    top.push(values[count - 1]);
+}
+
+/// Mean of the `count` largest of the values, 1 to all of them.
+fn mean_of_largest(mut values: Vec<f32>, count: usize) -> f32 {
+    values.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+    let largest = &mut values[..count];
     // Summed in order of size, so that the sum does not depend on how the selection arranged them.
-    top.sort_unstable_by(|a, b| b.total_cmp(a));
-    top.iter().sum::<f32>() / count as f32
+    largest.sort_unstable_by(|a, b| b.total_cmp(a));
+    largest.iter().sum::<f32>() / count as f32
+}
+
+/// The probability that a logit stands for.
+pub(crate) fn probability(logit: &f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// The logit of a probability, finite also of 0 and 1.
+pub(crate) fn logit(probability: &f32) -> f32 {
+    // The probability in f32 that is nearest to 1 and is not 1.
+    const NEXT_TO_ONE: f32 = 1.0 - f32::EPSILON / 2.0;
+    let p = probability.clamp(1.0 - NEXT_TO_ONE, NEXT_TO_ONE);
+    (p / (1.0 - p)).ln()
 }
 
 /// Separable Gaussian of standard deviation `sigma` pixels; the border's values continue outwards.
@@ -68,20 +101,52 @@ fn gaussian_kernel(sigma: f32) -> Vec<f32> {
 mod tests {
     use super::*;
 
+    const RULES: [ScoreRule; 2] = [ScoreRule::Smoothed, ScoreRule::Logits];
+
     #[test]
     fn a_flat_map_scores_its_value() {
-        assert!((image_score(&AnomalyMap::filled(256, 256, 0.25)) - 0.25).abs() < 1e-5);
-        assert!((image_score(&AnomalyMap::filled(3, 1, 0.5)) - 0.5).abs() < 1e-5);
+        for rule in RULES {
+            for (side, value) in [(256, 0.25_f32), (3, 0.5)] {
+                let score = rule.score(&AnomalyMap::filled(side, side, logit(&value)));
+                assert!((score - value).abs() < 1e-5, "{rule:?}: {score}");
+            }
+            assert_eq!(rule.score(&AnomalyMap::filled(0, 7, 1.0)), 0.0);
+        }
     }
 
     #[test]
     fn a_larger_or_stronger_defect_scores_higher() {
-        let defect = |side: usize, value: f32| {
-            image_score(&AnomalyMap::from_fn(256, 256, |x, y| if x < side && y < side { value } else { 0.0 }))
+        for rule in RULES {
+            let defect =
+                |side: usize, logit: f32| {
+                    rule.score(&AnomalyMap::from_fn(256, 256, |x, y| {
+                        if x < side && y < side { logit } else { -8.0 }
+                    }))
+                };
+            assert!(defect(20, 8.0) > defect(6, 8.0));
+            assert!(defect(20, 8.0) > defect(20, 0.0));
+            assert!(defect(20, 1e9) <= 1.0);
+        }
+    }
+
+    /// Good pictures with one broad, fairly sure mark passed for worse than defects with a small and very sure one.
+    #[test]
+    fn a_small_sure_find_outranks_a_broad_doubtful_one() {
+        let mark = |side: usize, logit: f32| {
+            AnomalyMap::from_fn(256, 256, |x, y| if x < side && y < side { logit } else { -8.0 })
         };
-        assert!(defect(20, 1.0) > defect(6, 1.0));
-        assert!(defect(20, 1.0) > defect(20, 0.5));
-        assert!(defect(20, 1.0) <= 1.0 + 1e-6);
+        let (small, broad) = (mark(11, 9.0), mark(60, 4.0));
+        assert!(ScoreRule::Logits.score(&small) > ScoreRule::Logits.score(&broad));
+        assert!(ScoreRule::Smoothed.score(&small) < ScoreRule::Smoothed.score(&broad));
+    }
+
+    #[test]
+    fn logits_and_probabilities_are_each_other_s_inverse() {
+        for p in [1e-6_f32, 0.01, 0.5, 0.9, 0.9999] {
+            assert!((probability(&logit(&p)) / p - 1.0).abs() < 1e-3);
+        }
+        assert!(logit(&0.0).is_finite() && logit(&1.0).is_finite());
+        assert!((logit(&0.0) + logit(&1.0)).abs() < 1e-3);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use anoseg_synth::Recipe;
 use serde::{Deserialize, Serialize};
 
 use crate::network::Architecture;
+use crate::score::ScoreRule;
 pub use preset::Preset;
 pub(crate) use validate::validate_rates;
 
@@ -200,7 +201,7 @@ impl Default for Config {
             checkpoint_seconds: 60.0,
             budget: Budget::default(),
             input: Input::default(),
-            output: Output::default(),
+            output: Output { score: ScoreRule::Logits, ..Output::default() },
             architecture: Architecture::default(),
             optimiser: Optimiser::default(),
             loss: LossWeights::default(),
@@ -227,7 +228,7 @@ impl Default for Input {
     }
 }
 
-/// How the network's map becomes the one that is given out.
+/// How the network's map becomes the one that is given out. The default is what models have that say nothing of it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Output {
@@ -237,4 +238,6 @@ pub struct Output {
     /// Pretrained network: how much each standard deviation of the distance to good pictures adds to the map's logits in use. The
     /// head has learned what synthetic anomalies look like; the distance also sees what they do not.
     pub distance_weight: f32,
+    /// How the picture's score comes from the map, where no second GAN gives it.
+    pub score: ScoreRule,
 }
