@@ -115,6 +115,10 @@ fn calibrates(shop: &Workshop) {
     assert_ne!(before["normal_scores"], after["normal_scores"]);
     assert_eq!(after["normal_scores"].as_array().unwrap().len(), 4);
     assert_eq!(after["false_reject"], 0.2);
+    let detects = after["synthetic_rejected"].as_f64().unwrap();
+    assert!((0.0..=1.0).contains(&detects), "{detects}");
+    let (text, _) = shop.run("info model.anoseg", 0);
+    assert!(text.contains(&format!("detects   {:.0} %", 100.0 * detects)), "{text}");
     assert!(after["image_threshold"].as_f64() >= after["review_threshold"].as_f64());
     // With a threshold of 20 % of four pictures, the highest good score, anything above is rejected.
     let (_, message) = shop.run("calibrate model.anoseg data/test/good --false-reject 1.5", 2);

@@ -78,7 +78,7 @@ impl<'a> Assembly<'a> {
         report.samples = samples(self.model, category)?;
         let learned_from = self.model.description().provenance.training_images as u64;
         report.summary = vec![plain_summary(learned_from, calibration.false_reject, &self.images)];
-        report.summary.extend(calibration.caution().map(sentence));
+        report.summary.extend(calibration.cautions().into_iter().map(sentence));
         report.images = self.images;
         Ok(report)
     }

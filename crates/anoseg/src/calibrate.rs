@@ -28,6 +28,9 @@ const SYNTHETIC_PAIRS: u64 = 48;
 /// Seed of those pairs, so that calibrating twice gives the same threshold.
 const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
 
+/// A reader is warned where fewer of the synthetic anomalies are rejected.
+const FEW_REJECTED: f64 = 0.5;
+
 /// Largest share of good pixels above the pixel threshold.
 const FALSE_PIXELS: f64 = 1e-3;
 
@@ -75,6 +78,10 @@ pub struct Calibration {
     pub held_out: bool,
     /// Scores of the good pictures, ascending.
     pub normal_scores: Vec<f32>,
+    /// Share of pictures with synthetic anomalies on those good ones that are rejected, 0..=1. None where the recipe makes none, and
+    /// in older models.
+    #[serde(default)]
+    pub synthetic_rejected: Option<f64>,
 }
 
 impl Calibration {
@@ -96,8 +103,13 @@ impl Calibration {
         (mask, places)
     }
 
-    /// What a reader of the thresholds should know; None when they are guaranteed.
-    pub fn caution(&self) -> Option<String> {
+    /// What a reader of the thresholds should know; nothing when they are guaranteed and reject what they should.
+    pub fn cautions(&self) -> Vec<String> {
+        self.of_the_rate().into_iter().chain(self.of_the_finds()).collect()
+    }
+
+    /// Whether good pictures are rejected as rarely as promised.
+    fn of_the_rate(&self) -> Option<String> {
         let n = self.normal_scores.len();
         if !self.held_out {
             return Some(format!(
@@ -113,6 +125,17 @@ impl Calibration {
                 self.false_reject
             )
         })
+    }
+
+    /// Whether anything else is rejected.
+    fn of_the_finds(&self) -> Option<String> {
+        let share = self.synthetic_rejected.filter(|&share| share < FEW_REJECTED)?;
+        Some(format!(
+            "of pictures with made-up anomalies {:.0} % are rejected, and of true defects perhaps as few: the good pictures differ \
+             among themselves so much that the threshold is high; learn from more of them, calibrate with more, or allow a higher \
+             false-reject rate",
+            100.0 * share
+        ))
     }
 
     pub(crate) fn validate(&self) -> Result<(), String> {
@@ -151,7 +174,8 @@ pub(crate) fn from_normals(
     scores.sort_unstable_by(f32::total_cmp);
     let (image_threshold, rule) = image_threshold(&scores, settings.false_reject);
     let (review_threshold, _) = self::image_threshold(&scores, settings.review);
-    let pixel_threshold = pixel_threshold(model, normals, &maps)?;
+    let trial = Trial::of(model, normals)?;
+    let pixel_threshold = trial.pixel_threshold(&maps)?;
     let marks: Vec<FalseMarks> = maps.iter().map(|map| FalseMarks::of(map, pixel_threshold)).collect();
     Ok(Calibration {
         image_threshold,
@@ -163,6 +187,7 @@ pub(crate) fn from_normals(
         rule,
         held_out,
         normal_scores: scores,
+        synthetic_rejected: trial.rejected(image_threshold),
     })
 }
 
@@ -189,18 +214,43 @@ fn logit(p: f64) -> f64 {
     (p / (1.0 - p)).ln()
 }
 
-/// Best F1 on synthetic anomalies, but at least what all but [`FALSE_PIXELS`] of the good pixels stay below.
-fn pixel_threshold(model: &Model, normals: &Arc<Vec<Image>>, maps: &[AnomalyMap]) -> Result<f32> {
-    let synthesizer =
-        Synthesizer::new(Arc::clone(normals), model.description().synthesis.clone(), SYNTHETIC_SEED)?;
-    let (mut values, mut truth) = (Vec::new(), Vec::new());
-    for step in 0..SYNTHETIC_PAIRS {
-        let pair = synthesizer.pair(step, 0);
-        values.extend_from_slice(model.network_map(&pair.image)?.as_slice());
-        truth.extend_from_slice(Mask::as_slice(&pair.label));
+/// What a model says of synthetic anomalies on good pictures.
+struct Trial {
+    /// The map's values at all pixels, and which of them are anomalous.
+    values: Vec<f32>,
+    truth: Vec<bool>,
+    /// Scores of the pictures that have an anomaly.
+    scores: Vec<f32>,
+}
+
+impl Trial {
+    fn of(model: &Model, normals: &Arc<Vec<Image>>) -> Result<Self> {
+        let recipe = model.description().synthesis.clone();
+        let synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?;
+        let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
+        for step in 0..SYNTHETIC_PAIRS {
+            let pair = synthesizer.pair(step, 0);
+            let Analysis { score, map } = model.judge(&pair.image)?;
+            trial.values.extend_from_slice(map.as_slice());
+            trial.truth.extend_from_slice(pair.label.as_slice());
+            if pair.label.as_slice().contains(&true) {
+                trial.scores.push(score);
+            }
+        }
+        Ok(trial)
     }
-    let best = f1_max(&values, &truth)?.map_or(0.5, |best| best.threshold);
-    Ok(best.max(good_pixel_quantile(maps)).min(0.999))
+
+    /// Best F1, but at least what all but [`FALSE_PIXELS`] of the good pixels stay below.
+    fn pixel_threshold(&self, good: &[AnomalyMap]) -> Result<f32> {
+        let best = f1_max(&self.values, &self.truth)?.map_or(0.5, |best| best.threshold);
+        Ok(best.max(good_pixel_quantile(good)).min(0.999))
+    }
+
+    /// Share of the anomalous pictures that score above `threshold`; None if there are none.
+    fn rejected(&self, threshold: f32) -> Option<f64> {
+        let above = self.scores.iter().filter(|&&score| score > threshold).count();
+        (!self.scores.is_empty()).then(|| above as f64 / self.scores.len() as f64)
+    }
 }
 
 fn good_pixel_quantile(maps: &[AnomalyMap]) -> f32 {
@@ -256,9 +306,8 @@ mod tests {
         assert!(threshold >= 0.4 && threshold.is_finite());
     }
 
-    #[test]
-    fn decisions_are_strict() {
-        let calibration = Calibration {
+    fn calibration() -> Calibration {
+        Calibration {
             image_threshold: 0.5,
             review_threshold: 0.2,
             pixel_threshold: 0.5,
@@ -268,9 +317,34 @@ mod tests {
             rule: Rule::Conformal,
             held_out: true,
             normal_scores: vec![0.1],
-        };
+            synthetic_rejected: Some(0.8),
+        }
+    }
+
+    #[test]
+    fn decisions_are_strict() {
+        let calibration = calibration();
         assert_eq!(calibration.decide(0.2), Decision::Good);
         assert_eq!(calibration.decide(0.5), Decision::Review);
         assert_eq!(calibration.decide(0.51), Decision::Reject);
+    }
+
+    /// Seven held-out pictures of very different scores once gave a threshold of 1: the model passed every defect, without a word.
+    #[test]
+    fn thresholds_that_reject_next_to_nothing_are_warned_of() {
+        assert_eq!(calibration().cautions(), Vec::<String>::new());
+        let blind = Calibration { image_threshold: 1.0, synthetic_rejected: Some(0.125), ..calibration() };
+        let [caution] = &blind.cautions()[..] else { panic!("{:?}", blind.cautions()) };
+        assert!(caution.contains("12 % are rejected"), "{caution}");
+        let few = Calibration { rule: Rule::Gumbel, ..blind };
+        assert_eq!(few.cautions().len(), 2);
+        assert!(Calibration { synthetic_rejected: None, ..few }.cautions()[0].contains("too few"));
+    }
+
+    #[test]
+    fn the_share_rejected_counts_what_is_above_the_threshold() {
+        let trial = |scores: &[f32]| Trial { values: vec![], truth: vec![], scores: scores.to_vec() };
+        assert_eq!(trial(&[0.1, 0.5, 0.7, 0.9]).rejected(0.5), Some(0.5));
+        assert_eq!(trial(&[]).rejected(0.5), None);
     }
 }

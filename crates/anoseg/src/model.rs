@@ -247,11 +247,6 @@ impl Model {
         Ok(Analysis { score: distance / (1.0 + distance), map })
     }
 
-    /// Anomaly map of a picture that already has the network's size.
-    pub(crate) fn network_map(&self, image: &Image) -> Result<AnomalyMap> {
-        Ok(self.smoothed(&self.logit_map(image, None)?).map(probability))
-    }
-
     /// Logits as they are given out, from those that the network drew.
     fn smoothed<'a>(&self, logits: &'a AnomalyMap) -> Cow<'a, AnomalyMap> {
         match self.description.output.smoothing_px {

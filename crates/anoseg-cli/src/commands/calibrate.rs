@@ -30,10 +30,10 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let calibration = anoseg::calibrate::calibrate(&model, normals, &settings)?;
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
     console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
-    for limit in super::further_limits(&calibration) {
-        console::result(&limit);
+    for line in super::further_limits(&calibration).into_iter().chain(super::detects(&calibration)) {
+        console::result(&line);
     }
-    if let Some(caution) = calibration.caution() {
+    for caution in calibration.cautions() {
         console::warning(&caution);
     }
     model.set_calibration(calibration);

@@ -45,8 +45,8 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         calibration.rule,
         calibration.normal_scores.len()
     ));
-    for limit in super::further_limits(calibration) {
-        console::result(&limit);
+    for line in super::further_limits(calibration).into_iter().chain(super::detects(calibration)) {
+        console::result(&line);
     }
     Ok(Outcome::Fine)
 }

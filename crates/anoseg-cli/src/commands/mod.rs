@@ -45,6 +45,12 @@ fn level(value: f32) -> String {
     anoseg_report::format::score_with_decimals(value.into(), 4)
 }
 
+/// How many of the synthetic anomalies are rejected, where that is known.
+fn detects(calibration: &Calibration) -> Option<String> {
+    let share = calibration.synthetic_rejected?;
+    Some(format!("detects   {:.0} % of pictures with made-up anomalies", 100.0 * share))
+}
+
 /// Above what a picture is to be looked at, a pixel is marked and a marked place is reported, a line each.
 fn further_limits(calibration: &Calibration) -> [String; 3] {
     let RegionFilter { min_area, min_peak } = calibration.regions;

@@ -165,7 +165,10 @@ fn summarise(model: &Model, path: &Path) -> Result<()> {
     ));
     let [review, ..] = super::further_limits(calibration);
     console::result(&review);
-    if let Some(caution) = calibration.caution() {
+    if let Some(detects) = super::detects(calibration) {
+        console::result(&detects);
+    }
+    for caution in calibration.cautions() {
         console::warning(&caution);
     }
     Ok(())
