@@ -54,13 +54,16 @@ pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds)
     let [reject_label, review_label] = if review_fits { [14.0, 31.0] } else { [31.0, 14.0] };
     let content = html! {
         (review_zone(&good_lane, thresholds))
-        (bars(&good_lane, good, "good", "Good"))
-        (bars(&defect_lane, defective, "defect", "Defective"))
+        (bars(&good_lane, good, "good"))
+        (bars(&defect_lane, defective, "defect"))
         (defect_lane.columns(&x.ticks(7), name))
         (threshold_line(&good_lane, thresholds.image, reject_label, "Reject above", Side::Right))
         @if thresholds.review < thresholds.image {
             (threshold_line(&good_lane, thresholds.review, review_label, "Review above", Side::Left))
         }
+        // After the lines, which would cross them.
+        (lane_label(&good_lane, "Good", good.len()))
+        (lane_label(&defect_lane, "Defective", defective.len()))
         (moved_mark(&good_lane))
     };
     svg("wide", WIDTH, HEIGHT, label, content)
@@ -88,12 +91,17 @@ fn counts(values: &[f64], x: Axis) -> Vec<usize> {
     bin_counts(&places, 0.0, 1.0, BINS)
 }
 
-fn bars(frame: &Frame, values: &[f64], class: &str, name: &str) -> Markup {
+fn lane_label(frame: &Frame, name: &str, pictures: usize) -> Markup {
+    html! {
+        text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (pictures) ")" } }
+    }
+}
+
+fn bars(frame: &Frame, values: &[f64], class: &str) -> Markup {
     let counts = counts(values, frame.x);
     let width = (frame.right - frame.left) / BINS as f64;
     let edge = |bin: usize| score(frame.x.value_at(bin as f64 / BINS as f64));
     html! {
-        text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (values.len()) ")" } }
         (frame.rows(&frame.y.whole_ticks(2)))
         @for (bin, &count) in counts.iter().enumerate().filter(|&(_, &count)| count > 0) {
             @let top = frame.row(count as f64);
@@ -172,6 +180,14 @@ mod tests {
         assert!(text.contains("Reject above 0.600") && text.contains("Review above 0.400"));
         let no_review = Thresholds { review: 0.6, ..THRESHOLDS };
         assert!(!score_histogram(&[0.1], &[0.8], &no_review).into_string().contains("Review above"));
+    }
+
+    /// A threshold's line ran through "Defective (36)".
+    #[test]
+    fn lanes_labels_are_drawn_over_the_thresholds_lines() {
+        let text = score_histogram(&[0.1], &[0.9], &THRESHOLDS).into_string();
+        let (line, label) = (text.rfind(r#"class="threshold""#), text.find(r#"class="lane""#));
+        assert!(line.unwrap() < label.unwrap());
     }
 
     #[test]
