@@ -83,7 +83,7 @@ impl Outcome {
     /// # Errors
     /// A map has values that are not finite.
     pub fn new(variant: &Variant, provenance: &Provenance, run: &TestRun) -> Result<Self> {
-        let by_map = |map: &AnomalyMap| variant.config.output.score.score(&map.map(logit));
+        let by_map = |map: &AnomalyMap| variant.config.output.score.score(map, &map.map(logit));
         let scores: Vec<f32> = run.evaluated.iter().map(|image| by_map(&image.map)).collect();
         let anomalous: Vec<bool> = run.evaluated.iter().map(|image| !image.is_good()).collect();
         Ok(Self {

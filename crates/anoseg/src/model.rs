@@ -234,7 +234,7 @@ impl Model {
         let given = self.smoothed(&logits);
         let map = given.map(probability);
         let Some(detector) = &self.detector else {
-            return Ok(Analysis { score: self.description.output.score.score(&given), map });
+            return Ok(Analysis { score: self.description.output.score.score(&map, &given), map });
         };
         let tensor = |planes: &[f32]| planes_tensor(planes, [image.height(), image.width()], &self.device);
         let mut mode = Mode::Use(self.folded.clone());
@@ -319,13 +319,11 @@ mod tests {
         let picture = Image::from_fn(32, 32, |x, y| [x as f32 / 32.0, y as f32 / 32.0, 0.5]);
         let drawn = untrained(0.0).judge(&picture).unwrap();
         let smoothed = untrained(16.0).judge(&picture).unwrap();
-        let logit = |map: &AnomalyMap| map.map(|p| (p / (1.0 - p)).ln());
-        let expected = gaussian_blur(&logit(&drawn.map), 2.0);
-        let found = logit(&smoothed.map);
+        let expected = gaussian_blur(&drawn.map.map(logit), 2.0);
+        let found = smoothed.map.map(logit);
         assert!(found.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| (a - b).abs() < 1e-4));
         assert_ne!(smoothed.map, drawn.map);
-        // The score is that of the map which is given out.
-        assert!((smoothed.score - Output::default().score.score(&found)).abs() < 1e-5);
+        assert_eq!(smoothed.score, ScoreRule::Smoothed.score(&smoothed.map, &found));
     }
 
     #[test]
@@ -346,7 +344,7 @@ mod tests {
         written["output"].as_object_mut().unwrap().remove("score").unwrap();
         model.description = serde_json::from_value(written).unwrap();
         let Analysis { score, map } = model.judge(&picture).unwrap();
-        assert_eq!(score, ScoreRule::Smoothed.score(&map.map(logit)));
+        assert_eq!(score, ScoreRule::Smoothed.score(&map, &map.map(logit)));
     }
 
     #[test]

@@ -23,17 +23,17 @@ pub enum ScoreRule {
 }
 
 impl ScoreRule {
-    /// Score of the picture with these logits, 0..=1; 0 if there are none.
-    pub(crate) fn score(self, logits: &AnomalyMap) -> f32 {
-        let area = (logits.width() * logits.height()) as f32 / (256.0 * 256.0);
-        let count = ((TOP_PIXELS * area).round() as usize).clamp(1, logits.as_slice().len().max(1));
+    /// Score of the picture with this map and its logits, 0..=1; 0 if there is no pixel.
+    pub(crate) fn score(self, map: &AnomalyMap, logits: &AnomalyMap) -> f32 {
+        let pixels = map.as_slice().len();
+        if pixels == 0 {
+            return 0.0;
+        }
+        let area = pixels as f32 / (256.0 * 256.0);
+        let count = ((TOP_PIXELS * area).round() as usize).clamp(1, pixels);
         match self {
-            _ if logits.as_slice().is_empty() => 0.0,
+            Self::Smoothed => mean_of_largest(gaussian_blur(map, SIGMA * area.sqrt()).into_vec(), count),
             Self::Logits => probability(&mean_of_largest(logits.as_slice().to_vec(), count)),
-            Self::Smoothed => {
-                let map = gaussian_blur(&logits.map(probability), SIGMA * area.sqrt());
-                mean_of_largest(map.into_vec(), count)
-            }
         }
     }
 }
@@ -103,26 +103,30 @@ mod tests {
 
     const RULES: [ScoreRule; 2] = [ScoreRule::Smoothed, ScoreRule::Logits];
 
+    fn score(rule: ScoreRule, logits: &AnomalyMap) -> f32 {
+        rule.score(&logits.map(probability), logits)
+    }
+
+    /// Logits of a map with a square mark in the corner.
+    fn marked(side: usize, logit: f32) -> AnomalyMap {
+        AnomalyMap::from_fn(256, 256, |x, y| if x < side && y < side { logit } else { -8.0 })
+    }
+
     #[test]
     fn a_flat_map_scores_its_value() {
         for rule in RULES {
             for (side, value) in [(256, 0.25_f32), (3, 0.5)] {
-                let score = rule.score(&AnomalyMap::filled(side, side, logit(&value)));
+                let score = score(rule, &AnomalyMap::filled(side, side, logit(&value)));
                 assert!((score - value).abs() < 1e-5, "{rule:?}: {score}");
             }
-            assert_eq!(rule.score(&AnomalyMap::filled(0, 7, 1.0)), 0.0);
+            assert_eq!(score(rule, &AnomalyMap::filled(0, 7, 1.0)), 0.0);
         }
     }
 
     #[test]
     fn a_larger_or_stronger_defect_scores_higher() {
         for rule in RULES {
-            let defect =
-                |side: usize, logit: f32| {
-                    rule.score(&AnomalyMap::from_fn(256, 256, |x, y| {
-                        if x < side && y < side { logit } else { -8.0 }
-                    }))
-                };
+            let defect = |side: usize, logit: f32| score(rule, &marked(side, logit));
             assert!(defect(20, 8.0) > defect(6, 8.0));
             assert!(defect(20, 8.0) > defect(20, 0.0));
             assert!(defect(20, 1e9) <= 1.0);
@@ -132,12 +136,9 @@ mod tests {
     /// Good pictures with one broad, fairly sure mark passed for worse than defects with a small and very sure one.
     #[test]
     fn a_small_sure_find_outranks_a_broad_doubtful_one() {
-        let mark = |side: usize, logit: f32| {
-            AnomalyMap::from_fn(256, 256, |x, y| if x < side && y < side { logit } else { -8.0 })
-        };
-        let (small, broad) = (mark(11, 9.0), mark(60, 4.0));
-        assert!(ScoreRule::Logits.score(&small) > ScoreRule::Logits.score(&broad));
-        assert!(ScoreRule::Smoothed.score(&small) < ScoreRule::Smoothed.score(&broad));
+        let (small, broad) = (marked(11, 9.0), marked(60, 4.0));
+        assert!(score(ScoreRule::Logits, &small) > score(ScoreRule::Logits, &broad));
+        assert!(score(ScoreRule::Smoothed, &small) < score(ScoreRule::Smoothed, &broad));
     }
 
     #[test]

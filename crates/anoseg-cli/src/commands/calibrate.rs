@@ -30,9 +30,7 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let calibration = anoseg::calibrate::calibrate(&model, normals, &settings)?;
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
     console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
-    for line in super::further_limits(&calibration).into_iter().chain(super::detects(&calibration)) {
-        console::result(&line);
-    }
+    super::show_further_limits(&calibration);
     for caution in calibration.cautions() {
         console::warning(&caution);
     }

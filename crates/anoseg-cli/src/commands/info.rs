@@ -45,8 +45,6 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         calibration.rule,
         calibration.normal_scores.len()
     ));
-    for line in super::further_limits(calibration).into_iter().chain(super::detects(calibration)) {
-        console::result(&line);
-    }
+    super::show_further_limits(calibration);
     Ok(Outcome::Fine)
 }

@@ -17,6 +17,7 @@ use std::path::Path;
 use anoseg::{Calibration, Config, Device, Model, Preset, RegionFilter, Result};
 
 use crate::args::PresetName;
+use crate::console;
 
 /// Where models run that are only used.
 fn cpu() -> Device {
@@ -49,6 +50,13 @@ fn level(value: f32) -> String {
 fn detects(calibration: &Calibration) -> Option<String> {
     let share = calibration.synthetic_rejected?;
     Some(format!("detects   {:.0} % of pictures with made-up anomalies", 100.0 * share))
+}
+
+/// Shows [`further_limits`] and [`detects`].
+fn show_further_limits(calibration: &Calibration) {
+    for line in further_limits(calibration).into_iter().chain(detects(calibration)) {
+        console::result(&line);
+    }
 }
 
 /// Above what a picture is to be looked at, a pixel is marked and a marked place is reported, a line each.
