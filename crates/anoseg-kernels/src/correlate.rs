@@ -111,7 +111,7 @@ pub(crate) const LANES: usize = 16;
 pub(crate) const BLOCK: usize = PLANES * TAPS * LANES;
 
 /// `sums[block][r][k] += sum over q of left[r][q] * planes[q + offsets[block * TAPS + k]]`, each sum spread over the
-/// lanes of a vector, so that several pictures can be added before [`Products::total`].
+/// lanes of a vector, so that several images can be added before [`Products::total`].
 pub(crate) struct Products<'a> {
     pub(crate) left: [&'a [f32]; PLANES],
     pub(crate) planes: &'a [f32],
@@ -212,6 +212,8 @@ impl PairSums<'_> {
 
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize>(mut self, simd: S) {
+        assert_eq!(self.sums.len(), ROWS * self.right.len() * LANES);
+        assert!(S::F32_LANES <= LANES);
         let vectors = self.right.len() * LANES / S::F32_LANES;
         let mut done = 0;
         while vectors - done >= 3 {

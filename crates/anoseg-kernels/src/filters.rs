@@ -67,6 +67,11 @@ impl<'a> Filters<'a> {
         }
     }
 
+    /// Side of a filter.
+    pub(crate) fn kernel(&self) -> usize {
+        self.taps.isqrt()
+    }
+
     /// The taps of the filter that leads from `channel` to `result`.
     pub(crate) fn filter(&self, result: usize, channel: usize) -> &[f32] {
         let filter = match self.roles {

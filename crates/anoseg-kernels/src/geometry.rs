@@ -1,6 +1,6 @@
 //! Where the values of a convolution lie, so that one loop serves every kernel size, stride and padding.
 //!
-//! A picture's plane is laid out in *phases*: with stride s, rows `i, i + s, i + 2s ...` and columns likewise form
+//! A image's plane is laid out in *phases*: with stride s, rows `i, i + s, i + 2s ...` and columns likewise form
 //! one of s x s smaller planes, zero padding included. In a phase each filter tap reads at a constant offset, so the
 //! strided convolution is a sum of shifted planes: output position `q = y * stride + x` reads `q + offset`. Rows are
 //! stored one after the other; positions behind a row's end are computed too and thrown away.
@@ -165,8 +165,8 @@ pub(crate) fn output_rows<'a, T>(
     results: &'a [f32],
     target: &'a mut [T],
 ) -> impl Iterator<Item = (&'a [f32], &'a mut [T])> {
-    let [_, width] = geometry.output_size();
-    let rows = results.chunks(plan.layout.stride).map(move |row| &row[..width]);
+    let ([height, width], stride) = (geometry.output_size(), plan.layout.stride);
+    let rows = (0..height).map(move |row| &results[row * stride..][..width]);
     rows.zip(target.chunks_exact_mut(width))
 }
 

@@ -1,48 +1,49 @@
-//! CPU compute for Burn. On the CPU backend (flex) the operators here run our own vector code; on any other device
-//! they are Burn's own.
+//! CPU operators of convolutional networks, on plain slices.
 //!
-//! Burn's flex computes the gradient of a convolution's weights by a generic path that makes a training step several
-//! times slower than its forward pass. Here all passes of a convolution are one pair of loops over shifted planes
-//! ([`conv2d`], [`conv_transpose2d`]), and batch normalisation is one operator with its ReLU ([`batch_norm`]).
+//! Values are planes, `[n, channels, h, w]` in row-major order. [`PreparedConvolution`] is a layer of a trained network with
+//! its filters laid out once; [`space_to_depth`], [`depth_to_space`], [`double`], [`average_pool`] and [`max_pool`] change
+//! the resolution; [`NearestVectors`] finds distances to a memory bank.
+//!
+//! | feature | what |
+//! |---|---|
+//! | `burn` | `extension`: the operators that training needs, with their gradients, on Burn's tensors |
+//! | `mimalloc` | `memory`: an allocator that suits training, for programs that want it |
 //!
 //! Instructions are chosen when the program runs: AVX-512, AVX2 with FMA, or portable code; see [`Level`]. Results
 //! have the same bits at any number of threads.
+#![cfg_attr(
+    not(feature = "burn"),
+    allow(dead_code, reason = "gradients are reached from Burn's extension alone")
+)]
 
-mod autodiff;
-mod backward;
-mod convolution;
 mod correlate;
 mod depthwise;
-mod extension;
+#[cfg(feature = "burn")]
+pub mod extension;
 mod filters;
-mod flex;
+mod finish;
 mod geometry;
-mod layers;
+mod layer;
+#[cfg(feature = "burn")]
 mod losses;
+#[cfg(feature = "mimalloc")]
 pub mod memory;
+mod nearest;
+#[cfg(feature = "burn")]
 mod norm;
 mod output;
 mod passes;
-mod resample;
+mod pool;
 mod shuffle;
 mod simd;
 mod winograd;
 
-use burn::tensor::Tensor;
+pub use finish::{Activation, Residual};
+pub use layer::{LayerOptions, Planes, PreparedConvolution};
+pub use nearest::NearestVectors;
+pub use pool::{Pool, Upsampling, average_pool, double, max_pool};
+pub use shuffle::{depth_to_space, space_to_depth};
+pub use simd::{Level, SIMD_VARIABLE, UnknownLevel};
 
-pub use convolution::{
-    Convolution, FixedConvolution, conv_transpose2d, conv2d, conv2d_joined, depthwise_conv2d,
-};
-pub use layers::{
-    MapLosses, Normalised, Upsampling, add_relu, batch_norm, depth_to_space, map_losses, max_pool2d,
-    space_to_depth, upsample2d,
-};
-pub use norm::EPSILON;
-pub use simd::{Level, SIMD_VARIABLE};
-
-/// Whether our kernels take `x`.
-fn kernels_run(x: &Tensor<4>) -> bool {
-    use burn::backend::DispatchDevice;
-    let device = x.device().inner();
-    matches!(device.as_dispatch(), DispatchDevice::Flex(_)) && !simd::stock_is_wanted()
-}
+/// Added to a variance before its root is taken (batch normalisation).
+pub const EPSILON: f32 = 1e-5;

@@ -8,11 +8,9 @@ use std::mem::MaybeUninit;
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
+use crate::EPSILON;
 use crate::output::written;
 use crate::simd::Level;
-
-/// Added to the variance before its root is taken.
-pub const EPSILON: f32 = 1e-5;
 
 /// Sums are kept in this many lanes.
 const LANES: usize = 16;

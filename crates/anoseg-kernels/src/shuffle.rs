@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use crate::output::written;
+use crate::output::initialised;
 
 /// Sizes of one channel: `block * height` x `block * width` pixels on one side, `block * block` channels of
 /// `height` x `width` pixels on the other.
@@ -23,8 +23,8 @@ impl Blocks {
 }
 
 /// Channel `c * block^2 + i * block + j` of the result holds the pixels in row i and column j of the blocks of channel c.
-pub(crate) fn space_to_depth(x: &[f32], blocks: Blocks) -> Vec<f32> {
-    shuffle(x, blocks, |x, y| {
+fn space_to_depth_into(x: &[f32], blocks: Blocks, y: &mut [MaybeUninit<f32>]) {
+    shuffle(x, blocks, y, |x, y| {
         let Blocks { height, width, block } = blocks;
         for row in 0..height {
             for i in 0..block {
@@ -47,9 +47,9 @@ pub(crate) fn space_to_depth(x: &[f32], blocks: Blocks) -> Vec<f32> {
     })
 }
 
-/// The reverse of [`space_to_depth`].
-pub(crate) fn depth_to_space(x: &[f32], blocks: Blocks) -> Vec<f32> {
-    shuffle(x, blocks, |x, y| {
+/// The reverse of [`space_to_depth_into`].
+fn depth_to_space_into(x: &[f32], blocks: Blocks, y: &mut [MaybeUninit<f32>]) {
+    shuffle(x, blocks, y, |x, y| {
         let Blocks { height, width, block } = blocks;
         for row in 0..height {
             for i in 0..block {
@@ -81,13 +81,45 @@ fn interleave<const N: usize>(sources: [&[f32]; N], target: &mut [MaybeUninit<f3
 fn shuffle(
     x: &[f32],
     blocks: Blocks,
+    y: &mut [MaybeUninit<f32>],
     move_plane: impl Fn(&[f32], &mut [MaybeUninit<f32>]) + Sync,
-) -> Vec<f32> {
+) {
+    assert_eq!(x.len(), y.len(), "a shuffle keeps the number of values");
     let plane = blocks.plane().max(1);
-    // SAFETY: both functions above go through all rows of all blocks, and each row's pixels are written.
-    unsafe {
-        written(x.len(), |y| {
-            y.par_chunks_mut(plane).zip(x.par_chunks(plane)).for_each(|(y, x)| move_plane(x, y));
-        })
+    y.par_chunks_mut(plane).zip(x.par_chunks(plane)).for_each(|(y, x)| move_plane(x, y));
+}
+
+/// Moves every `block` x `block` square of pixels of planes of `size` into `block * block` planes: from one channel of
+/// `[h, w]` to as many of `[h / block, w / block]`.
+///
+/// # Panics
+/// If `block` does not divide height and width, or `y` has another number of values.
+pub fn space_to_depth(x: &[f32], size: [usize; 2], block: usize, y: &mut [f32]) {
+    assert!(size.iter().all(|size| size.is_multiple_of(block)), "{size:?} pixels in blocks of {block}");
+    space_to_depth_into(x, Blocks { height: size[0] / block, width: size[1] / block, block }, initialised(y));
+}
+
+/// The reverse of [`space_to_depth`], from planes of `size` to planes of `block` times the height and width.
+///
+/// # Panics
+/// If `y` has another number of values.
+pub fn depth_to_space(x: &[f32], [height, width]: [usize; 2], block: usize, y: &mut [f32]) {
+    depth_to_space_into(x, Blocks { height, width, block }, initialised(y));
+}
+
+/// The same into memory of their own.
+#[cfg(feature = "burn")]
+pub(crate) mod owned {
+    use super::Blocks;
+    use crate::output::written;
+
+    pub(crate) fn space_to_depth(x: &[f32], blocks: Blocks) -> Vec<f32> {
+        // SAFETY: every row of every block is written.
+        unsafe { written(x.len(), |y| super::space_to_depth_into(x, blocks, y)) }
+    }
+
+    pub(crate) fn depth_to_space(x: &[f32], blocks: Blocks) -> Vec<f32> {
+        // SAFETY: every row of every block is written.
+        unsafe { written(x.len(), |y| super::depth_to_space_into(x, blocks, y)) }
     }
 }

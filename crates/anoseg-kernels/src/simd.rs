@@ -9,15 +9,37 @@ use pulp::{Simd, WithSimd};
 /// own operators in place of the kernels, to compare with.
 pub const SIMD_VARIABLE: &str = "ANOSEG_SIMD";
 
+/// The value that asks for Burn's own operators.
+const STOCK: &str = "stock";
+
 fn wish() -> String {
-    std::env::var(SIMD_VARIABLE).unwrap_or_default()
+    std::env::var_os(SIMD_VARIABLE).map(|wish| wish.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// Whether Burn's own operators are asked for.
+#[cfg(feature = "burn")]
 pub(crate) fn stock_is_wanted() -> bool {
     static WANTED: OnceLock<bool> = OnceLock::new();
-    *WANTED.get_or_init(|| wish() == "stock")
+    *WANTED.get_or_init(|| wish() == STOCK)
 }
+
+/// The environment asks for instructions that this machine does not have, or that do not exist.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownLevel {
+    /// The value of [`SIMD_VARIABLE`].
+    pub wish: String,
+    /// The values that this machine can fulfil.
+    pub available: Vec<&'static str>,
+}
+
+impl std::fmt::Display for UnknownLevel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { wish, available } = self;
+        write!(f, "{SIMD_VARIABLE} is \"{wish}\"; this machine has {}", available.join(", "))
+    }
+}
+
+impl std::error::Error for UnknownLevel {}
 
 /// A set of vector instructions that this machine has.
 #[derive(Clone, Copy, Debug)]
@@ -35,14 +57,31 @@ enum Kind {
 }
 
 impl Level {
-    /// What the kernels run on: the best this machine has, or what `ANOSEG_SIMD` asks for. A wish that the machine
-    /// cannot fulfil, or that is not a level's name, is ignored; [`Level::name`] tells what is used.
+    /// The instructions that [`SIMD_VARIABLE`] asks for; the best of this machine where it is not set or empty.
+    ///
+    /// # Errors
+    /// The machine does not have them, or there are none of this name.
+    pub fn requested() -> Result<Self, UnknownLevel> {
+        Self::named(&wish())
+    }
+
+    fn named(wish: &str) -> Result<Self, UnknownLevel> {
+        let levels = Self::available();
+        if wish.is_empty() || wish == STOCK {
+            return Ok(levels[0]);
+        }
+        let unknown = || UnknownLevel {
+            wish: wish.to_owned(),
+            available: levels.iter().map(|level| level.name()).collect(),
+        };
+        levels.iter().find(|level| level.name() == wish).copied().ok_or_else(unknown)
+    }
+
+    /// The instructions that the kernels use: those of [`Level::requested`], which programs check when they start, or the
+    /// best of this machine.
     pub fn current() -> Self {
         static CURRENT: OnceLock<Level> = OnceLock::new();
-        *CURRENT.get_or_init(|| {
-            let (wish, levels) = (wish(), Self::available());
-            *levels.iter().find(|level| level.name() == wish).unwrap_or(&levels[0])
-        })
+        *CURRENT.get_or_init(|| Self::requested().unwrap_or_else(|_| Self::available()[0]))
     }
 
     /// All levels of this machine, best first. The last is portable code.
@@ -102,22 +141,75 @@ pub(crate) fn mul_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S
     }
 }
 
-/// Runs `work` on `len` numbers of scratch memory with any content. The memory is kept by the thread, so that a
-/// training step allocates nothing once it is warm.
+/// Numbers of scratch memory that a thread keeps for later: 128 MiB.
+const MOST_KEPT: usize = 32 << 20;
+
+/// Runs `work` on `len` numbers of scratch memory with any content. The thread keeps the memory, up to [`MOST_KEPT`], so
+/// that a training step allocates nothing once it is warm.
 pub(crate) fn with_scratch<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
     thread_local! {
-        static SPARE: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) };
+        static SPARE: Cell<Spare> = const { Cell::new(Spare { buffers: Vec::new(), kept: 0 }) };
     }
     // Taken out while in use: the work may itself ask for scratch, or wait and run another job that does.
     let mut spare = SPARE.take();
-    let mut buffer = spare.pop().unwrap_or_default();
+    let mut buffer = spare.take();
     SPARE.set(spare);
     if buffer.len() < len {
         buffer.resize(len, 0.0);
     }
     let result = work(&mut buffer[..len]);
     let mut spare = SPARE.take();
-    spare.push(buffer);
+    spare.keep(buffer);
     SPARE.set(spare);
     result
+}
+
+/// Scratch memory that is not in use.
+#[derive(Default)]
+struct Spare {
+    buffers: Vec<Vec<f32>>,
+    /// Numbers in all buffers.
+    kept: usize,
+}
+
+impl Spare {
+    fn take(&mut self) -> Vec<f32> {
+        let buffer = self.buffers.pop().unwrap_or_default();
+        self.kept -= buffer.capacity();
+        buffer
+    }
+
+    /// Keeps the buffer if there is room for it.
+    fn keep(&mut self, buffer: Vec<f32>) {
+        if self.kept + buffer.capacity() <= MOST_KEPT {
+            self.kept += buffer.capacity();
+            self.buffers.push(buffer);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_that_does_not_exist_is_refused_by_name() {
+        let refused = Level::named("avx1024").unwrap_err();
+        assert!(refused.to_string().contains("avx1024") && refused.to_string().contains("portable"));
+        assert_eq!(Level::named("portable").unwrap().name(), "portable");
+        assert_eq!(Level::named("").unwrap().name(), Level::available()[0].name());
+    }
+
+    /// A thread that once ran a large job kept its memory for ever.
+    #[test]
+    fn scratch_memory_is_bounded() {
+        let mut spare = Spare::default();
+        spare.keep(Vec::with_capacity(MOST_KEPT + 1));
+        assert_eq!((spare.buffers.len(), spare.kept), (0, 0));
+        spare.keep(Vec::with_capacity(MOST_KEPT / 2));
+        spare.keep(Vec::with_capacity(MOST_KEPT / 2 + 1));
+        assert_eq!(spare.buffers.len(), 1);
+        let taken = spare.take();
+        assert_eq!((taken.capacity(), spare.kept), (MOST_KEPT / 2, 0));
+    }
 }

@@ -1,7 +1,7 @@
 //! The three passes of a convolution. Those of a transposed convolution are the same three with the roles of input
 //! and output exchanged.
 //!
-//! Work is split by picture and block of filters, never by thread, and sums run in a fixed order, so the number of
+//! Work is split by image and block of filters, never by thread, and sums run in a fixed order, so the number of
 //! threads does not change a bit.
 
 use std::borrow::Cow;
@@ -9,17 +9,18 @@ use std::mem::MaybeUninit;
 
 use rayon::prelude::*;
 
-use crate::correlate::{BLOCK, Correlate, PLANES, Products, TAPS};
+use crate::correlate::{BLOCK, Correlate, LANES, PLANES, Products, TAPS};
 use crate::filters::Filters;
+use crate::finish::Finish;
 use crate::geometry::{
     Geometry, Plan, Transposed, forward_plan, gather_gradient, gather_input, gather_output, output_rows,
     scatter_input, transposed_plans,
 };
-use crate::output::written;
+use crate::output::{initialised, written};
 use crate::simd::{Level, with_scratch};
 use crate::winograd;
 
-/// Pictures `[n, channels, h, w]`: an input, or some of its channels. A part of one picture serves every picture of the
+/// Pictures `[n, channels, h, w]`: an input, or some of its channels. A part of one image serves every image of the
 /// others.
 #[derive(Clone, Copy)]
 pub(crate) struct Part<'a> {
@@ -28,42 +29,8 @@ pub(crate) struct Part<'a> {
 }
 
 impl Part<'_> {
-    fn pictures(&self, pixels: usize) -> usize {
+    fn images(&self, pixels: usize) -> usize {
         self.values.len().checked_div(self.channels * pixels).unwrap_or(0)
-    }
-}
-
-/// What is done to a result before it is stored.
-#[derive(Clone, Copy)]
-pub(crate) struct Finish<'a> {
-    /// Added, one number per channel.
-    pub(crate) bias: Option<&'a [f32]>,
-    /// Whether negative results become zero.
-    pub(crate) relu: bool,
-}
-
-impl Finish<'_> {
-    /// `source`, finished, to `target`.
-    #[inline(always)]
-    pub(crate) fn write(&self, channel: usize, source: &[f32], target: &mut [MaybeUninit<f32>]) {
-        let bias = self.bias.map_or(0.0, |bias| bias[channel]);
-        let pairs = target.iter_mut().zip(source);
-        if self.relu {
-            // Written so that what is not a number stays so.
-            pairs.for_each(|(to, from)| _ = to.write(if from + bias < 0.0 { 0.0 } else { from + bias }));
-        } else {
-            pairs.for_each(|(to, from)| _ = to.write(from + bias));
-        }
-    }
-
-    /// The same in place.
-    pub(crate) fn apply(&self, channel: usize, plane: &mut [f32]) {
-        let bias = self.bias.map_or(0.0, |bias| bias[channel]);
-        if self.relu {
-            plane.iter_mut().for_each(|value| *value = if *value + bias < 0.0 { 0.0 } else { *value + bias });
-        } else if self.bias.is_some() {
-            plane.iter_mut().for_each(|value| *value += bias);
-        }
     }
 }
 
@@ -75,29 +42,62 @@ pub(crate) fn forward(
     finish: Finish<'_>,
 ) -> Vec<f32> {
     let batch = batch_of(x, geometry.input_pixels());
+    // SAFETY: `forward_into` writes every number of its output.
+    unsafe {
+        written(batch * geometry.outputs * geometry.output_pixels(), |y| {
+            forward_into(geometry, x, filters, finish, y);
+        })
+    }
+}
+
+/// [`forward`] into memory of the right size, every number of which it writes.
+pub(crate) fn forward_into(
+    geometry: &Geometry,
+    x: &[Part<'_>],
+    filters: &Filters<'_>,
+    finish: Finish<'_>,
+    y: &mut [MaybeUninit<f32>],
+) {
+    let batch = batch_of(x, geometry.input_pixels());
+    let pixels = geometry.output_pixels();
+    assert_eq!(y.len(), batch * geometry.outputs * pixels, "the output has another size");
     if winograd::suits(geometry, batch, filters.kept) {
-        let source = |picture, channel| plane(x, geometry.input_pixels(), [picture, channel]);
-        return winograd::convolve(geometry, batch, source, filters, finish);
+        let source = |image, channel| plane(x, geometry.input_pixels(), [image, channel]);
+        winograd::convolve(geometry, batch, source, filters, finish, y);
+        return;
     }
     let plan = forward_plan(geometry);
-    let (pixels, channel) = (geometry.output_pixels(), plan.phases * plan.layout.len());
-    let offsets = offsets(&plan, geometry.inputs, channel);
-    let job = Job { offsets, weights: filters.blocks().into(), positions: plan.layout.positions() };
-    let fill = |source: &[f32], target: &mut [f32]| gather_input(geometry, &plan, source, target);
-    let place = |_, filter, results: &[f32], y: &mut [MaybeUninit<f32>]| {
-        for (results, y) in output_rows(geometry, &plan, results, y) {
-            finish.write(filter, results, y);
+    let channel = plan.phases * plan.layout.len();
+    let place = |_, index: usize, results: &[f32], y: &mut [MaybeUninit<f32>]| {
+        let width = geometry.output_size()[1];
+        for (row, (results, y)) in output_rows(geometry, &plan, results, y).enumerate() {
+            let residual = finish.residual_at(index * pixels + row * width, width);
+            finish.write(index % geometry.outputs, results, residual, y);
         }
     };
+    let job = |channel| Job {
+        offsets: offsets(&plan, geometry.inputs, channel),
+        weights: filters.blocks().into(),
+        positions: plan.layout.positions(),
+    };
+    if let ([part], true) = (x, is_laid_out(geometry)) {
+        // The planes are already as the loops want them.
+        let shape = [geometry.inputs * pixels, geometry.outputs, pixels];
+        return correlate(filters.level, part.values, y, shape, &[job(pixels)], place);
+    }
+    let fill = |source: &[f32], target: &mut [f32]| gather_input(geometry, &plan, source, target);
     with_planes(x, geometry.input_pixels(), channel, fill, |planes| {
         let shape = [geometry.inputs * channel, geometry.outputs, pixels];
-        // SAFETY: `place` is called for every plane and writes all of its rows.
-        unsafe {
-            written(batch * geometry.outputs * pixels, |y| {
-                correlate(filters.level, planes, y, shape, &[job], place);
-            })
-        }
-    })
+        correlate(filters.level, planes, y, shape, &[job(channel)], place);
+    });
+}
+
+/// Whether the layout of the input is that of the planes themselves: 1 x 1 filters on whole vectors of pixels.
+fn is_laid_out(geometry: &Geometry) -> bool {
+    geometry.kernel == 1
+        && geometry.stride == 1
+        && geometry.padding == 0
+        && geometry.input_pixels().is_multiple_of(LANES)
 }
 
 /// From outputs to inputs, the transposed pass: `grad [n, o, h', w']` with `weight [o, c, k, k]` -> `[n, c, h, w]`.
@@ -109,12 +109,27 @@ pub(crate) fn transposed(
     filters: &Filters<'_>,
     finish: Finish<'_>,
 ) -> Vec<f32> {
+    let batch = grad.len() / (geometry.outputs * geometry.output_pixels()).max(1);
+    let mut x = vec![0.0; batch * geometry.inputs * geometry.input_pixels()];
+    transposed_into(geometry, grad, filters, finish, &mut x);
+    x
+}
+
+/// [`transposed`] into `x [n, c, h, w]`.
+pub(crate) fn transposed_into(
+    geometry: &Geometry,
+    grad: &[f32],
+    filters: &Filters<'_>,
+    finish: Finish<'_>,
+    x: &mut [f32],
+) {
     let grad = [Part { values: grad, channels: geometry.outputs }];
     let batch = batch_of(&grad, geometry.output_pixels());
+    assert_eq!(x.len(), batch * geometry.inputs * geometry.input_pixels(), "the output has another size");
     let mirrored = geometry.mirrored().filter(|mirrored| winograd::suits(mirrored, batch, filters.kept));
     if let Some(mirrored) = mirrored {
-        let source = |picture, channel| plane(&grad, geometry.output_pixels(), [picture, channel]);
-        return winograd::convolve(&mirrored, batch, source, filters, finish);
+        let source = |image, channel| plane(&grad, geometry.output_pixels(), [image, channel]);
+        return winograd::convolve(&mirrored, batch, source, filters, finish, initialised(x));
     }
     let passes = transposed_plans(geometry);
     let plan = &passes[0].plan;
@@ -127,20 +142,21 @@ pub(crate) fn transposed(
             positions: plan.layout.positions(),
         })
         .collect();
-    // Cleared, for with strides wider than the filters there are pixels that no pass reaches.
-    let mut x = vec![0.0; batch * geometry.inputs * pixels];
+    if geometry.stride > geometry.kernel {
+        // There are pixels that no pass reaches.
+        x.fill(0.0);
+    }
     let fill = |source: &[f32], target: &mut [f32]| gather_gradient(geometry, plan, source, target);
-    let place = |job, channel, results: &[f32], x: &mut [f32]| {
+    let place = |job, index: usize, results: &[f32], x: &mut [f32]| {
         scatter_input(geometry, &passes[job], results, x);
         if job + 1 == jobs.len() {
-            finish.apply(channel, x);
+            finish.apply(index % geometry.inputs, x);
         }
     };
     with_planes(&grad, geometry.output_pixels(), channel, fill, |planes| {
         let shape = [geometry.outputs * channel, geometry.inputs, pixels];
-        correlate(filters.level, planes, &mut x, shape, &jobs, place);
+        correlate(filters.level, planes, x, shape, &jobs, place);
     });
-    x
 }
 
 /// Gradient of the loss with respect to the filters, `[o, c, k, k]`, from input and the output's gradient.
@@ -148,8 +164,8 @@ pub(crate) fn weight_gradient(level: Level, geometry: &Geometry, x: &[Part<'_>],
     let grad = [Part { values: grad, channels: geometry.outputs }];
     let batch = batch_of(x, geometry.input_pixels());
     if winograd::suits(geometry, batch, true) {
-        let source = |picture, channel| plane(x, geometry.input_pixels(), [picture, channel]);
-        let grad = |picture, channel| plane(&grad, geometry.output_pixels(), [picture, channel]);
+        let source = |image, channel| plane(x, geometry.input_pixels(), [image, channel]);
+        let grad = |image, channel| plane(&grad, geometry.output_pixels(), [image, channel]);
         return winograd::weight_gradient(level, geometry, batch, source, grad);
     }
     let plan = forward_plan(geometry);
@@ -202,15 +218,15 @@ pub(crate) fn bias_gradient(grad: Part<'_>, pixels: usize) -> Vec<f32> {
 }
 
 fn batch_of(x: &[Part<'_>], pixels: usize) -> usize {
-    x.iter().map(|part| part.pictures(pixels)).max().expect("an input has at least one part")
+    x.iter().map(|part| part.images(pixels)).max().expect("an input has at least one part")
 }
 
-/// The plane of a picture and a channel.
-fn plane<'a>(x: &[Part<'a>], pixels: usize, [picture, mut channel]: [usize; 2]) -> &'a [f32] {
+/// The plane of a image and a channel.
+fn plane<'a>(x: &[Part<'a>], pixels: usize, [image, mut channel]: [usize; 2]) -> &'a [f32] {
     for part in x {
         if channel < part.channels {
-            let picture = if part.pictures(pixels) == 1 { 0 } else { picture };
-            return &part.values[(picture * part.channels + channel) * pixels..][..pixels];
+            let image = if part.images(pixels) == 1 { 0 } else { image };
+            return &part.values[(image * part.channels + channel) * pixels..][..pixels];
         }
         channel -= part.channels;
     }
@@ -247,8 +263,8 @@ struct Job<'a> {
     positions: usize,
 }
 
-/// Runs all `jobs` over every picture: from `planes` (`image` numbers each) to `y [n, outputs, pixels]`.
-/// `place` is called with the job's index, the channel, its results, and the channel's plane of `y`.
+/// Runs all `jobs` over every image: from `planes` (`image` numbers each) to `y [n, outputs, pixels]`.
+/// `place` is called with the job's index, the number of the plane among all of `y`, its results, and the plane.
 fn correlate<T: Send>(
     level: Level,
     planes: &[f32],
@@ -261,7 +277,8 @@ fn correlate<T: Send>(
         return;
     }
     let width = level.filters();
-    y.par_chunks_mut(outputs * pixels).zip(planes.par_chunks_exact(image)).for_each(|(y, planes)| {
+    let images = y.par_chunks_mut(outputs * pixels).zip(planes.par_chunks_exact(image)).enumerate();
+    images.for_each(|(n, (y, planes))| {
         y.par_chunks_mut(width * pixels).enumerate().for_each(|(block, y)| {
             for (index, job) in jobs.iter().enumerate() {
                 let columns = job.offsets.len();
@@ -272,7 +289,7 @@ fn correlate<T: Send>(
                     Correlate { level, planes, offsets, weights, positions, results, row }.run();
                     let rows = y.chunks_exact_mut(pixels).zip(results.chunks_exact(row));
                     for (r, (y, results)) in rows.enumerate() {
-                        place(index, block * width + r, results, y);
+                        place(index, n * outputs + block * width + r, results, y);
                     }
                 });
             }

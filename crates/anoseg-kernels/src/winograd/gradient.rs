@@ -16,7 +16,7 @@ use crate::simd::{Level, with_scratch};
 /// Factors of a block of tiles, inputs' and gradients' together, that stay in a core's second-level cache.
 const BLOCK: usize = 1 << 18;
 
-/// Gradient of the filters, `[o, c, 3, 3]`. `source` and `grad` give the planes of a picture and a channel of the input
+/// Gradient of the filters, `[o, c, 3, 3]`. `source` and `grad` give the planes of a image and a channel of the input
 /// and of the output's gradient.
 pub(crate) fn weight_gradient<'a>(
     level: Level,
@@ -85,7 +85,7 @@ impl<'a, F: Fn(usize, usize) -> &'a [f32] + Sync> Side<'_, F> {
             factors.par_chunks_exact_mut(PRODUCTS * row).enumerate().for_each(|(group, factors)| {
                 for piece in &block.parts {
                     let planes: Vec<&[f32]> = (group * LANES..self.channels.min((group + 1) * LANES))
-                        .map(|channel| (self.planes)(piece.picture, channel))
+                        .map(|channel| (self.planes)(piece.image, channel))
                         .collect();
                     let side = match self.transform {
                         Transform::Inputs => SIDE,

@@ -20,9 +20,8 @@ pub(crate) use gradient::weight_gradient;
 
 use crate::correlate::{Correlate, LANES};
 use crate::filters::{Filters, Roles};
+use crate::finish::Finish;
 use crate::geometry::Geometry;
-use crate::output::written;
-use crate::passes::Finish;
 use crate::simd::{Level, with_scratch};
 use tiles::{Join, Split, Tiles};
 use transform::{ToFactors, ToResults, ToWeights};
@@ -57,37 +56,25 @@ pub(crate) fn suits(geometry: &Geometry, batch: usize, kept: bool) -> bool {
         && 2 * rows * columns * RESULTS * RESULTS <= 3 * geometry.output_pixels()
 }
 
-/// The convolution of `geometry`. `source` gives the plane of a picture and a channel.
+/// The convolution of `geometry` into `y`, every number of which is written. `source` gives the plane of an image and a channel.
 pub(crate) fn convolve<'a>(
     geometry: &Geometry,
     batch: usize,
     source: impl Fn(usize, usize) -> &'a [f32] + Sync,
     filters: &Filters<'_>,
     finish: Finish<'_>,
-) -> Vec<f32> {
+    y: &mut [MaybeUninit<f32>],
+) {
     let Geometry { inputs, outputs, size, padding, .. } = *geometry;
     let tiles = Tiles::new(size, geometry.output_size(), padding);
     // As many for every thread; how tiles are put together does not change a bit of them.
     let blocks = blocks(&tiles, batch, BLOCK / (PRODUCTS * inputs), rayon::current_num_threads());
     let factors = filters.factors();
-    // SAFETY: the blocks hold all rows of tiles of all pictures, and each writes all pixels of its rows.
-    unsafe {
-        written(batch * outputs * geometry.output_pixels(), |y| {
-            let rows = rows_of_blocks(&tiles, &blocks, outputs, y);
-            blocks.par_iter().zip(rows).for_each(|(block, rows)| {
-                convolve_block(
-                    filters.level,
-                    &tiles,
-                    block,
-                    &source,
-                    [inputs, outputs],
-                    factors,
-                    finish,
-                    rows,
-                );
-            });
-        })
-    }
+    // The blocks hold all rows of tiles of all images, and each writes all pixels of its rows.
+    let rows = rows_of_blocks(&tiles, &blocks, outputs, y);
+    blocks.par_iter().zip(rows).for_each(|(block, rows)| {
+        convolve_block(filters.level, &tiles, block, &source, [inputs, outputs], factors, finish, rows);
+    });
 }
 
 /// Cuts `y [n, outputs, pixels]` into the rows of each block: `[piece][output]`.
@@ -101,7 +88,7 @@ fn rows_of_blocks<'a>(
     let mut rows: Vec<Vec<_>> = blocks.iter().map(|_| Vec::new()).collect();
     for (index, mut plane) in y.chunks_exact_mut((height * width).max(1)).enumerate() {
         for (block, rows) in blocks.iter().zip(&mut rows) {
-            for piece in block.parts.iter().filter(|piece| piece.picture == index / outputs) {
+            for piece in block.parts.iter().filter(|piece| piece.image == index / outputs) {
                 let pixels = plane.len().min(piece.rows * RESULTS * width);
                 let (own, rest) = plane.split_at_mut(pixels);
                 rows.push(own);
@@ -132,7 +119,7 @@ fn convolve_block<'a>(
     }
     with_scratch(inputs * PRODUCTS * row, |values| {
         values.par_chunks_mut(PRODUCTS * row).enumerate().for_each(|(channel, values)| {
-            tiles_to_factors(level, tiles, block, |picture| source(picture, channel), values);
+            tiles_to_factors(level, tiles, block, |image| source(image, channel), values);
         });
         let offsets: Vec<usize> = (0..inputs).map(|channel| channel * PRODUCTS * row).collect();
         let weights = filters.values.par_chunks_exact(PRODUCTS * filters.row);
@@ -153,7 +140,14 @@ fn convolve_block<'a>(
                 let members = width.min(outputs - group * width);
                 for (r, products) in products.chunks_exact(PRODUCTS * row).take(members).enumerate() {
                     let rows = rows.iter_mut().skip(r).step_by(members);
-                    products_to_rows(level, tiles, block, products, rows, (group * width + r, finish));
+                    products_to_rows(
+                        level,
+                        tiles,
+                        block,
+                        products,
+                        rows,
+                        ([group * width + r, outputs], finish),
+                    );
                 }
             });
         });
@@ -168,9 +162,9 @@ struct Block {
     row: usize,
 }
 
-/// The rows of a block that lie in one picture.
+/// The rows of a block that lie in one image.
 struct Piece {
-    picture: usize,
+    image: usize,
     /// First row of tiles.
     first: usize,
     rows: usize,
@@ -190,12 +184,12 @@ fn blocks(tiles: &Tiles, batch: usize, most: usize, threads: usize) -> Vec<Block
     let bound = |i: usize| i * rows / count;
     let block = |from: usize, to: usize| {
         let parts: Vec<Piece> = (from / tiles.rows..to.div_ceil(tiles.rows))
-            .map(|picture| {
-                let first = from.max(picture * tiles.rows);
-                let rows = to.min((picture + 1) * tiles.rows) - first;
+            .map(|image| {
+                let first = from.max(image * tiles.rows);
+                let rows = to.min((image + 1) * tiles.rows) - first;
                 Piece {
-                    picture,
-                    first: first - picture * tiles.rows,
+                    image,
+                    first: first - image * tiles.rows,
                     rows,
                     start: (first - from) * tiles.columns,
                 }
@@ -217,9 +211,9 @@ fn tiles_to_factors<'a>(
 ) {
     with_scratch(tiles.padded_row(), |buffer| {
         buffer.fill(0.0);
-        for &Piece { picture, first, rows, start } in &block.parts {
+        for &Piece { image, first, rows, start } in &block.parts {
             with_scratch(tiles.split_len(rows), |lines| {
-                level.run(Split { tiles, source: source(picture), first, rows, lines, buffer });
+                level.run(Split { tiles, source: source(image), first, rows, lines, buffer });
                 let places = &tiles.places(rows);
                 let tiles = rows * tiles.columns;
                 level.run(ToFactors { lines, places, tiles, factors, first: start, row: block.row });
@@ -235,7 +229,7 @@ fn products_to_rows<'a, 'b: 'a>(
     block: &Block,
     products: &[f32],
     rows: impl Iterator<Item = &'a mut &'b mut [MaybeUninit<f32>]>,
-    (channel, finish): (usize, Finish<'_>),
+    ([channel, channels], finish): ([usize; 2], Finish<'_>),
 ) {
     with_scratch(tiles.padded_row(), |buffer| {
         for (piece, target) in block.parts.iter().zip(rows) {
@@ -249,7 +243,12 @@ fn products_to_rows<'a, 'b: 'a>(
                     lines,
                     line,
                 });
-                level.run(Join { tiles, lines, line, rows: piece.rows, target, channel, finish, buffer });
+                let pixels = tiles.result[0] * tiles.result[1];
+                let first =
+                    (piece.image * channels + channel) * pixels + piece.first * RESULTS * tiles.result[1];
+                let residual = finish.residual_at(first, target.len());
+                let rows = piece.rows;
+                level.run(Join { tiles, lines, line, rows, target, channel, finish, residual, buffer });
             });
         }
     });

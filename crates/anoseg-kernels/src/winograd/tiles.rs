@@ -7,7 +7,7 @@ use pulp::{Simd, WithSimd};
 
 use super::{PRODUCTS, RESULTS, SIDE};
 use crate::correlate::{LANES, load, store};
-use crate::passes::Finish;
+use crate::finish::Finish;
 
 /// How a plane is cut into tiles.
 #[derive(Clone, Copy)]
@@ -18,7 +18,7 @@ pub(super) struct Tiles {
     pub(super) result: [usize; 2],
     /// Rows and columns of zeros around the source.
     pub(super) padding: usize,
-    /// Rows of tiles in a picture.
+    /// Rows of tiles in a image.
     pub(super) rows: usize,
     /// Tiles in a row.
     pub(super) columns: usize,
@@ -60,7 +60,7 @@ impl Tiles {
     }
 }
 
-/// Lays out `rows` rows of tiles, from row `first` of the picture on.
+/// Lays out `rows` rows of tiles, from row `first` of the image on.
 pub(super) struct Split<'a> {
     pub(super) tiles: &'a Tiles,
     pub(super) source: &'a [f32],
@@ -112,6 +112,8 @@ pub(super) struct Join<'a> {
     /// What is done to the results, and as which channel.
     pub(super) finish: Finish<'a>,
     pub(super) channel: usize,
+    /// What is added to the target's pixels.
+    pub(super) residual: Option<&'a [f32]>,
     /// [`Tiles::padded_row`] numbers.
     pub(super) buffer: &'a mut [f32],
 }
@@ -121,14 +123,15 @@ impl WithSimd for Join<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
-        let Self { tiles, lines, line, rows, target, finish, channel, buffer } = self;
+        let Self { tiles, lines, line, rows, target, finish, channel, residual, buffer } = self;
         let (columns, [_, width]) = (tiles.columns, tiles.result);
         for (row, target) in target.chunks_exact_mut(width).take(rows * RESULTS).enumerate() {
             let (tile, i) = (row / RESULTS, row % RESULTS);
             let lines = &lines[i * RESULTS * line..][..RESULTS * line];
             let lines = std::array::from_fn(|j| &lines[j * line..][tile * columns..][..columns]);
             gather(simd, lines, buffer.as_chunks_mut().0);
-            finish.write(channel, buffer, target);
+            let residual = residual.map(|values| &values[row * width..][..width]);
+            finish.write(channel, buffer, residual, target);
         }
     }
 }

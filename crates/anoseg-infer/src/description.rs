@@ -1,0 +1,108 @@
+//! The document of a model file: what a model says besides its tensors.
+
+use anoseg_image::Filter;
+use serde::{Deserialize, Serialize};
+
+use crate::network::{Architecture, Kind};
+use crate::{Calibration, Postprocess, Preprocess, SettingError};
+
+/// The document of a model file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    /// Name of the settings that it was trained with.
+    pub preset: String,
+    /// The network's shape; the decoder that only training needs is not stored.
+    pub architecture: Architecture,
+    /// How images become the network's input.
+    pub preprocess: Preprocess,
+    /// How the network's logits become map and score.
+    pub postprocess: Postprocess,
+    /// How synthetic anomalies were made; calibration makes them again. The format is the training's.
+    pub synthesis: serde_json::Value,
+    /// Thresholds and the scores that they come from. None until calibrated.
+    pub calibration: Option<Calibration>,
+    /// Where the model comes from.
+    pub provenance: Provenance,
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Provenance {
+    /// Version of anoseg that trained it.
+    pub program_version: String,
+    /// Name of the dataset's folder.
+    pub category: String,
+    /// BLAKE3 over names and contents of the good images.
+    pub data_blake3: String,
+    /// Number of training images.
+    pub training_images: usize,
+    /// Number of images held out for calibration.
+    pub held_out_images: usize,
+    /// Seed of weights, synthesis and split.
+    pub seed: u64,
+    /// Training steps.
+    pub steps: u64,
+    /// Seconds of training.
+    pub seconds: f64,
+}
+
+impl Description {
+    /// Whether there is a trained network that gives the map; else the map is the distance to good images.
+    pub fn is_trained(&self) -> bool {
+        self.provenance.steps > 0 || self.architecture.network != Kind::Pretrained
+    }
+
+    /// Checks that every setting is in its range and that they fit each other.
+    ///
+    /// # Errors
+    /// Names the setting, its value and its range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        self.architecture.validate()?;
+        // The published discriminator halves the image eight times.
+        let stride = if self.architecture.detector { 256 } else { self.architecture.stride() };
+        self.preprocess.validate(stride)?;
+        self.postprocess.validate()?;
+        self.calibration.as_ref().map_or(Ok(()), Calibration::validate)
+    }
+
+    /// The document as it is shown: its fields, and `input` and `output` as earlier versions called preprocessing and
+    /// postprocessing.
+    pub fn to_json(&self) -> serde_json::Value {
+        let mut json = serde_json::to_value(self).unwrap_or_default();
+        let [height, width] = self.preprocess.size();
+        if let Some(object) = json.as_object_mut() {
+            let input = FormerInput { size: height.max(width), filter: self.preprocess.filter };
+            object.insert("input".into(), serde_json::to_value(input).unwrap_or_default());
+            object.insert("output".into(), serde_json::to_value(&self.postprocess).unwrap_or_default());
+        }
+        json
+    }
+}
+
+/// Preprocessing in files of format 1: images are resampled to `size` x `size` pixels.
+#[derive(Serialize, Deserialize)]
+struct FormerInput {
+    size: usize,
+    filter: Filter,
+}
+
+/// The document of format 1.
+#[derive(Deserialize)]
+pub(crate) struct Former {
+    preset: String,
+    architecture: Architecture,
+    input: FormerInput,
+    #[serde(default)]
+    output: Postprocess,
+    synthesis: serde_json::Value,
+    calibration: Option<Calibration>,
+    provenance: Provenance,
+}
+
+impl From<Former> for Description {
+    fn from(former: Former) -> Self {
+        let Former { preset, architecture, input, output, synthesis, calibration, provenance } = former;
+        let preprocess = Preprocess::square(input.size, input.filter);
+        Self { preset, architecture, preprocess, postprocess: output, synthesis, calibration, provenance }
+    }
+}

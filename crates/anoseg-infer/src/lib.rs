@@ -1,0 +1,46 @@
+//! From an image to a decision: the inference runtime of anoseg, and its model file.
+//!
+//! ```text
+//! Image -> Preprocess -> network -> logits -> Postprocess -> AnomalyMap + score -> Calibration -> Inspection
+//! ```
+//!
+//! [`Model::load`] reads a model file, [`Model::inspect`] judges an image. This crate knows nothing of training.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`network`] | the networks, written once, generic over an executor |
+//! | [`runtime`] | the executor that runs them: a program of operators with planned memory |
+//! | [`parameters`] | parameters by name |
+//! | [`archive`] | safetensors with one JSON document and digests: model files and checkpoints |
+//!
+//! Maps and scores are anomaly values: 0 = normal, 1 = anomalous.
+
+pub mod archive;
+mod calibration;
+mod description;
+mod error;
+mod inspection;
+mod model;
+mod model_file;
+pub mod network;
+pub mod parameters;
+mod postprocess;
+mod preprocess;
+mod region_filter;
+pub mod runtime;
+mod score;
+mod settings;
+mod threads;
+
+pub use calibration::{Calibration, Decision, Rule};
+pub use description::{Description, Provenance};
+pub use error::{Error, ErrorKind, ModelFault, Result};
+pub use inspection::{Analysis, Inspection};
+pub use model::{Model, Network};
+pub use model_file::ModelFile;
+pub use postprocess::Postprocess;
+pub use preprocess::{Channels, Geometry, Preprocess};
+pub use region_filter::{FalseMarks, RegionFilter, conformal_rank};
+pub use score::{ScoreRule, logit, probability};
+pub use settings::{SettingError, require};
+pub use threads::Threads;

@@ -1,0 +1,294 @@
+//! The trained model: ready to run, on any thread.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anoseg_image::{AnomalyMap, Image, resample};
+use anoseg_kernels::Level;
+
+use crate::model_file::{BACKBONE, DETECTOR};
+use crate::network::{Backbone, Blueprint, Detector, Executor, Features, Head, ImageGenerator, head};
+use crate::parameters::{ParameterData, ParameterStore, prefixed, with_prefix};
+use crate::runtime::{Program, Recorder, Value};
+use crate::score::probability;
+use crate::{Analysis, Calibration, Description, Error, Inspection, ModelFault, ModelFile, Result, Threads};
+
+/// Standard deviations above the mean distance at which a pixel counts as anomalous and normal alike, where there is
+/// nothing but the distance.
+const DOUBTFUL: f32 = 6.0;
+
+/// Bytes of memory that a run may take.
+const MOST_BYTES: u64 = 8 << 30;
+
+/// The parameters of a model's networks.
+#[derive(Clone, Debug)]
+pub enum Network {
+    /// A generator that starts from images, and the second GAN if there is one.
+    Images {
+        /// Parameters of the generator.
+        generator: ParameterStore,
+        /// Parameters of the second GAN.
+        detector: Option<ParameterStore>,
+    },
+    /// A frozen backbone, and the head on it; without a head the map is the distance to good images.
+    Pretrained {
+        /// Features and memory bank.
+        backbone: Arc<Backbone>,
+        /// Parameters of the head.
+        head: Option<ParameterStore>,
+    },
+}
+
+/// A trained model. `Send + Sync`; it has no global state, and several threads may call it at a time.
+///
+/// ```no_run
+/// use anoseg_image::{Limits, decode};
+/// use anoseg_infer::{Decision, Model};
+///
+/// let model = Model::load("part.anoseg".as_ref())?;
+/// let image = decode::load("part.png".as_ref(), &Limits::default())?;
+/// let inspection = model.inspect(&image)?;
+/// if inspection.decision == Decision::Reject {
+///     println!("{} anomalous regions", inspection.regions.len());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Model {
+    description: Description,
+    network: Network,
+    program: Program,
+    threads: Option<Threads>,
+    path: PathBuf,
+}
+
+impl Model {
+    /// Reads a model file and makes the network ready to run.
+    ///
+    /// # Errors
+    /// The file is missing, damaged, newer than this library, or not a model.
+    pub fn load(path: &Path) -> Result<Self> {
+        let file = ModelFile::read(path)?;
+        Ok(Self { path: path.to_owned(), ..Self::from_file(file, path)? })
+    }
+
+    /// The same from the bytes of a model file.
+    ///
+    /// # Errors
+    /// As [`Model::load`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let path = Path::new("");
+        Self::from_file(ModelFile::parse(bytes).map_err(|fault| Error::model(path, fault))?, path)
+    }
+
+    fn from_file(file: ModelFile, path: &Path) -> Result<Self> {
+        let ModelFile { description, tensors } = file;
+        let network = network(&description, &tensors).map_err(|fault| Error::model(path, fault))?;
+        Self::new(description, network)
+    }
+
+    /// A model of these parameters.
+    ///
+    /// # Errors
+    /// The parameters do not fit the description, or the environment asks for instructions that this machine does not have.
+    pub fn new(description: Description, network: Network) -> Result<Self> {
+        Level::requested()?;
+        let program =
+            record(&description, &network).map_err(|fault| Error::Model { path: PathBuf::new(), fault })?;
+        Ok(Self { description, network, program, threads: None, path: PathBuf::new() })
+    }
+
+    /// The same model, computing on these threads. Without, it computes on those of the caller's rayon pool.
+    pub fn with_threads(self, threads: Threads) -> Self {
+        Self { threads: Some(threads), ..self }
+    }
+
+    /// The contents of this model's file.
+    pub fn to_file(&self) -> ModelFile {
+        let mut tensors = BTreeMap::new();
+        match &self.network {
+            Network::Images { generator, detector } => {
+                tensors.extend(generator.export());
+                let detector = detector.iter().flat_map(|detector| prefixed(DETECTOR, detector.export()));
+                tensors.extend(detector);
+            }
+            Network::Pretrained { backbone, head } => {
+                tensors.extend(head.iter().flat_map(ParameterStore::export));
+                tensors.extend(prefixed(BACKBONE, backbone.export()));
+            }
+        }
+        ModelFile { description: self.description.clone(), tensors }
+    }
+
+    /// Writes the model file, atomically.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path) -> Result<()> {
+        self.to_file().write(path)
+    }
+
+    /// What the model file says besides its tensors.
+    pub fn description(&self) -> &Description {
+        &self.description
+    }
+
+    /// The file that the model was loaded from; empty if it was not.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Replaces the thresholds.
+    pub fn set_calibration(&mut self, calibration: Calibration) {
+        self.description.calibration = Some(calibration);
+    }
+
+    /// The thresholds.
+    ///
+    /// # Errors
+    /// The model was never calibrated.
+    pub fn calibration(&self) -> Result<&Calibration> {
+        let calibration = self.description.calibration.as_ref();
+        calibration.ok_or_else(|| Error::NotCalibrated { path: self.path.clone() })
+    }
+
+    /// Inspects an image of any size: score, map, regions and decision.
+    ///
+    /// # Errors
+    /// The model was never calibrated, or its network gives values that are not finite.
+    pub fn inspect(&self, image: &Image) -> Result<Inspection> {
+        let calibration = self.calibration()?;
+        let Analysis { score, map } = self.analyse(image)?;
+        let (mask, mut regions) = calibration.marks(&map);
+        regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
+        Ok(Inspection { decision: calibration.decide(score), score, regions, mask, map })
+    }
+
+    /// Score and anomaly map of an image of any size.
+    ///
+    /// # Errors
+    /// The network gave a value that is not finite.
+    pub fn analyse(&self, image: &Image) -> Result<Analysis> {
+        self.on_threads(|| {
+            let Analysis { score, map } = self.analyse_prepared(&self.prepare(image), None)?;
+            Ok(Analysis { score, map: resample::resize_map(&map, image.width(), image.height()) })
+        })
+    }
+
+    /// The network's input of an image.
+    pub fn prepare(&self, image: &Image) -> Image {
+        self.description.preprocess.apply(image)
+    }
+
+    /// Score and map of an image that [`Model::prepare`] gave, the map of that size too. `source` is the number of the
+    /// training image that it is, whose own features then do not count; of no effect once the model was saved and loaded.
+    ///
+    /// # Errors
+    /// The network gave a value that is not finite.
+    pub fn analyse_prepared(&self, image: &Image, source: Option<usize>) -> Result<Analysis> {
+        let excluded = match &self.network {
+            Network::Pretrained { backbone, .. } => vec![backbone.memory.own(source)],
+            Network::Images { .. } => Vec::new(),
+        };
+        let outputs = self.on_threads(|| self.program.run(image.as_slice(), &excluded));
+        if outputs.iter().flatten().any(|value| !value.is_finite()) {
+            return Err(Error::model(&self.path, ModelFault::NotFinite));
+        }
+        let mut outputs = outputs.into_iter();
+        let logits = AnomalyMap::from_vec(image.width(), image.height(), outputs.next().unwrap_or_default());
+        let smoothed = self.description.postprocess.smooth(&logits);
+        let map = smoothed.map(probability);
+        let score = match outputs.next() {
+            Some(distance) => distance[0] / (1.0 + distance[0]),
+            None => self.description.postprocess.score.score(&map, &smoothed),
+        };
+        Ok(Analysis { score, map })
+    }
+
+    /// On a thread of a pool: every operator called from outside would have to wake one up.
+    fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        match &self.threads {
+            Some(threads) => threads.run(work),
+            None if rayon::current_thread_index().is_some() => work(),
+            None => rayon::scope(|_| work()),
+        }
+    }
+}
+
+/// The parameters of the networks of `description`.
+fn network(
+    description: &Description,
+    tensors: &BTreeMap<String, ParameterData>,
+) -> Result<Network, ModelFault> {
+    let mut blueprint = Blueprint::default();
+    let architecture = description.architecture.clone().in_use();
+    let Some(_) = ImageGenerator::new(&mut blueprint, &architecture) else {
+        let head = description.is_trained().then(|| {
+            head(&mut blueprint, &architecture);
+            ParameterStore::import(tensors, blueprint.parameters())
+        });
+        let backbone = Arc::new(Backbone::import(&with_prefix(BACKBONE, tensors))?);
+        return Ok(Network::Pretrained { backbone, head: head.transpose()? });
+    };
+    let generator = ParameterStore::import(tensors, blueprint.parameters())?;
+    let detector = architecture.detector.then(|| {
+        let mut blueprint = Blueprint::default();
+        Detector::new(&mut blueprint, architecture.width);
+        ParameterStore::import(&with_prefix(DETECTOR, tensors), blueprint.parameters())
+    });
+    Ok(Network::Images { generator, detector: detector.transpose()? })
+}
+
+/// The program that gives the logits of the map, and the second GAN's score where there is one.
+fn record(description: &Description, network: &Network) -> Result<Program, ModelFault> {
+    let [height, width] = description.preprocess.size();
+    let architecture = description.architecture.clone().in_use();
+    let mut blueprint = Blueprint::default();
+    let (mut x, image) = Recorder::new([1, 3, height, width]);
+    let outputs: Vec<Value> = match network {
+        Network::Images { generator, detector } => {
+            let written = ImageGenerator::new(&mut blueprint, &architecture);
+            let written =
+                written.ok_or_else(|| ModelFault::Damaged("parameters of another network".into()))?;
+            x.use_parameters(generator);
+            let logits = written.forward(&mut x, &image).map_logits;
+            let score = detector.as_ref().map(|parameters| {
+                // The second GAN was trained on maps without smoothing.
+                let map = x.sigmoid(&logits);
+                x.use_parameters(parameters);
+                Detector::new(&mut Blueprint::default(), architecture.width).score(&mut x, &image, &map)
+            });
+            std::iter::once(logits).chain(score).collect()
+        }
+        Network::Pretrained { backbone, head: parameters } => {
+            x.use_parameters(&backbone.encoder_parameters);
+            let features = backbone.forward(&mut x, &image);
+            let distance = full_size(&mut x, &features);
+            match parameters {
+                Some(parameters) => {
+                    let head: Head = head(&mut blueprint, &architecture);
+                    x.use_parameters(parameters);
+                    let drawn = head.forward(&mut x, &features);
+                    let distance = x.multiply_scalar(&distance, description.postprocess.distance_weight);
+                    vec![x.add(&drawn, &distance)]
+                }
+                None => {
+                    let above = x.add_scalar(&distance, -DOUBTFUL);
+                    vec![x.multiply_scalar(&above, 0.5)]
+                }
+            }
+        }
+    };
+    let program = x.finish(&outputs);
+    let bytes = program.workspace_bytes() as u64;
+    if bytes > MOST_BYTES {
+        return Err(ModelFault::TooLarge { bytes, limit: MOST_BYTES });
+    }
+    Ok(program)
+}
+
+/// The distance to good images at the images' resolution.
+fn full_size<X: Executor>(x: &mut X, features: &Features<X::Value>) -> X::Value {
+    (0..3).fold(features.distance.clone(), |distance, _| x.double(&distance))
+}

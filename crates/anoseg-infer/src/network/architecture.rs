@@ -1,0 +1,160 @@
+//! The settings that decide a network's shape.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::{compact, pretrained, published};
+use crate::SettingError;
+use crate::settings::require;
+
+/// Which network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Works at a quarter of the image's resolution and below, with skip connections.
+    #[default]
+    Compact,
+    /// A head on a frozen encoder's features and their distance to those of good pictures.
+    Pretrained,
+    /// As AnoSeg was published: ResNet-18, decoders without skip connections.
+    Published,
+}
+
+/// The settings that decide the network's shape. Stored in the model file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Architecture {
+    /// Which network.
+    pub network: Kind,
+    /// Compact network: channels at strides 4, 8, 16, ...; one entry per scale.
+    pub widths: Vec<usize>,
+    /// Compact network: residual blocks per scale of the encoder.
+    pub blocks: usize,
+    /// Pretrained network: number of feature vectors in the memory bank.
+    pub memory: usize,
+    /// Whether each position is compared with the whole image; in the pretrained network with its wider surroundings, too.
+    #[serde(default)]
+    pub context: bool,
+    /// Published network: its channels as a share of the published ones, above 0 and at most 1.
+    pub width: f32,
+    /// Whether each pixel's row and column are given to the first layer.
+    pub coordinates: bool,
+    /// Compact network: rows and columns run from minus to plus this, 0 to 1. In the others they run from -1 to 1.
+    #[serde(default = "unscaled")]
+    pub coordinate_scale: f32,
+    /// Whether a second decoder reconstructs the image while training.
+    pub reconstruction: bool,
+    /// Whether a second GAN scores the image from its map (AnoSeg, appendix), in place of the map's largest values. It
+    /// has the published layers at `width`.
+    pub detector: bool,
+}
+
+impl Default for Architecture {
+    fn default() -> Self {
+        Self {
+            network: Kind::Compact,
+            widths: vec![32, 64, 96, 128],
+            blocks: 1,
+            memory: 4000,
+            context: true,
+            width: 1.0,
+            coordinates: true,
+            coordinate_scale: 0.1,
+            reconstruction: false,
+            detector: false,
+        }
+    }
+}
+
+impl Architecture {
+    /// The network of the paper at full width.
+    pub fn published() -> Self {
+        Self { network: Kind::Published, reconstruction: true, detector: true, ..Self::default() }
+    }
+
+    /// A head on a frozen encoder.
+    pub fn pretrained() -> Self {
+        Self { network: Kind::Pretrained, ..Self::default() }
+    }
+
+    /// The same without the decoder that only training needs.
+    pub fn in_use(self) -> Self {
+        Self { reconstruction: false, ..self }
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// Names the setting, its value and its range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self { ref widths, blocks, coordinate_scale, memory, width, .. } = *self;
+        let in_range =
+            (1..=6).contains(&widths.len()) && widths.iter().all(|width| (1..=2048).contains(width));
+        require(in_range, "architecture.widths", widths, "give 1 to 6 widths of 1 to 2048 channels")?;
+        require(blocks <= 16, "architecture.blocks", blocks, "at most 16")?;
+        let in_range = (0.0..=1.0).contains(&coordinate_scale);
+        require(in_range, "architecture.coordinate_scale", coordinate_scale, "must be 0 to 1")?;
+        require((1..=100_000).contains(&memory), "architecture.memory", memory, "must be 1 to 100000")?;
+        let in_range = width > 0.0 && width <= 1.0;
+        require(in_range, "architecture.width", width, "must be above 0 and at most 1")?;
+        let map_alone = self.network != Kind::Pretrained || !(self.reconstruction || self.detector);
+        let allowed =
+            "a pretrained network gives the map alone: leave architecture.reconstruction and .detector off";
+        require(map_alone, "architecture.network", "pretrained", allowed)
+    }
+
+    /// Sides of the network's input must be multiples of this.
+    pub fn stride(&self) -> usize {
+        match self.network {
+            Kind::Compact => compact::PATCH << (self.widths.len() - 1),
+            Kind::Pretrained => pretrained::STRIDE,
+            Kind::Published => published::STRIDE,
+        }
+    }
+}
+
+/// The kind, and the settings that decide its size.
+impl fmt::Display for Architecture {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.network {
+            Kind::Compact => write!(f, "compact, widths {:?}", self.widths),
+            Kind::Pretrained => write!(f, "pretrained, {} vectors remembered", self.memory),
+            Kind::Published => write!(f, "published, width {}", self.width),
+        }
+    }
+}
+
+/// The coordinates of models whose file does not name a scale.
+fn unscaled() -> f32 {
+    1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_from_before_context_and_scale_is_read_as_it_was() {
+        for stored in [r#"{"network": "pretrained", "memory": 4000}"#, r#"{"network": "compact"}"#] {
+            let read = serde_json::from_str::<Architecture>(stored).unwrap();
+            assert_eq!((read.context, read.coordinate_scale), (false, 1.0));
+        }
+        for new in [Architecture::default(), Architecture::pretrained()] {
+            assert!(new.context);
+        }
+    }
+
+    #[test]
+    fn an_architecture_is_described_by_what_decides_its_size() {
+        let published = Architecture { width: 0.125, ..Architecture::published() };
+        let described = [Architecture::default(), Architecture::pretrained(), published]
+            .map(|architecture| architecture.to_string());
+        let expected = [
+            "compact, widths [32, 64, 96, 128]",
+            "pretrained, 4000 vectors remembered",
+            "published, width 0.125",
+        ];
+        assert_eq!(described, expected);
+    }
+}

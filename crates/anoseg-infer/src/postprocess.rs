@@ -1,0 +1,86 @@
+//! From the network's logits to the anomaly map and the score.
+
+use std::borrow::Cow;
+
+use anoseg_image::AnomalyMap;
+use serde::{Deserialize, Serialize};
+
+use crate::SettingError;
+use crate::score::{ScoreRule, gaussian_blur};
+use crate::settings::require;
+
+/// A map is smoothed in its logits, so that nearly anomalous pixels count more than clearly normal ones; beyond this, a
+/// probability of one in ten thousand, differences mean nothing.
+const CERTAIN: f32 = 9.21;
+
+/// How the network's logits become the anomaly map and the score. Stored in the model file. The default is that of models
+/// whose file names no setting.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Postprocess {
+    /// Standard deviation of a Gaussian over the map's logits, in pixels of a map of 256 x 256 (it scales with the side);
+    /// 0 = none.
+    pub smoothing_px: f32,
+    /// Pretrained network: what each standard deviation of the distance to good images adds to the map's logits in use.
+    /// The head was trained on synthetic anomalies; the distance also rises on anomalies that are unlike them.
+    pub distance_weight: f32,
+    /// How the score comes from the map, where no second GAN gives it.
+    pub score: ScoreRule,
+}
+
+impl Postprocess {
+    /// The logits with their smoothing.
+    pub fn smooth<'a>(&self, logits: &'a AnomalyMap) -> Cow<'a, AnomalyMap> {
+        if self.smoothing_px == 0.0 {
+            return Cow::Borrowed(logits);
+        }
+        let sigma = self.smoothing_px * logits.width() as f32 / 256.0;
+        Cow::Owned(gaussian_blur(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma))
+    }
+
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// Names the setting, its value and its range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self { smoothing_px, distance_weight, .. } = *self;
+        let in_range = (0.0..=64.0).contains(&smoothing_px);
+        require(in_range, "output.smoothing_px", smoothing_px, "must be 0 to 64")?;
+        let in_range = (0.0..=10.0).contains(&distance_weight);
+        require(in_range, "output.distance_weight", distance_weight, "must be 0 to 10")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::score::{logit, probability};
+
+    #[test]
+    fn smoothing_scales_with_the_maps_side() {
+        let logits = AnomalyMap::from_fn(32, 32, |x, y| (x as f32 - y as f32) / 8.0);
+        let smoothed =
+            Postprocess { smoothing_px: 16.0, ..Postprocess::default() }.smooth(&logits).into_owned();
+        let expected = gaussian_blur(&logits, 2.0);
+        assert!(smoothed.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| (a - b).abs() < 1e-4));
+        assert_eq!(*Postprocess::default().smooth(&logits), logits);
+    }
+
+    #[test]
+    fn smoothing_extreme_logits_gives_numbers() {
+        let extreme = AnomalyMap::from_fn(32, 32, |x, _| if x < 16 { -1e9 } else { 1e9 });
+        let smoothing = Postprocess { smoothing_px: 16.0, ..Postprocess::default() };
+        let map = smoothing.smooth(&extreme).map(probability);
+        assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
+        assert!(map.get(0, 0) < 1e-3 && map.get(31, 0) > 0.999 && map.get(15, 0) < map.get(16, 0));
+        assert!(map.as_slice().iter().all(|value| logit(value).is_finite()));
+    }
+
+    #[test]
+    fn ranges_are_checked() {
+        for smoothing_px in [-1.0, 65.0, f32::NAN] {
+            let refused = Postprocess { smoothing_px, ..Postprocess::default() }.validate().unwrap_err();
+            assert!(refused.to_string().contains("output.smoothing_px"), "{refused}");
+        }
+    }
+}

@@ -1,0 +1,333 @@
+//! Noting a forward pass.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use anoseg_kernels::{EPSILON, LayerOptions, Pool, PreparedConvolution};
+
+use super::execute::compute;
+use super::program::{Operand, Operation, Place, Program, Scalar, Step};
+use super::{fuse, plan};
+use crate::network::{Behind, Convolution, ConvolutionKind, Executor, MemoryBank};
+use crate::parameters::ParameterStore;
+
+/// A value of the pass that is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Value(pub(super) usize);
+
+/// A value's origin and shape.
+#[derive(Clone, Debug)]
+pub(super) struct Recorded {
+    pub(super) shape: [usize; 4],
+    pub(super) origin: Origin,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Origin {
+    Input,
+    Constant(usize),
+    /// The result of an entry.
+    Entry,
+}
+
+/// An operator with the values that it takes and gives.
+#[derive(Clone, Debug)]
+pub(super) struct Entry {
+    pub(super) operation: Operation,
+    pub(super) inputs: Vec<Value>,
+    pub(super) output: Value,
+}
+
+/// Records the forward pass of a network for one input shape.
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use anoseg_infer::network::{Blueprint, Convolution, Executor};
+/// use anoseg_infer::parameters::{ParameterData, ParameterStore};
+/// use anoseg_infer::runtime::Recorder;
+///
+/// let mut blueprint = Blueprint::default();
+/// let layer = Convolution::head(&mut blueprint, "head", [1, 1], 0.0);
+/// let weight = ParameterData { shape: vec![1, 1, 3, 3], values: vec![1.0; 9] };
+/// let bias = ParameterData { shape: vec![1], values: vec![0.5] };
+/// let tensors = BTreeMap::from([("head.weight".into(), weight), ("head.bias".into(), bias)]);
+/// let parameters = ParameterStore::import(&tensors, blueprint.parameters()).unwrap();
+///
+/// let (mut recorder, image) = Recorder::new([1, 1, 2, 2]);
+/// recorder.use_parameters(&parameters);
+/// let y = recorder.convolution(&layer, &[&image]);
+/// let program = recorder.finish(&[y]);
+/// assert_eq!(program.run(&[1.0, 2.0, 3.0, 4.0], &[])[0], [10.5; 4]);
+/// ```
+pub struct Recorder<'p> {
+    parameters: Option<&'p ParameterStore>,
+    /// Layers of the present parameters by their filters, so that a layer that is used twice is laid out once.
+    layers: BTreeMap<usize, Arc<PreparedConvolution>>,
+    input: [usize; 4],
+    values: Vec<Recorded>,
+    entries: Vec<Entry>,
+    constants: Vec<Vec<f32>>,
+}
+
+impl<'p> Recorder<'p> {
+    /// A recorder for inputs of `shape [n, channels, h, w]`, and the input.
+    pub fn new(shape: [usize; 4]) -> (Self, Value) {
+        let values = vec![Recorded { shape, origin: Origin::Input }];
+        let (layers, entries, constants) = (BTreeMap::new(), Vec::new(), Vec::new());
+        (Self { parameters: None, layers, input: shape, values, entries, constants }, Value(0))
+    }
+
+    /// The layers that follow have their parameters in this store.
+    pub fn use_parameters(&mut self, parameters: &'p ParameterStore) {
+        self.parameters = Some(parameters);
+        self.layers.clear();
+    }
+
+    /// The program that computes `outputs`.
+    pub fn finish(mut self, outputs: &[Value]) -> Program {
+        fuse::fuse(&mut self.entries, outputs);
+        plan::plan(self.input, &self.values, self.entries, self.constants, outputs)
+    }
+
+    fn shape(&self, value: &Value) -> [usize; 4] {
+        self.values[value.0].shape
+    }
+
+    /// Adds an operator; one on constants is computed at once.
+    fn push(&mut self, operation: Operation, inputs: &[Value], shape: [usize; 4]) -> Value {
+        let constants: Option<Vec<usize>> = inputs
+            .iter()
+            .map(|input| match self.values[input.0].origin {
+                Origin::Constant(number) => Some(number),
+                _ => None,
+            })
+            .collect();
+        let output = Value(self.values.len());
+        if let Some(constants) = constants {
+            let operand = |shape, number| Operand { place: Place::Constant(number), shape };
+            let inputs =
+                inputs.iter().zip(&constants).map(|(input, &number)| operand(self.shape(input), number));
+            let step = Step { operation, inputs: inputs.collect(), output: operand(shape, 0) };
+            let mut y = vec![0.0; shape.iter().product()];
+            let x: Vec<&[f32]> = constants.iter().map(|&number| &self.constants[number][..]).collect();
+            compute(&step, &x, &[], &mut y);
+            return self.constant(y, shape);
+        }
+        self.values.push(Recorded { shape, origin: Origin::Entry });
+        self.entries.push(Entry { operation, inputs: inputs.to_vec(), output });
+        output
+    }
+
+    fn constant(&mut self, values: Vec<f32>, shape: [usize; 4]) -> Value {
+        self.constants.push(values);
+        self.values.push(Recorded { shape, origin: Origin::Constant(self.constants.len() - 1) });
+        Value(self.values.len() - 1)
+    }
+
+    /// The value at all positions of `size`.
+    fn expanded(&mut self, x: Value, size: [usize; 2]) -> Value {
+        let [n, channels, ..] = self.shape(&x);
+        if self.size(&x) == size {
+            x
+        } else {
+            self.push(Operation::Expand, &[x], [n, channels, size[0], size[1]])
+        }
+    }
+
+    /// The layer of these parameters, laid out.
+    fn prepared(&mut self, layer: &Convolution) -> Arc<PreparedConvolution> {
+        if let Some(known) = self.layers.get(&layer.weight.0) {
+            return known.clone();
+        }
+        let (weight, bias) = self.folded(layer);
+        let options =
+            LayerOptions { stride: layer.stride, padding: layer.padding, activation: layer.activation };
+        let prepare = match layer.kind {
+            ConvolutionKind::Plain => PreparedConvolution::new,
+            ConvolutionKind::Depthwise => PreparedConvolution::depthwise,
+            ConvolutionKind::Transposed => PreparedConvolution::transposed,
+        };
+        let prepared = Arc::new(prepare(layer.shape, weight, bias, options));
+        self.layers.insert(layer.weight.0, prepared.clone());
+        prepared
+    }
+
+    /// Filters and bias; normalisation by the running averages is part of them.
+    fn folded(&self, layer: &Convolution) -> (Vec<f32>, Vec<f32>) {
+        let parameters = self.parameters.expect("parameters are set before layers are recorded");
+        let get = |id| &parameters.get(id).values;
+        let weight = get(layer.weight);
+        let (scale, shift, mean, variance) = match layer.behind {
+            Behind::Bias(bias) => return (weight.clone(), get(bias).clone()),
+            Behind::Normalisation { scale, shift, mean, variance } => {
+                (get(scale), get(shift), get(mean), get(variance))
+            }
+        };
+        let factors: Vec<f32> =
+            scale.iter().zip(variance).map(|(scale, variance)| scale / (variance + EPSILON).sqrt()).collect();
+        let moved = mean.iter().zip(&factors).map(|(mean, factor)| mean * factor);
+        let bias = shift.iter().zip(moved).map(|(shift, moved)| shift - moved).collect();
+        let [first, second, kernel, _] = layer.shape;
+        let taps = kernel * kernel;
+        let output = |filter: usize| match layer.kind {
+            ConvolutionKind::Transposed => filter % second,
+            _ => filter / second,
+        };
+        debug_assert_eq!(weight.len(), first * second * taps);
+        let folded = weight.chunks_exact(taps).enumerate().flat_map(|(filter, taps)| {
+            let factor = factors[output(filter)];
+            taps.iter().map(move |tap| tap * factor)
+        });
+        (folded.collect(), bias)
+    }
+
+    /// A layer of 1 x 1 filters over `inputs` and `uniform`, whose share in the sums is the same at all positions: a bias
+    /// for this image.
+    fn with_uniform_input(&mut self, layer: &Convolution, inputs: &[Value], uniform: Value) -> Value {
+        let (weight, bias) = self.folded(layer);
+        let [outputs, channels, ..] = layer.shape;
+        let own = channels - self.shape(&uniform)[1];
+        let part = |range: std::ops::Range<usize>| -> Vec<f32> {
+            weight.chunks_exact(channels).flat_map(|filter| filter[range.clone()].iter().copied()).collect()
+        };
+        let linear = LayerOptions { stride: 1, padding: 0, activation: anoseg_kernels::Activation::None };
+        let side =
+            PreparedConvolution::new([outputs, channels - own, 1, 1], part(own..channels), bias, linear);
+        let operation = Operation::Convolution { layer: Arc::new(side), dynamic_bias: false, residual: None };
+        let bias = self.push(operation, &[uniform], [1, outputs, 1, 1]);
+        let options = LayerOptions { activation: layer.activation, ..linear };
+        let main = PreparedConvolution::new([outputs, own, 1, 1], part(0..own), vec![0.0; outputs], options);
+        let operation = Operation::Convolution { layer: Arc::new(main), dynamic_bias: true, residual: None };
+        let [h, w] = self.size(&inputs[0]);
+        let operands: Vec<Value> = inputs.iter().copied().chain([bias]).collect();
+        self.push(operation, &operands, [1, outputs, h, w])
+    }
+
+    fn elementwise(&mut self, operation: Operation, inputs: &[&Value]) -> Value {
+        let shape = self.shape(inputs[0]);
+        let inputs: Vec<Value> = inputs.iter().map(|input| **input).collect();
+        self.push(operation, &inputs, shape)
+    }
+}
+
+impl Executor for Recorder<'_> {
+    type Value = Value;
+
+    fn size(&self, x: &Value) -> [usize; 2] {
+        let [_, _, h, w] = self.shape(x);
+        [h, w]
+    }
+
+    fn convolution(&mut self, layer: &Convolution, inputs: &[&Value]) -> Value {
+        let inputs: Vec<Value> = inputs.iter().map(|input| **input).collect();
+        let size = self.size(&inputs[0]);
+        let images = inputs.iter().map(|input| self.shape(input)[0]).max().unwrap_or(1);
+        if let [others @ .., last] = &inputs[..] {
+            let uniform = self.size(last) == [1, 1] && size != [1, 1] && !others.is_empty();
+            if uniform && images == 1 && layer.shape[2..] == [1, 1] && layer.stride == 1 {
+                return self.with_uniform_input(layer, others, *last);
+            }
+        }
+        let inputs: Vec<Value> = inputs.into_iter().map(|input| self.expanded(input, size)).collect();
+        let prepared = self.prepared(layer);
+        let [h, w] = prepared.output_size(size).expect("a size that the network takes");
+        let shape = [images, prepared.outputs(), h, w];
+        let several = layer.kind != ConvolutionKind::Plain && inputs.len() > 1;
+        let inputs = if several { vec![self.join(&inputs.iter().collect::<Vec<_>>())] } else { inputs };
+        let operation = Operation::Convolution { layer: prepared, dynamic_bias: false, residual: None };
+        self.push(operation, &inputs, shape)
+    }
+
+    fn coordinates(&mut self, [h, w]: [usize; 2]) -> Value {
+        let scaled =
+            |i: usize, len: usize| if len > 1 { 2.0 * i as f32 / (len - 1) as f32 - 1.0 } else { 0.0 };
+        let rows = (0..h).flat_map(|i| std::iter::repeat_n(scaled(i, h), w));
+        let columns = (0..h).flat_map(|_| (0..w).map(|i| scaled(i, w)));
+        self.constant(rows.chain(columns).collect(), [1, 2, h, w])
+    }
+
+    fn add_scalar(&mut self, x: &Value, summand: f32) -> Value {
+        self.elementwise(Operation::Scalars(vec![Scalar::Add(summand)]), &[x])
+    }
+
+    fn multiply_scalar(&mut self, x: &Value, factor: f32) -> Value {
+        self.elementwise(Operation::Scalars(vec![Scalar::Multiply(factor)]), &[x])
+    }
+
+    fn standardise(&mut self, x: &Value, mean: &[f32], deviation: &[f32]) -> Value {
+        let (mean, deviation) = (mean.to_vec(), deviation.to_vec());
+        self.elementwise(Operation::Standardise { mean, deviation }, &[x])
+    }
+
+    fn add(&mut self, a: &Value, b: &Value) -> Value {
+        self.elementwise(Operation::Add, &[a, b])
+    }
+
+    fn add_relu(&mut self, a: &Value, b: &Value) -> Value {
+        self.elementwise(Operation::AddRelu, &[a, b])
+    }
+
+    fn average_pool(&mut self, x: &Value, pool: Pool) -> Value {
+        let ([n, channels, ..], [h, w]) = (self.shape(x), pool.output_size(self.size(x)));
+        self.push(Operation::AveragePool(pool), &[*x], [n, channels, h, w])
+    }
+
+    fn max_pool(&mut self, x: &Value, pool: Pool) -> Value {
+        let ([n, channels, ..], [h, w]) = (self.shape(x), pool.output_size(self.size(x)));
+        self.push(Operation::MaxPool(pool), &[*x], [n, channels, h, w])
+    }
+
+    fn double(&mut self, x: &Value) -> Value {
+        let [n, channels, h, w] = self.shape(x);
+        self.push(Operation::Double, &[*x], [n, channels, 2 * h, 2 * w])
+    }
+
+    fn space_to_depth(&mut self, x: &Value, block: usize) -> Value {
+        let [n, channels, h, w] = self.shape(x);
+        let shape = [n, channels * block * block, h / block, w / block];
+        self.push(Operation::SpaceToDepth(block), &[*x], shape)
+    }
+
+    fn depth_to_space(&mut self, x: &Value, block: usize) -> Value {
+        let [n, channels, h, w] = self.shape(x);
+        let shape = [n, channels / (block * block), h * block, w * block];
+        self.push(Operation::DepthToSpace(block), &[*x], shape)
+    }
+
+    fn join(&mut self, values: &[&Value]) -> Value {
+        let shapes: Vec<[usize; 4]> = values.iter().map(|value| self.shape(value)).collect();
+        let images = shapes.iter().map(|shape| shape[0]).max().unwrap_or(1);
+        let channels = shapes.iter().map(|shape| shape[1]).sum();
+        let [_, _, h, w] = shapes[0];
+        let values: Vec<Value> = values.iter().map(|value| **value).collect();
+        self.push(Operation::Join, &values, [images, channels, h, w])
+    }
+
+    fn moments(&mut self, x: &Value) -> Value {
+        let [n, channels, ..] = self.shape(x);
+        self.push(Operation::Moments, &[*x], [n, 2 * channels, 1, 1])
+    }
+
+    fn nearest_distance(&mut self, x: &Value, bank: &MemoryBank) -> Value {
+        let [n, _, h, w] = self.shape(x);
+        self.push(Operation::Nearest(bank.clone()), &[*x], [n, 1, h, w])
+    }
+
+    fn sigmoid(&mut self, x: &Value) -> Value {
+        self.elementwise(Operation::Sigmoid, &[x])
+    }
+
+    fn leaky_relu(&mut self, x: &Value, slope: f32) -> Value {
+        self.elementwise(Operation::LeakyRelu(slope), &[x])
+    }
+
+    fn zeros_like(&mut self, x: &Value) -> Value {
+        let shape = self.shape(x);
+        self.constant(vec![0.0; shape.iter().product()], shape)
+    }
+
+    fn mean_squared_difference(&mut self, a: &Value, b: &Value) -> Value {
+        let [n, ..] = self.shape(a);
+        self.push(Operation::MeanSquaredDifference, &[*a, *b], [n, 1, 1, 1])
+    }
+}

@@ -1,0 +1,161 @@
+//! From an anomaly map to one score for the image.
+
+use anoseg_image::AnomalyMap;
+use serde::{Deserialize, Serialize};
+
+/// At 256 x 256 pixels: how many of the most anomalous pixels count.
+const TOP_PIXELS: f32 = 100.0;
+
+/// At 256 x 256 pixels: standard deviation of [`ScoreRule::Smoothed`]'s Gaussian, in pixels.
+const SIGMA: f32 = 2.0;
+
+/// How an image's score comes from its map: a mean of the most anomalous pixels, as many as 100 of 256 x 256, so that the same defect
+/// gives the same score at another network size.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ScoreRule {
+    /// The mean of their probabilities, in the map smoothed by two pixels: the rule of models whose file names none.
+    #[default]
+    Smoothed,
+    /// The mean of their logits, as a probability. Where the probabilities are all nearly 1, logits
+    /// still differ.
+    Logits,
+}
+
+impl ScoreRule {
+    /// Score of the image with this map and its logits, 0..=1; 0 if there is no pixel.
+    pub fn score(self, map: &AnomalyMap, logits: &AnomalyMap) -> f32 {
+        let pixels = map.as_slice().len();
+        if pixels == 0 {
+            return 0.0;
+        }
+        let area = pixels as f32 / (256.0 * 256.0);
+        let count = ((TOP_PIXELS * area).round() as usize).clamp(1, pixels);
+        match self {
+            Self::Smoothed => mean_of_largest(gaussian_blur(map, SIGMA * area.sqrt()).into_vec(), count),
+            Self::Logits => probability(&mean_of_largest(logits.as_slice().to_vec(), count)),
+        }
+    }
+}
+
+/// Mean of the `count` largest of the values, 1 to all of them.
+fn mean_of_largest(mut values: Vec<f32>, count: usize) -> f32 {
+    values.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+    let largest = &mut values[..count];
+    // Summed in order of size, so that the sum does not depend on how the selection arranged them.
+    largest.sort_unstable_by(|a, b| b.total_cmp(a));
+    largest.iter().sum::<f32>() / count as f32
+}
+
+/// The probability that a logit stands for.
+pub fn probability(logit: &f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+/// The logit of a probability, finite also of 0 and 1.
+pub fn logit(probability: &f32) -> f32 {
+    // The probability in f32 that is nearest to 1 and is not 1.
+    const NEXT_TO_ONE: f32 = 1.0 - f32::EPSILON / 2.0;
+    let p = probability.clamp(1.0 - NEXT_TO_ONE, NEXT_TO_ONE);
+    (p / (1.0 - p)).ln()
+}
+
+/// Separable Gaussian of standard deviation `sigma` pixels; the border's values continue outwards.
+pub(crate) fn gaussian_blur(map: &AnomalyMap, sigma: f32) -> AnomalyMap {
+    let kernel = gaussian_kernel(sigma);
+    let radius = kernel.len() / 2;
+    let (width, height) = (map.width(), map.height());
+    let mut horizontal = AnomalyMap::filled(width, height, 0.0);
+    let mut line = vec![0.0; width + 2 * radius];
+    for (y, target) in horizontal.as_mut_slice().chunks_exact_mut(width.max(1)).enumerate() {
+        let row = map.row(y);
+        line[..radius].fill(row[0]);
+        line[radius..radius + width].copy_from_slice(row);
+        line[radius + width..].fill(row[width - 1]);
+        weigh(&kernel, |k| &line[k..k + width], target);
+    }
+    let mut blurred = AnomalyMap::filled(width, height, 0.0);
+    for (y, target) in blurred.as_mut_slice().chunks_exact_mut(width.max(1)).enumerate() {
+        let row = |k: usize| horizontal.row((y + k).saturating_sub(radius).min(height - 1));
+        weigh(&kernel, row, target);
+    }
+    blurred
+}
+
+/// Adds `kernel[k] * row(k)` to `target` for every k: whole rows at a time, which the compiler turns into vectors.
+fn weigh<'a>(kernel: &[f32], row: impl Fn(usize) -> &'a [f32], target: &mut [f32]) {
+    for (k, weight) in kernel.iter().enumerate() {
+        target.iter_mut().zip(row(k)).for_each(|(sum, value)| *sum += weight * value);
+    }
+}
+
+fn gaussian_kernel(sigma: f32) -> Vec<f32> {
+    let radius = (3.0 * sigma).ceil().max(0.0) as i32;
+    let weight = |i: i32| if sigma > 0.0 { (-0.5 * (i as f32 / sigma).powi(2)).exp() } else { 1.0 };
+    let weights: Vec<f32> = (-radius..=radius).map(weight).collect();
+    let sum: f32 = weights.iter().sum();
+    weights.into_iter().map(|weight| weight / sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const RULES: [ScoreRule; 2] = [ScoreRule::Smoothed, ScoreRule::Logits];
+
+    fn score(rule: ScoreRule, logits: &AnomalyMap) -> f32 {
+        rule.score(&logits.map(probability), logits)
+    }
+
+    /// Logits of a map with a square mark in the corner.
+    fn marked(side: usize, logit: f32) -> AnomalyMap {
+        AnomalyMap::from_fn(256, 256, |x, y| if x < side && y < side { logit } else { -8.0 })
+    }
+
+    #[test]
+    fn a_flat_map_scores_its_value() {
+        for rule in RULES {
+            for (side, value) in [(256, 0.25_f32), (3, 0.5)] {
+                let score = score(rule, &AnomalyMap::filled(side, side, logit(&value)));
+                assert!((score - value).abs() < 1e-5, "{rule:?}: {score}");
+            }
+            assert_eq!(score(rule, &AnomalyMap::filled(0, 7, 1.0)), 0.0);
+        }
+    }
+
+    #[test]
+    fn a_larger_or_stronger_defect_scores_higher() {
+        for rule in RULES {
+            let defect = |side: usize, logit: f32| score(rule, &marked(side, logit));
+            assert!(defect(20, 8.0) > defect(6, 8.0));
+            assert!(defect(20, 8.0) > defect(20, 0.0));
+            assert!(defect(20, 1e9) <= 1.0);
+        }
+    }
+
+    /// Good images with one broad region of medium logits scored above defects with a small region of high ones.
+    #[test]
+    fn a_small_region_of_high_logits_outranks_a_broad_one_of_medium_logits() {
+        let (small, broad) = (marked(11, 9.0), marked(60, 4.0));
+        assert!(score(ScoreRule::Logits, &small) > score(ScoreRule::Logits, &broad));
+        assert!(score(ScoreRule::Smoothed, &small) < score(ScoreRule::Smoothed, &broad));
+    }
+
+    #[test]
+    fn logits_and_probabilities_are_each_other_s_inverse() {
+        for p in [1e-6_f32, 0.01, 0.5, 0.9, 0.9999] {
+            assert!((probability(&logit(&p)) / p - 1.0).abs() < 1e-3);
+        }
+        assert!(logit(&0.0).is_finite() && logit(&1.0).is_finite());
+        assert!((logit(&0.0) + logit(&1.0)).abs() < 1e-3);
+    }
+
+    #[test]
+    fn blurring_keeps_the_sum_away_from_the_border() {
+        let mut map = AnomalyMap::filled(41, 41, 0.0);
+        map.set(20, 20, 1.0);
+        let blurred = gaussian_blur(&map, 2.0);
+        assert!((blurred.as_slice().iter().sum::<f32>() - 1.0).abs() < 1e-4);
+        assert!((blurred.get(20, 20) - 0.0398).abs() < 1e-3);
+    }
+}

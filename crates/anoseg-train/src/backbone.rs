@@ -1,0 +1,186 @@
+//! Measuring good images through a frozen encoder: spread of the features, memory bank, spread of the distances.
+
+use std::collections::BTreeMap;
+
+use anoseg_image::Image;
+use anoseg_infer::network::pretrained::{ALL_CHANNELS, DESCRIPTOR, EfficientNet, Spread};
+use anoseg_infer::network::{Backbone, Blueprint, Executor as _, MemoryBank};
+use anoseg_infer::parameters::{ParameterData, ParameterError, ParameterStore};
+use anoseg_infer::runtime::{Program, Recorder};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
+
+use crate::coreset;
+
+/// Images that means and deviations are taken from: more hardly change them.
+const MEASURED: usize = 64;
+
+/// Images that the memory bank is drawn from.
+const REMEMBERED: usize = 1024;
+
+/// Candidates for each vector of the memory bank.
+const CANDIDATES: usize = 4;
+
+/// The backbone of good images, all of one size. `vectors` is the size of the memory bank, `seed` that of its choice.
+///
+/// # Errors
+/// The encoder's parameters are not those of the network.
+pub(crate) fn measure(
+    encoder_parameters: &BTreeMap<String, ParameterData>,
+    images: &[Image],
+    (vectors, seed): (usize, u64),
+) -> Result<Backbone, ParameterError> {
+    let mut blueprint = Blueprint::default();
+    let encoder = EfficientNet::new(&mut blueprint);
+    let encoder_parameters = ParameterStore::import(encoder_parameters, blueprint.parameters())?;
+    let shape = images.first().map_or([1, 3, 16, 16], |image| [1, 3, image.height(), image.width()]);
+    let measured = evenly(images.len(), MEASURED);
+    let raw = features(&encoder, &encoder_parameters, shape);
+    let spread_of = |run: &(dyn Fn(usize) -> Vec<Vec<f32>> + Sync), channels: &[usize]| {
+        let sums: Vec<Sums> = measured.par_iter().map(|&i| Sums::of(&run(i), channels)).collect();
+        // In the images' order, so that the sums do not depend on which was done first.
+        sums.into_iter().fold(Sums::default(), Sums::add).spread()
+    };
+    let channels = anoseg_infer::network::pretrained::CHANNELS;
+    let features = spread_of(&|i| raw.run(images[i].as_slice(), &[]), &channels);
+    debug_assert_eq!(features.mean.len(), ALL_CHANNELS);
+    let described = descriptors(&encoder, &encoder_parameters, &features, shape);
+    let describe = |i: usize| described.run(images[i].as_slice(), &[]).swap_remove(0);
+    let memory = remember(images.len(), describe, (vectors, seed));
+    let unmeasured = Spread { mean: vec![0.0], deviation: vec![1.0] };
+    let mut backbone = Backbone { encoder, encoder_parameters, features, memory, distances: unmeasured };
+    let distances = distances(&backbone, shape);
+    let own = |i: usize| [backbone.memory.own(Some(i))];
+    let spread = spread_of(&|i| distances.run(images[i].as_slice(), &own(i)), &[1]);
+    backbone.distances = spread;
+    Ok(backbone)
+}
+
+/// Gives the encoder's features as they are.
+fn features(encoder: &EfficientNet, parameters: &ParameterStore, shape: [usize; 4]) -> Program {
+    let (mut x, image) = Recorder::new(shape);
+    x.use_parameters(parameters);
+    let features = encoder.features(&mut x, &image);
+    x.finish(&features)
+}
+
+/// Gives the descriptors.
+fn descriptors(
+    encoder: &EfficientNet,
+    parameters: &ParameterStore,
+    spread: &Spread,
+    shape: [usize; 4],
+) -> Program {
+    let (mut x, image) = Recorder::new(shape);
+    x.use_parameters(parameters);
+    let descriptors = Backbone::descriptors(&mut x, encoder, spread, &image);
+    x.finish(&[descriptors])
+}
+
+/// Gives the distances as they are.
+fn distances(backbone: &Backbone, shape: [usize; 4]) -> Program {
+    let (mut x, image) = Recorder::new(shape);
+    x.use_parameters(&backbone.encoder_parameters);
+    let descriptors = Backbone::descriptors(&mut x, &backbone.encoder, &backbone.features, &image);
+    let distances = x.nearest_distance(&descriptors, &backbone.memory);
+    x.finish(&[distances])
+}
+
+/// The vectors that stand best for all positions of the images, as `describe` gives them.
+fn remember(
+    images: usize,
+    describe: impl Fn(usize) -> Vec<f32> + Sync,
+    (vectors, seed): (usize, u64),
+) -> MemoryBank {
+    let remembered = evenly(images, REMEMBERED);
+    let share = (CANDIDATES * vectors).div_ceil(remembered.len().max(1));
+    let drawn: Vec<Vec<f32>> = remembered
+        .par_iter()
+        .map(|&i| draw(&describe(i), share, &mut ChaCha8Rng::seed_from_u64(seed.wrapping_add(i as u64))))
+        .collect();
+    let owners: Vec<usize> = remembered
+        .iter()
+        .zip(&drawn)
+        .flat_map(|(&i, vectors)| std::iter::repeat_n(i, vectors.len() / DESCRIPTOR))
+        .collect();
+    let candidates = drawn.concat();
+    let chosen = coreset::choose(&candidates, DESCRIPTOR, vectors, seed);
+    let values = chosen.iter().flat_map(|&i| &candidates[i * DESCRIPTOR..(i + 1) * DESCRIPTOR]);
+    let vectors = ParameterData { shape: vec![chosen.len(), DESCRIPTOR], values: values.copied().collect() };
+    MemoryBank::new(vectors, chosen.into_iter().map(|i| owners[i]).collect())
+}
+
+/// `count` positions of the descriptors `[DESCRIPTOR, positions]`, drawn without replacement, as vectors
+/// `[count, DESCRIPTOR]`; all if there are fewer.
+fn draw(descriptors: &[f32], count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let len = descriptors.len() / DESCRIPTOR;
+    let mut positions: Vec<usize> = (0..len).collect();
+    for i in 0..count.min(len) {
+        positions.swap(i, rng.random_range(i..len));
+    }
+    let chosen = &positions[..count.min(len)];
+    let vector = |&position: &usize| descriptors.chunks_exact(len).map(move |plane| plane[position]);
+    chosen.iter().flat_map(vector).collect()
+}
+
+/// `count` numbers below `len` at even distances, all of them if there are fewer.
+fn evenly(len: usize, count: usize) -> Vec<usize> {
+    let count = count.min(len);
+    (0..count).map(|i| i * len / count).collect()
+}
+
+/// Number, sum and sum of squares of every channel's values.
+#[derive(Clone, Default)]
+struct Sums(Vec<[f64; 3]>);
+
+impl Sums {
+    /// Of values `[channels, positions]`, their channels counted through.
+    fn of(values: &[Vec<f32>], channels: &[usize]) -> Self {
+        let of_level = |(values, &channels): (&Vec<f32>, &usize)| {
+            let positions = (values.len() / channels).max(1);
+            let of_plane = |plane: &[f32]| {
+                let sum = |f: fn(f64) -> f64| plane.iter().map(|&value| f(f64::from(value))).sum();
+                [plane.len() as f64, sum(|value| value), sum(|value| value * value)]
+            };
+            values.chunks_exact(positions).map(of_plane).collect::<Vec<_>>()
+        };
+        Self(values.iter().zip(channels).flat_map(of_level).collect())
+    }
+
+    /// Adds those of another image.
+    fn add(mut self, other: Self) -> Self {
+        self.0.resize(other.0.len(), [0.0; 3]);
+        self.0.iter_mut().flatten().zip(other.0.into_iter().flatten()).for_each(|(sum, value)| *sum += value);
+        self
+    }
+
+    /// A channel that never changes gets the deviation 1, so that it stays finite on any image.
+    fn spread(&self) -> Spread {
+        let deviation = |[count, sum, squares]: [f64; 3]| {
+            let variance = squares / count - (sum / count).powi(2);
+            if variance > 1e-12 { variance.sqrt() as f32 } else { 1.0 }
+        };
+        Spread {
+            mean: self.0.iter().map(|[count, sum, _]| (sum / count) as f32).collect(),
+            deviation: self.0.iter().copied().map(deviation).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn channels_are_counted_through_all_levels() {
+        let first = vec![vec![1.0, 3.0], vec![5.0, 5.0, 0.0, 8.0]];
+        let second = vec![vec![2.0, 2.0], vec![5.0, 5.0, 4.0, 4.0]];
+        let sums = Sums::default().add(Sums::of(&first, &[1, 2])).add(Sums::of(&second, &[1, 2]));
+        let spread = sums.spread();
+        assert_eq!(spread.mean, [2.0, 5.0, 4.0]);
+        assert_eq!(spread.deviation, [0.5_f32.sqrt(), 1.0, 8.0_f32.sqrt()]);
+        assert_eq!(Spread::import(&spread.export(), 3).unwrap(), spread);
+        assert!(Spread::import(&spread.export(), 4).is_err());
+    }
+}

@@ -1,0 +1,97 @@
+//! Batches.
+
+use anoseg_image::Image;
+use anoseg_synth::Pair;
+use burn::tensor::{Device, Tensor, TensorData};
+
+use crate::tensors::join;
+
+/// Parts of a batch that are computed side by side, each on its own copy of the weights; their gradients are then
+/// averaged. Much of a step is single-threaded, so this keeps a second core busy. The number is part of the result
+/// (it decides the order of sums), hence fixed and not taken from the machine.
+const SHARDS: usize = 2;
+
+/// A batch: one part for each shard.
+pub(super) struct Batch {
+    pub(super) shards: Vec<Shard>,
+}
+
+/// Images `[n, 3, h, w]` and labels `[n, 1, h, w]`, 1 = anomalous; in steps of the second GAN also the same images
+/// without their anomalies, `[n, 3, h, w]`.
+pub(super) struct Shard {
+    images: TensorData,
+    labels: TensorData,
+    good: Option<TensorData>,
+    sources: Vec<usize>,
+    number: u64,
+}
+
+/// A shard's tensors.
+pub(super) struct ShardTensors {
+    pub(super) images: Tensor<4>,
+    pub(super) labels: Tensor<4>,
+    pub(super) good: Option<Tensor<4>>,
+    /// Which of `images` have an anomaly.
+    pub(super) anomalous: Vec<bool>,
+    /// Which training image each of `images` is made from.
+    pub(super) sources: Vec<usize>,
+    /// Which step of the training it is part of.
+    pub(super) step: u64,
+    /// Which shard of the training it is: what is drawn at random for it is drawn from this.
+    pub(super) number: u64,
+}
+
+impl Batch {
+    /// Joins pairs of one size, and their images without anomalies if given: as many, in the same order.
+    pub(super) fn new(step: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
+        let size = pairs.len().div_ceil(SHARDS).max(1);
+        let shard = |(part, pairs): (usize, &[Pair])| {
+            let number = step * SHARDS as u64 + part as u64;
+            Shard::new(number, pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
+        };
+        Self { shards: pairs.chunks(size).enumerate().map(shard).collect() }
+    }
+
+    /// The shards' shares of the batch.
+    pub(super) fn weights(&self) -> Vec<f32> {
+        let total: usize = self.shards.iter().map(Shard::len).sum();
+        self.shards.iter().map(|shard| shard.len() as f32 / total as f32).collect()
+    }
+}
+
+impl Shard {
+    fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
+        let (height, width) = pairs.first().map_or((0, 0), |pair| (pair.image.height(), pair.image.width()));
+        let labels: Vec<f32> = pairs
+            .iter()
+            .flat_map(|pair| pair.label.as_slice())
+            .map(|&anomalous| f32::from(u8::from(anomalous)))
+            .collect();
+        Self {
+            images: join(pairs.iter().map(|pair| &pair.image)),
+            labels: TensorData::new(labels, [pairs.len(), 1, height, width]),
+            good: good.map(|good| join(good.iter())),
+            sources: pairs.iter().map(|pair| pair.source).collect(),
+            number,
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.images.shape()[0]
+    }
+
+    pub(super) fn tensors(self, device: &Device) -> ShardTensors {
+        let labels = self.labels.as_slice::<f32>().expect("labels are f32");
+        let anomalous =
+            labels.chunks_exact(labels.len() / self.len()).map(|label| label.contains(&1.0)).collect();
+        ShardTensors {
+            images: Tensor::from_data(self.images, device),
+            labels: Tensor::from_data(self.labels, device),
+            good: self.good.map(|good| Tensor::from_data(good, device)),
+            anomalous,
+            sources: self.sources,
+            step: self.number / SHARDS as u64,
+            number: self.number,
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! Whether a training still improves.
+
+use serde::{Deserialize, Serialize};
+
+use super::step_losses::StepLosses;
+
+/// Steps that the averages look back over.
+const MEMORY: f64 = 100.0;
+
+/// Steps before anything is judged: early losses say little.
+const GRACE: u64 = 300;
+
+/// The training is lost when the average of its losses is this many times the best so far, doubtful at the root of it.
+const RISE: f64 = 4.0;
+
+/// A discriminator that is nearly always right, and sure of it, teaches nothing any more: lost when both averages are
+/// reached (accuracy, the generator's adversarial loss), doubtful at the second pair.
+const OVERPOWERED: [[f64; 2]; 2] = [[0.995, 9.0], [0.98, 7.0]];
+
+/// Running averages of the losses. Part of a checkpoint, so that a resumed training judges alike.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(super) struct Health {
+    steps: u64,
+    /// The generator's loss without its adversarial part.
+    loss: f64,
+    lowest: f64,
+    accuracy: f64,
+    adversarial: f64,
+    /// Whether the losses have the focal one among them. What takes its place is of another size, and judged anew.
+    #[serde(default)]
+    focal: bool,
+}
+
+/// State of a training.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Condition {
+    /// It learns.
+    Good,
+    /// It may be about to fail: no checkpoint is taken.
+    Doubtful,
+    /// It has failed, in these words.
+    Lost(String),
+}
+
+impl Health {
+    /// Takes in the losses of a step; `adversarial_weight` is the share of `losses.adversarial` in the total.
+    pub(super) fn observe(&mut self, losses: &StepLosses, adversarial_weight: f32) -> Condition {
+        if !losses.total.is_finite() {
+            return Condition::Lost(format!("the loss became {}", losses.total));
+        }
+        let focal = losses.focal.is_some();
+        if focal != self.focal {
+            *self = Self { focal, ..Self::default() };
+        }
+        let adversarial = losses.adversarial.unwrap_or(0.0);
+        self.steps += 1;
+        self.average(|health| &mut health.loss, losses.total - adversarial * adversarial_weight);
+        self.average(|health| &mut health.adversarial, adversarial);
+        self.average(|health| &mut health.accuracy, losses.discriminator_accuracy.unwrap_or(0.0));
+        if self.steps <= GRACE {
+            self.lowest = self.loss;
+            return Condition::Good;
+        }
+        self.lowest = self.lowest.min(self.loss);
+        let rise = self.loss / self.lowest.max(1e-12);
+        let overpowered = |[accuracy, loss]: [f64; 2]| self.accuracy >= accuracy && self.adversarial >= loss;
+        if rise >= RISE {
+            return Condition::Lost(format!("the loss rose to {:.3} from {:.3}", self.loss, self.lowest));
+        }
+        if overpowered(OVERPOWERED[0]) {
+            return Condition::Lost(format!(
+                "the discriminator tells {:.1} % of the pairs apart and teaches nothing any more (collapse)",
+                100.0 * self.accuracy
+            ));
+        }
+        if rise >= RISE.sqrt() || overpowered(OVERPOWERED[1]) { Condition::Doubtful } else { Condition::Good }
+    }
+
+    /// A training by the focal loss that has had this loss for long.
+    #[cfg(test)]
+    pub(super) fn after_loss(loss: f64) -> Self {
+        Self { steps: 2 * GRACE, loss, lowest: loss, focal: true, ..Self::default() }
+    }
+
+    /// Moves an average towards `value`; the first steps weigh alike.
+    fn average(&mut self, of: impl Fn(&mut Self) -> &mut f64, value: f32) {
+        let weight = 1.0 / MEMORY.min(self.steps as f64);
+        let average = of(self);
+        *average += (f64::from(value) - *average) * weight;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn losses(total: f32, adversarial: f32, accuracy: f32) -> StepLosses {
+        StepLosses {
+            total,
+            adversarial: Some(adversarial),
+            discriminator_accuracy: Some(accuracy),
+            ..StepLosses::default()
+        }
+    }
+
+    fn after(health: &mut Health, steps: u64, losses: &StepLosses) -> Condition {
+        (0..steps).map(|_| health.observe(losses, 0.1)).last().expect("at least one step")
+    }
+
+    #[test]
+    fn a_steady_training_is_good() {
+        let mut health = Health::default();
+        assert_eq!(after(&mut health, 1000, &losses(1.0, 0.7, 0.5)), Condition::Good);
+    }
+
+    #[test]
+    fn a_rising_loss_is_doubted_then_lost() {
+        let mut health = Health::default();
+        after(&mut health, 400, &losses(1.0, 0.0, 0.5));
+        assert_eq!(after(&mut health, 70, &losses(4.0, 0.0, 0.5)), Condition::Doubtful);
+        let Condition::Lost(why) = after(&mut health, 1000, &losses(9.0, 0.0, 0.5)) else {
+            panic!("not lost")
+        };
+        assert!(why.contains("rose"), "{why}");
+    }
+
+    /// A cross-entropy that is many times the focal loss before it passed for a loss that rises.
+    #[test]
+    fn another_loss_in_the_focal_one_s_place_is_no_rise() {
+        let mut health = Health::default();
+        after(&mut health, 400, &StepLosses { focal: Some(0.01), ..losses(0.1, 0.0, 0.5) });
+        let then = StepLosses { cross_entropy: Some(0.2), ..losses(0.4, 0.0, 0.5) };
+        assert_eq!(after(&mut health, 1000, &then), Condition::Good);
+    }
+
+    #[test]
+    fn an_adversarial_loss_that_rises_by_itself_is_no_rise() {
+        let mut health = Health::default();
+        after(&mut health, 400, &losses(1.07, 0.7, 0.5));
+        assert_eq!(after(&mut health, 400, &losses(1.6, 6.0, 0.9)), Condition::Good);
+    }
+
+    #[test]
+    fn an_overpowering_discriminator_is_a_collapse() {
+        let mut health = Health::default();
+        after(&mut health, 400, &losses(1.0, 0.7, 0.5));
+        let Condition::Lost(why) = after(&mut health, 2000, &losses(2.0, 12.0, 1.0)) else {
+            panic!("not lost")
+        };
+        assert!(why.contains("collapse"), "{why}");
+    }
+
+    #[test]
+    fn a_loss_that_is_not_a_number_is_lost_at_once() {
+        assert!(matches!(Health::default().observe(&losses(f32::NAN, 0.0, 0.0), 0.1), Condition::Lost(_)));
+    }
+}
