@@ -2,8 +2,8 @@
 
 use crate::MetricsError;
 use crate::curve::Curve;
-use crate::ranked::Ranked;
-use crate::sweep::{Level, Sweep, Totals};
+use crate::ranking::Ranking;
+use crate::sweep::{Level, Totals, sweep};
 
 /// The best F1 over all thresholds, and the threshold that reaches it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -33,12 +33,10 @@ impl Best {
 /// # Errors
 /// When the lengths differ or a score is not finite.
 pub fn average_precision(scores: &[f32], positive: &[bool]) -> Result<Option<f64>, MetricsError> {
-    let ranked = Ranked::from_scores(scores, positive)?;
-    let sweep = Sweep::new(&[&ranked]);
-    let totals = sweep.totals();
+    let ranking = Ranking::from_scores(scores, positive)?;
     let mut sum = PrecisionSum::default();
-    sweep.for_each(|level| sum.add(&level));
-    Ok(sum.value(&totals))
+    sweep(&[&ranking], None, |level| sum.add(level));
+    Ok(sum.value(&Totals::of(&[&ranking])))
 }
 
 /// The best F1 over all thresholds. `None` when a class is absent.
@@ -46,11 +44,10 @@ pub fn average_precision(scores: &[f32], positive: &[bool]) -> Result<Option<f64
 /// # Errors
 /// When the lengths differ or a score is not finite.
 pub fn f1_max(scores: &[f32], positive: &[bool]) -> Result<Option<Best>, MetricsError> {
-    let ranked = Ranked::from_scores(scores, positive)?;
-    let sweep = Sweep::new(&[&ranked]);
-    let totals = sweep.totals();
+    let ranking = Ranking::from_scores(scores, positive)?;
+    let totals = Totals::of(&[&ranking]);
     let mut best = BestF1::default();
-    sweep.for_each(|level| best.add(&level, &totals));
+    sweep(&[&ranking], None, |level| best.add(level, &totals));
     Ok(best.value(&totals))
 }
 
@@ -66,12 +63,14 @@ pub fn precision_recall_curve(
     positive: &[bool],
     max_points: usize,
 ) -> Result<Curve, MetricsError> {
-    let ranked = Ranked::from_scores(scores, positive)?;
-    Ok(precision_recall(&ranked, max_points))
+    let ranking = Ranking::from_scores(scores, positive)?;
+    Ok(Curve::trace(&ranking, PRECISION_RECALL_START, precision_recall_point, max_points))
 }
 
-pub(crate) fn precision_recall(ranked: &Ranked, max_points: usize) -> Curve {
-    Curve::trace(ranked, [0.0, 1.0], |level| [level.recall, level.precision()], max_points)
+pub(crate) const PRECISION_RECALL_START: [f64; 2] = [0.0, 1.0];
+
+pub(crate) fn precision_recall_point(level: &Level) -> [f64; 2] {
+    [level.recall(), level.precision()]
 }
 
 /// Sums the precision met at every positive.
@@ -95,6 +94,7 @@ impl PrecisionSum {
 /// Keeps the best F1 met.
 #[derive(Debug, Default)]
 pub(crate) struct BestF1 {
+    /// The F1, and the lowest score called anomalous.
     best: Option<(f64, f32)>,
 }
 
@@ -108,7 +108,7 @@ impl BestF1 {
         let called_and_true = level.true_positives + level.false_positives + totals.positives;
         let f1 = 2.0 * level.true_positives as f64 / called_and_true as f64;
         if self.best.is_none_or(|(best, _)| f1 > best) {
-            self.best = Some((f1, level.score));
+            self.best = Some((f1, level.rank.score()));
         }
     }
 
