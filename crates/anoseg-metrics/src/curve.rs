@@ -10,10 +10,11 @@ use crate::sweep::{Level, Totals, sweep};
 
 /// A curve to plot; metrics are never computed from it.
 ///
-/// A test set has a point for each distinct score, tens of millions of them. Of points closer together than 1/4096
-/// in both directions one is kept. Of these, Douglas-Peucker simplification (D. Douglas and T. Peucker,
-/// Cartographica 10(2), 1973) keeps those that carry the shape: it splits where the deviation is largest until the
-/// number of points is reached. First and last point are always kept, hence a limit below 2 acts as 2.
+/// A test set has a point for each distinct score, tens of millions of them. Of points closer
+/// together than 1/4096 in both directions one is kept. Of these, Douglas-Peucker simplification
+/// (D. Douglas and T. Peucker, Cartographica 10(2), 1973) keeps those that carry the shape: it
+/// splits where the deviation is largest until the number of points is reached. First and last
+/// point are always kept, hence a limit below 2 acts as 2.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
     /// `[x, y]`, in the order of a falling threshold; empty when a class is absent.
@@ -36,8 +37,9 @@ impl Curve {
 
 /// Points nearer to the last kept one than this are dropped: finer than any plot shows.
 ///
-/// It bounds the memory: over n pixels, precision varies by at most `1 + 1/2 + ... + 1/n` (about 21 for a billion)
-/// and the other coordinates are monotone, so that fewer than 100 000 points are ever kept.
+/// It bounds the memory: over n pixels, precision varies by at most `1 + 1/2 + ... + 1/n` (about 21
+/// for a billion) and the other coordinates are monotone, so that fewer than 100 000 points are
+/// ever kept.
 const SPACING: f64 = 1.0 / 4096.0;
 
 /// Collects the points of a curve that are at least [`SPACING`] apart.

@@ -20,8 +20,9 @@ pub struct EvaluatedImage {
     pub score: f32,
     /// How anomalous each pixel is, at the image's original resolution; any finite values.
     pub map: AnomalyMap,
-    /// Ground truth, of the map's size. `None`: a defect-free image, or a defect without ground truth, which counts
-    /// for the image-level figures only: its pixels are left out of the pixel-level ones.
+    /// Ground truth, of the map's size. `None`: a defect-free image, or a defect without ground
+    /// truth, which counts for the image-level figures only: its pixels are left out of the
+    /// pixel-level ones.
     pub mask: Option<Mask>,
 }
 
@@ -41,10 +42,12 @@ pub struct Thresholds {
     pub pixel: f32,
 }
 
-/// The figures of a test set, each in 0..=1; `None` where the data do not define it, as without defects.
+/// The figures of a test set, each in 0..=1; `None` where the data do not define it, for example
+/// without defects.
 ///
-/// Image-level figures rank the images' scores. Pixel-level figures pool the pixels of all images with known ground
-/// truth. Nothing is binned or resampled: every distinct value is a threshold, and tied samples move together.
+/// Image-level figures rank the images' scores. Pixel-level figures pool the pixels of all images
+/// with known ground truth. Nothing is binned or resampled: every distinct value is a threshold,
+/// and tied samples move together.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Evaluation {
     /// How many images were evaluated.
@@ -61,10 +64,12 @@ pub struct Evaluation {
     pub pixel_f1_max: Option<f64>,
     /// Best intersection over union of all pixels over all thresholds: `F1 / (2 - F1)`.
     pub iou_max: Option<f64>,
-    /// Intersection over union of all pixels at the pixel threshold given; `None` also without anomalous pixels.
+    /// Intersection over union of all pixels at the pixel threshold given; `None` also without
+    /// anomalous pixels.
     pub iou_at_threshold: Option<f64>,
-    /// Per-region recall: mean over the ground-truth regions of the share of each that is above the pixel threshold
-    /// given, so that a small region counts as much as a large one; `None` without regions.
+    /// Per-region recall: mean over the ground-truth regions of the share of each that is above the
+    /// pixel threshold given, so that a small region counts as much as a large one; `None` without
+    /// regions.
     pub region_recall: Option<f64>,
     /// Area under the per-region-overlap curve up to a false-positive rate of 0.3, divided by it.
     pub aupro_30: Option<f64>,
@@ -116,8 +121,8 @@ pub fn evaluate(
     Ok(results(images, thresholds, 0)?.all)
 }
 
-/// All figures of each defect type of a test set whose maps are in memory: [`TestResults::by_defect`] of an
-/// [`Evaluator`].
+/// All figures of each defect type of a test set whose maps are in memory:
+/// [`TestResults::by_defect`] of an [`Evaluator`].
 ///
 /// # Errors
 /// As [`Evaluator::add`] and [`Evaluator::finish`].

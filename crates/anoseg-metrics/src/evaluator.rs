@@ -14,9 +14,12 @@ use crate::ranking::Ranking;
 
 /// Evaluates a test set image by image.
 ///
-/// Each map is ranked once and then no longer needed. The evaluator keeps how often each distinct value occurs, per
-/// class and defect type, compressed: about one byte per distinct value, at most about one byte per pixel of a large
-/// map. Figures are exact, and do not depend on the order of the images or the number of threads.
+/// Each map is ranked once and then no longer needed. The evaluator keeps how often each distinct
+/// value occurs, compressed; for good pixels per defect type, for anomalous ones also per area of
+/// their region. A distinct value takes about one byte. n pixels encoded together take at most n
+/// bytes, and one byte more per 32 floating-point numbers above their minimum (128 MiB for all
+/// numbers). Figures are exact, and do not depend on the order of the images or the number of
+/// threads.
 ///
 /// ```
 /// use anoseg_image::{AnomalyMap, Mask};
@@ -53,9 +56,9 @@ impl Evaluator {
     /// Adds an image; nothing of it is kept but the ranking of its pixels and its score.
     ///
     /// # Errors
-    /// When the score or the map is not finite, the mask is of another size than the map, or a good image has
-    /// anomalous ground truth. The error names the image by its position, which is the number of images added
-    /// before. The evaluator is then as before and takes further images.
+    /// When the score or the map is not finite, the mask is of another size than the map, or a good
+    /// image has anomalous ground truth. The error names the image by its position, which is the
+    /// number of images added before. The evaluator is then as before and takes further images.
     pub fn add(&mut self, image: &EvaluatedImage) -> Result<(), MetricsError> {
         check(self.images, image)?;
         self.images += 1;
@@ -172,7 +175,8 @@ impl Union<'_> {
         Ranking::from_finite(self.scores())
     }
 
-    /// The share of the good (or the defective) images whose score is above `threshold`; `None` without such images.
+    /// The share of the good (or the defective) images whose score is above `threshold`; `None`
+    /// without such images.
     fn rejection_rate(&self, defective: bool, threshold: f32) -> Option<f64> {
         let of_class = self.scores().filter(|sample| sample.1 == defective);
         let n = of_class.clone().count();

@@ -21,7 +21,8 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// The figures of the union of `parts`; a sample is called positive when strictly above `threshold`.
+    /// The figures of the union of `parts`; a sample is called positive when strictly above
+    /// `threshold`.
     pub(crate) fn of(parts: &[&Ranking], threshold: Option<f32>) -> Self {
         let totals = Totals::of(parts);
         let mut sums = FigureSums::new(threshold);
@@ -128,8 +129,8 @@ impl Above {
         }
     }
 
-    /// Intersection over union with the positives, `TP / (TP + FP + FN)`. `None` without positives; unlike a ranking it
-    /// needs no negatives.
+    /// Intersection over union with the positives, `TP / (TP + FP + FN)`. `None` without positives;
+    /// unlike a ranking it needs no negatives.
     fn iou(&self, totals: &Totals) -> Option<f64> {
         let union = self.false_positives + totals.positives;
         (totals.positives > 0).then(|| self.true_positives as f64 / union as f64)

@@ -1,12 +1,14 @@
 //! Exact metrics of anomaly detection and segmentation.
 //!
-//! Every distinct score is a threshold, tied samples move together, and nothing is binned. So figures compare with
-//! those of any other exact program. Larger scores are more anomalous; the anomalous class is the positive one.
+//! Every distinct score is a threshold, tied samples move together, and nothing is binned. So
+//! figures compare with those of any other exact program. Larger scores are more anomalous; the
+//! anomalous class is the positive one.
 //!
-//! [`Evaluator`] computes all figures and curves of a test set from one image at a time, in memory that does not
-//! grow with the number of maps as such. [`auroc`], [`average_precision`], [`f1_max`] and [`aupro`] compute a single
-//! figure of samples in memory. All of them rank the samples once and derive everything from one sweep of a
-//! threshold from the highest score to the lowest. Results do not depend on the number of threads.
+//! [`Evaluator`] computes all figures and curves of a test set from one image at a time, in memory
+//! for one map and the distinct values of all maps. [`auroc`], [`average_precision`], [`f1_max`]
+//! and [`aupro`] compute a single figure of samples in memory. All of them rank the samples once
+//! and derive everything from one sweep of a threshold from the highest score to the lowest.
+//! Results do not depend on the number of threads.
 
 mod curve;
 mod error;

@@ -7,7 +7,8 @@ use crate::MetricsError;
 use crate::rank::Rank;
 use crate::ranking::{Positive, Ranking};
 
-/// Refuses a map with a value that cannot be ranked, and a mask of another size. `image` is named in the error.
+/// Refuses a map with a value that cannot be ranked, and a mask of another size. `image` is named
+/// in the error.
 pub(crate) fn check(image: usize, map: &AnomalyMap, mask: Option<&Mask>) -> Result<(), MetricsError> {
     if let Some(i) = map.as_slice().iter().position(|value| !value.is_finite()) {
         let (x, y) = (i % map.width(), i / map.width());
@@ -22,7 +23,8 @@ pub(crate) fn check(image: usize, map: &AnomalyMap, mask: Option<&Mask>) -> Resu
     }
 }
 
-/// Adds the pixels of a map that has passed [`check`] to `ranking`; without a mask every pixel is defect-free.
+/// Adds the pixels of a map that has passed [`check`] to `ranking`; without a mask every pixel is
+/// defect-free.
 pub(crate) fn add(ranking: &mut Ranking, map: &AnomalyMap, mask: Option<&Mask>) {
     match mask.filter(|mask| mask.any()) {
         None => ranking.add(map.as_slice().iter().map(|&value| Rank::of(value)).collect(), Vec::new(), 0),

@@ -12,13 +12,14 @@ pub struct Best {
     pub f1: f64,
     /// Calling every score *strictly* above this value anomalous gives that F1.
     ///
-    /// It is the largest float below the lowest score that must be called anomalous. Of several thresholds that
-    /// reach the same F1, this is the highest.
+    /// It is the largest float below the lowest score that must be called anomalous. Of several
+    /// thresholds that reach the same F1, this is the highest.
     pub threshold: f32,
 }
 
 impl Best {
-    /// The best intersection over union, `TP / (TP + FP + FN) = F1 / (2 - F1)`; the same threshold reaches it.
+    /// The best intersection over union, `TP / (TP + FP + FN) = F1 / (2 - F1)`; the same threshold
+    /// reaches it.
     pub fn iou(&self) -> f64 {
         self.f1 / (2.0 - self.f1)
     }
@@ -26,9 +27,9 @@ impl Best {
 
 /// Average precision, in 0..=1: `sum over thresholds of (recall step) * precision`.
 ///
-/// Step-wise, not the trapezoid under the curve, whose linear interpolation is too optimistic; the definition of
-/// scikit-learn's `average_precision_score`. `None` when a class is absent (without negatives it would be 1 for any
-/// scores).
+/// The sum is step-wise, as in scikit-learn's `average_precision_score`. The trapezoid under the
+/// curve would be too large, since it interpolates linearly. `None` when a class is absent (without
+/// negatives it would be 1 for any scores).
 ///
 /// # Errors
 /// When the lengths differ or a score is not finite.
@@ -51,10 +52,10 @@ pub fn f1_max(scores: &[f32], positive: &[bool]) -> Result<Option<Best>, Metrics
     Ok(best.value(&totals))
 }
 
-/// The precision-recall curve as (recall, precision), with at most `max_points` points (see [`Curve`]); empty when
-/// a class is absent.
+/// The precision-recall curve as (recall, precision), with at most `max_points` points (see
+/// [`Curve`]); empty when a class is absent.
 ///
-/// It starts at (0, 1), where nothing is called anomalous, as scikit-learn has it.
+/// It starts at (0, 1), where nothing is called anomalous, as in scikit-learn.
 ///
 /// # Errors
 /// When the lengths differ or a score is not finite.
@@ -73,7 +74,7 @@ pub(crate) fn precision_recall_point(level: &Level) -> [f64; 2] {
     [level.recall(), level.precision()]
 }
 
-/// Sums the precision met at every positive.
+/// Sums the precision at every positive.
 #[derive(Debug, Default)]
 pub(crate) struct PrecisionSum {
     sum: f64,
@@ -91,7 +92,7 @@ impl PrecisionSum {
     }
 }
 
-/// Keeps the best F1 met.
+/// Keeps the best F1.
 #[derive(Debug, Default)]
 pub(crate) struct BestF1 {
     /// The F1, and the lowest score called anomalous.

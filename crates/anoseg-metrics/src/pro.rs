@@ -1,4 +1,5 @@
-//! Per-region overlap (PRO): how much of each defect is found, whatever its size.
+//! Per-region overlap (PRO): the share of each defect that is found, every region with the same
+//! weight.
 //!
 //! Definition: Bergmann et al., "The MVTec Anomaly Detection Dataset", IJCV 129, 2021, section 5.
 
@@ -12,16 +13,17 @@ use crate::sweep::{Level, Totals, sweep};
 
 /// Area under the PRO curve up to a false-positive rate, divided by that rate, in 0..=1.
 ///
-/// At each threshold, PRO is the mean over all ground-truth regions (connected components of the masks, pixels
-/// touching by a corner included) of the share of the region called anomalous; the false-positive rate is taken over
-/// all defect-free pixels of all images. Every distinct value is a threshold; tied pixels move together. The area is
-/// the trapezoid from (0, 0), the curve linearly interpolated at `fpr_limit` (usually 0.3 or 0.05).
+/// At each threshold, PRO is the mean over all ground-truth regions (connected components of the
+/// masks, pixels touching by a corner included) of the share of the region called anomalous; the
+/// false-positive rate is taken over all defect-free pixels of all images. Every distinct value is
+/// a threshold; tied pixels move together. The area is the trapezoid from (0, 0), the curve
+/// linearly interpolated at `fpr_limit` (usually 0.3 or 0.05).
 ///
 /// `None` when there is no ground-truth region or no defect-free pixel.
 ///
 /// # Errors
-/// When a map holds a value that is not finite, a mask is of another size than its map, or the limit is not in
-/// `0 < limit <= 1`.
+/// When a map holds a value that is not finite, a mask is of another size than its map, or the
+/// limit is not in `0 < limit <= 1`.
 pub fn aupro(images: &[(&AnomalyMap, &Mask)], fpr_limit: f64) -> Result<Option<f64>, MetricsError> {
     if !(fpr_limit > 0.0 && fpr_limit <= 1.0) {
         return Err(MetricsError::FprLimit { limit: fpr_limit });
@@ -32,8 +34,9 @@ pub fn aupro(images: &[(&AnomalyMap, &Mask)], fpr_limit: f64) -> Result<Option<f
     Ok(area.value(&Totals::of(&[&ranking])))
 }
 
-/// The PRO curve as (false-positive rate, per-region overlap), from (0, 0) to (1, 1), with at most `max_points`
-/// points (see [`Curve`]); empty when there is no ground-truth region or no defect-free pixel.
+/// The PRO curve as (false-positive rate, per-region overlap), from (0, 0) to (1, 1), with at most
+/// `max_points` points (see [`Curve`]); empty when there is no ground-truth region or no
+/// defect-free pixel.
 ///
 /// # Errors
 /// When a map holds a value that is not finite or a mask is of another size than its map.

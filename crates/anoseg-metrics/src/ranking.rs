@@ -17,8 +17,9 @@ pub(crate) struct Positive {
 
 /// Samples (pixels or images) ready to be swept by a threshold from the highest score down.
 ///
-/// Anomalous samples are kept by the area of their region, since each counts by its share of the region (PRO). A
-/// multiset of ranks per area is smaller than an area or a share beside each rank, and its counts stay integers.
+/// Anomalous samples are kept by the area of their region, since each counts by its share of the
+/// region (PRO). A multiset of ranks per area is smaller than an area or a share beside each rank,
+/// and its counts stay integers.
 #[derive(Debug, Default)]
 pub(crate) struct Ranking {
     negatives: Multiset,
@@ -29,7 +30,8 @@ pub(crate) struct Ranking {
 impl Ranking {
     /// Adds samples in any order; `regions` is how many ground-truth regions `positives` belong to.
     pub(crate) fn add(&mut self, mut negatives: Vec<Rank>, mut positives: Vec<Positive>, regions: u64) {
-        // Equal elements cannot be told apart, so an unstable sort gives the same on any number of threads.
+        // Equal elements cannot be told apart, so an unstable sort gives the same on any number of
+        // threads.
         negatives.par_sort_unstable();
         self.negatives.add(Run::of_sorted(&negatives));
         drop(negatives);
@@ -52,7 +54,8 @@ impl Ranking {
         Ok(Self::from_finite(scores.iter().copied().zip(positive.iter().copied())))
     }
 
-    /// Ranks (score, positive) pairs whose scores are known to be finite; the positives make one region.
+    /// Ranks (score, positive) pairs whose scores are known to be finite; the positives make one
+    /// region.
     pub(crate) fn from_finite(samples: impl Iterator<Item = (f32, bool)> + Clone) -> Self {
         let ranks_of =
             |class| samples.clone().filter(move |sample| sample.1 == class).map(|sample| Rank::of(sample.0));

@@ -5,8 +5,8 @@ use crate::curve::Curve;
 use crate::ranking::Ranking;
 use crate::sweep::{Level, Totals, sweep};
 
-/// Area under the ROC curve, in 0..=1: the probability that a positive outranks a negative, a tie counting half
-/// (Mann-Whitney U).
+/// Area under the ROC curve, in 0..=1: the probability that a positive outranks a negative, a tie
+/// counting half (Mann-Whitney U).
 ///
 /// `None` when a class is absent.
 ///
@@ -19,8 +19,8 @@ pub fn auroc(scores: &[f32], positive: &[bool]) -> Result<Option<f64>, MetricsEr
     Ok(area.value(&Totals::of(&[&ranking])))
 }
 
-/// The ROC curve as (false-positive rate, true-positive rate), from (0, 0) to (1, 1), with at most `max_points`
-/// points (see [`Curve`]); empty when a class is absent.
+/// The ROC curve as (false-positive rate, true-positive rate), from (0, 0) to (1, 1), with at most
+/// `max_points` points (see [`Curve`]); empty when a class is absent.
 ///
 /// # Errors
 /// When the lengths differ or a score is not finite.

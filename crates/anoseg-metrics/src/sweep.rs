@@ -1,4 +1,5 @@
-//! The one pass that every metric is derived from: a threshold that falls through all distinct scores.
+//! The one pass that every metric is derived from: a threshold that falls through all distinct
+//! scores.
 
 use crate::multiset::{Reader, Run, Slots, WINDOW, Windows, place_of, rank_at};
 use crate::rank::Rank;
@@ -31,15 +32,16 @@ impl Totals {
 
 /// The state of the sweep after one step of the threshold.
 ///
-/// A step takes either all samples of one score, or the negatives of several scores with no positive at or between
-/// them. Ties are always one step. Joining negatives changes no figure: while only negatives are passed, recall and
-/// overlap stay, precision falls, and the curves are straight lines.
+/// A step takes either all samples of one score, or the negatives of several scores with no
+/// positive at or between them. Ties are always one step. Joining negatives changes no figure:
+/// while only negatives are passed, recall and overlap stay, precision falls, and the curves are
+/// straight lines.
 ///
-/// Rates of an absent class mean nothing (see [`Totals::both_classes`]).
+/// Rates of an absent class are not defined (see [`Totals::both_classes`]).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Level {
-    /// The rank that the samples of this step share; of joined negatives, a rank at or below all of their scores and
-    /// above the next sample's.
+    /// The rank that the samples of this step share; of joined negatives, a rank at or below all of
+    /// their scores and above the next sample's.
     pub(crate) rank: Rank,
     /// Positives of this step.
     pub(crate) positives: u64,
@@ -77,7 +79,8 @@ impl Level {
     }
 }
 
-/// Sweeps the union of `parts` from the highest score to the lowest and calls `visit` after each step.
+/// Sweeps the union of `parts` from the highest score to the lowest and calls `visit` after each
+/// step.
 ///
 /// With a `boundary`, no step joins a sample above that score with one at or below it.
 pub(crate) fn sweep(parts: &[&Ranking], boundary: Option<f32>, visit: impl FnMut(&Level)) {
@@ -209,7 +212,8 @@ mod tests {
 
     #[test]
     fn ties_within_and_across_parts_are_one_step() {
-        // 1e-40 and 0 lie in different windows of ranks, as do 0 and -1; joining them is allowed, not required.
+        // 1e-40 and 0 lie in different windows of ranks, as do 0 and -1; joining them is allowed,
+        // not required.
         let steps = steps(None);
         assert_eq!(steps[..2], [(1, 0, 0.5), (2, 2, 1.0)]);
         assert_eq!(steps.last(), Some(&(2, 5, 1.0)));

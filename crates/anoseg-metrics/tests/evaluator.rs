@@ -1,4 +1,5 @@
-//! The incremental evaluator compared with brute force, in any order of images and on any number of threads.
+//! The incremental evaluator compared with brute force, in any order of images and on any number of
+//! threads.
 
 #![allow(clippy::unwrap_used)]
 
@@ -67,7 +68,8 @@ fn pixels(images: &[&EvaluatedImage]) -> (Vec<Labelled>, usize) {
     (samples, regions)
 }
 
-/// True positives, false positives, and the share of the regions among `samples` that satisfy `passed`.
+/// True positives, false positives, and the share of the regions among `samples` that satisfy
+/// `passed`.
 fn count(samples: &[Labelled], passed: impl Fn(f32) -> bool) -> [f64; 3] {
     let mut counts = [0.0; 3];
     for &(_, share) in samples.iter().filter(|sample| passed(sample.0)) {
@@ -212,7 +214,7 @@ fn a_refused_image_leaves_the_evaluator_as_it_was() {
 }
 
 #[test]
-fn half_anomalous_maps_take_about_a_byte_per_pixel() {
+fn half_anomalous_maps_take_under_two_bytes_per_pixel() {
     let side = 512;
     let mut evaluator = Evaluator::new();
     for i in 0..16_u32 {

@@ -13,9 +13,9 @@ const MAX_RUNS: usize = 6;
 
 /// How often each rank occurs.
 ///
-/// Like a log-structured merge tree it keeps a few compressed runs and merges those of similar size. So each entry
-/// is rewritten a logarithmic number of times, and the memory is bounded by the distinct ranks, not by the samples:
-/// see [`Run`] for the bound of one run.
+/// Like a log-structured merge tree it keeps a few compressed runs and merges those of similar
+/// size. So each entry is rewritten a logarithmic number of times, and the memory is bounded by the
+/// distinct ranks, not by the samples: see [`Run`] for the bound of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Multiset {
     runs: Vec<Run>,
@@ -54,7 +54,8 @@ impl Multiset {
         &self.runs
     }
 
-    /// The oldest run that is at most twice as large as all younger ones together; at latest the last but one.
+    /// The oldest run that is at most twice as large as all younger ones together; otherwise
+    /// the last but one.
     fn first_worth_merging(&self) -> usize {
         let (mut first, mut younger) = (self.runs.len() - 2, 0);
         for (i, run) in self.runs.iter().enumerate().rev() {

@@ -1,12 +1,13 @@
 //! Sorted ranks with their counts, in about one byte per distinct rank.
 //!
-//! An entry is a rank and how many samples have it. Its first byte holds the gap to the previous rank in the lower
-//! five bits and the count in the upper three. A gap or a count that does not fit follows as a variable-length
-//! integer (LEB128), the gap first.
+//! An entry is a rank and how many samples have it. Its first byte holds the gap to the previous
+//! rank in the lower five bits and the count in the upper three. A gap or a count that does not fit
+//! follows as a variable-length integer (LEB128), the gap first.
 
 use crate::rank::Rank;
 
-/// Runs are stored in pieces of this many bytes, so that a merge can free its input while it writes its output.
+/// Runs are stored in pieces of this many bytes, so that a merge can free its input while it writes
+/// its output.
 const CHUNK: usize = 64 * 1024;
 
 /// The first byte, a gap of 32 bits and a count of 64 bits.
@@ -22,8 +23,9 @@ const LARGE_COUNT: u64 = (u8::MAX >> GAP_BITS) as u64;
 
 /// Distinct ranks, ascending, with their counts.
 ///
-/// n samples whose last rank is r take at most `n + (r + 1) / 32` bytes: one byte per distinct rank, further bytes
-/// of a count only where at least 8 samples share one, further bytes of a gap only where it skips at least 31 ranks.
+/// n samples whose last rank is r take at most `n + (r + 1) / 32` bytes: one byte per distinct
+/// rank, further bytes of a count only where at least 8 samples share one, further bytes of a gap
+/// only where it skips at least 31 ranks.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     chunks: Vec<Vec<u8>>,

@@ -1,7 +1,8 @@
 //! Several runs read together, window by window.
 //!
-//! Merging runs entry by entry needs a comparison tree for each entry. Instead the ranks are cut into windows. All
-//! runs add their counts of one window to dense arrays that stay in the processor's cache.
+//! Merging runs entry by entry needs a comparison tree for each entry. Instead the ranks are cut
+//! into windows. All runs add their counts of one window to dense arrays that stay in the
+//! processor's cache.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -38,7 +39,8 @@ impl<I: Iterator<Item: AsRef<[u8]>>> Windows<I> {
         Self { queue: windows.collect(), readers }
     }
 
-    /// Passes all entries of the next window on to `visit`: the position of the reader, the slot, and the count.
+    /// Passes all entries of the next window on to `visit`: the position of the reader, the slot,
+    /// and the count.
     ///
     /// Returns the window, or `None` at the end.
     pub(crate) fn advance(&mut self, mut visit: impl FnMut(usize, usize, u64)) -> Option<u32> {
