@@ -5,59 +5,57 @@ use std::collections::BinaryHeap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::ranked::Ranked;
-use crate::sweep::{Level, Sweep};
+use crate::ranking::Ranking;
+use crate::sweep::{Level, Totals, sweep};
 
 /// A curve to plot; metrics are never computed from it.
 ///
-/// A test set has a point for each distinct score, tens of millions of them. Here, of points closer together than
-/// 1/4096 in both directions one is kept, and of these the ones that carry the shape: Douglas-Peucker simplification
-/// (D. Douglas and T. Peucker, Cartographica 10(2), 1973), splitting where the deviation is largest until the number
-/// of points is reached. First and last point are always there, hence a limit below 2 acts as 2.
+/// A test set has a point for each distinct score, tens of millions of them. Of points closer
+/// together than 1/4096 in both directions one is kept. Of these, Douglas-Peucker simplification
+/// (D. Douglas and T. Peucker, Cartographica 10(2), 1973) keeps those that carry the shape: it
+/// splits where the deviation is largest until the number of points is reached. First and last
+/// point are always kept, hence a limit below 2 acts as 2.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curve {
-    /// `[x, y]`, in the order of a falling threshold; empty when the data cannot tell.
+    /// `[x, y]`, in the order of a falling threshold; empty when a class is absent.
     pub points: Vec<[f64; 2]>,
 }
 
 impl Curve {
     /// Starts at `first` and goes through the `point` of every level; empty when a class is absent.
     pub(crate) fn trace(
-        ranked: &Ranked,
+        ranking: &Ranking,
         first: [f64; 2],
         point: impl Fn(&Level) -> [f64; 2],
         max_points: usize,
     ) -> Self {
-        let sweep = Sweep::new(&[ranked]);
-        if !sweep.totals().both_classes() {
-            return Self::default();
-        }
         let mut tracer = Tracer::starting_at(first);
-        sweep.for_each(|level| tracer.add(point(&level)));
-        tracer.finish(max_points)
+        sweep(&[ranking], None, |level| tracer.add(point(level)));
+        tracer.finish(&Totals::of(&[ranking]), max_points)
     }
 }
 
 /// Points nearer to the last kept one than this are dropped: finer than any plot shows.
 ///
-/// It bounds the memory: over n pixels, precision varies by at most `1 + 1/2 + ... + 1/n` (about 18 for 67 million)
-/// and the other coordinates are monotone, so that less than 100 000 points are ever kept.
+/// It bounds the memory: over n pixels, precision varies by at most `1 + 1/2 + ... + 1/n` (about 21
+/// for a billion) and the other coordinates are monotone, so that fewer than 100 000 points are
+/// ever kept.
 const SPACING: f64 = 1.0 / 4096.0;
 
-/// Collects the points of a curve that are worth keeping.
+/// Collects the points of a curve that are at least [`SPACING`] apart.
 #[derive(Debug)]
-struct Tracer {
+pub(crate) struct Tracer {
     points: Vec<[f64; 2]>,
     kept: [f64; 2],
     newest: [f64; 2],
 }
 
 impl Tracer {
-    fn starting_at(first: [f64; 2]) -> Self {
+    pub(crate) fn starting_at(first: [f64; 2]) -> Self {
         Self { points: vec![first], kept: first, newest: first }
     }
 
-    fn add(&mut self, point: [f64; 2]) {
+    pub(crate) fn add(&mut self, point: [f64; 2]) {
         self.newest = point;
         if (point[0] - self.kept[0]).abs().max((point[1] - self.kept[1]).abs()) >= SPACING {
             self.points.push(point);
@@ -65,7 +63,11 @@ impl Tracer {
         }
     }
 
-    fn finish(mut self, max_points: usize) -> Curve {
+    /// The curve with at most `max_points` points; empty when a class is absent.
+    pub(crate) fn finish(mut self, totals: &Totals, max_points: usize) -> Curve {
+        if !totals.both_classes() {
+            return Curve::default();
+        }
         if self.newest != self.kept {
             self.points.push(self.newest);
         }
@@ -169,7 +171,7 @@ mod tests {
             let x = f64::from(i) / 100_000.0;
             tracer.add([x, curve(x)]);
         }
-        let few = tracer.finish(200).points;
+        let few = tracer.finish(&Totals { positives: 1, negatives: 1, regions: 1 }, 200).points;
         assert_eq!(few.len(), 200);
         for pair in few.windows(2) {
             let middle = [(pair[0][0] + pair[1][0]) / 2.0, (pair[0][1] + pair[1][1]) / 2.0];

@@ -1,6 +1,6 @@
-//! What can be wrong with the input of a metric.
+//! Errors in the input of a metric.
 
-/// Input that no metric can be computed from. All variants are faults of the data given.
+/// Input that no metric can be computed from. All variants are faults of the input.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MetricsError {
@@ -26,7 +26,7 @@ pub enum MetricsError {
          check the model that made it"
     )]
     MapNotFinite {
-        /// Position of the image in the slice given.
+        /// Position of the image, in the order given.
         image: usize,
         /// Column of the first such pixel.
         x: usize,
@@ -42,7 +42,7 @@ pub enum MetricsError {
         mask.0, mask.1, map.0, map.1
     )]
     MaskSize {
-        /// Position of the image in the slice given.
+        /// Position of the image, in the order given.
         image: usize,
         /// Width and height of the mask.
         mask: (usize, usize),
@@ -55,7 +55,7 @@ pub enum MetricsError {
          move it to a defect folder or remove the mask"
     )]
     DefectOnGood {
-        /// Position of the image in the slice given.
+        /// Position of the image, in the order given.
         image: usize,
     },
     /// A decision threshold is NaN.

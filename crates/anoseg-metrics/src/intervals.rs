@@ -1,24 +1,27 @@
-//! How far image-level figures would move with other pictures of the same kind: 95 % intervals.
+//! 95 % confidence intervals of image-level figures.
 //!
-//! Of ranking figures by the bootstrap: the test set's images are drawn again with replacement, the good and the defective ones
-//! each by themselves so that both classes stay as many as they are, and the figure is computed anew (percentile
-//! bootstrap, Efron and Tibshirani, "An introduction to the bootstrap", 1993, chapter 13). Of shares by Wilson's score
-//! interval (Wilson, "Probable inference, the law of succession, and statistical inference", 1927): drawing again from
-//! twenty images of which none is rejected never rejects any, which would promise too much.
+//! Ranking figures have percentile bootstrap intervals (Efron and Tibshirani, "An introduction to
+//! the bootstrap", 1993, chapter 13). The images are resampled with replacement, good and defective
+//! ones separately, so that the size of each class stays the same. The figure is computed anew for
+//! each resample.
 //!
-//! Pixels have no interval: those of one image are not independent.
+//! Rates have Wilson's score interval (Wilson, "Probable inference, the law of succession, and
+//! statistical inference", 1927). Their bootstrap interval would be too narrow: if none of twenty
+//! images is rejected, no resample rejects any.
+//!
+//! Pixel-level figures have no interval: the pixels of one image are not independent.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-/// How often the test set is drawn again.
-const DRAWS: usize = 2000;
+/// The number of bootstrap resamples.
+const RESAMPLES: usize = 2000;
 
-/// Always the same draws, so that the same test set gives the same intervals.
+/// A fixed seed, so that the same test set gives the same intervals.
 const SEED: u64 = 0x626f_6f74;
 
-/// Share of the draws on either side of an interval.
+/// Share of the resamples on either side of an interval.
 const TAIL: f64 = 0.025;
 
 /// Half the width of a 95 % interval, in standard deviations of the normal distribution.
@@ -27,7 +30,8 @@ const Z: f64 = 1.959_963_984_540_054;
 /// 95 % intervals `[low, high]` of the image-level figures; `None` where the figure is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Intervals {
-    /// Of the area under the ROC curve of the images' scores; `[1, 1]` where no draw can mix the classes.
+    /// Of the area under the ROC curve of the images' scores; `[1, 1]` where the classes are
+    /// separated.
     pub image_auroc: Option<[f64; 2]>,
     /// Of the average precision of the images' scores.
     pub image_ap: Option<[f64; 2]>,
@@ -37,7 +41,7 @@ pub struct Intervals {
     pub detection_rate: Option<[f64; 2]>,
 }
 
-/// An image as the figures see it.
+/// The score and the class of an image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Sample {
     pub(crate) score: f32,
@@ -66,23 +70,23 @@ impl Intervals {
     }
 }
 
-/// The intervals of AUROC and average precision. `samples` descend, `classes` are the places of the good and of the defective
-/// ones.
+/// The intervals of AUROC and average precision. The scores of `samples` descend; `classes` are the
+/// indices of the good and of the defective ones.
 fn bootstrap(samples: &[Sample], classes: &[Vec<usize>; 2]) -> [Option<[f64; 2]>; 2] {
     if classes.iter().any(Vec::is_empty) {
         return [None, None];
     }
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let mut figures: [Vec<f64>; 2] = Default::default();
-    for _ in 0..DRAWS {
+    for _ in 0..RESAMPLES {
         let mut counts = vec![0_u32; samples.len()];
         for class in classes {
             for _ in 0..class.len() {
                 counts[class[rng.random_range(0..class.len())]] += 1;
             }
         }
-        let drawn = Drawn { samples, counts: &counts }.ranking();
-        figures.iter_mut().zip(drawn).for_each(|(figures, figure)| figures.push(figure));
+        let resampled = Resample { samples, counts: &counts }.ranking();
+        figures.iter_mut().zip(resampled).for_each(|(figures, figure)| figures.push(figure));
     }
     figures.map(middle)
 }
@@ -96,14 +100,14 @@ fn wilson(hits: usize, n: usize) -> Option<[f64; 2]> {
     Some([((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0)])
 }
 
-/// A test set drawn again: how often each image occurs. The samples descend.
-struct Drawn<'a> {
+/// A resampled test set: how often each image occurs. The scores of the samples descend.
+struct Resample<'a> {
     samples: &'a [Sample],
     counts: &'a [u32],
 }
 
-impl Drawn<'_> {
-    /// AUROC and average precision; images of one score move together.
+impl Resample<'_> {
+    /// AUROC and average precision; tied images move together.
     fn ranking(&self) -> [f64; 2] {
         let total = |defective| -> f64 {
             let of_class = self.samples.iter().zip(self.counts).filter(|(s, _)| s.defective == defective);
@@ -128,7 +132,8 @@ impl Drawn<'_> {
     }
 }
 
-/// The interval that leaves [`TAIL`] of the values on either side, linearly interpolated between them.
+/// The interval that leaves [`TAIL`] of the values on either side, linearly interpolated between
+/// them.
 fn middle(mut values: Vec<f64>) -> Option<[f64; 2]> {
     values.sort_unstable_by(f64::total_cmp);
     let last = values.len().checked_sub(1)?;
@@ -153,11 +158,11 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_of_every_image_once_gives_the_figures_themselves() {
+    fn a_resample_with_every_image_once_gives_the_figures_themselves() {
         let mut samples = samples(&[0.1, 0.5, 0.5, -1.0, 0.0], &[0.5, 0.7, -0.0, 0.4]);
         samples.sort_unstable_by(|a, b| b.score.total_cmp(&a.score));
         let counts = vec![1; samples.len()];
-        let [area, precision] = Drawn { samples: &samples, counts: &counts }.ranking();
+        let [area, precision] = Resample { samples: &samples, counts: &counts }.ranking();
         let scores: Vec<f32> = samples.iter().map(|sample| sample.score).collect();
         let positive: Vec<bool> = samples.iter().map(|sample| sample.defective).collect();
         assert!((area - auroc(&scores, &positive).unwrap().unwrap()).abs() < 1e-12);
@@ -183,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_data_cannot_tell_has_no_interval() {
+    fn undefined_figures_have_no_interval() {
         let good = Intervals::of(samples(&[0.1, 0.2], &[]), Some(0.5));
         assert_eq!((good.image_auroc, good.image_ap, good.detection_rate), (None, None, None));
         assert!(good.false_reject_rate.is_some());
@@ -192,9 +197,9 @@ mod tests {
     }
 
     #[test]
-    fn separated_scores_leave_no_doubt_and_overlapping_ones_do() {
-        let certain = Intervals::of(samples(&[0.1, 0.2, 0.3], &[0.8, 0.9]), None);
-        assert_eq!(certain.image_auroc, Some([1.0, 1.0]));
+    fn separated_scores_have_a_point_interval_and_overlapping_ones_a_wider_one() {
+        let separated = Intervals::of(samples(&[0.1, 0.2, 0.3], &[0.8, 0.9]), None);
+        assert_eq!(separated.image_auroc, Some([1.0, 1.0]));
         let [low, high] =
             Intervals::of(samples(&[0.1, 0.4, 0.6], &[0.3, 0.5, 0.9]), None).image_auroc.unwrap();
         assert!(low < 6.0 / 9.0 && high > 6.0 / 9.0, "{low} {high}");

@@ -4,12 +4,11 @@ use anoseg_image::regions::label_components;
 use anoseg_image::{AnomalyMap, Mask};
 
 use crate::MetricsError;
-use crate::ranked::{Positive, Rank, Ranked};
+use crate::rank::Rank;
+use crate::ranking::{Positive, Ranking};
 
-/// A map and the truth about its pixels; without a mask every pixel is defect-free.
-pub(crate) type Truth<'a> = (&'a AnomalyMap, Option<&'a Mask>);
-
-/// Refuses a map with a value that cannot be ranked, and a mask of another size. `image` is named in the error.
+/// Refuses a map with a value that cannot be ranked, and a mask of another size. `image` is named
+/// in the error.
 pub(crate) fn check(image: usize, map: &AnomalyMap, mask: Option<&Mask>) -> Result<(), MetricsError> {
     if let Some(i) = map.as_slice().iter().position(|value| !value.is_finite()) {
         let (x, y) = (i % map.width(), i / map.width());
@@ -24,37 +23,36 @@ pub(crate) fn check(image: usize, map: &AnomalyMap, mask: Option<&Mask>) -> Resu
     }
 }
 
-/// Pools and ranks the pixels of all `images`, which have passed [`check`].
-pub(crate) fn rank(images: &[Truth<'_>]) -> Ranked {
-    let pixels: usize = images.iter().map(|(map, _)| map.as_slice().len()).sum();
-    let anomalous: usize = images.iter().filter_map(|(_, mask)| mask.map(Mask::count)).sum();
-    let mut negatives = Vec::with_capacity(pixels - anomalous);
-    let mut positives = Vec::with_capacity(anomalous);
-    let mut regions = 0;
-    for &(map, mask) in images {
-        match mask.filter(|mask| mask.any()) {
-            None => negatives.extend(map.as_slice().iter().map(|&value| Rank::of(value))),
-            Some(mask) => regions += split(map, mask, &mut negatives, &mut positives),
+/// Adds the pixels of a map that has passed [`check`] to `ranking`; without a mask every pixel is
+/// defect-free.
+pub(crate) fn add(ranking: &mut Ranking, map: &AnomalyMap, mask: Option<&Mask>) {
+    match mask.filter(|mask| mask.any()) {
+        None => ranking.add(map.as_slice().iter().map(|&value| Rank::of(value)).collect(), Vec::new(), 0),
+        Some(mask) => {
+            let (negatives, positives, regions) = split(map, mask);
+            ranking.add(negatives, positives, regions);
         }
     }
-    Ranked::new(negatives, positives, regions)
 }
 
-/// Sorts the pixels of one image by class; returns how many ground-truth regions it has.
-fn split(map: &AnomalyMap, mask: &Mask, negatives: &mut Vec<Rank>, positives: &mut Vec<Positive>) -> u64 {
+/// The pixels of one image by class, and how many ground-truth regions it has.
+fn split(map: &AnomalyMap, mask: &Mask) -> (Vec<Rank>, Vec<Positive>, u64) {
+    let anomalous = mask.count();
+    let mut negatives = Vec::with_capacity(map.as_slice().len() - anomalous);
+    let mut positives = Vec::with_capacity(anomalous);
     let components = label_components(mask);
     let labels = components.labels.as_slice();
-    // Areas fit: a region of 2^32 pixels would need a map of 16 GiB.
+    // Areas fit: `label_components` refuses more than `u32::MAX` pixels.
     let mut areas = vec![0_u32; components.count + 1];
     for &label in labels {
-        areas[label as usize] = areas[label as usize].saturating_add(1);
+        areas[label as usize] += 1;
     }
     for (&value, &label) in map.as_slice().iter().zip(labels) {
         let rank = Rank::of(value);
         match label {
             0 => negatives.push(rank),
-            _ => positives.push(Positive { rank, region_area: areas[label as usize] }),
+            _ => positives.push(Positive { region_area: areas[label as usize], rank }),
         }
     }
-    components.count as u64
+    (negatives, positives, components.count as u64)
 }

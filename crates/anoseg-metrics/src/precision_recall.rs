@@ -2,8 +2,8 @@
 
 use crate::MetricsError;
 use crate::curve::Curve;
-use crate::ranked::Ranked;
-use crate::sweep::{Level, Sweep, Totals};
+use crate::ranking::Ranking;
+use crate::sweep::{Level, Totals, sweep};
 
 /// The best F1 over all thresholds, and the threshold that reaches it.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -12,13 +12,14 @@ pub struct Best {
     pub f1: f64,
     /// Calling every score *strictly* above this value anomalous gives that F1.
     ///
-    /// It is the largest float below the lowest score that must be called anomalous. Of several thresholds that
-    /// reach the same F1, this is the highest.
+    /// It is the largest float below the lowest score that must be called anomalous. Of several
+    /// thresholds that reach the same F1, this is the highest.
     pub threshold: f32,
 }
 
 impl Best {
-    /// The best intersection over union, `TP / (TP + FP + FN) = F1 / (2 - F1)`; the same threshold reaches it.
+    /// The best intersection over union, `TP / (TP + FP + FN) = F1 / (2 - F1)`; the same threshold
+    /// reaches it.
     pub fn iou(&self) -> f64 {
         self.f1 / (2.0 - self.f1)
     }
@@ -26,19 +27,17 @@ impl Best {
 
 /// Average precision, in 0..=1: `sum over thresholds of (recall step) * precision`.
 ///
-/// Step-wise, not the trapezoid under the curve, whose linear interpolation is too optimistic; the definition of
-/// scikit-learn's `average_precision_score`. `None` when a class is absent (without negatives it would be 1 for any
-/// scores).
+/// The sum is step-wise, as in scikit-learn's `average_precision_score`. The trapezoid under the
+/// curve would be too large, since it interpolates linearly. `None` when a class is absent (without
+/// negatives it would be 1 for any scores).
 ///
 /// # Errors
 /// When the lengths differ or a score is not finite.
 pub fn average_precision(scores: &[f32], positive: &[bool]) -> Result<Option<f64>, MetricsError> {
-    let ranked = Ranked::from_scores(scores, positive)?;
-    let sweep = Sweep::new(&[&ranked]);
-    let totals = sweep.totals();
+    let ranking = Ranking::from_scores(scores, positive)?;
     let mut sum = PrecisionSum::default();
-    sweep.for_each(|level| sum.add(&level));
-    Ok(sum.value(&totals))
+    sweep(&[&ranking], None, |level| sum.add(level));
+    Ok(sum.value(&Totals::of(&[&ranking])))
 }
 
 /// The best F1 over all thresholds. `None` when a class is absent.
@@ -46,18 +45,17 @@ pub fn average_precision(scores: &[f32], positive: &[bool]) -> Result<Option<f64
 /// # Errors
 /// When the lengths differ or a score is not finite.
 pub fn f1_max(scores: &[f32], positive: &[bool]) -> Result<Option<Best>, MetricsError> {
-    let ranked = Ranked::from_scores(scores, positive)?;
-    let sweep = Sweep::new(&[&ranked]);
-    let totals = sweep.totals();
+    let ranking = Ranking::from_scores(scores, positive)?;
+    let totals = Totals::of(&[&ranking]);
     let mut best = BestF1::default();
-    sweep.for_each(|level| best.add(&level, &totals));
+    sweep(&[&ranking], None, |level| best.add(level, &totals));
     Ok(best.value(&totals))
 }
 
-/// The precision-recall curve as (recall, precision), with at most `max_points` points (see [`Curve`]); empty when
-/// a class is absent.
+/// The precision-recall curve as (recall, precision), with at most `max_points` points (see
+/// [`Curve`]); empty when a class is absent.
 ///
-/// It starts at (0, 1), where nothing is called anomalous, as scikit-learn has it.
+/// It starts at (0, 1), where nothing is called anomalous, as in scikit-learn.
 ///
 /// # Errors
 /// When the lengths differ or a score is not finite.
@@ -66,15 +64,17 @@ pub fn precision_recall_curve(
     positive: &[bool],
     max_points: usize,
 ) -> Result<Curve, MetricsError> {
-    let ranked = Ranked::from_scores(scores, positive)?;
-    Ok(precision_recall(&ranked, max_points))
+    let ranking = Ranking::from_scores(scores, positive)?;
+    Ok(Curve::trace(&ranking, PRECISION_RECALL_START, precision_recall_point, max_points))
 }
 
-pub(crate) fn precision_recall(ranked: &Ranked, max_points: usize) -> Curve {
-    Curve::trace(ranked, [0.0, 1.0], |level| [level.recall, level.precision()], max_points)
+pub(crate) const PRECISION_RECALL_START: [f64; 2] = [0.0, 1.0];
+
+pub(crate) fn precision_recall_point(level: &Level) -> [f64; 2] {
+    [level.recall(), level.precision()]
 }
 
-/// Sums the precision met at every positive.
+/// Sums the precision at every positive.
 #[derive(Debug, Default)]
 pub(crate) struct PrecisionSum {
     sum: f64,
@@ -92,9 +92,10 @@ impl PrecisionSum {
     }
 }
 
-/// Keeps the best F1 met.
+/// Keeps the best F1.
 #[derive(Debug, Default)]
 pub(crate) struct BestF1 {
+    /// The F1, and the lowest score called anomalous.
     best: Option<(f64, f32)>,
 }
 
@@ -108,7 +109,7 @@ impl BestF1 {
         let called_and_true = level.true_positives + level.false_positives + totals.positives;
         let f1 = 2.0 * level.true_positives as f64 / called_and_true as f64;
         if self.best.is_none_or(|(best, _)| f1 > best) {
-            self.best = Some((f1, level.score));
+            self.best = Some((f1, level.rank.score()));
         }
     }
 

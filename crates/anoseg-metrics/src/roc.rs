@@ -2,37 +2,37 @@
 
 use crate::MetricsError;
 use crate::curve::Curve;
-use crate::ranked::Ranked;
-use crate::sweep::{Level, Sweep, Totals};
+use crate::ranking::Ranking;
+use crate::sweep::{Level, Totals, sweep};
 
-/// Area under the ROC curve, in 0..=1: the probability that a positive outranks a negative, a tie counting half
-/// (Mann-Whitney U).
+/// Area under the ROC curve, in 0..=1: the probability that a positive outranks a negative, a tie
+/// counting half (Mann-Whitney U).
 ///
 /// `None` when a class is absent.
 ///
 /// # Errors
 /// When the lengths differ or a score is not finite.
 pub fn auroc(scores: &[f32], positive: &[bool]) -> Result<Option<f64>, MetricsError> {
-    let ranked = Ranked::from_scores(scores, positive)?;
-    let sweep = Sweep::new(&[&ranked]);
-    let totals = sweep.totals();
+    let ranking = Ranking::from_scores(scores, positive)?;
     let mut area = AurocArea::default();
-    sweep.for_each(|level| area.add(&level));
-    Ok(area.value(&totals))
+    sweep(&[&ranking], None, |level| area.add(level));
+    Ok(area.value(&Totals::of(&[&ranking])))
 }
 
-/// The ROC curve as (false-positive rate, true-positive rate), from (0, 0) to (1, 1), with at most `max_points`
-/// points (see [`Curve`]); empty when a class is absent.
+/// The ROC curve as (false-positive rate, true-positive rate), from (0, 0) to (1, 1), with at most
+/// `max_points` points (see [`Curve`]); empty when a class is absent.
 ///
 /// # Errors
 /// When the lengths differ or a score is not finite.
 pub fn roc_curve(scores: &[f32], positive: &[bool], max_points: usize) -> Result<Curve, MetricsError> {
-    let ranked = Ranked::from_scores(scores, positive)?;
-    Ok(roc(&ranked, max_points))
+    let ranking = Ranking::from_scores(scores, positive)?;
+    Ok(Curve::trace(&ranking, ROC_START, roc_point, max_points))
 }
 
-pub(crate) fn roc(ranked: &Ranked, max_points: usize) -> Curve {
-    Curve::trace(ranked, [0.0, 0.0], |level| [level.false_positive_rate, level.recall], max_points)
+pub(crate) const ROC_START: [f64; 2] = [0.0, 0.0];
+
+pub(crate) fn roc_point(level: &Level) -> [f64; 2] {
+    [level.false_positive_rate(), level.recall()]
 }
 
 /// Counts (positive, negative) pairs in the right order, in exact integers.

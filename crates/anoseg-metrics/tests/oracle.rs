@@ -1,4 +1,5 @@
-//! Compares with scikit-learn and with AUPRO by definition; `scripts/metrics_fixtures.py` writes the fixtures.
+//! Compares with scikit-learn and with AUPRO by definition; `scripts/metrics_fixtures.py` writes
+//! the fixtures.
 
 #![allow(clippy::unwrap_used)]
 

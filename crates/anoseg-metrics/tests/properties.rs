@@ -47,7 +47,8 @@ fn auroc_by_pairs(scores: &[f32], positive: &[bool]) -> f64 {
     pairs.iter().sum::<f64>() / pairs.len() as f64
 }
 
-/// True positives, false positives and false negatives when scores of at least `threshold` are called positive.
+/// True positives, false positives and false negatives when scores of at least `threshold` are
+/// called positive.
 fn confusion(scores: &[f32], positive: &[bool], threshold: f32) -> [f64; 3] {
     let mut counts = [0.0; 3];
     for (&score, &positive) in scores.iter().zip(positive) {

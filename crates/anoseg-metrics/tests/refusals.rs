@@ -1,4 +1,5 @@
-//! Input that cannot be evaluated is refused with an error that names it; odd but sound input is not.
+//! Input that cannot be evaluated is refused with an error that names it; odd but sound input is
+//! not.
 
 #![allow(clippy::unwrap_used)]
 
