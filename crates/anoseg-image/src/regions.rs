@@ -5,9 +5,9 @@ use crate::plane::{AnomalyMap, Mask, Plane};
 /// Which component each pixel belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
-    /// 0 for background, 1..=`count` for components, in the order in which a row-by-row walk meets them.
+    /// 0 for background, 1..=`count` for components, numbered in the order of their first pixels, row by row.
     pub labels: Plane<u32>,
-    /// How many components there are.
+    /// The number of components.
     pub count: usize,
 }
 
@@ -24,7 +24,7 @@ pub struct Region {
     pub height: usize,
     /// Pixels that belong to the region.
     pub area: usize,
-    /// Largest value of the anomaly map in the region; of values that are not numbers, negative infinity.
+    /// Largest value of the anomaly map in the region; negative infinity if all values are NaN.
     pub peak: f32,
     /// Column of the first pixel, row by row, that has the peak value.
     pub peak_x: usize,
@@ -178,7 +178,7 @@ impl Region {
 }
 
 /// The contour of a mask, one pixel thick and inside it: its pixels that share a side with a pixel outside it
-/// or with the border of the picture.
+/// or with the border of the image.
 pub fn outline(mask: &Mask) -> Mask {
     let (width, height) = (mask.width(), mask.height());
     Mask::from_fn(width, height, |x, y| {

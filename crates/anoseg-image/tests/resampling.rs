@@ -18,7 +18,7 @@ fn fixture(name: &str) -> Image {
 
 /// The fixtures hold Pillow's float results rounded to 8 bits once, so half a level may lie between.
 ///
-/// Pillow's 8-bit pictures differ a little more from ours, because there it rounds, and clips overshoot, between
+/// Pillow's 8-bit images differ a little more from ours, because there it rounds, and clips overshoot, between
 /// rows and columns too: at most one level for the bilinear filter.
 #[test]
 fn agrees_with_pillow() {
@@ -118,7 +118,7 @@ proptest! {
     }
 
     #[test]
-    fn every_filter_keeps_flat_pictures(
+    fn every_filter_keeps_flat_images(
         value in 0.0f32..1.0, w in 1usize..30, h in 1usize..30, width in 1usize..40, height in 1usize..40,
     ) {
         for filter in [Filter::Bilinear, Filter::CatmullRom, Filter::Lanczos3] {
