@@ -1,8 +1,8 @@
 //! What a person looks at: anomaly overlays, contact sheets, plots and the HTML report.
 //!
-//! - [`overlay()`], [`heat_overlay`], [`contours`]: the picture with its anomaly map and outlines drawn over it, at the
-//!   picture's own size.
-//! - [`contact_sheet`]: many pictures on one.
+//! - [`overlay()`], [`heat_overlay`], [`contours`]: the image with its anomaly map and outlines drawn over it, at the
+//!   image's own size.
+//! - [`contact_sheet`]: many images on one.
 //! - [`plot`]: inline SVG plots that need no script and follow the page's light or dark colours.
 //! - [`Report`] and [`render`]: one HTML file that needs no network, no fonts and no files beside it.
 //! - [`assemble`]: from a model and its test run to the report.

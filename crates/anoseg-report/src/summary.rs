@@ -3,24 +3,24 @@
 use crate::format::{count, percent};
 use crate::model::{Decision, ReportImage};
 
-/// The outcome in plain words: "Trained on 209 good pictures. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20
-/// good pictures and finds 61 of 63 defective ones."
+/// The outcome in plain words: "Trained on 209 good images. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20
+/// good images and finds 61 of 63 defective ones."
 ///
-/// `false_reject` is the rate (0..=1) the thresholds were calibrated for. Only rejected pictures count as found;
-/// those sent to review are named apart. Without test pictures the second sentence says that nothing was tested.
-pub fn plain_summary(training_pictures: u64, false_reject: f64, images: &[ReportImage]) -> String {
-    let trained = format!("Trained on {}.", pictures(training_pictures, "good"));
+/// `false_reject` is the rate (0..=1) the thresholds were calibrated for. Only rejected images count as found;
+/// those sent to review are named apart. Without test images the second sentence says that nothing was tested.
+pub fn plain_summary(training_images: u64, false_reject: f64, images: &[ReportImage]) -> String {
+    let trained = format!("Trained on {}.", images(training_images, "good"));
     let (defective, good): (Vec<&ReportImage>, Vec<&ReportImage>) =
         images.iter().partition(|i| i.is_defective());
     let rejected =
         |of: &[&ReportImage]| count(of.iter().filter(|i| i.decision == Decision::Reject).count() as u64);
     let mut outcome = Vec::new();
     if !good.is_empty() {
-        outcome.push(format!("rejects {} of {}", rejected(&good), pictures(good.len() as u64, "good")));
+        outcome.push(format!("rejects {} of {}", rejected(&good), images(good.len() as u64, "good")));
     }
     if !defective.is_empty() {
         let all = if good.is_empty() {
-            pictures(defective.len() as u64, "defective")
+            images(defective.len() as u64, "defective")
         } else {
             format!(
                 "{} defective {}",
@@ -31,7 +31,7 @@ pub fn plain_summary(training_pictures: u64, false_reject: f64, images: &[Report
         outcome.push(format!("finds {} of {all}", rejected(&defective)));
     }
     if outcome.is_empty() {
-        return format!("{trained} There are no test pictures, so nothing says yet how well it works.");
+        return format!("{trained} There are no test images, so nothing says yet how well it works.");
     }
     let mut text = format!(
         "{trained} Calibrated for a false-reject rate of {}, it {}.",
@@ -40,14 +40,14 @@ pub fn plain_summary(training_pictures: u64, false_reject: f64, images: &[Report
     );
     let review = images.iter().filter(|i| i.decision == Decision::Review).count() as u64;
     if review > 0 {
-        let noun = if review == 1 { "picture" } else { "pictures" };
+        let noun = if review == 1 { "image" } else { "images" };
         text.push_str(&format!(" It sends {} {noun} to review.", count(review)));
     }
     text
 }
 
-fn pictures(n: u64, kind: &str) -> String {
-    format!("{} {kind} {}", count(n), if n == 1 { "picture" } else { "pictures" })
+fn images(n: u64, kind: &str) -> String {
+    format!("{} {kind} {}", count(n), if n == 1 { "image" } else { "images" })
 }
 
 #[cfg(test)]
@@ -60,7 +60,7 @@ mod tests {
             defect: defect.into(),
             score: 0.0,
             decision,
-            picture: None,
+            image: None,
             anomaly_map: None,
             contours: None,
         };
@@ -78,7 +78,7 @@ mod tests {
         .concat();
         assert_eq!(
             plain_summary(209, 0.01, &all).replace('\u{a0}', " "),
-            "Trained on 209 good pictures. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20 good pictures \
+            "Trained on 209 good images. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20 good images \
              and finds 61 of 63 defective ones."
         );
     }
@@ -86,8 +86,8 @@ mod tests {
     #[test]
     fn names_review_and_what_is_missing() {
         let text = plain_summary(1, 0.01, &images("crack", Decision::Review, 2));
-        assert!(text.starts_with("Trained on 1 good picture."), "{text}");
-        assert!(text.ends_with("finds 0 of 2 defective pictures. It sends 2 pictures to review."), "{text}");
-        assert!(plain_summary(5, 0.01, &[]).contains("no test pictures"));
+        assert!(text.starts_with("Trained on 1 good image."), "{text}");
+        assert!(text.ends_with("finds 0 of 2 defective images. It sends 2 images to review."), "{text}");
+        assert!(plain_summary(5, 0.01, &[]).contains("no test images"));
     }
 }

@@ -5,7 +5,7 @@ use anoseg_image::Image;
 use crate::draw::Draw;
 use crate::recipe::BaseAugmentation;
 
-/// Brightness, contrast and gamma of the whole picture.
+/// Brightness, contrast and gamma of the whole image.
 pub(crate) fn vary_tone(image: &mut Image, recipe: &BaseAugmentation, draw: &mut Draw) {
     let brightness = draw.either_way(recipe.brightness);
     let contrast = 1.0 + draw.either_way(recipe.contrast);
@@ -26,7 +26,7 @@ fn parabola(log_gamma: f32) -> f32 {
     -2.0 * std::f32::consts::LN_2 * log_gamma
 }
 
-/// Gaussian noise, made once: the noise of a picture is read from random places of it, one for each run of pixels.
+/// Gaussian noise, made once: the noise of an image is read from random places of it, one for each run of pixels.
 #[derive(Clone, Debug)]
 pub(crate) struct NoiseTable(Vec<f32>);
 

@@ -1,4 +1,4 @@
-//! How an anomaly joins the picture.
+//! How an anomaly joins the image.
 
 use anoseg_image::Image;
 
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn poisson_takes_the_fillings_gradients_and_the_pictures_level() {
+    fn poisson_takes_the_fillings_gradients_and_the_images_level() {
         let before = Image::filled(16, 16, [0.2; 3]);
         let flat = poisson(&before, &Image::filled(16, 16, [0.8; 3]), &square());
         assert!(flat.as_slice().iter().all(|v| (v - 0.2).abs() < 1e-3), "no gradient, no change");

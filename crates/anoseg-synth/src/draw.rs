@@ -6,7 +6,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 /// What a stream of draws is for. Each has its own, so that a change in one leaves the others as they are.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
-    /// Which picture, and how it is varied.
+    /// Which image, and how it is varied.
     Base = 0,
     /// The anomalies.
     Anomaly = 1,
@@ -69,7 +69,7 @@ impl Draw {
 
     /// Uniform in 0..n; 0 where n is 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        // Multiply-shift: the bias is below 2^-32 for any count of pictures or pixels.
+        // Multiply-shift: the bias is below 2^-32 for any count of images or pixels.
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 

@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::connected::flood;
 use crate::filter::box_blur;
 
-/// The part in one training picture.
+/// The part in one training image.
 #[derive(Clone, Debug)]
 pub(crate) struct Foreground {
     /// `true` on the part.
@@ -19,13 +19,13 @@ pub(crate) struct Foreground {
 const PLAIN: f32 = 0.14;
 /// ... along this share of the border. The rest may be the part itself, or another thing at one side.
 const PLAIN_BORDER: f32 = 0.7;
-/// A part covers at least and at most this share of the picture.
+/// A part covers at least and at most this share of the image.
 const SHARE: std::ops::RangeInclusive<f32> = 0.05..=0.90;
-/// At least this share of the pictures must give a part of a similar area, or none is believed.
+/// At least this share of the images must give a part of a similar area, or none is believed.
 const AGREEMENT: f32 = 0.7;
 
-/// The part in each picture, where it can be told: the border is of one colour, the distances to that colour fall
-/// into two groups, and most pictures agree on the area.
+/// The part in each image, where it can be told: the border is of one colour, the distances to that colour fall
+/// into two groups, and most images agree on the area.
 pub(crate) fn estimate(images: &[Image]) -> Vec<Option<Foreground>> {
     let distances: Vec<Option<Distance>> = images.par_iter().map(Distance::to_border_colour).collect();
     let plain = distances.iter().flatten().count() as f32;
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn textures_flat_pictures_and_busy_borders_have_no_part() {
+    fn textures_flat_images_and_busy_borders_have_no_part() {
         let flat = vec![Image::filled(32, 32, [0.5; 3]); 3];
         let texture = vec![Image::from_fn(32, 32, |x, y| [((x * 37 + y * 91) % 17) as f32 / 17.0; 3]); 3];
         let fills = vec![Image::from_fn(32, 32, |x, y| [x as f32 / 32.0, y as f32 / 32.0, 0.2]); 3];

@@ -10,9 +10,9 @@ use crate::frame::sample;
 /// One drawn hard augmentation, computed pixel by pixel where it is needed.
 #[derive(Clone, Debug)]
 pub(crate) struct HardAugmentation {
-    /// Quarter turns, 0..4; 0 or 2 where the picture is not square.
+    /// Quarter turns, 0..4; 0 or 2 where the image is not square.
     turns: usize,
-    /// Which quadrant of the turned picture stands where (top left, top right, bottom left, bottom right).
+    /// Which quadrant of the turned image stands where (top left, top right, bottom left, bottom right).
     quadrants: Option<[usize; 4]>,
     colour: Option<ColourJitter>,
 }

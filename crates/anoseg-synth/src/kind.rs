@@ -15,7 +15,7 @@ pub enum Kind {
         shape: Shape,
         /// What fills it.
         source: Source,
-        /// How it joins the picture.
+        /// How it joins the image.
         blend: Blend,
     },
 }
@@ -38,11 +38,11 @@ pub enum Shape {
 /// What fills an anomaly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
-    /// A patch of another training picture, taken elsewhere, turned and resized.
-    OtherPicture,
-    /// A patch of a hard-augmented copy of a training picture.
+    /// A patch of another training image, taken elsewhere, turned and resized.
+    OtherImage,
+    /// A patch of a hard-augmented copy of a training image.
     HardAugmented,
-    /// The own picture, its cells shuffled.
+    /// The own image, its cells shuffled.
     Shuffled,
     /// A procedural texture: fractal noise, stripes, speckle or a gradient.
     Texture,
@@ -60,7 +60,7 @@ pub enum Source {
     Missing,
 }
 
-/// How an anomaly joins the picture.
+/// How an anomaly joins the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Blend {
     /// Opaque with a sharp edge.
@@ -71,7 +71,7 @@ pub enum Blend {
     Transparent,
     /// See-through with a soft edge.
     FeatheredTransparent,
-    /// Its gradients continue from the picture's values at the edge (Pérez et al. 2003).
+    /// Its gradients continue from the image's values at the edge (Pérez et al. 2003).
     Poisson,
 }
 
@@ -90,7 +90,7 @@ impl fmt::Display for Shape {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OtherPicture => "other picture",
+            Self::OtherImage => "other image",
             Self::HardAugmented => "hard-augmented copy",
             Self::Shuffled => "shuffled",
             Self::Texture => "texture",

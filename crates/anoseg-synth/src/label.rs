@@ -1,4 +1,4 @@
-//! The label: where the picture really changed.
+//! The label: where the image really changed.
 
 use anoseg_image::{Image, Mask, Plane};
 
@@ -33,7 +33,7 @@ pub(crate) fn changed(before: &Image, after: &Image, support: &Mask, threshold: 
     let closed = close(core, width, height);
     let within = closed.iter().zip(support.as_slice()).map(|(&closed, &inside)| closed && inside).collect();
     let mut label = Plane::from_vec(width, height, within);
-    // What was drawn solid is marked solid, even where it happens to match the picture.
+    // What was drawn solid is marked solid, even where it happens to match the image.
     let largest = (label.count() / 20).max(8);
     fill_small_holes(&mut label, largest);
     for (label, &inside) in label.as_mut_slice().iter_mut().zip(support.as_slice()) {

@@ -1,6 +1,6 @@
-//! Synthetic anomalies on pictures of good parts, and made-up parts to try the program on.
+//! Synthetic anomalies on images of good parts, and synthetic parts to try the program on.
 //!
-//! Training sees good parts only, so the defects come from here: [`Synthesizer::pair`] takes a picture of a good
+//! Training sees good parts only, so the defects come from here: [`Synthesizer::pair`] takes an image of a good
 //! part, varies it slightly, draws anomalies on it and says which pixels they changed. A [`Recipe`] says how.
 //!
 //! ```
@@ -45,4 +45,4 @@ pub use kind::{Blend, Kind, Shape, Source};
 pub use recipe::{
     BaseAugmentation, BlendShares, Family, Flip, PaperRecipe, Recipe, ShapeWeights, SizeRange, SourceWeights,
 };
-pub use synthesizer::{Pair, Synthesizer};
+pub use synthesizer::{Pair, SMALLEST_SIDE, Synthesizer};

@@ -94,7 +94,7 @@ impl Plan {
         let large = draw.chance(recipe.size.large);
         let shape = draw_shape(&recipe.shapes, large, draw);
         let source = draw_source(&recipe.sources, draw);
-        let is_cut = matches!(source, Source::OtherPicture | Source::HardAugmented | Source::Shuffled);
+        let is_cut = matches!(source, Source::OtherImage | Source::HardAugmented | Source::Shuffled);
         let poisson = is_cut && shape != Shape::Line && draw.chance(recipe.blends.poisson);
         let feathered = draw.chance(recipe.blends.feathered);
         let transparent = draw.chance(recipe.blends.transparent);
@@ -146,7 +146,7 @@ fn draw_shape(weights: &ShapeWeights, large: bool, draw: &mut Draw) -> Shape {
 
 fn draw_source(weights: &SourceWeights, draw: &mut Draw) -> Source {
     draw.weighted(&[
-        (Source::OtherPicture, weights.other_picture),
+        (Source::OtherImage, weights.other_image),
         (Source::HardAugmented, weights.hard_augmented),
         (Source::Shuffled, weights.shuffled),
         (Source::Texture, weights.texture),
@@ -166,8 +166,8 @@ fn place(plan: &Plan, recipe: &Recipe, scene: &Scene<'_>, draw: &mut Draw) -> Op
     if plan.is_feathered() {
         stencil = shape::feathered(&stencil, plan.feather(length, draw));
     }
-    let picture = &scene.images[scene.source];
-    let (width, height) = (picture.width(), picture.height());
+    let image = &scene.images[scene.source];
+    let (width, height) = (image.width(), image.height());
     let Some(part) = scene.foreground() else {
         let anywhere = (draw.below(width) as isize, draw.below(height) as isize);
         return Placed::at(&stencil, anywhere, width, height);
@@ -184,11 +184,11 @@ fn place(plan: &Plan, recipe: &Recipe, scene: &Scene<'_>, draw: &mut Draw) -> Op
     })
 }
 
-/// A random pixel of the part's edge, in the varied picture.
+/// A random pixel of the part's edge, in the varied image.
 fn edge_pixel(part: &Foreground, scene: &Scene<'_>, draw: &mut Draw) -> (usize, usize) {
     let (x, y) = part.contour[draw.below(part.contour.len())];
     let (x, y) = scene.frame.target(x as f32, y as f32);
-    // Casting clamps what the variation moved out of the picture on the left and top.
+    // Casting clamps what the variation moved out of the image on the left and top.
     (x.round() as usize, y.round() as usize)
 }
 

@@ -30,7 +30,7 @@ pub struct Recipe {
     pub shapes: ShapeWeights,
     /// How often each filling is drawn.
     pub sources: SourceWeights,
-    /// How anomalies join the picture.
+    /// How anomalies join the image.
     pub blends: BlendShares,
     /// How large anomalies are.
     pub size: SizeRange,
@@ -40,7 +40,7 @@ pub struct Recipe {
     /// At least this share of an anomaly lies on the part, where the part can be told from a plain background. Pieces
     /// missing from the part's edge need a fifth only.
     pub on_foreground: f32,
-    /// Slight variation of every picture, clean ones included.
+    /// Slight variation of every image, clean ones included.
     pub base: BaseAugmentation,
     /// Settings of the paper's family only.
     pub paper: PaperRecipe,
@@ -66,11 +66,12 @@ pub struct ShapeWeights {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceWeights {
-    /// Patch of another training picture.
-    pub other_picture: f32,
+    /// Patch of another training image. Its key in configuration files is `other_picture`.
+    #[serde(rename = "other_picture")]
+    pub other_image: f32,
     /// Patch of a hard-augmented copy.
     pub hard_augmented: f32,
-    /// The own picture, its cells shuffled.
+    /// The own image, its cells shuffled.
     pub shuffled: f32,
     /// Procedural textures.
     pub texture: f32,
@@ -88,17 +89,17 @@ pub struct SourceWeights {
     pub missing: f32,
 }
 
-/// How anomalies join the picture.
+/// How anomalies join the image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BlendShares {
     /// Share with a soft edge.
     pub feathered: f32,
-    /// Share that the picture shines through.
+    /// Share that the image shines through.
     pub transparent: f32,
     /// Least and greatest opacity of those, 0.05..=1.
     pub opacity: [f32; 2],
-    /// Share of the patches cut from pictures that are blended in the gradient domain (Poisson); these are
+    /// Share of the patches cut from images that are blended in the gradient domain (Poisson); these are
     /// neither feathered nor transparent.
     pub poisson: f32,
 }
@@ -107,7 +108,7 @@ pub struct BlendShares {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SizeRange {
-    /// Smallest length in pixels of a picture whose shorter side is 256 pixels (it scales with the side), 1..=128.
+    /// Smallest length in pixels of an image whose shorter side is 256 pixels (it scales with the side), 1..=128.
     pub smallest_px: f32,
     /// Largest length of an ordinary anomaly as a share of the shorter side, 0.01..=1.
     pub largest_share: f32,
@@ -117,7 +118,7 @@ pub struct SizeRange {
     pub large_shares: [f32; 2],
 }
 
-/// Slight variation of every picture, so that the network does not learn the pictures by heart.
+/// Slight variation of every image, so that the network does not learn the images by heart.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BaseAugmentation {
@@ -139,11 +140,11 @@ pub struct BaseAugmentation {
     pub flip_horizontal: Flip,
     /// Mirror top to bottom, half of the time.
     pub flip_vertical: Flip,
-    /// Turn by a multiple of 90 degrees; of 180 degrees where the picture is not square.
+    /// Turn by a multiple of 90 degrees; of 180 degrees where the image is not square.
     pub quarter_turns: bool,
 }
 
-/// Whether pictures are mirrored.
+/// Whether images are mirrored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flip {
@@ -151,12 +152,12 @@ pub enum Flip {
     Never,
     /// Half of them.
     Always,
-    /// Half of them, if mirrored pictures are as much like the others as they are among themselves; else none.
+    /// Half of them, if mirrored images are as much like the others as they are among themselves; else none.
     Auto,
 }
 
 impl Flip {
-    /// [`Flip::Auto`] decided by the pictures.
+    /// [`Flip::Auto`] decided by the images.
     pub(crate) fn decided(self, allowed: bool) -> Self {
         match self {
             Self::Auto if allowed => Self::Always,
@@ -170,7 +171,7 @@ impl Flip {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PaperRecipe {
-    /// Whether patches are cut from a hard-augmented copy (the paper's first technique) or from the picture itself.
+    /// Whether patches are cut from a hard-augmented copy (the paper's first technique) or from the image itself.
     pub hard_augmentation: bool,
     /// Strength of the colour jitter: factors of brightness, contrast and saturation within 1 +- this, 0..=1.
     pub jitter: f32,
@@ -178,7 +179,7 @@ pub struct PaperRecipe {
     pub hue: f32,
     /// Share of scars; the rest are patches.
     pub scar_share: f32,
-    /// Smallest and largest area of a patch as a share of the picture, 0.001..=0.5; drawn log-uniformly.
+    /// Smallest and largest area of a patch as a share of the image, 0.001..=0.5; drawn log-uniformly.
     pub patch_area: [f32; 2],
     /// Smallest and largest ratio of a patch's width to its height, 0.1..=10.
     pub patch_aspect: [f32; 2],
@@ -210,8 +211,8 @@ impl Recipe {
         }
     }
 
-    /// The paper's family: CutPaste from a hard-augmented copy. Nearly every picture gets an anomaly: the mean absolute
-    /// error of a map that is nearly always empty is least where the map is empty, and half clean pictures are enough for a
+    /// The paper's family: CutPaste from a hard-augmented copy. Nearly every image gets an anomaly: the mean absolute
+    /// error of a map that is nearly always empty is least where the map is empty, and half clean images are enough for a
     /// training to end there. Several patches of very different sizes, so that small defects are learned without anomalous
     /// pixels becoming rare.
     pub fn paper() -> Self {
@@ -247,7 +248,7 @@ impl Default for ShapeWeights {
 impl Default for SourceWeights {
     fn default() -> Self {
         Self {
-            other_picture: 0.18,
+            other_image: 0.18,
             hard_augmented: 0.14,
             shuffled: 0.06,
             texture: 0.14,
@@ -274,7 +275,7 @@ impl Default for SizeRange {
 }
 
 impl BaseAugmentation {
-    /// The pictures as they are.
+    /// The images as they are.
     pub fn none() -> Self {
         Self {
             rotation_degrees: 0.0,

@@ -37,7 +37,7 @@ impl ShapeWeights {
 impl SourceWeights {
     fn validate(&self) -> Result<(), SynthError> {
         let Self {
-            other_picture,
+            other_image,
             hard_augmented,
             shuffled,
             texture,
@@ -48,7 +48,7 @@ impl SourceWeights {
             warp,
             missing,
         } = *self;
-        let patches = [other_picture, hard_augmented, shuffled, texture, flat_colour];
+        let patches = [other_image, hard_augmented, shuffled, texture, flat_colour];
         let changes = [tone, relief, blur, warp, missing];
         weights("sources", &[patches, changes].concat())
     }

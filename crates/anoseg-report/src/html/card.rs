@@ -1,4 +1,4 @@
-//! One test picture in the gallery.
+//! One test image in the gallery.
 
 use maud::{Markup, html};
 
@@ -19,10 +19,10 @@ pub(super) fn card(image: &ReportImage, axis: Axis) -> Markup {
         article.card data-name=(image.name) data-defect=(image.defect) data-truth=(truth)
             data-score=(exact(image.score)) data-calibrated=(decision)
             data-decision=(decision) data-outcome=(outcome.id()) {
-            button.pictures type="button" aria-label={ "Enlarge " (image.name) } {
-                (picture(image.picture.as_ref(), "Picture"))
-                (picture(image.anomaly_map.as_ref(), "Anomaly map"))
-                (picture(image.contours.as_ref(), "Contours"))
+            button.images type="button" aria-label={ "Enlarge " (image.name) } {
+                (image(image.image.as_ref(), "Image"))
+                (image(image.anomaly_map.as_ref(), "Anomaly map"))
+                (image(image.contours.as_ref(), "Contours"))
             }
             div.caption {
                 span.name title=(image.name) { (image.name) }
@@ -43,9 +43,9 @@ pub(super) fn decision_id(decision: Decision) -> &'static str {
     }
 }
 
-fn picture(thumbnail: Option<&Thumbnail>, name: &str) -> Markup {
+fn image(thumbnail: Option<&Thumbnail>, name: &str) -> Markup {
     html! {
-        span.picture {
+        span.image {
             @match thumbnail {
                 Some(thumbnail) => {
                     img src=(thumbnail.data_uri()) width=(thumbnail.width()) height=(thumbnail.height())

@@ -1,4 +1,4 @@
-//! How many pictures of each kind got which decision.
+//! How many images of each kind got which decision.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use super::threshold::exact_scores;
 use crate::format::percent;
 use crate::model::{Decision, GOOD, Report, ReportImage};
 
-/// One row of the table: some pictures that are all good or all defective in truth.
+/// One row of the table: some images that are all good or all defective in truth.
 struct Row<'a> {
     name: &'a str,
     images: Vec<&'a ReportImage>,
@@ -26,7 +26,7 @@ impl Row<'_> {
     }
 }
 
-/// All good pictures, all defective ones and, where there are several, each type of defect; without what does not
+/// All good images, all defective ones and, where there are several, each type of defect; without what does not
 /// occur.
 fn rows(images: &[ReportImage]) -> Vec<Row<'_>> {
     let with = |name, class, belongs: &dyn Fn(&ReportImage) -> bool| Row {
@@ -46,7 +46,7 @@ fn rows(images: &[ReportImage]) -> Vec<Row<'_>> {
     rows
 }
 
-/// The rows that tell which share of the pictures with a defect, of all types or of one, is found, and which share of the
+/// The rows that tell which share of the images with a defect, of all types or of one, is found, and which share of the
 /// good ones is rejected; by their places in the table.
 pub(super) struct Places {
     good: Option<usize>,
@@ -67,7 +67,7 @@ impl Places {
         }
     }
 
-    /// Of the found pictures with this type of defect, `None` for all types, and of the rejected good ones.
+    /// Of the found images with this type of defect, `None` for all types, and of the rejected good ones.
     pub(super) fn shares(&self, defect: Option<&str>) -> [Option<usize>; 2] {
         [defect.map_or(self.defective, |defect| self.types.get(defect).copied()), self.good]
     }
@@ -106,7 +106,7 @@ fn table_row(row: &Row) -> Markup {
     }
 }
 
-/// The share of the good pictures and of the defective ones that are rejected.
+/// The share of the good images and of the defective ones that are rejected.
 pub(super) fn rates(report: &Report) -> Markup {
     let rows = rows(&report.images);
     html! {

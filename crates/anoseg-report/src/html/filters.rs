@@ -8,7 +8,7 @@ use super::card::decision_id;
 use super::gallery::Outcome;
 use crate::model::{Decision, ReportImage};
 
-/// One choice of a group: what the script knows it by, its name and how many pictures have it.
+/// One choice of a group: what the script knows it by, its name and how many images have it.
 type Choice<'a> = (&'a str, &'a str, usize);
 
 /// Two groups of buttons, one by decision and one by defect type, and the order. Without script they stay hidden and

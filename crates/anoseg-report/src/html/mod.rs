@@ -31,12 +31,12 @@ const SCRIPT: &str = concat!(
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
-/// The report as one HTML document: pictures, plots, style and script are all inside, nothing is loaded from
+/// The report as one HTML document: images, plots, style and script are all inside, nothing is loaded from
 /// elsewhere.
 ///
 /// It follows the reader's light or dark setting and can be switched, fits a phone, and prints (in light
 /// colours). Without script everything is shown; only the threshold's slider, filters, order and enlarged
-/// pictures need it. The same report always gives the same text.
+/// images need it. The same report always gives the same text.
 pub fn render(report: &Report) -> String {
     page(&format!("{} · anomaly segmentation report", report.title), body(report))
 }

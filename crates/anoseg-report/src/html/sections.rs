@@ -40,7 +40,7 @@ pub(super) fn contents(report: &Report) -> Markup {
             report.comparison.is_some(),
         ),
         ("curves", "Curves", !report.curves.is_empty()),
-        ("pictures", "Pictures", !report.images.is_empty()),
+        ("images", "Images", !report.images.is_empty()),
         ("training", "Training", !report.training.is_empty()),
         ("samples", "Synthetic anomalies", !report.samples.is_empty()),
         ("provenance", "Provenance", !report.provenance.is_empty()),
@@ -84,7 +84,7 @@ pub(super) fn comparison(comparison: &Comparison) -> Markup {
 /// ROC, precision-recall and PRO curves.
 pub(super) fn curves(report: &Report) -> Markup {
     let content = if report.curves.is_empty() {
-        absent("No curves: they need test pictures of both good and defective parts.")
+        absent("No curves: they need test images of both good and defective parts.")
     } else {
         html! {
             div.curves {
@@ -115,7 +115,7 @@ pub(super) fn samples(report: &Report) -> Markup {
         return html! {};
     }
     let content = html! {
-        p.aside { "Made-up defects on good pictures, as the model saw them while training." }
+        p.aside { "Synthetic defects on good images, as the model saw them while training." }
         div.samples {
             @for sample in &report.samples {
                 img src=(sample.data_uri()) width=(sample.width()) height=(sample.height())

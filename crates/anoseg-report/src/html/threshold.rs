@@ -7,7 +7,7 @@ use crate::format::score;
 use crate::model::Report;
 use crate::plot::{Axis, score_axis};
 
-/// Where the slider can stand: one threshold for every set of pictures that a threshold can reject.
+/// Where the slider can stand: one threshold for every set of images that a threshold can reject.
 struct Places {
     /// Lowest first.
     thresholds: Vec<f64>,
@@ -85,7 +85,7 @@ pub(super) fn strip(score: f32, axis: Axis) -> Markup {
     }
 }
 
-/// The scores for the script, in full, and in an order that does not depend on that of the pictures.
+/// The scores for the script, in full, and in an order that does not depend on that of the images.
 pub(super) fn exact_scores(scores: impl Iterator<Item = f32>) -> String {
     let mut scores: Vec<f32> = scores.collect();
     scores.sort_by(f32::total_cmp);

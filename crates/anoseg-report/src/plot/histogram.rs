@@ -1,4 +1,4 @@
-//! How the image scores of good and defective pictures are spread.
+//! How the image scores of good and defective images are spread.
 
 use maud::{Markup, html};
 
@@ -34,13 +34,13 @@ pub fn bin_counts(values: &[f64], low: f64, high: f64, bins: usize) -> Vec<usize
     counts
 }
 
-/// The scores of good pictures above those of defective ones, on one scale, with both thresholds as labelled
+/// The scores of good images above those of defective ones, on one scale, with both thresholds as labelled
 /// lines and a hidden line that the page's script moves.
 ///
-/// Each lane has its own count axis, because there are often far more pictures of one kind than of the other.
+/// Each lane has its own count axis, because there are often far more images of one kind than of the other.
 /// Scores that pile up near 0 or 1 get an axis that stretches both ends.
 pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds) -> Markup {
-    let label = "Histogram of the image scores of good and of defective pictures";
+    let label = "Histogram of the image scores of good and of defective images";
     if !good.iter().chain(defective).any(|v| v.is_finite()) {
         return empty("wide", WIDTH, HEIGHT, label);
     }
@@ -91,9 +91,9 @@ fn counts(values: &[f64], x: Axis) -> Vec<usize> {
     bin_counts(&places, 0.0, 1.0, BINS)
 }
 
-fn lane_label(frame: &Frame, name: &str, pictures: usize) -> Markup {
+fn lane_label(frame: &Frame, name: &str, images: usize) -> Markup {
     html! {
-        text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (pictures) ")" } }
+        text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (images) ")" } }
     }
 }
 

@@ -37,7 +37,7 @@ impl Camera {
         }
     }
 
-    /// Takes the picture. The same camera adds the same noise to every scene.
+    /// Takes the image. The same camera adds the same noise to every scene.
     pub(super) fn shoot(&self, canvas: &Canvas) -> Image {
         let (width, height) = (canvas.pixel_width(), canvas.pixel_height());
         let mut image = self.expose(canvas);

@@ -1,4 +1,4 @@
-//! The supersampled linear-light picture that scenes are drawn on.
+//! The supersampled linear-light image that scenes are drawn on.
 
 use super::geometry::{Disc, Rgb, V2, lerp, mixed, scaled, smoothstep};
 use super::light::{Lamp, normalized};
@@ -52,19 +52,19 @@ pub(super) struct Grain {
 }
 
 impl Canvas {
-    /// A black canvas for a picture of `width` x `height` pixels.
+    /// A black canvas for an image of `width` x `height` pixels.
     pub(super) fn new(width: usize, height: usize) -> Self {
         let scale = (width.min(height).max(1) * SUPERSAMPLING) as f32;
         let (width, height) = (width * SUPERSAMPLING, height * SUPERSAMPLING);
         Self { width, height, scale, samples: vec![[0.0; 3]; width * height] }
     }
 
-    /// Width of the picture in pixels.
+    /// Width of the image in pixels.
     pub(super) fn pixel_width(&self) -> usize {
         self.width / SUPERSAMPLING
     }
 
-    /// Height of the picture in pixels.
+    /// Height of the image in pixels.
     pub(super) fn pixel_height(&self) -> usize {
         self.height / SUPERSAMPLING
     }
@@ -74,7 +74,7 @@ impl Canvas {
         1.0 / self.scale
     }
 
-    /// Half the picture's width and height in field units.
+    /// Half the image's width and height in field units.
     pub(super) fn half_extent(&self) -> V2 {
         V2::new(self.width as f32, self.height as f32) * (0.5 / self.scale)
     }

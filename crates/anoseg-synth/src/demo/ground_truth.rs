@@ -1,11 +1,11 @@
-//! The mask of a defect, from the pictures with and without it.
+//! The mask of a defect, from the images with and without it.
 
 use anoseg_image::{Image, Mask};
 
 /// The smallest change that counts, as a share of full scale: about what an inspector sees on a screen.
 const VISIBLE: f32 = 6.0 / 255.0;
 
-/// The pixels where the two pictures, alike but for the defect, differ visibly: the mean over 3 x 3 pixels of the
+/// The pixels where the two images, alike but for the defect, differ visibly: the mean over 3 x 3 pixels of the
 /// largest change on any channel is above 6 grey levels. Gaps a pixel or two wide are closed, specks dropped.
 pub(super) fn visible_change(without: &Image, with: &Image) -> Mask {
     let (width, height) = (with.width(), with.height());

@@ -6,7 +6,7 @@ use super::noise::Dice;
 /// A lamp near the part, with light from all around besides.
 #[derive(Clone, Debug)]
 pub(super) struct Lamp {
-    /// Where it hangs over the picture plane, in field units; z is the height.
+    /// Where it hangs over the image plane, in field units; z is the height.
     position: [f32; 3],
     /// Irradiance from the lamp in the middle of the field.
     key: f32,

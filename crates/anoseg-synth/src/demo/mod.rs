@@ -1,6 +1,6 @@
-//! Made-up parts with drawn defects, so that the program can be tried without any data.
+//! Synthetic parts with drawn defects, so that the program can be tried without any data.
 //!
-//! Each picture is a small scene rendered in linear light: a [`Part`] with its natural variation, under a lamp, seen
+//! Each image is a small scene rendered in linear light: a [`Part`] with its natural variation, under a lamp, seen
 //! by a camera with a lens and a noisy sensor. Defects are drawn by what happens to the part (threads tear, ink
 //! smears, a rim breaks), not by the synthesis that training uses, so that an evaluation on them means something.
 //! The mask of a defect is what differs visibly from the same scene, with the same noise, without the defect.
@@ -22,25 +22,25 @@ use camera::Camera;
 use canvas::Canvas;
 use noise::Dice;
 
-/// A made-up part.
+/// A synthetic part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// A surface: woven cloth that fills the picture.
+    /// A surface: woven cloth that fills the image.
     Fabric,
     /// An object: a round token with print on its face, nearly always in the same place.
     Token,
 }
 
-/// A picture of a defective part.
+/// An image of a defective part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DemoImage {
-    /// The picture.
+    /// The image.
     pub image: Image,
-    /// The pixels that the defect changed visibly; same size as the picture.
+    /// The pixels that the defect changed visibly; same size as the image.
     pub mask: Mask,
 }
 
-/// How often a defect that came out invisible, or larger than half of the picture, is drawn anew.
+/// How often a defect that came out invisible, or larger than half of the image, is drawn anew.
 const ATTEMPTS: u64 = 8;
 
 impl Part {
@@ -89,7 +89,7 @@ fn key(part: Part, defect: usize, seed: u64, index: u64, purpose: Purpose) -> [u
     [seed, index, (part << 32) | defect as u64, purpose]
 }
 
-/// A picture of a good part, `width` x `height` pixels; the same for the same arguments.
+/// An image of a good part, `width` x `height` pixels; the same for the same arguments.
 ///
 /// The part looks alike at every size: its scale follows the shorter side.
 pub fn good(part: Part, seed: u64, index: u64, width: usize, height: usize) -> Image {
@@ -103,10 +103,10 @@ pub fn good(part: Part, seed: u64, index: u64, width: usize, height: usize) -> I
     Camera::new(&mut dice, key(Purpose::Sensor)).shoot(&canvas)
 }
 
-/// A picture of a part with one of its [`Part::defects`], `width` x `height` pixels; the same for the same arguments.
+/// An image of a part with one of its [`Part::defects`], `width` x `height` pixels; the same for the same arguments.
 ///
-/// `None` if the part has no such defect. The mask is not empty and marks at most half of the picture, except
-/// perhaps in pictures of a few dozen pixels a side, where a small defect may not show.
+/// `None` if the part has no such defect. The mask is not empty and marks at most half of the image, except
+/// perhaps in images of a few dozen pixels a side, where a small defect may not show.
 pub fn defective(
     part: Part,
     defect: &str,

@@ -10,7 +10,7 @@ use crate::draw::Draw;
 use crate::filter::smooth;
 use crate::kind::Shape;
 
-/// Draws a shape whose longer extent is about `length` pixels. `unit` is the pixels of the picture per pixel of one
+/// Draws a shape whose longer extent is about `length` pixels. `unit` is the pixels of the image per pixel of one
 /// whose shorter side is 256.
 pub(crate) fn outline(shape: Shape, length: f32, unit: f32, draw: &mut Draw) -> Plane<f32> {
     match shape {

@@ -3,7 +3,7 @@
 use super::{Scene, random_pixel};
 use crate::draw::Draw;
 
-/// A colour: near one that the pictures hold, or near grey, or any.
+/// A colour: near one that the images hold, or near grey, or any.
 pub(super) fn colour(scene: &Scene<'_>, draw: &mut Draw) -> [f32; 3] {
     let kind = draw.unit();
     if kind < 0.35 {

@@ -1,4 +1,4 @@
-//! Procedural textures; they keep the product free of third-party pictures.
+//! Procedural textures; they keep the product free of third-party images.
 
 use anoseg_image::{Image, Plane};
 

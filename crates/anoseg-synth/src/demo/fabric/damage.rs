@@ -97,7 +97,7 @@ impl Damage {
         }
     }
 
-    /// From a point of the picture to the point of the undamaged cloth that lies there now.
+    /// From a point of the image to the point of the undamaged cloth that lies there now.
     pub(super) fn displacement(&self, p: V2) -> V2 {
         let mut moved = V2::ZERO;
         if let Some(pull) = &self.pull {
@@ -122,7 +122,7 @@ impl Damage {
         moved
     }
 
-    /// Whether thread `index` of `set` is missing at the point `p` of the picture, `along` pitches along the thread.
+    /// Whether thread `index` of `set` is missing at the point `p` of the image, `along` pitches along the thread.
     pub(super) fn torn(&self, cloth: &Cloth, p: V2, set: Set, index: i32, along: f32) -> bool {
         let gap =
             |gap: &Gap| gap.set == set && gap.index == index && (along - gap.middle).abs() < gap.half_length;

@@ -11,7 +11,7 @@ use super::noise::{Dice, floor, hash, hash_pair, smooth_displacement, smooth_noi
 pub(super) use damage::Damage;
 pub(super) use defects::DEFECTS;
 
-/// Threads along the short side of the picture.
+/// Threads along the short side of the image.
 const THREADS_ACROSS: f32 = 40.0;
 /// The table under the cloth, seen through a hole.
 const TABLE: Rgb = [0.016, 0.015, 0.014];
@@ -60,7 +60,7 @@ struct Passage {
 }
 
 impl Cloth {
-    /// A piece of cloth for a picture that reaches `half_extent` from its middle.
+    /// A piece of cloth for an image that reaches `half_extent` from its middle.
     pub(super) fn new(dice: &mut Dice, half_extent: V2) -> Self {
         let shade = 1.0 + dice.within(0.05);
         let mut cloth = Self {

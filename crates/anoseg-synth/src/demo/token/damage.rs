@@ -124,7 +124,7 @@ impl Damage {
         let mut grooves = vec![Groove::default(); canvas.len()];
         let sample = canvas.sample_size();
         for scratch in &self.scratches {
-            let path: Vec<V2> = scratch.path.iter().map(|&q| token.picture_coordinates(q)).collect();
+            let path: Vec<V2> = scratch.path.iter().map(|&q| token.image_coordinates(q)).collect();
             for near in canvas.near(&path, 2.2 * scratch.radius * token.radius + sample) {
                 // A tool that skips leaves the groove deeper here and shallower there.
                 let skips = smooth_noise(V2::new(near.along * 17.0, 0.0), scratch.seed);

@@ -43,7 +43,7 @@ pub(super) struct Token {
     mat: Rgb,
     lamp: Lamp,
     seed: u32,
-    /// A little dust, which good pictures have too.
+    /// A little dust, which good images have too.
     dust: Vec<Grain>,
 }
 
@@ -58,7 +58,7 @@ struct Surface {
 }
 
 impl Token {
-    /// A token near the middle of a picture that reaches `half_extent` from there.
+    /// A token near the middle of an image that reaches `half_extent` from there.
     pub(super) fn new(dice: &mut Dice, half_extent: V2) -> Self {
         let shade = 1.0 + dice.within(0.03);
         let warmth = dice.within(0.02);
@@ -121,20 +121,20 @@ impl Token {
         }
     }
 
-    /// From the picture to the token: origin in its middle, radius 1, print upright.
+    /// From the image to the token: origin in its middle, radius 1, print upright.
     fn token_coordinates(&self, p: V2) -> V2 {
         (p - self.centre).turned_back(self.rotation) * (1.0 / self.radius)
     }
 
-    /// From the token to the picture.
-    fn picture_coordinates(&self, q: V2) -> V2 {
+    /// From the token to the image.
+    fn image_coordinates(&self, q: V2) -> V2 {
         self.centre + q.turned(self.rotation) * self.radius
     }
 
-    /// Where a point of the artwork was printed, in the picture.
+    /// Where a point of the artwork was printed, in the image.
     fn printed_at(&self, q: V2) -> V2 {
         let (shift, turn) = self.registration;
-        self.picture_coordinates(q.turned(turn) + shift)
+        self.image_coordinates(q.turned(turn) + shift)
     }
 
     fn colour(&self, p: V2, ink: [f32; 2], damage: Option<(&Damage, damage::Groove)>) -> Rgb {
