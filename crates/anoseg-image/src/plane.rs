@@ -102,9 +102,11 @@ impl Mask {
     }
 }
 
-/// A colour image: planar `[3, height, width]` (red plane, green plane, blue plane), each value in 0..=1.
+/// A colour image: planar `[3, height, width]` (red plane, green plane, blue plane), each value in
+/// 0..=1.
 ///
-/// Grey images have three equal planes. Values are those of the file (sRGB-encoded, not linear light).
+/// Grey images have three equal planes. Values are those of the file (sRGB-encoded, not linear
+/// light).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
     width: usize,

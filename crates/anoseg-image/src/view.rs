@@ -102,7 +102,8 @@ pub enum ViewError {
     },
 }
 
-/// A borrowed view of the raw buffer of a camera: `height` rows of `width` pixels, the top row first.
+/// A borrowed view of the raw buffer of a camera: `height` rows of `width` pixels, the top row
+/// first.
 ///
 /// Rows may be padded; see [`with_stride`](Self::with_stride). The view copies nothing;
 /// [`to_image`](Self::to_image) converts the pixels.
@@ -128,16 +129,17 @@ pub struct ImageView<'a> {
     format: PixelFormat,
 }
 
-/// From this number of pixels on, rows are converted in parallel. Below it, the threads cost more than they save.
+/// From this number of pixels on, rows are converted in parallel. Below it, the threads cost more
+/// than they save.
 const PARALLEL_PIXELS: usize = 1 << 18;
 
 impl<'a> ImageView<'a> {
-    /// Views `bytes` as `height` rows of `width` pixels without padding between the rows. Bytes after the last
-    /// pixel are ignored.
+    /// Views `bytes` as `height` rows of `width` pixels without padding between the rows. Bytes
+    /// after the last pixel are ignored.
     ///
     /// # Errors
-    /// [`ViewError::NoPixels`] if a side is zero, [`ViewError::TooLarge`] if the image does not fit into the
-    /// address space, [`ViewError::ShortBuffer`] if `bytes` is too short.
+    /// [`ViewError::NoPixels`] if a side is zero, [`ViewError::TooLarge`] if the image does not fit
+    /// into the address space, [`ViewError::ShortBuffer`] if `bytes` is too short.
     pub fn new(bytes: &'a [u8], width: usize, height: usize, format: PixelFormat) -> Result<Self, ViewError> {
         if width == 0 || height == 0 {
             return Err(ViewError::NoPixels { width, height });
@@ -153,8 +155,8 @@ impl<'a> ImageView<'a> {
     /// The same view with rows that start `stride` bytes apart. The last row needs no padding.
     ///
     /// # Errors
-    /// [`ViewError::ShortStride`] if `stride` is shorter than a row, [`ViewError::ShortBuffer`] if the buffer is
-    /// too short, [`ViewError::TooLarge`] if the size in bytes overflows.
+    /// [`ViewError::ShortStride`] if `stride` is shorter than a row, [`ViewError::ShortBuffer`] if
+    /// the buffer is too short, [`ViewError::TooLarge`] if the size in bytes overflows.
     pub fn with_stride(self, stride: usize) -> Result<Self, ViewError> {
         let (needed, width, format) = (self.row_bytes(), self.width, self.format);
         if stride < needed {
@@ -183,8 +185,8 @@ impl<'a> ImageView<'a> {
         self.stride
     }
 
-    /// The pixels as an [`Image`] with values in 0..=1: bytes divided by 255, `u16` values by 65 535. Grey is
-    /// copied to all three planes; alpha is ignored.
+    /// The pixels as an [`Image`] with values in 0..=1: bytes divided by 255, `u16` values by
+    /// 65535. Grey is copied to all three planes; alpha is ignored.
     pub fn to_image(&self) -> Image {
         match self.format {
             PixelFormat::Grey8 => {
@@ -274,7 +276,8 @@ fn grey<T>([red, green, blue]: [&mut [f32]; 3], row: &[T], value: impl Fn(&T) ->
     blue.copy_from_slice(red);
 }
 
-/// Writes one row of pixels of `N` bytes, with red at byte `R`, green at byte 1 and blue at byte `B`.
+/// Writes one row of pixels of `N` bytes, with red at byte `R`, green at byte 1 and blue at byte
+/// `B`.
 fn colour<const N: usize, const R: usize, const B: usize>(row: &[u8], [red, green, blue]: [&mut [f32]; 3]) {
     let (pixels, _) = row.as_chunks::<N>();
     for (((pixel, red), green), blue) in pixels.iter().zip(red).zip(green).zip(blue) {

@@ -47,15 +47,17 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Writes a file atomically: to a temporary file in the same folder, synced to the disk, then renamed.
+/// Writes a file atomically: to a temporary file in the same folder, synced to the disk, then
+/// renamed.
 ///
-/// After a crash the path holds the old file or the new file, complete. A new file gets the permissions that the
-/// umask leaves of read and write for all; an existing file keeps its permissions. A symbolic link is followed. A
-/// path that is not a regular file, such as `/dev/stdout`, is written to directly.
+/// After a crash the path holds the old file or the new file, complete. A new file gets the
+/// permissions that the umask leaves of read and write for all; an existing file keeps its
+/// permissions. A symbolic link is followed. A path that is not a regular file, such as
+/// `/dev/stdout`, is written to directly.
 ///
 /// # Errors
-/// When the folder is missing or cannot be written, the disk is full, or `contents` fails. No temporary file remains
-/// then.
+/// When the folder is missing or cannot be written, the disk is full, or `contents` fails. No
+/// temporary file remains then.
 pub fn atomic(
     path: &Path,
     contents: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -115,8 +117,8 @@ fn ordinary_permissions() -> Option<Permissions> {
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Some network file systems cannot sync folders, and a folder may be writable but not readable. The file
-        // itself is complete in both cases.
+        // Some network file systems cannot sync folders, and a folder may be writable but not
+        // readable. The file itself is complete in both cases.
         Err(error)
             if matches!(
                 error.kind(),
@@ -177,8 +179,8 @@ fn png_bytes(samples: &[u8], width: usize, height: usize, colour: ExtendedColorT
 /// The image as the bytes of a JPEG of `quality` 1..=100 (others are clamped).
 ///
 /// # Panics
-/// If the image has no pixels or a side above [`LONGEST_SIDE`](crate::decode::LONGEST_SIDE); no image that
-/// [`decode`](crate::decode) reads is so.
+/// If the image has no pixels or a side above [`LONGEST_SIDE`](crate::decode::LONGEST_SIDE); no
+/// image that [`decode`](crate::decode) reads is so.
 pub fn encode_jpeg(image: &Image, quality: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, quality.clamp(1, 100))
@@ -207,8 +209,8 @@ pub fn write_tiff_f32(path: &Path, map: &AnomalyMap) -> Result<(), WriteError> {
 /// Reads an anomaly map from a TIFF of one 32-bit float per pixel, values as they are.
 ///
 /// # Errors
-/// When the file cannot be read, is no such TIFF, holds values that are not finite, or exceeds the default
-/// [`Limits`].
+/// When the file cannot be read, is no such TIFF, holds values that are not finite, or exceeds the
+/// default [`Limits`].
 pub fn read_tiff_f32(path: &Path) -> Result<AnomalyMap, ImageError> {
     crate::decode::load_float(path, &Limits { min_side: 1, ..Limits::default() })
 }

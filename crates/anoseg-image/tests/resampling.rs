@@ -16,10 +16,11 @@ fn fixture(name: &str) -> Image {
     decode::load(&path, &Limits::default()).unwrap()
 }
 
-/// The fixtures hold Pillow's float results rounded to 8 bits once, so half a level may lie between.
+/// The fixtures hold Pillow's float results rounded to 8 bits once, so half a level may lie
+/// between.
 ///
-/// Pillow's 8-bit images differ a little more from ours, because there it rounds, and clips overshoot, between
-/// rows and columns too: at most one level for the bilinear filter.
+/// Pillow's 8-bit images differ a little more from ours, because there it rounds, and clips
+/// overshoot, between rows and columns too: at most one level for the bilinear filter.
 #[test]
 fn agrees_with_pillow() {
     let photo = fixture("photo.png");
@@ -79,7 +80,8 @@ fn interpolated(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
     })
 }
 
-/// The share of each target pixel that is anomalous, by cutting every pixel into `width * height` parts.
+/// The share of each target pixel that is anomalous, by cutting every pixel into `width * height`
+/// parts.
 fn counted_share(mask: &Mask, width: usize, height: usize) -> AnomalyMap {
     AnomalyMap::from_fn(width, height, |x, y| {
         let (w, h) = (mask.width(), mask.height());

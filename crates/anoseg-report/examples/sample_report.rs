@@ -1,4 +1,5 @@
-//! Writes a report with synthetic data, to look at the page: `cargo run -p anoseg-report --example sample_report -- report.html`.
+//! Writes a report with synthetic data: `cargo run -p anoseg-report --example sample_report --
+//! report.html`.
 
 use std::f32::consts::TAU;
 
@@ -183,7 +184,7 @@ fn main() -> std::io::Result<()> {
     }
     report.summary = vec![
         plain_summary(209, 0.01, &report.images),
-        "Synthetic data: this page shows what a report looks like, not what a model can do.".to_owned(),
+        "Synthetic data: this page shows the layout of a report, not the accuracy of a model.".to_owned(),
     ];
     report.figures = Some(figures(0.0, &report.images.iter().collect::<Vec<_>>()));
     report.by_defect = [("scratch", 0.031), ("stain", -0.012)]

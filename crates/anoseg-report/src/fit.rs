@@ -1,10 +1,10 @@
-//! Images brought to display size.
+//! Images scaled to display size.
 
 use anoseg_image::Image;
 use anoseg_image::resample::{Filter, resize};
 
-/// The image scaled down, aspect kept, so that no side exceeds `max_side` (at least 1); smaller images are returned
-/// as they are.
+/// The image scaled down, aspect kept, so that no side exceeds `max_side` (at least 1); smaller
+/// images are returned as they are.
 pub(crate) fn fit_within(image: &Image, max_side: usize) -> Image {
     let (width, height) = (image.width(), image.height());
     let (longest, max_side) = (width.max(height), max_side.max(1));

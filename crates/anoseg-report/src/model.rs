@@ -1,18 +1,17 @@
-//! The view model: everything the report shows, already computed.
+//! The view model: everything that the report shows, already computed.
 
-use anoseg_metrics::Evaluation;
+use anoseg_metrics::{Evaluation, GOOD};
 
 use crate::thumbnail::Thumbnail;
 
-/// The defect type of images without a defect, as in the MVTec AD folder layout.
-pub const GOOD: &str = "good";
-
-/// Everything [`render`](crate::render) shows. Whatever is empty or `None` is left out, with a sentence that says so.
+/// Everything [`render`](crate::render) shows. Whatever is empty or `None` is left out, with a
+/// sentence that says so.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The heading, for example the category's name.
+    /// The heading, for example the name of the dataset.
     pub title: String,
-    /// The outcome in plain words, most important sentence first; see [`plain_summary`](crate::plain_summary).
+    /// The result in words, most important sentence first; see
+    /// [`plain_summary`](crate::plain_summary).
     pub summary: Vec<String>,
     /// What made this result: names and values, in the order shown.
     pub provenance: Vec<(String, String)>,
@@ -56,14 +55,14 @@ impl Report {
     }
 }
 
-/// A table that sets results side by side.
+/// A table that compares results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     /// The section's heading.
     pub title: String,
-    /// What is compared, in a sentence.
+    /// A sentence that says what is compared.
     pub note: String,
-    /// Headings of the columns behind the first.
+    /// Headings of the columns after the first.
     pub columns: Vec<String>,
     /// Each result's name and its cells, one per column.
     pub rows: Vec<(String, Vec<String>)>,
@@ -74,20 +73,21 @@ pub struct Comparison {
 pub struct Thresholds {
     /// Images that score above this are rejected.
     pub image: f32,
-    /// Images that score above this, but not above `image`, go to review; equal to `image` = there is no review.
+    /// Images that score above this, but not above `image`, go to review; equal to `image` = there
+    /// is no review.
     pub review: f32,
     /// Pixels above this are marked.
     pub pixel: f32,
 }
 
-/// What becomes of a part.
+/// The decision on a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// Passes.
+    /// The part is accepted.
     Good,
-    /// A person should look.
+    /// A person must inspect the part.
     Review,
-    /// Rejected.
+    /// The part is rejected.
     Reject,
 }
 
@@ -114,7 +114,7 @@ pub enum Mistake {
     FalseAlarm,
 }
 
-/// One test image and what the model made of it.
+/// One test image and the results of the model.
 #[derive(Clone, Debug)]
 pub struct ReportImage {
     /// The file's name as shown, for example `broken_large/003.png`.
@@ -129,7 +129,8 @@ pub struct ReportImage {
     pub image: Option<Thumbnail>,
     /// The image with its anomaly map; see [`heat_overlay`](crate::heat_overlay).
     pub anomaly_map: Option<Thumbnail>,
-    /// The image with the contours of prediction and ground truth; see [`contours`](crate::contours).
+    /// The image with the contours of prediction and ground truth; see
+    /// [`contours`](crate::contours).
     pub contours: Option<Thumbnail>,
 }
 
@@ -173,6 +174,7 @@ pub struct TrainingPoint {
     pub loss: f64,
     /// The learning rate at that step.
     pub learning_rate: f64,
-    /// Share of the pairs that the discriminator took for what they are, 0..=1; `None` without a discriminator.
+    /// Share of the pairs that the discriminator classified correctly, 0..=1; `None` without a
+    /// discriminator.
     pub discriminator_accuracy: Option<f64>,
 }

@@ -7,17 +7,20 @@ use anoseg_image::{AnomalyMap, Image, Mask};
 use crate::colour::colour_map;
 use crate::outline::{PREDICTION_COLOUR, draw_cased_outline};
 
-/// How much of the colour map shows at the top of the scale; the rest is the image, so that the defect can be seen
-/// through its mark.
+/// Opacity of the colour map at the top of the scale. The image shows through, so that the defect
+/// stays visible.
 const STRONGEST_BLEND: f32 = 0.6;
 
-/// The part of the colour map used over an image. Its dark end would look like dirt and its pale end like a reflection.
+/// The part of the colour map used over an image. Its dark end resembles dirt and its pale end a
+/// reflection.
 const COLOURS: [f32; 2] = [0.35, 0.88];
 
-/// Colouring begins at this share of the pixel threshold: the faint background of an anomaly map stays invisible.
+/// Colouring begins at this share of the pixel threshold: the faint background of an anomaly map
+/// stays invisible.
 const ONSET: f32 = 0.5;
 
-/// The image with its anomaly map in colour and the places of `marked`, of its size, outlined; same size as `image`.
+/// The image with its anomaly map in colour and the places of `marked`, of its size, outlined; same
+/// size as `image`.
 ///
 /// Colours as in [`heat_overlay`] with a scale up to 1.
 pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -> Image {
@@ -28,12 +31,13 @@ pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -
 
 /// The image with its anomaly map in colour; same size as `image`.
 ///
-/// Up to half of `threshold` a pixel keeps its own colour exactly. From there to `scale_max` the colour map is blended
-/// in proportion to the value. A `scale_max` that is not above the onset counts as just above it; a `threshold` that is
-/// not a positive number counts as 0. NaN in the map means normal.
+/// Up to half of `threshold` a pixel keeps its own colour exactly. From there to `scale_max` the
+/// colour map is blended in proportion to the value. A `scale_max` that is not above the onset
+/// counts as just above it; a `threshold` that is not a positive number counts as 0. NaN in the map
+/// means normal.
 ///
-/// Image and map should have equal sizes. If they differ, the map is sampled at the nearest corresponding place (a map
-/// without pixels leaves the image as it is).
+/// Image and map should have equal sizes. If they differ, the map is sampled at the nearest
+/// corresponding place (a map without pixels leaves the image as it is).
 pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) -> Image {
     let mut out = image.clone();
     let Some(map) = fitted(map, image) else { return out };
@@ -70,13 +74,15 @@ pub(crate) fn blended_colour(part: f32) -> [f32; 3] {
     colour_map(COLOURS[0] + part * (COLOURS[1] - COLOURS[0]))
 }
 
-/// The anomaly map alone in colour, `scale_max` and everything above it in the lightest colour; same size as the map.
+/// The anomaly map alone in colour, `scale_max` and everything above it in the lightest colour;
+/// same size as the map.
 pub fn heatmap(map: &AnomalyMap, scale_max: f32) -> Image {
     let scale = scale_max.max(f32::MIN_POSITIVE);
     Image::from_fn(map.width(), map.height(), |x, y| colour_map(map.get(x, y) / scale))
 }
 
-/// The map at another size, each pixel the value of the nearest place; `map` has at least one pixel.
+/// The map at another size, each pixel the value of the nearest place; `map` has at least one
+/// pixel.
 fn nearest(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
     let at = |i: usize, size: usize, source: usize| ((2 * i + 1) * source / (2 * size)).min(source - 1);
     AnomalyMap::from_fn(width, height, |x, y| map.get(at(x, width, map.width()), at(y, height, map.height())))
@@ -139,7 +145,8 @@ mod tests {
         assert_eq!(out.get(25, 19), PREDICTION_COLOUR);
     }
 
-    /// What the limits on area and peak leave out was outlined here although the mask did not have it.
+    /// What the limits on area and peak leave out was outlined here although the mask did not have
+    /// it.
     #[test]
     fn what_is_not_marked_is_coloured_and_not_outlined() {
         let image = image(60, 60);

@@ -1,4 +1,4 @@
-//! Many images on one.
+//! Contact sheets: many images in one.
 
 use anoseg_image::Image;
 
@@ -6,11 +6,11 @@ use crate::fit::fit_within;
 
 const BACKGROUND: [f32; 3] = [0.93; 3];
 
-/// Lays the images out in a grid, row by row: each in a square cell of `cell_size` pixels, scaled down to fit if it is
-/// larger, centred, on light grey with gutters between and around the cells.
+/// Lays the images out in a grid, row by row: each in a square cell of `cell_size` pixels, scaled
+/// down to fit if it is larger, centred, on light grey with gutters between and around the cells.
 ///
-/// `columns` and `cell_size` count as at least 1; there are no more columns than cells. Without cells the sheet is one
-/// empty cell.
+/// `columns` and `cell_size` count as at least 1; there are no more columns than cells. Without
+/// cells the sheet is one empty cell.
 pub fn contact_sheet(cells: &[Image], columns: usize, cell_size: usize) -> Image {
     let cell_size = cell_size.max(1);
     let columns = columns.clamp(1, cells.len().max(1));

@@ -1,26 +1,27 @@
-//! The outcome in one plain sentence or two.
+//! The result of a test in one or two sentences.
 
 use crate::format::{count, percent};
 use crate::model::{Decision, ReportImage};
 
-/// The outcome in plain words: "Trained on 209 good images. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20
-/// good images and finds 61 of 63 defective ones."
+/// The result in words: "Trained on 209 good images. Calibrated for a false-reject rate of 1.0 %,
+/// it rejects 1 of 20 good images and finds 61 of 63 defective ones."
 ///
-/// `false_reject` is the rate (0..=1) the thresholds were calibrated for. Only rejected images count as found;
-/// those sent to review are named apart. Without test images the second sentence says that nothing was tested.
+/// `false_reject` is the rate (0..=1) the thresholds were calibrated for. Only rejected images
+/// count as found; those sent to review are counted separately. Without test images the second
+/// sentence says so.
 pub fn plain_summary(training_images: u64, false_reject: f64, images: &[ReportImage]) -> String {
-    let trained = format!("Trained on {}.", images(training_images, "good"));
+    let trained = format!("Trained on {}.", counted(training_images, "good"));
     let (defective, good): (Vec<&ReportImage>, Vec<&ReportImage>) =
         images.iter().partition(|i| i.is_defective());
     let rejected =
         |of: &[&ReportImage]| count(of.iter().filter(|i| i.decision == Decision::Reject).count() as u64);
     let mut outcome = Vec::new();
     if !good.is_empty() {
-        outcome.push(format!("rejects {} of {}", rejected(&good), images(good.len() as u64, "good")));
+        outcome.push(format!("rejects {} of {}", rejected(&good), counted(good.len() as u64, "good")));
     }
     if !defective.is_empty() {
         let all = if good.is_empty() {
-            images(defective.len() as u64, "defective")
+            counted(defective.len() as u64, "defective")
         } else {
             format!(
                 "{} defective {}",
@@ -31,7 +32,7 @@ pub fn plain_summary(training_images: u64, false_reject: f64, images: &[ReportIm
         outcome.push(format!("finds {} of {all}", rejected(&defective)));
     }
     if outcome.is_empty() {
-        return format!("{trained} There are no test images, so nothing says yet how well it works.");
+        return format!("{trained} There are no test images, so its accuracy is unknown.");
     }
     let mut text = format!(
         "{trained} Calibrated for a false-reject rate of {}, it {}.",
@@ -46,7 +47,8 @@ pub fn plain_summary(training_images: u64, false_reject: f64, images: &[ReportIm
     text
 }
 
-fn images(n: u64, kind: &str) -> String {
+/// A number of images of a kind, such as "3 good images".
+fn counted(n: u64, kind: &str) -> String {
     format!("{} {kind} {}", count(n), if n == 1 { "image" } else { "images" })
 }
 
@@ -54,7 +56,7 @@ fn images(n: u64, kind: &str) -> String {
 mod tests {
     use super::*;
 
-    fn images(defect: &str, decision: Decision, n: usize) -> Vec<ReportImage> {
+    fn several(defect: &str, decision: Decision, n: usize) -> Vec<ReportImage> {
         let image = ReportImage {
             name: "a.png".into(),
             defect: defect.into(),
@@ -70,10 +72,10 @@ mod tests {
     #[test]
     fn says_what_happened() {
         let all = [
-            images("good", Decision::Good, 19),
-            images("good", Decision::Reject, 1),
-            images("crack", Decision::Reject, 61),
-            images("crack", Decision::Good, 2),
+            several("good", Decision::Good, 19),
+            several("good", Decision::Reject, 1),
+            several("crack", Decision::Reject, 61),
+            several("crack", Decision::Good, 2),
         ]
         .concat();
         assert_eq!(
@@ -85,7 +87,7 @@ mod tests {
 
     #[test]
     fn names_review_and_what_is_missing() {
-        let text = plain_summary(1, 0.01, &images("crack", Decision::Review, 2));
+        let text = plain_summary(1, 0.01, &several("crack", Decision::Review, 2));
         assert!(text.starts_with("Trained on 1 good image."), "{text}");
         assert!(text.ends_with("finds 0 of 2 defective images. It sends 2 images to review."), "{text}");
         assert!(plain_summary(5, 0.01, &[]).contains("no test images"));

@@ -1,4 +1,4 @@
-//! Images small enough to live inside the report.
+//! Images small enough to be embedded in the report.
 
 use anoseg_image::{Image, write::encode_jpeg};
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
@@ -9,15 +9,16 @@ use crate::fit::fit_within;
 const MAX_SIDE: usize = 320;
 const QUALITY: u8 = 80;
 
-/// Three thumbnails for each of 100 images take 8.8 MB in base64 at most, which leaves room for the rest of a
-/// page of 10 MB.
+/// Three thumbnails for each of 100 images take 8.8 MB in base64 at most, which leaves room for the
+/// rest of a page of 10 MB.
 const MAX_BYTES: usize = 22_000;
 
-/// Qualities tried until a thumbnail is small enough. Below the last one, blocks show: then fewer pixels look
-/// better.
+/// Qualities tried until a thumbnail is small enough. Below the last one JPEG blocks are visible,
+/// so the size is reduced instead.
 const QUALITIES: [u8; 4] = [QUALITY, 70, 55, 40];
 
-/// An image reduced and encoded as JPEG, a few kilobytes each, so that a report holds no full-size pixels.
+/// An image reduced and encoded as JPEG, a few kilobytes each, so that a report holds no full-size
+/// pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumbnail {
     width: usize,
@@ -26,7 +27,8 @@ pub struct Thumbnail {
 }
 
 impl Thumbnail {
-    /// The image with its longer side reduced to at most 320 pixels, JPEG quality 80 and at most 22 kB.
+    /// The image with its longer side reduced to at most 320 pixels, JPEG quality 80 and at most 22
+    /// kB.
     ///
     /// Images that are too noisy for that get a lower quality first, then fewer pixels.
     pub fn from_image(image: &Image) -> Self {
@@ -43,8 +45,8 @@ impl Thumbnail {
         }
     }
 
-    /// The image with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG `quality`
-    /// (1..=100); both are clamped. An image without pixels becomes one grey pixel.
+    /// The image with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG
+    /// `quality` (1..=100); both are clamped. An image without pixels becomes one grey pixel.
     pub fn with_size(image: &Image, max_side: usize, quality: u8) -> Self {
         let mut small = fit_within(image, max_side.clamp(1, 4096));
         if small.as_slice().is_empty() {

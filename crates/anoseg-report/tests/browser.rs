@@ -1,8 +1,8 @@
-//! The page in a real browser: what the slider, the filters and the order do, and that nothing complains or
-//! overflows.
+//! The page in a real browser: what the slider, the filters and the order do, and that nothing
+//! complains or overflows.
 //!
-//! Needs Chromium: the one that the environment variable `CHROMIUM` names, else one of the usual names in `PATH`.
-//! Without one the test says so and passes.
+//! Needs Chromium: the one that the environment variable `CHROMIUM` names, else one of the usual
+//! names in `PATH`. Without one the test says so and passes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -19,8 +19,8 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 };
 
-/// Defect type and score. Two images share a score, two differ in the last digit of an `f32` alone, one has no
-/// score.
+/// Defect type and score. Two images share a score, two differ in the last digit of an `f32` alone,
+/// one has no score.
 const IMAGES: [(&str, f32); 14] = [
     (GOOD, 0.05),
     (GOOD, 0.1),
@@ -81,8 +81,8 @@ fn page() -> String {
     render(&report)
 }
 
-/// The slider's thresholds by their definition: half-way between scores, below the lowest, at the highest; the
-/// calibrated one in the gap that it lies in.
+/// The slider's thresholds by their definition: half-way between scores, below the lowest, at the
+/// highest; the calibrated one in the gap that it lies in.
 fn thresholds() -> Vec<f64> {
     let mut scores: Vec<f64> = IMAGES.iter().map(|p| f64::from(p.1)).filter(|s| !s.is_nan()).collect();
     scores.sort_by(f64::total_cmp);
@@ -101,8 +101,8 @@ fn thresholds() -> Vec<f64> {
     (0..=scores.len()).map(gap).collect()
 }
 
-/// Accepted, to review, rejected and all images that `belong`, at a threshold; with the review band at the
-/// calibrated one.
+/// Accepted, to review, rejected and all images that `belong`, at a threshold; with the review band
+/// at the calibrated one.
 fn counts(threshold: f64, belong: &dyn Fn(&str) -> bool) -> [usize; 4] {
     let scores: Vec<f64> = IMAGES.iter().filter(|p| belong(p.0)).map(|p| f64::from(p.1)).collect();
     let above = |limit: f64| scores.iter().filter(|score| **score > limit).count();
@@ -235,20 +235,13 @@ fn check_filters(outcome: &Value) {
     assert_eq!(shown("alarm,good"), named(|defect, score| reject(score) && defect == GOOD));
     assert_eq!(shown("review,"), named(|_, score| score > THRESHOLDS.review && !reject(score)));
     assert_eq!(shown(",").len(), IMAGES.len());
-    assert_eq!(
-        outcome["count"],
-        format!("2 of {} shown", IMAGES.len()),
-        "false alarms among good images"
-    );
+    assert_eq!(outcome["count"], format!("2 of {} shown", IMAGES.len()), "false alarms among good images");
     // Moved below all scores, the one image without a score is the only one left that is accepted.
     assert_eq!(names(&outcome["accepted_at_lowest"]), ["crack/07.png"]);
 }
 
 fn check_viewer(outcome: &Value) {
-    assert_eq!(
-        outcome["viewer"], "good/06.png · score 0.900 · False alarm",
-        "the next of the images shown"
-    );
+    assert_eq!(outcome["viewer"], "good/06.png · score 0.900 · False alarm", "the next of the images shown");
     assert_eq!(outcome["viewer_marks"].as_u64(), Some(1), "it shows where the score falls");
 }
 

@@ -176,7 +176,8 @@ fn a_hundred_noisy_images_stay_under_ten_megabytes() {
         state = state.wrapping_mul(1664525).wrapping_add(1013904223);
         (state >> 8) as f32 / (1 << 24) as f32
     };
-    // Not larger than a thumbnail, so that no reduction smooths the noise: harder on JPEG than any image of a part.
+    // Not larger than a thumbnail, so that no reduction smooths the noise: harder on JPEG than any
+    // image of a part.
     let image = Image::from_fn(320, 320, |x, y| {
         let stripes = 0.2 + 0.2 * (x as f32 / 5.0).sin() * (y as f32 / 9.0).cos();
         [stripes + 0.6 * noise(), stripes + 0.6 * noise(), stripes + 0.6 * noise()]

@@ -1,4 +1,5 @@
-//! Mean time of one pair at 256 x 256 on one core, in all and by what was drawn, and how much of it is labelled.
+//! Mean time of one pair at 256 x 256 on one core, in all and by what was drawn, and how much of it
+//! is labelled.
 //!
 //! `cargo run --release -p anoseg-synth --example cost`
 #![allow(clippy::print_stdout)]

@@ -1,6 +1,8 @@
-//! A contact sheet of training pairs: each with its label outlined, and what was drawn printed to stdout.
+//! A contact sheet of training pairs: each with its label outlined, and what was drawn printed to
+//! stdout.
 //!
-//! `cargo run --release -p anoseg-synth --example sheet -- FOLDER_OF_GOOD_IMAGES OUT.png [natural|paper] [SEED] [LIMIT]`
+//! `cargo run --release -p anoseg-synth --example sheet -- FOLDER_OF_GOOD_IMAGES OUT.png
+//! [natural|paper] [SEED] [LIMIT]`
 //!
 //! The first row shows images with the part outlined, where it can be told from the background.
 #![allow(clippy::print_stdout)]

@@ -1,6 +1,6 @@
-//! What can be wrong with a recipe or with the images.
+//! Errors of recipes and training images.
 
-/// Why no training pairs can be made.
+/// Why training pairs cannot be synthesized.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SynthError {
@@ -11,11 +11,11 @@ pub enum SynthError {
         field: &'static str,
         /// The value that was given.
         value: String,
-        /// The range that is allowed.
+        /// The allowed range.
         expected: &'static str,
     },
-    /// There is nothing to draw on.
-    #[error("synthesis needs at least one image of a good part; none was given")]
+    /// There are no training images.
+    #[error("synthesis needs at least one image of a good part")]
     NoImages,
     /// The images are not all of one size.
     #[error(
@@ -23,7 +23,7 @@ pub enum SynthError {
          the first is {first_width} x {first_height}; resize them to the network's input first"
     )]
     SizeMismatch {
-        /// Which image differs.
+        /// Index of the image that differs.
         index: usize,
         /// Its width in pixels.
         width: usize,
@@ -34,7 +34,7 @@ pub enum SynthError {
         /// Height of the first image in pixels.
         first_height: usize,
     },
-    /// The images are too small to hold an anomaly.
+    /// The images are too small for an anomaly.
     #[error(
         "training images are {width} x {height} pixels; synthesis needs at least {smallest} pixels a side"
     )]

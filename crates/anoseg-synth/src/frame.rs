@@ -1,11 +1,11 @@
-//! Where the pixels of a varied image come from: an affine map about the image's centre.
+//! Geometric augmentation: an affine map about the centre of the image.
 
 use anoseg_image::{Image, Mask};
 
 use crate::draw::Draw;
 use crate::recipe::{BaseAugmentation, Flip};
 
-/// Maps pixels of the varied image to positions in the training image, and back.
+/// Maps pixels of the augmented image to positions in the training image, and back.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
     /// Rows of the linear part, from varied to training image.
@@ -19,7 +19,7 @@ pub(crate) struct Frame {
 }
 
 impl Frame {
-    /// Draws the slight variation of one image.
+    /// Draws the geometric augmentation of one image.
     pub(crate) fn draw(recipe: &BaseAugmentation, width: usize, height: usize, draw: &mut Draw) -> Self {
         let unit = width.min(height) as f32 / 256.0;
         let angle = draw.either_way(recipe.rotation_degrees).to_radians();
@@ -82,7 +82,7 @@ impl Frame {
         for y in 0..height {
             taps.clear();
             taps.extend(self.taps_of_row(width, height, y));
-            // Plane by plane: a row's taps stay in the nearest cache.
+            // Plane by plane, so that the taps of a row stay in the cache.
             for (channel, plane) in [&mut *red, &mut *green, &mut *blue].into_iter().enumerate() {
                 let from = image.plane(channel);
                 for (value, tap) in plane[y * width..(y + 1) * width].iter_mut().zip(&taps) {
@@ -93,7 +93,8 @@ impl Frame {
         Image::from_planar(width, height, out)
     }
 
-    /// The taps of a row's pixels, in fixed point: a step is an addition, and no rounding adds up.
+    /// The taps of the pixels of a row. In fixed point a step is one addition without accumulated
+    /// rounding errors.
     fn taps_of_row(&self, width: usize, height: usize, y: usize) -> impl Iterator<Item = Tap> {
         let (start_x, start_y) = self.source(0.0, y as f32);
         let (mut at_x, mut at_y) = (fixed(start_x), fixed(start_y));
@@ -103,7 +104,7 @@ impl Frame {
         (0..width).map(move |_| {
             let (x, y) = (at_x.clamp(0, last_x), at_y.clamp(0, last_y));
             (at_x, at_y) = (at_x + step_x, at_y + step_y);
-            // In the last column and row the weight is all on the right and lower pixels.
+            // In the last column and row the whole weight is on the right and lower pixels.
             let (column, row) = ((x >> POINT).min(width as i64 - 2), (y >> POINT).min(height as i64 - 2));
             let corner = (row * width as i64 + column) as u32;
             Tap { corner, fx: fraction(x, column), fy: fraction(y, row) }

@@ -1,7 +1,8 @@
-//! Synthetic anomalies on images of good parts, and synthetic parts to try the program on.
+//! Synthetic anomalies on images of good parts, and generated parts for the demo ([`demo`]).
 //!
-//! Training sees good parts only, so the defects come from here: [`Synthesizer::pair`] takes an image of a good
-//! part, varies it slightly, draws anomalies on it and says which pixels they changed. A [`Recipe`] says how.
+//! Training data holds good parts only, so its defects are synthetic: [`Synthesizer::pair`] takes
+//! an image of a good part, augments it slightly, draws anomalies on it and labels the pixels that
+//! they changed. A [`Recipe`] holds all settings.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! The paper's family: CutPaste from a hard-augmented copy (Song et al. 2021; Li et al. 2021 for the ranges).
+//! [`Family::Paper`](crate::Family::Paper): CutPaste from a hard-augmented copy (Song et al. 2021;
+//! ranges of Li et al. 2021).
 
 use anoseg_image::{Image, Mask};
 
@@ -8,17 +9,17 @@ use crate::hard::HardAugmentation;
 use crate::kind::Kind;
 use crate::recipe::{PaperRecipe, Recipe};
 
-/// A rectangle that is cut at one place and pasted, turned, at another.
+/// A rectangle that is cut at one position and pasted, rotated, at another.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     /// Width and height in pixels.
     size: [f32; 2],
-    /// Turn of the pasted rectangle in radians.
+    /// Rotation of the pasted rectangle in radians.
     angle: f32,
 }
 
-/// Pastes patches and scars, as many as the recipe allows, all cut from the image as it came, and marks the pasted
-/// pixels in `label`.
+/// Pastes patches and scars in the number that the recipe gives, all cut from the unchanged image,
+/// and labels the pasted pixels.
 pub(crate) fn draw_anomalies(
     image: &mut Image,
     label: &mut Mask,
@@ -32,8 +33,8 @@ pub(crate) fn draw_anomalies(
         .collect()
 }
 
-/// Pastes one patch or scar of `clean` into `image`; `None` if it covers no pixel centre, as a turned rectangle of
-/// about one pixel may.
+/// Pastes one patch or scar of `clean` into `image`; `None` if it covers no pixel centre, as a
+/// turned rectangle of about one pixel may.
 fn cut_paste(
     clean: &Image,
     image: &mut Image,
@@ -68,7 +69,7 @@ fn cut_paste(
         for x in bounds(to[0], extent[0], width) {
             let (dx, dy) = (x as f32 - to[0], y as f32 - to[1]);
             let (u, v) = (cos * dx + sin * dy, cos * dy - sin * dx);
-            // Half open, so that a rectangle of whole pixels covers just as many.
+            // Half-open ranges, so that a rectangle of whole pixels covers exactly as many pixels.
             if (-w / 2.0..w / 2.0).contains(&u) && (-h / 2.0..h / 2.0).contains(&v) {
                 image.set(x, y, copy(from[0] + u, from[1] + v));
                 label.set(x, y, true);
@@ -95,7 +96,7 @@ fn scar(recipe: &PaperRecipe, width: usize, height: usize, draw: &mut Draw) -> C
     Cut { size, angle: draw.either_way(recipe.scar_rotation_degrees).to_radians() }
 }
 
-/// A random centre for something of this extent that keeps it in the image; the middle where it does not fit.
+/// A random centre for a rectangle of this extent inside the image; the middle if it does not fit.
 fn place(extent: [f32; 2], width: usize, height: usize, draw: &mut Draw) -> [f32; 2] {
     let along = |extent: f32, side: usize, draw: &mut Draw| {
         let slack = side as f32 - extent;

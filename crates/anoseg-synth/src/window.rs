@@ -17,7 +17,7 @@ impl Window {
         self.width * self.height
     }
 
-    /// The window with `margin` pixels more on each side, within the image.
+    /// The window extended by `margin` pixels on each side, clipped to the image.
     pub(crate) fn grown(self, margin: usize, width: usize, height: usize) -> Self {
         let (x, y) = (self.x.saturating_sub(margin), self.y.saturating_sub(margin));
         let right = (self.x + self.width + margin).min(width);
@@ -51,7 +51,7 @@ impl Window {
     }
 }
 
-/// A shape at its place: how much of each pixel of the window it covers, 0..=1.
+/// A shape at its position: the cover of each pixel of the window, 0..=1.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
     pub(crate) window: Window,
@@ -59,7 +59,7 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    /// Puts the middle of a shape at a pixel and cuts off what lies outside the image; nothing when all of it does.
+    /// Centres a shape at a pixel and clips it to the image; `None` if it lies outside the image.
     pub(crate) fn at(
         stencil: &Plane<f32>,
         centre: (isize, isize),

@@ -79,7 +79,8 @@ fn the_label_is_where_the_image_changed() {
                 own.0 += 1;
                 own.1 += usize::from(local[i] > threshold * 0.99);
             } else {
-                // Nine times the threshold on one pixel makes the mean reach it; a soft edge's last 15 % are not marked.
+                // Nine times the threshold on one pixel makes the mean reach it; a soft edge's last
+                // 15 % are not marked.
                 assert!(
                     pixel[i] < 0.22,
                     "step {step}: a change of {} is not labelled: {:?}",

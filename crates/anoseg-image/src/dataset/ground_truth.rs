@@ -58,7 +58,8 @@ impl Masks {
         Ok(Self { by_stem })
     }
 
-    /// Finds the mask of every image: `<stem>_mask` or `<stem>`, with the extension of any known format.
+    /// Finds the mask of every image: `<stem>_mask` or `<stem>`, with the extension of any known
+    /// format.
     fn assign(
         self,
         paths: Vec<PathBuf>,

@@ -13,8 +13,8 @@ const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", "tif", "tif
 
 /// The images in a folder or, if there are none, those in the folders below it.
 ///
-/// Images are told by their file extension; hidden files and folders are left out. The order is natural: numbers in
-/// names are compared by value (`2.png` before `10.png`), folder by folder.
+/// Images are told by their file extension; hidden files and folders are left out. The order is
+/// natural: numbers in names are compared by value (`2.png` before `10.png`), folder by folder.
 ///
 /// # Errors
 /// When the folder is missing, is a file, cannot be read, or holds no images.
@@ -29,8 +29,8 @@ pub fn list_images(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
 
 /// The images that a list of files and folders names, in the order given, each once.
 ///
-/// A file is listed whatever its extension. A folder stands for all images in it and below it, in the order of
-/// [`list_images`].
+/// A file is listed whatever its extension. A folder stands for all images in it and below it, in
+/// the order of [`list_images`].
 ///
 /// # Errors
 /// When an input is missing, or is a folder without images.
@@ -70,8 +70,8 @@ pub(super) fn entries(dir: &Path) -> Result<Entries, DatasetError> {
             continue;
         }
         let path = entry.path();
-        // Links are followed. A broken link with the extension of an image stays in the list, so that reading it
-        // reports an error.
+        // Links are followed. A broken link with the extension of an image stays in the list, so
+        // that reading it reports an error.
         if fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
             found.folders.push(path);
         } else if is_image_name(&path) {
@@ -83,8 +83,8 @@ pub(super) fn entries(dir: &Path) -> Result<Entries, DatasetError> {
     Ok(found)
 }
 
-/// All images in `dir` and below, folder by folder. A folder that links reach in several ways, cycles included, is
-/// visited once.
+/// All images in `dir` and below, folder by folder. A folder that links reach in several ways,
+/// cycles included, is visited once.
 pub(super) fn below(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut visited = BTreeSet::new();
     let mut found = Vec::new();
@@ -133,7 +133,8 @@ fn natural_bytes(mut a: &[u8], mut b: &[u8]) -> Ordering {
             let (number_a, rest_a) = split_number(a);
             let (number_b, rest_b) = split_number(b);
             (a, b) = (rest_a, rest_b);
-            // Without leading zeros the longer number is the larger one, so numbers of any length can be compared.
+            // Without leading zeros the longer number is the larger one, so numbers of any length
+            // can be compared.
             number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
         } else {
             (a, b) = (&a[1..], &b[1..]);

@@ -1,14 +1,14 @@
 //! Dataset folders: training images, test images and their ground truth.
 //!
-//! A [`Dataset`] is one folder with images of one kind of part. It is either in the layout of a category of MVTec AD
-//! (Bergmann et al., CVPR 2019),
+//! A [`Dataset`] is one folder with images of one kind of part. It is either in the layout of a
+//! category of MVTec AD (Bergmann et al., CVPR 2019),
 //!
 //! ```text
 //! train/good/*.png   test/good/*.png   test/<defect>/*.png   ground_truth/<defect>/<stem>_mask.png
 //! ```
 //!
-//! where masks may also be called `<stem>.png` and every image may be of any known format, or it is a plain folder of
-//! images of good parts, without test images.
+//! where masks may also be called `<stem>.png` and every image may be of any known format, or it is
+//! a plain folder of images of good parts, without test images.
 
 mod error;
 mod ground_truth;
@@ -49,8 +49,8 @@ pub struct TestImage {
     pub path: PathBuf,
     /// [`GOOD`], or the type of defect: the name of the image's folder.
     pub defect: String,
-    /// The ground-truth mask; `None` for good images, and for defective images without a mask. The latter count for
-    /// image-level metrics only.
+    /// The ground-truth mask; `None` for good images, and for defective images without a mask. The
+    /// latter count for image-level metrics only.
     pub mask: Option<PathBuf>,
 }
 
@@ -110,8 +110,9 @@ impl Dataset {
         Ok(&self.train)
     }
 
-    /// Compares the size of every mask with that of its image, from the file headers alone. Returns an error for each
-    /// mask that has another size or cannot be read, in the order of [`test`](Self::test).
+    /// Compares the size of every mask with that of its image, from the file headers alone. Returns
+    /// an error for each mask that has another size or cannot be read, in the order of
+    /// [`test`](Self::test).
     pub fn check_masks(&self, limits: &Limits) -> Vec<DatasetError> {
         let check = |image: &TestImage| -> Result<(), DatasetError> {
             let Some(mask) = &image.mask else { return Ok(()) };
@@ -139,8 +140,8 @@ impl Dataset {
     }
 }
 
-/// The category folders in the layout of MVTec AD that lie in `root`, in natural order; empty when `root` is such a
-/// folder itself, or holds none. Each can be opened as a [`Dataset`].
+/// The category folders in the layout of MVTec AD that lie in `root`, in natural order; empty when
+/// `root` is such a folder itself, or holds none. Each can be opened as a [`Dataset`].
 ///
 /// # Errors
 /// When the folder is missing or cannot be read.
@@ -155,7 +156,8 @@ pub fn categories(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(folders.into_iter().filter(is_category).collect())
 }
 
-/// Reads the mask of a test image of `size` (width, height) in pixels; `None` when the image has no mask.
+/// Reads the mask of a test image of `size` (width, height) in pixels; `None` when the image has no
+/// mask.
 ///
 /// # Errors
 /// When the mask cannot be read or has another size than its image.

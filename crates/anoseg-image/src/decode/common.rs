@@ -38,7 +38,8 @@ pub(super) fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Resu
     Ok(Raster { width, height, channels, samples })
 }
 
-/// Whether a WebP file holds lossily compressed pixels: a `VP8 ` chunk, alone or in an extended file.
+/// Whether a WebP file holds lossily compressed pixels: a `VP8 ` chunk, alone or in an extended
+/// file.
 fn webp_is_lossy(bytes: &[u8]) -> bool {
     let mut at = 12usize;
     while let Some(head) = bytes.get(at..at.saturating_add(8)) {

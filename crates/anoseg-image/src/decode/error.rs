@@ -148,7 +148,8 @@ impl Fault {
 }
 
 impl From<io::Error> for Fault {
-    /// In a decoder an early end or invalid data mean a damaged file; other errors come from the operating system.
+    /// In a decoder an early end or invalid data mean a damaged file; other errors come from the
+    /// operating system.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::damaged("it ends too early"),

@@ -27,12 +27,14 @@ pub(super) fn sniff(head: &[u8]) -> Result<ImageFormat, String> {
     }
 }
 
-/// Refuses a file that is shorter than its format says. Some decoders would fill the missing pixels with grey.
+/// Refuses a file that is shorter than its format says. Some decoders would fill the missing pixels
+/// with grey.
 pub(super) fn check_complete(format: ImageFormat, bytes: &[u8]) -> Result<(), Fault> {
     let complete = match format {
         ImageFormat::Png => png_has_end(bytes),
         ImageFormat::WebP => riff_is_whole(bytes),
-        // The BMP and TIFF decoders report missing pixels; the JPEG module checks completeness itself.
+        // The BMP and TIFF decoders report missing pixels; the JPEG module checks completeness
+        // itself.
         _ => true,
     };
     if complete { Ok(()) } else { Err(Fault::damaged("it ends too early")) }

@@ -1,8 +1,9 @@
 //! JPEG: baseline and progressive; grey, colour and CMYK.
 //!
-//! The decoder is called directly, not through `image`, because only its strict mode reports damaged data;
-//! otherwise it fills missing pixels with grey. Before an end marker even strict mode reads missing data as
-//! zeros, so sequential images of one scan are decoded without their end marker.
+//! The decoder is called directly, not through `image`, because only its strict mode reports
+//! damaged data; otherwise it fills missing pixels with grey. Before an end marker even strict mode
+//! reads missing data as zeros, so sequential images of one scan are decoded without their end
+//! marker.
 
 use std::borrow::Cow;
 
@@ -49,8 +50,8 @@ pub(super) fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Fault> {
 /// Zeros in place of the end marker. The decoder reads up to 8 bytes ahead without using them.
 const READ_AHEAD: [u8; 16] = [0; 16];
 
-/// The bytes up to the end marker, so that the decoder reports missing data. Unchanged for progressive images and
-/// several scans, where the decoder needs that marker.
+/// The bytes up to the end marker, so that the decoder reports missing data. Unchanged for
+/// progressive images and several scans, where the decoder needs that marker.
 fn without_end(bytes: &[u8], segments: Segments) -> Cow<'_, [u8]> {
     if segments.sequential && segments.scans == 1 {
         Cow::Owned([&bytes[..segments.end], &READ_AHEAD[..]].concat())

@@ -2,13 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-/// The longest side of any image in pixels, whatever the limits are. It is the maximum of JPEG, so that every image
-/// that was read can also be written.
+/// The longest side of any image in pixels, whatever the limits are. It is the maximum of JPEG, so
+/// that every image that was read can also be written.
 pub const LONGEST_SIDE: usize = 65_535;
 
 /// Limits on one image, checked against its header before memory is allocated for its pixels.
 ///
-/// The defaults allow the images of line-scan cameras and keep a hostile file from exhausting the memory.
+/// The defaults allow the images of line-scan cameras and keep a hostile file from exhausting the
+/// memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -20,8 +21,8 @@ pub struct Limits {
     pub max_side: usize,
     /// Shortest side, in pixels. Default: 8.
     pub min_side: usize,
-    /// Most memory for decoding one image, in bytes: the samples as stored in the file and their f32 planes.
-    /// Default: 2 GiB.
+    /// Most memory for decoding one image, in bytes: the samples as stored in the file and their
+    /// f32 planes. Default: 2 GiB.
     pub max_alloc_bytes: u64,
 }
 

@@ -1,19 +1,21 @@
 //! Reading images and masks from files, within limits.
 //!
-//! The format is told by content, never by name: PNG, JPEG, TIFF, BMP or WebP. Of several frames or pages the
-//! first is read.
+//! The format is told by content, never by name: PNG, JPEG, TIFF, BMP or WebP. Of several frames or
+//! pages the first is read.
 //!
-//! **Values.** Integers are divided by their full scale (16-bit images keep their precision); floats are
-//! clamped to 0..=1, and refused when they lie outside -1..=2, because then they use another scale. Grey becomes three equal planes; palettes are looked up; CMYK becomes RGB without an ink profile;
-//! other colour profiles are not applied.
+//! **Values.** Integers are divided by their full scale (16-bit images keep their precision);
+//! floats are clamped to 0..=1, and refused when they lie outside -1..=2, because then they use
+//! another scale. Grey becomes three equal planes; palettes are looked up; CMYK becomes RGB without
+//! an ink profile; other colour profiles are not applied.
 //!
-//! **Alpha is ignored**, not composited: compositing needs a background colour that no file defines, and the
-//! images of a camera have no transparent parts.
+//! **Alpha is ignored**, not composited: compositing needs a background colour that no file
+//! defines, and the images of a camera have no transparent parts.
 //!
 //! **Orientation.** The Exif orientation is applied, to masks as well.
 //!
-//! **Completeness.** A file that is cut short or whose data do not decode is an error, even where a viewer
-//! would fill the rest with grey. JPEG has no checksum: changed bytes that still decode give other pixels.
+//! **Completeness.** A file that is cut short or whose data do not decode is an error, even where a
+//! viewer would fill the rest with grey. JPEG has no checksum: changed bytes that still decode give
+//! other pixels.
 
 mod common;
 mod error;
@@ -57,9 +59,9 @@ pub fn load_bytes(bytes: &[u8], name: &Path, limits: &Limits) -> Result<Image, I
     raster.into_image(header.orientation).map_err(|fault| fault.at(name))
 }
 
-/// Reads a ground-truth mask, upright. In lossless files every pixel with a colour value other than zero is
-/// anomalous. In lossy files (JPEG, lossy WebP) a pixel needs a colour value of at least half of full scale,
-/// because compression changes zeros.
+/// Reads a ground-truth mask, upright. In lossless files every pixel with a colour value other than
+/// zero is anomalous. In lossy files (JPEG, lossy WebP) a pixel needs a colour value of at least
+/// half of full scale, because compression changes zeros.
 ///
 /// # Errors
 /// As for [`load`].
@@ -86,8 +88,8 @@ pub fn probe(path: &Path, limits: &Limits) -> Result<(usize, usize), ImageError>
     Ok(raster::upright_size(header.width, header.height, header.orientation))
 }
 
-/// The header, read from the start of the file. `None` for TIFF and WebP, which may store their orientation at the
-/// end, and for files whose header lies behind large metadata.
+/// The header, read from the start of the file. `None` for TIFF and WebP, which may store their
+/// orientation at the end, and for files whose header lies behind large metadata.
 fn probe_start(path: &Path, limits: &Limits) -> Result<Option<Header>, ImageError> {
     let mut start = Vec::new();
     open(path, limits)?
@@ -115,7 +117,8 @@ struct Header {
     lossy: bool,
 }
 
-/// Decodes a file: detects the format, reads the header, checks the limits and completeness, decodes the pixels.
+/// Decodes a file: detects the format, reads the header, checks the limits and completeness,
+/// decodes the pixels.
 fn decode(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Raster, Header), ImageError> {
     check_file_size(bytes.len() as u64, path, limits)?;
     let (format, header) = read_header(bytes, path, limits)?;
@@ -188,7 +191,8 @@ fn sniffed(path: &Path, head: &[u8]) -> Result<ImageFormat, ImageError> {
         .map_err(|reason| ImageError::NotAnImage { path: path.to_path_buf(), reason })
 }
 
-/// Opens a regular file of allowed size. Pipes and devices are refused, because reading them could block forever.
+/// Opens a regular file of allowed size. Pipes and devices are refused, because reading them could
+/// block forever.
 fn open(path: &Path, limits: &Limits) -> Result<File, ImageError> {
     let io = |source| ImageError::Io { path: path.to_path_buf(), source };
     let metadata = std::fs::metadata(path).map_err(io)?;
@@ -222,8 +226,8 @@ fn check_file_size(bytes: u64, path: &Path, limits: &Limits) -> Result<(), Image
 
 /// Turns a panic of a decoder into an error.
 ///
-/// A bug of a third-party decoder must not end a batch or a server. Only the result leaves the call, so no
-/// half-changed state is observable afterwards.
+/// A bug of a third-party decoder must not end a batch or a server. Only the result leaves the
+/// call, so no half-changed state is observable afterwards.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Fault::damaged("its decoder failed on it")))
 }

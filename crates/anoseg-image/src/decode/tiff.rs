@@ -1,7 +1,8 @@
-//! TIFF: integers of 1 to 32 bits and floats; grey, RGB, CMYK, each with or without alpha; strips and tiles.
+//! TIFF: integers of 1 to 32 bits and floats; grey, RGB, CMYK, each with or without alpha; strips
+//! and tiles.
 //!
-//! The decoder is called directly, not through `image`, which does not read single-channel floats, the
-//! usual format of measurement cameras.
+//! The decoder is called directly, not through `image`, which does not read single-channel floats,
+//! the usual format of measurement cameras.
 
 use std::io::Cursor;
 
@@ -117,7 +118,8 @@ fn scaled(stored: DecodingResult, layout: &Layout, width: usize) -> Result<Sampl
     }
 }
 
-/// Grey samples below 8 bits, packed from the high bit down, each row filled up to a byte (TIFF 6.0, section 3).
+/// Grey samples below 8 bits, packed from the high bit down, each row filled up to a byte (TIFF
+/// 6.0, section 3).
 fn unpacked(packed: &[u8], bits: u8, width: usize) -> Vec<u8> {
     let bits = usize::from(bits.max(1));
     let full = (1u32 << bits) - 1;

@@ -45,7 +45,7 @@ pub(super) fn figures(report: &Report) -> Markup {
     section("figures", "Key figures", content)
 }
 
-/// What a key figure's card says besides what the figure means.
+/// Additional text on the card of a key figure.
 fn remark(name: &str, figures: &Evaluation) -> String {
     match (name, figures.iou_max, figures.intervals.image_auroc) {
         ("IoU", Some(best), _) => format!("; {} at the best one", percent(best)),
@@ -56,7 +56,7 @@ fn remark(name: &str, figures: &Evaluation) -> String {
     }
 }
 
-/// How many images of each kind got which decision, and the scores behind it.
+/// The numbers of images by ground truth and decision, and the histogram of the scores.
 pub(super) fn verdicts(report: &Report) -> Markup {
     let content = if report.images.is_empty() {
         absent("No verdicts: no test images were given.")
@@ -123,8 +123,8 @@ pub(super) fn by_defect(report: &Report) -> Markup {
     section("defects", "Figures by defect type", content)
 }
 
-/// The first figures are shares of images that are rejected; `counted` says in which rows of the table of verdicts, for the
-/// script, which counts anew when the threshold moves.
+/// The first figures are shares of images that are rejected; `counted` says in which rows of the
+/// table of verdicts, for the script, which counts anew when the threshold moves.
 fn figures_row(name: &str, figures: &Evaluation, class: &str, counted: [Option<usize>; 2]) -> Markup {
     let counted = counted.into_iter().chain(std::iter::repeat(None));
     html! {

@@ -13,10 +13,11 @@ use crate::format::count;
 use crate::model::{Decision, Mistake, Report, ReportImage};
 use crate::plot::score_axis;
 
-/// At most this many images are shown, so that the file stays small enough to mail; the tables count all of them.
+/// At most this many images are shown, so that the file stays small enough to mail; the tables
+/// count all of them.
 pub const GALLERY_LIMIT: usize = 300;
 
-/// The gallery with its filters and the key to its colours.
+/// The gallery with its filters and the legend of its colours.
 pub(super) fn gallery(report: &Report) -> Markup {
     if report.images.is_empty() {
         return section("images", "Images", absent("No images: no test images were given."));
@@ -59,7 +60,7 @@ impl Outcome {
         }
     }
 
-    /// The name the script knows it by.
+    /// The identifier for the script.
     pub(super) fn id(self) -> &'static str {
         match self {
             Self::Missed => "missed",
@@ -70,8 +71,8 @@ impl Outcome {
     }
 }
 
-/// Ordered by [`Outcome`]; within each the image farthest on the wrong side of the threshold, or nearest to it on the
-/// right side, comes first.
+/// Ordered by [`Outcome`]; within each the image farthest on the wrong side of the threshold, or
+/// nearest to it on the right side, comes first.
 fn worst_first(images: &[ReportImage], threshold: f32) -> Vec<&ReportImage> {
     // How far the score lies on the right side for this image's ground truth.
     let margin = |image: &ReportImage| {
@@ -120,7 +121,7 @@ pub(super) fn viewer(report: &Report) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::GOOD;
+    use anoseg_metrics::GOOD;
 
     fn image(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage {
         let (name, defect) = (name.to_owned(), defect.to_owned());

@@ -16,8 +16,8 @@ struct Places {
 }
 
 impl Places {
-    /// Half-way between neighbouring scores, below the lowest and at the highest one. The calibrated threshold
-    /// stands for the gap that it lies in.
+    /// Half-way between neighbouring scores, below the lowest and at the highest one. The
+    /// calibrated threshold stands for the gap that it lies in.
     ///
     /// `None` without a finite score, or where the calibrated threshold is not finite.
     fn of(scores: impl Iterator<Item = f64>, calibrated: f64) -> Option<Self> {
@@ -37,7 +37,8 @@ impl Places {
         Some(Self { thresholds, calibrated: rejects_none_below })
     }
 
-    /// For the script: threshold, what is shown of it and its place on the axis (0..=1), for each place.
+    /// For the script: threshold, what is shown of it and its place on the axis (0..=1), for each
+    /// place.
     fn text(&self, axis: Axis) -> String {
         let place =
             |&threshold: &f64| format!("{threshold}|{}|{:.4}", score(threshold), axis.position(threshold));
@@ -73,8 +74,8 @@ pub(super) fn limit_style(report: &Report, axis: Axis) -> Option<String> {
     limit.is_finite().then(|| format!("--limit:{:.2}%", 100.0 * axis.position(limit)))
 }
 
-/// A small axis with the place of one score; what lies above the threshold is tinted. Nothing for a score that is
-/// no number.
+/// A small axis with the place of one score; what lies above the threshold is tinted. Nothing for a
+/// score that is no number.
 pub(super) fn strip(score: f32, axis: Axis) -> Markup {
     html! {
         @if !score.is_nan() {

@@ -6,7 +6,8 @@ use crate::model::{ReportImage, Thresholds};
 /// Room at both ends, as a part of the axis.
 const ROOM: f64 = 0.02;
 
-/// Where half of the images of one kind lie within this part of a linear axis, the axis is stretched.
+/// Where half of the images of one kind lie within this part of a linear axis, the axis is
+/// stretched.
 const CROWDED: f64 = 1.0 / 16.0;
 
 /// Fewer images of one kind are no crowd.
@@ -43,7 +44,8 @@ pub(crate) fn score_axis(good: &[f64], defective: &[f64], thresholds: &Threshold
     }
 }
 
-/// How far the finite values spread without their lowest and their highest quarter; `None` for few values.
+/// How far the finite values spread without their lowest and their highest quarter; `None` for few
+/// values.
 fn middle_half(values: &[f64]) -> Option<f64> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);

@@ -21,7 +21,8 @@ pub(super) struct Canvas {
 pub(super) struct Near {
     /// Which sample of the canvas.
     pub(super) index: usize,
-    /// Signed distance to the path in field units; positive on the right-hand side of its direction.
+    /// Signed distance to the path in field units; positive on the right-hand side of its
+    /// direction.
     pub(super) distance: f32,
     /// How far along the path the closest point is, in 0..=1.
     pub(super) along: f32,
@@ -119,7 +120,8 @@ impl Canvas {
         }
     }
 
-    /// The samples within `reach` of the polyline `path`, each once, with its closest point on the path.
+    /// The samples within `reach` of the polyline `path`, each once, with its closest point on the
+    /// path.
     pub(super) fn near(&self, path: &[V2], reach: f32) -> Vec<Near> {
         let margin = V2::new(reach, reach);
         let low = path.iter().fold(V2::new(f32::MAX, f32::MAX), |a, p| V2::new(a.x.min(p.x), a.y.min(p.y)));

@@ -1,7 +1,7 @@
 //! Points, directions and smooth steps.
 //!
-//! Scenes are drawn in *field units*: the origin is the middle of the image, `x` points right, `y` down, and the
-//! short side of the image is 1 long, so that a part looks the same at every resolution.
+//! Scenes are drawn in *field units*: the origin is the middle of the image, `x` points right, `y`
+//! down, and the short side of the image is 1 long, so that a part is the same at every resolution.
 
 use std::ops::{Add, Mul, Sub};
 
@@ -130,8 +130,8 @@ pub(super) fn bell(x: f32) -> f32 {
     (-0.5 * x * x).exp()
 }
 
-/// A smooth path from `start` in segments of length `step`, as a hair or a scratch lies: before each segment the
-/// heading (radians) turns by the next of `bends`.
+/// A smooth path from `start` in segments of length `step`, as a hair or a scratch lies: before
+/// each segment the heading (radians) turns by the next of `bends`.
 pub(super) fn wandering_path(
     start: V2,
     heading: f32,

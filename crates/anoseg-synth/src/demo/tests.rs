@@ -66,8 +66,8 @@ fn every_defect_shows_and_leaves_most_of_the_image_alone() {
     }
 }
 
-/// The mean over 3 x 3 pixels of the largest change of a channel, by sums of a padded image: an oracle for the
-/// threshold that the masks promise.
+/// The mean over 3 x 3 pixels of the largest change of a channel, by sums of a padded image: an
+/// oracle for the threshold that the masks promise.
 fn mean_change(a: &Image, b: &Image) -> Vec<f32> {
     let (width, height) = (a.width() as i64, a.height() as i64);
     let at = |x: i64, y: i64| {

@@ -1,4 +1,4 @@
-//! Changes of what is there: tone, relief, blur and warp.
+//! Changes of the image itself: tone, relief, blur and warp.
 
 use anoseg_image::Image;
 
@@ -10,7 +10,7 @@ use crate::hard::ColourJitter;
 use crate::noise::{fractal, value_noise};
 use crate::window::{Placed, Window};
 
-/// Other brightness, contrast or colour; even, or uneven like a stain.
+/// Another brightness, contrast or colour; uniform, or uneven like a stain.
 pub(super) fn tone(image: &Image, placed: &Placed, draw: &mut Draw) -> Image {
     let window = placed.window;
     let mut part = window.cut(image);
@@ -37,7 +37,7 @@ pub(super) fn tone(image: &Image, placed: &Placed, draw: &mut Draw) -> Image {
     part
 }
 
-/// Lighter or darker, the channels not quite alike; multiplied like dirt or added like haze.
+/// Lighter or darker, slightly different per channel; multiplied like dirt or added like haze.
 fn brightness(part: &Image, draw: &mut Draw) -> Image {
     let strength = draw.signed(0.08, 0.45);
     let amounts = [0; 3].map(|_| strength * draw.between(0.7, 1.3));
@@ -51,7 +51,7 @@ fn brightness(part: &Image, draw: &mut Draw) -> Image {
     out
 }
 
-/// Flatter or harsher about the window's mean.
+/// Less or more contrast about the mean of the window.
 fn contrast(part: &Image, draw: &mut Draw) -> Image {
     let factor = if draw.chance(0.6) { draw.between(0.0, 0.6) } else { draw.between(1.6, 3.0) };
     let mut out = part.clone();
@@ -89,10 +89,10 @@ pub(super) fn relief(image: &Image, placed: &Placed, draw: &mut Draw) -> Image {
     out
 }
 
-/// Out of focus, or wiped.
+/// Blurs the window.
 pub(super) fn blur(scene: &Scene<'_>, image: &Image, window: Window, draw: &mut Draw) -> Image {
     let radius = (draw.log_between(1.5, 6.0) * scene.unit()).round().max(1.0) as usize;
-    // The mean reaches beyond the window; what lies there counts.
+    // The mean includes pixels beyond the window.
     let around = window.grown(3 * radius, image.width(), image.height());
     let mut part = around.cut(image);
     for channel in 0..3 {
@@ -102,7 +102,7 @@ pub(super) fn blur(scene: &Scene<'_>, image: &Image, window: Window, draw: &mut 
     inner.cut(&part)
 }
 
-/// Twisted, squeezed, pulled aside or crumpled.
+/// Twists, squeezes, shifts or crumples the window.
 pub(super) fn warp(image: &Image, window: Window, draw: &mut Draw) -> Image {
     let (cx, cy) = middle(window);
     let half = (window.width.max(window.height) as f32 / 2.0).max(1.0);
@@ -133,7 +133,7 @@ pub(super) fn warp(image: &Image, window: Window, draw: &mut Draw) -> Image {
     }
 }
 
-/// Every pixel pulled its own way, neighbours alike.
+/// Shifts every pixel by a smooth random field.
 fn crumpled(image: &Image, window: Window, half: f32, draw: &mut Draw) -> Image {
     let cell = (half / draw.between(1.0, 3.0)).max(2.0);
     let reach = draw.between(0.5, 1.5) * cell;

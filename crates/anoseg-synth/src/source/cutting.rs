@@ -8,16 +8,16 @@ use crate::frame::sample;
 use crate::hard::{ColourJitter, HardAugmentation};
 use crate::window::Window;
 
-/// A patch of another training image, turned and resized; of the same one where there is no other.
+/// A patch of another training image, rotated and resized; of the same image if there is no other.
 pub(super) fn from_another(scene: &Scene<'_>, window: Window, draw: &mut Draw) -> Image {
     let count = scene.images.len();
-    // Every other image is as likely as the next.
+    // All other images are equally likely.
     let index = (scene.source + 1 + draw.below(count.saturating_sub(1))) % count;
     let image = &scene.images[index];
     let mask = scene.foregrounds[index].as_ref().map(|part| &part.mask).filter(|_| draw.chance(0.7));
     let to = middle(window);
     let from = if draw.chance(0.4) {
-        // Nearly the same place: a part that is shifted or bent.
+        // Nearly the same position: a part that is shifted or bent.
         let side = image.width().min(image.height()) as f32;
         let (sin, cos) = draw.angle().sin_cos();
         let away = draw.between(0.03, 0.25) * side;
@@ -43,7 +43,7 @@ pub(super) fn from_hard_augmented(scene: &Scene<'_>, window: Window, draw: &mut 
     painted(window, |x, y| hard.sample(image, x - to.0 + from.0, y - to.1 + from.1))
 }
 
-/// Cells of the own image in another order, each in a slightly other colour.
+/// Cells of the same image in another order, each with slight colour jitter.
 pub(super) fn shuffled(image: &Image, window: Window, draw: &mut Draw) -> Image {
     let side = window.width.max(window.height) as f32 / draw.between(1.5, 6.0);
     let side = side.max(3.0);

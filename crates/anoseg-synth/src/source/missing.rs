@@ -1,4 +1,4 @@
-//! Missing pieces: the background, or the surroundings, where the part should be.
+//! Missing pieces: the background or the surroundings in place of the part.
 
 use anoseg_image::Image;
 
@@ -7,7 +7,7 @@ use crate::blend::surroundings;
 use crate::draw::Draw;
 use crate::window::Placed;
 
-/// Background where it is known, else the surroundings drawn in over the shape.
+/// The background colour where it is known, else an interpolation of the surroundings.
 pub(super) fn missing(scene: &Scene<'_>, image: &Image, placed: &Placed, draw: &mut Draw) -> Image {
     if draw.chance(0.6)
         && let Some(colour) = background_colour(scene, image, middle(placed.window), draw)
@@ -17,7 +17,7 @@ pub(super) fn missing(scene: &Scene<'_>, image: &Image, placed: &Placed, draw: &
     surroundings(&placed.window.cut(image), placed)
 }
 
-/// Mean colour of random background pixels, nearer ones weighing more; nothing where no background is known.
+/// Mean colour of random background pixels, weighted by distance; `None` if no background is known.
 fn background_colour(
     scene: &Scene<'_>,
     image: &Image,

@@ -1,4 +1,4 @@
-//! What fills an anomaly.
+//! Fillings of anomalies.
 
 mod change;
 mod colour;
@@ -14,16 +14,16 @@ use crate::frame::Frame;
 use crate::kind::Source;
 use crate::window::{Placed, Window};
 
-/// The image that is drawn on, and all that fillings are made from.
+/// The image to draw on, and the data that fillings are made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
     /// The training images, all of one size.
     pub(crate) images: &'a [Image],
-    /// Where the part is in each of them.
+    /// The part in each of them.
     pub(crate) foregrounds: &'a [Option<Foreground>],
-    /// Which of them is drawn on.
+    /// The index of the image to draw on.
     pub(crate) source: usize,
-    /// Where its varied pixels come from.
+    /// Its geometric augmentation.
     pub(crate) frame: &'a Frame,
     /// Whether all images are grey.
     pub(crate) grey: bool,
@@ -38,18 +38,19 @@ impl Scene<'_> {
         image.width().min(image.height()) as f32 / 256.0
     }
 
-    /// The part in the image that is drawn on, in the training image's own frame.
+    /// The part in the image to draw on, in the coordinates of the training image.
     pub(crate) fn foreground(&self) -> Option<&Foreground> {
         self.foregrounds[self.source].as_ref()
     }
 
-    /// Whether a pixel of the varied image is the part's; `false` where the part is unknown.
+    /// Whether a pixel of the augmented image lies on the part; `false` if the part is unknown.
     pub(crate) fn on_part(&self, x: usize, y: usize) -> bool {
         self.foreground().is_some_and(|part| self.frame.covers(&part.mask, x, y))
     }
 }
 
-/// The filling of a window of `image`, the varied image with what was drawn before. Only covered pixels matter.
+/// The filling of a window of `image`, the augmented image with earlier anomalies. Only covered
+/// pixels are used.
 pub(crate) fn filling(
     source: Source,
     scene: &Scene<'_>,
@@ -59,7 +60,7 @@ pub(crate) fn filling(
 ) -> Image {
     let mut filling = coloured(source, scene, image, placed, draw);
     if scene.grey {
-        // A grey camera sees no colour; an anomaly in colour would be told by that alone.
+        // In grey images a coloured anomaly could be detected by its colour alone.
         let luma = filling.plane(0).iter().zip(filling.plane(1)).zip(filling.plane(2));
         let luma: Vec<f32> = luma.map(|((r, g), b)| 0.299 * r + 0.587 * g + 0.114 * b).collect();
         (0..3).for_each(|channel| filling.plane_mut(channel).copy_from_slice(&luma));
@@ -94,7 +95,7 @@ fn middle(window: Window) -> (f32, f32) {
     (window.x as f32 + (window.width - 1) as f32 / 2.0, window.y as f32 + (window.height - 1) as f32 / 2.0)
 }
 
-/// A random pixel; of the mask if there is one and it is met soon.
+/// A random pixel; inside the mask if one of 32 attempts finds it.
 fn random_pixel(width: usize, height: usize, mask: Option<&Mask>, draw: &mut Draw) -> (f32, f32) {
     let mut pixel = (0, 0);
     for _ in 0..32 {

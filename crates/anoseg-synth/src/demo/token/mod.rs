@@ -1,4 +1,5 @@
-//! A moulded token: a knurled dark rim around a light face with print on it, a metal rivet in the middle, on a mat.
+//! A moulded token: a knurled dark rim around a light face with print on it, a metal rivet in the
+//! middle, on a mat.
 
 mod damage;
 mod defects;
@@ -34,7 +35,8 @@ pub(super) struct Token {
     /// Unit vector to the right of the print.
     rotation: V2,
     radius: f32,
-    /// How far the print is off its place (token radii) and its angle (unit vector), within tolerance.
+    /// How far the print is off its place (token radii) and its angle (unit vector), within
+    /// tolerance.
     registration: (V2, V2),
     /// Line width relative to the artwork.
     boldness: f32,
@@ -53,7 +55,7 @@ struct Surface {
     albedo: Rgb,
     /// Strength of the sharp highlight.
     gloss: f32,
-    /// Share of the lamp in sight.
+    /// Unobstructed share of the lamp.
     open: f32,
 }
 
@@ -187,7 +189,7 @@ impl Token {
         Surface { slope, albedo, gloss: lerp(0.05, 0.42, on_rim), open }
     }
 
-    /// Share of the lamp that the raised rim and the rivet leave in sight on the face.
+    /// Share of the lamp that the raised rim and the rivet do not hide from the face.
     fn open_on_face(&self, q: V2, r: f32) -> f32 {
         let fall = self.lamp.shadow_offset(0.045).turned_back(self.rotation);
         let from_rim = smoothstep(0.80, 0.90, (q - fall).length());
