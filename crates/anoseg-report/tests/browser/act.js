@@ -80,7 +80,7 @@
   } catch (error) {
     complaints.push(`${error}`);
   }
-  // Pictures are decoded later; what goes wrong there is a complaint too.
+  // Images are decoded later; errors there are reported too.
   addEventListener("load", () => setTimeout(() => {
     outcome.errors = complaints;
     parent.postMessage({ name: window.name, outcome }, "*");
