@@ -1,4 +1,4 @@
-//! The pixel containers that travel between the crates.
+//! Pixel containers: images, masks and anomaly maps.
 
 /// One value per pixel, row by row from the top left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -102,9 +102,11 @@ impl Mask {
     }
 }
 
-/// A colour picture: planar `[3, height, width]` (red plane, green plane, blue plane), each value in 0..=1.
+/// A colour image: planar `[3, height, width]` (red plane, green plane, blue plane), each value in
+/// 0..=1.
 ///
-/// Grey pictures have three equal planes. Values are the file's (sRGB-encoded, not linear light).
+/// Grey images have three equal planes. Values are those of the file (sRGB-encoded, not linear
+/// light).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
     width: usize,
@@ -122,7 +124,7 @@ impl Image {
         Self { width, height, data }
     }
 
-    /// A picture of one colour.
+    /// An image of one colour.
     pub fn filled(width: usize, height: usize, rgb: [f32; 3]) -> Self {
         let data = rgb.iter().flat_map(|&v| std::iter::repeat_n(v, width * height)).collect();
         Self { width, height, data }
@@ -190,7 +192,7 @@ impl Image {
         }
     }
 
-    /// The picture as interleaved 8-bit RGB, `[height, width, 3]`, rounded.
+    /// The image as interleaved 8-bit RGB, `[height, width, 3]`, rounded.
     pub fn to_rgb8(&self) -> Vec<u8> {
         let n = self.width * self.height;
         let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;

@@ -5,9 +5,10 @@ use crate::plane::{AnomalyMap, Mask, Plane};
 /// Which component each pixel belongs to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Labels {
-    /// 0 for background, 1..=`count` for components, in the order in which a row-by-row walk meets them.
+    /// 0 for background, 1..=`count` for components, numbered in the order of their first pixels,
+    /// row by row.
     pub labels: Plane<u32>,
-    /// How many components there are.
+    /// The number of components.
     pub count: usize,
 }
 
@@ -24,7 +25,7 @@ pub struct Region {
     pub height: usize,
     /// Pixels that belong to the region.
     pub area: usize,
-    /// Largest value of the anomaly map in the region; of values that are not numbers, negative infinity.
+    /// Largest value of the anomaly map in the region; negative infinity if all values are NaN.
     pub peak: f32,
     /// Column of the first pixel, row by row, that has the peak value.
     pub peak_x: usize,
@@ -58,8 +59,8 @@ pub fn label_components(mask: &Mask) -> Labels {
     Labels { labels, count }
 }
 
-/// The provisional label for a pixel: that of its neighbours seen so far (left and the three above), which all
-/// become one component, or a new one.
+/// The provisional label for a pixel: that of its neighbours seen so far (left and the three
+/// above), which all become one component, or a new one.
 fn join_neighbours(labels: &Plane<u32>, x: usize, y: usize, equal: &mut UnionFind) -> u32 {
     let mut label = if x > 0 { labels.get(x - 1, y) } else { 0 };
     if y > 0 {
@@ -76,7 +77,8 @@ fn join_neighbours(labels: &Plane<u32>, x: usize, y: usize, equal: &mut UnionFin
     if label == 0 { equal.new_set() } else { label }
 }
 
-/// Provisional labels that mean the same component. The smallest label, met first, stands for a set.
+/// Provisional labels that mean the same component. The smallest label, met first, stands for a
+/// set.
 struct UnionFind {
     parent: Vec<u32>,
 }
@@ -126,7 +128,8 @@ impl UnionFind {
     }
 }
 
-/// The components of `mask` with their boxes, areas and peaks in `map`, in the order of their labels.
+/// The components of `mask` with their boxes, areas and peaks in `map`, in the order of their
+/// labels.
 ///
 /// # Panics
 /// If mask and map differ in size.
@@ -177,8 +180,8 @@ impl Region {
     }
 }
 
-/// The contour of a mask, one pixel thick and inside it: its pixels that share a side with a pixel outside it
-/// or with the border of the picture.
+/// The contour of a mask, one pixel thick and inside it: its pixels that share a side with a pixel
+/// outside it or with the border of the image.
 pub fn outline(mask: &Mask) -> Mask {
     let (width, height) = (mask.width(), mask.height());
     Mask::from_fn(width, height, |x, y| {

@@ -1,8 +1,8 @@
-//! Other sizes of images, anomaly maps and masks.
+//! Resizing of images, anomaly maps and masks.
 //!
-//! Pixel centres lie at half-integers, so that all sizes cover the same area: pixel `i` of `n` spans `i / n` to
-//! `(i + 1) / n` of the side. When shrinking, filters are widened by the factor, so that every source pixel
-//! counts (no aliasing), as Pillow's `Image.resize` does.
+//! Pixel centres lie at half-integers, so that all sizes cover the same area: pixel `i` of `n`
+//! spans `i / n` to `(i + 1) / n` of the side. When shrinking, filters are widened by the factor,
+//! so that every source pixel contributes (no aliasing), as in Pillow's `Image.resize`.
 
 use fast_image_resize as fir;
 use fir::images::{TypedImage, TypedImageRef};
@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::plane::{AnomalyMap, Image, Mask};
 
-/// The kernel with which neighbouring pixels are weighted.
+/// The interpolation kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -37,9 +37,10 @@ impl Filter {
     }
 }
 
-/// The picture at `width` x `height` pixels, values in 0..=1. The aspect ratio is the caller's matter.
+/// The image at `width` x `height` pixels, with values in 0..=1. The aspect ratio is not kept.
 ///
-/// Same result as Pillow's `Image.resize((width, height), filter)` but for its rounding to 8 bits.
+/// The result equals that of Pillow's `Image.resize((width, height), filter)` except for its
+/// rounding to 8 bits.
 ///
 /// # Panics
 /// If a side has more than `u32::MAX` pixels.
@@ -53,7 +54,8 @@ pub fn resize(image: &Image, width: usize, height: usize, filter: Filter) -> Ima
     Image::from_planar(width, height, data)
 }
 
-/// The anomaly map at `width` x `height` pixels: bilinear when enlarging, antialiased when shrinking.
+/// The anomaly map at `width` x `height` pixels: bilinear when enlarging, antialiased when
+/// shrinking.
 ///
 /// Weights are positive and sum to one, so no value leaves the range of the map.
 ///
@@ -65,12 +67,13 @@ pub fn resize_map(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
     AnomalyMap::from_vec(width, height, data)
 }
 
-/// The share of anomalous area in each of `width` x `height` pixels, 0..=1. Exact: a mask pixel that lies in two
-/// target pixels counts in each by the part that lies there.
+/// The share of anomalous area in each of `width` x `height` pixels, 0..=1. It is exact: a mask
+/// pixel that overlaps several target pixels contributes to each in proportion to the overlap.
 pub fn resize_mask_area(mask: &Mask, width: usize, height: usize) -> AnomalyMap {
     let columns = overlaps(mask.width(), width);
     let rows = overlaps(mask.height(), height);
-    // Overlaps are whole numbers: side / target side in units of 1 / target side. So is the full area.
+    // Overlaps are whole numbers: side / target side in units of 1 / target side. So is the full
+    // area.
     let full = (mask.width() * mask.height()) as f64;
     let mut data = Vec::with_capacity(width * height);
     for row in &rows {
@@ -92,8 +95,8 @@ pub fn resize_mask_area(mask: &Mask, width: usize, height: usize) -> AnomalyMap 
     AnomalyMap::from_vec(width, height, data)
 }
 
-/// Source pixels under one target pixel, from `start` on, and how much of each lies under it, where a target
-/// pixel is as long as the source has pixels.
+/// The source pixels that one target pixel overlaps, from `start` on, and the length of each
+/// overlap. Lengths are in units in which a target pixel is as long as the number of source pixels.
 struct Overlap {
     start: usize,
     weights: Vec<u64>,
@@ -111,8 +114,8 @@ fn overlaps(source: usize, target: usize) -> Vec<Overlap> {
         .collect()
 }
 
-/// Resamples one plane of size `from` (width, height) into one of size `to`; leaves it where there is nothing
-/// to resample.
+/// Resamples one plane of size `from` (width, height) into `target` of size `to`. Does nothing if
+/// either is empty.
 fn convolve(plane: &[f32], from: (usize, usize), target: &mut [f32], to: (usize, usize), kernel: FilterType) {
     if plane.is_empty() || target.is_empty() {
         return;

@@ -1,4 +1,4 @@
-//! Files that are either the old one or the new one, never a broken one, and the formats written to them.
+//! Atomic writing of files, and the formats of images, masks and anomaly maps.
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Cursor, Write};
@@ -26,13 +26,13 @@ impl WriteError {
         &self.path
     }
 
-    /// What the system said.
+    /// The kind of the operating system's error.
     pub fn kind(&self) -> io::ErrorKind {
         self.source.kind()
     }
 }
 
-/// What to do about a writing error.
+/// A remedy for a writing error.
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull => "the disk is full: free some space or write elsewhere",
@@ -47,15 +47,17 @@ fn advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// Writes a file as a whole: beside its target under another name, synced to the disk, then renamed over it.
+/// Writes a file atomically: to a temporary file in the same folder, synced to the disk, then
+/// renamed.
 ///
-/// A crash leaves the old file or the new one. A new file gets ordinary permissions (those the umask leaves of
-/// read and write for all), an old one keeps its own. A symbolic link is followed. Something that is no regular
-/// file, like `/dev/stdout`, is written to directly.
+/// After a crash the path holds the old file or the new file, complete. A new file gets the
+/// permissions that the umask leaves of read and write for all; an existing file keeps its
+/// permissions. A symbolic link is followed. A path that is not a regular file, such as
+/// `/dev/stdout`, is written to directly.
 ///
 /// # Errors
-/// When the folder is missing or cannot be written, the disk is full, or `contents` fails; then nothing is
-/// left behind.
+/// When the folder is missing or cannot be written, the disk is full, or `contents` fails. No
+/// temporary file remains then.
 pub fn atomic(
     path: &Path,
     contents: impl FnOnce(&mut dyn Write) -> io::Result<()>,
@@ -99,7 +101,7 @@ fn write_through(path: &Path, contents: impl FnOnce(&mut dyn Write) -> io::Resul
     file.flush()
 }
 
-/// Read and write for all; the system takes away what the umask forbids.
+/// Read and write for all; the system removes what the umask forbids.
 #[cfg(unix)]
 fn ordinary_permissions() -> Option<Permissions> {
     use std::os::unix::fs::PermissionsExt;
@@ -111,12 +113,12 @@ fn ordinary_permissions() -> Option<Permissions> {
     None
 }
 
-/// Makes the renaming itself survive a power cut.
+/// Makes the renaming durable.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {
-        // Some network file systems sync no folders, and a folder may be writable but not readable. The file
-        // is in place either way.
+        // Some network file systems cannot sync folders, and a folder may be writable but not
+        // readable. The file itself is complete in both cases.
         Err(error)
             if matches!(
                 error.kind(),
@@ -134,7 +136,7 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Writes a picture as 8-bit RGB PNG.
+/// Writes an image as 8-bit RGB PNG.
 ///
 /// # Errors
 /// As for [`atomic`].
@@ -158,10 +160,10 @@ pub fn write_mask_png(path: &Path, mask: &Mask) -> Result<(), WriteError> {
     atomic(path, |file| file.write_all(&bytes))
 }
 
-/// The picture as the bytes of an 8-bit RGB PNG.
+/// The image as the bytes of an 8-bit RGB PNG.
 ///
 /// # Panics
-/// If the picture has no pixels; every picture that [`decode`](crate::decode) reads has some.
+/// If the image has no pixels; every image that [`decode`](crate::decode) reads has some.
 pub fn encode_png(image: &Image) -> Vec<u8> {
     png_bytes(&image.to_rgb8(), image.width(), image.height(), ExtendedColorType::Rgb8)
 }
@@ -170,20 +172,20 @@ fn png_bytes(samples: &[u8], width: usize, height: usize, colour: ExtendedColorT
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
         .write_image(samples, side(width), side(height), colour)
-        .expect("a picture with pixels can be written to memory");
+        .expect("an image with pixels can be written to memory");
     bytes
 }
 
-/// The picture as the bytes of a JPEG of `quality` 1..=100 (others are clamped).
+/// The image as the bytes of a JPEG of `quality` 1..=100 (others are clamped).
 ///
 /// # Panics
-/// If the picture has no pixels or a side above [`LONGEST_SIDE`](crate::decode::LONGEST_SIDE); no picture that
-/// [`decode`](crate::decode) reads is so.
+/// If the image has no pixels or a side above [`LONGEST_SIDE`](crate::decode::LONGEST_SIDE); no
+/// image that [`decode`](crate::decode) reads is so.
 pub fn encode_jpeg(image: &Image, quality: u8) -> Vec<u8> {
     let mut bytes = Vec::new();
     JpegEncoder::new_with_quality(&mut bytes, quality.clamp(1, 100))
         .write_image(&image.to_rgb8(), side(image.width()), side(image.height()), ExtendedColorType::Rgb8)
-        .expect("a picture with pixels and sides of at most 65535 can be written to memory");
+        .expect("an image with pixels and sides of at most 65535 can be written to memory");
     bytes
 }
 
@@ -207,8 +209,8 @@ pub fn write_tiff_f32(path: &Path, map: &AnomalyMap) -> Result<(), WriteError> {
 /// Reads an anomaly map from a TIFF of one 32-bit float per pixel, values as they are.
 ///
 /// # Errors
-/// When the file cannot be read, is no such TIFF, holds values that are not finite, or exceeds the default
-/// [`Limits`].
+/// When the file cannot be read, is no such TIFF, holds values that are not finite, or exceeds the
+/// default [`Limits`].
 pub fn read_tiff_f32(path: &Path) -> Result<AnomalyMap, ImageError> {
     crate::decode::load_float(path, &Limits { min_side: 1, ..Limits::default() })
 }

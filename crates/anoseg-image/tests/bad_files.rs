@@ -1,4 +1,4 @@
-//! Files that are broken, hostile or just odd: each gives a clear error or a picture, none a panic.
+//! Files that are broken, hostile or just odd: each gives a clear error or an image, none a panic.
 
 // The lint's exception for tests does not reach their helper functions.
 #![allow(clippy::unwrap_used)]
@@ -42,8 +42,8 @@ fn a_file_cut_anywhere_is_an_error() {
         for length in 0..bytes.len() {
             match load(&bytes[..length]) {
                 Err(error) => check_message(&error),
-                // TIFF has no end mark: bytes after the last that is referred to may be missing. What remains
-                // must then give the same picture.
+                // TIFF has no end mark: bytes after the last that is referred to may be missing.
+                // What remains must then give the same image.
                 Ok(image) if name.ends_with(".tif") => {
                     assert_eq!(image, load(&bytes).unwrap(), "{name} cut at {length} of {}", bytes.len());
                 }
@@ -64,7 +64,7 @@ fn a_cut_jpeg_with_an_end_marker_is_an_error() {
         cut.extend([0xFF, 0xD9]);
         match load(&cut) {
             Err(error) => check_message(&error),
-            Ok(_) => panic!("{length} of {} bytes were read as a picture", bytes.len()),
+            Ok(_) => panic!("{length} of {} bytes were read as an image", bytes.len()),
         }
     }
 }
@@ -94,7 +94,7 @@ fn a_jpeg_with_a_hole_is_an_error() {
     }
     match load(&bytes) {
         Err(error) => check_message(&error),
-        Ok(_) => panic!("noise was read as a picture"),
+        Ok(_) => panic!("noise was read as an image"),
     }
 }
 
@@ -110,7 +110,7 @@ fn bytes_behind_the_end_are_allowed() {
 }
 
 #[test]
-fn what_is_no_picture_is_named() {
+fn what_is_no_image_is_named() {
     let text = |bytes: &[u8]| {
         let error = load(bytes).unwrap_err();
         check_message(&error);
@@ -151,9 +151,9 @@ fn crc32(bytes: &[u8]) -> u32 {
 
 /// Zeros compressed about a thousand times: a zlib stream of one Huffman block of longest matches.
 fn many_zeros() -> Vec<u8> {
-    let picture = image::GrayImage::new(4000, 4000);
+    let image = image::GrayImage::new(4000, 4000);
     let mut bytes = std::io::Cursor::new(Vec::new());
-    picture.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
+    image.write_to(&mut bytes, image::ImageFormat::Png).unwrap();
     let bytes = bytes.into_inner();
     let at = bytes.windows(4).position(|four| four == b"IDAT").unwrap();
     let length = u32::from_be_bytes(bytes[at - 4..at].try_into().unwrap()) as usize;
@@ -161,7 +161,7 @@ fn many_zeros() -> Vec<u8> {
 }
 
 #[test]
-fn huge_pictures_are_refused_from_the_header() {
+fn huge_images_are_refused_from_the_header() {
     for (width, height, limit) in [
         (60_000, 60_000, "max_side"),
         (30_000, 30_000, "max_pixels"),
@@ -210,7 +210,7 @@ fn each_limit_is_kept() {
 }
 
 #[test]
-fn narrow_pictures_are_read_or_refused() {
+fn narrow_images_are_read_or_refused() {
     let encode = |width, height| anoseg_image::write::encode_png(&Image::filled(width, height, [0.5; 3]));
     let error = load(&encode(1, 1)).unwrap_err();
     assert!(matches!(error, ImageError::TooSmall { width: 1, height: 1, min_side: 8, .. }));
@@ -223,7 +223,7 @@ fn narrow_pictures_are_read_or_refused() {
 }
 
 #[test]
-fn a_bad_path_is_no_bad_picture() {
+fn a_bad_path_is_no_bad_image() {
     let folder = tempfile::tempdir().unwrap();
     let load = |path: &Path| decode::load(path, &Limits::default()).unwrap_err();
     assert!(matches!(load(&folder.path().join("absent.png")), ImageError::Io { .. }));
@@ -242,7 +242,7 @@ fn a_bad_path_is_no_bad_picture() {
 
 #[test]
 fn probing_reads_behind_large_metadata() {
-    // Comments of 200 kB before the picture's size: more than the first read of a probe.
+    // Comments of 200 kB before the image's size: more than the first read of a probe.
     let jpeg = fixture("oriented/6.jpg");
     let mut bytes = jpeg[..2].to_vec();
     for _ in 0..4 {
@@ -259,7 +259,7 @@ fn probing_reads_behind_large_metadata() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
 
-    /// Flipped bits give an error or a picture, in every format.
+    /// Flipped bits give an error or an image, in every format.
     #[test]
     fn damaged_bytes_never_panic(flips in prop::collection::vec((any::<prop::sample::Index>(), 0u8..8), 1..6)) {
         for (_, mut bytes) in all_formats() {

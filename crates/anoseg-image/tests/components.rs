@@ -93,7 +93,7 @@ fn the_outline_is_the_rim_and_lies_inside() {
     let rim = outline(&mask(&["......", ".####.", ".####.", ".####.", "......"]));
     assert_eq!(rim, mask(&["......", ".####.", ".#..#.", ".####.", "......"]));
     let full = outline(&Mask::filled(4, 3, true));
-    assert_eq!(full, mask(&["####", "#..#", "####"]), "the border of the picture counts as outside");
+    assert_eq!(full, mask(&["####", "#..#", "####"]), "the border of the image counts as outside");
     assert!(!outline(&Mask::filled(4, 4, false)).any());
     assert_eq!(outline(&Mask::filled(0, 0, true)).count(), 0);
 }

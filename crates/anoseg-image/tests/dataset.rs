@@ -1,4 +1,4 @@
-//! Category folders: the layouts, what is reported by name, and what is an error.
+//! Dataset folders: the layouts, the warnings and the errors.
 
 // Helper functions unwrap as tests do, and a skipped test says so.
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anoseg_image::dataset::{image_paths, list_images, load_ground_truth};
-use anoseg_image::{Category, DatasetError, Image, Limits, Mask, write};
+use anoseg_image::{Dataset, DatasetError, Image, Limits, Mask, write};
 
 /// Makes empty files, and the folders they lie in.
 fn touch(root: &Path, files: &[&str]) {
@@ -22,8 +22,8 @@ fn names(paths: &[PathBuf], root: &Path) -> Vec<String> {
     paths.iter().map(|path| path.strip_prefix(root).unwrap().to_str().unwrap().replace('\\', "/")).collect()
 }
 
-/// A category with a good picture in each place, and what is asked for.
-fn category(more: &[&str]) -> tempfile::TempDir {
+/// A dataset folder with one good image for training and for testing, and the files in `more`.
+fn dataset(more: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     touch(folder.path(), &["train/good/000.png", "test/good/000.png"]);
     touch(folder.path(), more);
@@ -31,7 +31,7 @@ fn category(more: &[&str]) -> tempfile::TempDir {
 }
 
 #[test]
-fn pictures_are_sorted_by_the_numbers_in_their_names() {
+fn images_are_sorted_by_the_numbers_in_their_names() {
     let folder = tempfile::tempdir().unwrap();
     touch(
         folder.path(),
@@ -53,7 +53,7 @@ fn pictures_are_sorted_by_the_numbers_in_their_names() {
 }
 
 #[test]
-fn folders_below_count_only_where_no_picture_lies_above() {
+fn folders_below_count_only_where_no_image_lies_above() {
     let folder = tempfile::tempdir().unwrap();
     touch(folder.path(), &["day10/1.png", "day2/2.png", "day2/night/1.png", ".git/3.png"]);
     let found = names(&list_images(folder.path()).unwrap(), folder.path());
@@ -64,7 +64,7 @@ fn folders_below_count_only_where_no_picture_lies_above() {
 
 #[test]
 fn the_mvtec_layout_is_read() {
-    let folder = category(&[
+    let folder = dataset(&[
         "test/scratch/000.png",
         "test/scratch/001.png",
         "test/dent/000.jpg",
@@ -74,11 +74,11 @@ fn the_mvtec_layout_is_read() {
         "license.txt",
     ]);
     let root = folder.path();
-    let category = Category::open(root).unwrap();
-    assert!(category.is_mvtec());
-    assert_eq!(category.name, root.file_name().unwrap().to_str().unwrap());
-    assert_eq!(names(category.training_images().unwrap(), root), ["train/good/000.png"]);
-    let found: Vec<_> = category
+    let dataset = Dataset::open(root).unwrap();
+    assert!(dataset.is_mvtec());
+    assert_eq!(dataset.name, root.file_name().unwrap().to_str().unwrap());
+    assert_eq!(names(dataset.training_images().unwrap(), root), ["train/good/000.png"]);
+    let found: Vec<_> = dataset
         .test
         .iter()
         .map(|image| {
@@ -98,27 +98,27 @@ fn the_mvtec_layout_is_read() {
             ("scratch", false, Some(Path::new("ground_truth/scratch/001_mask.png"))),
         ]
     );
-    assert_eq!(category.warnings, [""; 0]);
+    assert_eq!(dataset.warnings, [""; 0]);
 }
 
 #[test]
 fn a_plain_folder_is_all_good() {
     let folder = tempfile::tempdir().unwrap();
     touch(folder.path(), &["a.png", "b.png"]);
-    let category = Category::open(folder.path()).unwrap();
-    assert!(!category.is_mvtec());
-    assert_eq!((category.train.len(), category.test.len(), category.warnings.len()), (2, 0, 0));
+    let dataset = Dataset::open(folder.path()).unwrap();
+    assert!(!dataset.is_mvtec());
+    assert_eq!((dataset.train.len(), dataset.test.len(), dataset.warnings.len()), (2, 0, 0));
 
     let nested = tempfile::tempdir().unwrap();
     touch(nested.path(), &["morning/a.png", "evening/b.png"]);
-    let category = Category::open(nested.path()).unwrap();
-    assert_eq!(category.train.len(), 2);
-    assert!(category.warnings[0].contains("all taken as good"));
+    let dataset = Dataset::open(nested.path()).unwrap();
+    assert_eq!(dataset.train.len(), 2);
+    assert!(dataset.warnings[0].contains("taken as good"));
 }
 
 #[test]
-fn what_does_not_match_is_warned_of_by_name() {
-    let folder = category(&[
+fn unmatched_files_are_named_in_warnings() {
+    let folder = dataset(&[
         "test/scratch/000.png",
         "test/scratch/001.png",
         "test/stray.png",
@@ -128,45 +128,45 @@ fn what_does_not_match_is_warned_of_by_name() {
         "ground_truth/good/000_mask.png",
     ]);
     fs::create_dir(folder.path().join("test/empty")).unwrap();
-    let category = Category::open(folder.path()).unwrap();
-    assert_eq!(category.test.iter().filter(|image| image.mask.is_some()).count(), 1);
+    let dataset = Dataset::open(folder.path()).unwrap();
+    assert_eq!(dataset.test.iter().filter(|image| image.mask.is_some()).count(), 1);
     let says =
-        |parts: [&str; 2]| category.warnings.iter().any(|text| parts.iter().all(|part| text.contains(part)));
+        |parts: [&str; 2]| dataset.warnings.iter().any(|text| parts.iter().all(|part| text.contains(part)));
     assert!(says(["000.png", "has no mask"]));
-    assert!(says(["002_mask.png", "without a picture"]));
-    assert!(says(["dent", "masks without pictures"]));
+    assert!(says(["002_mask.png", "without an image"]));
+    assert!(says(["dent", "masks without images"]));
     assert!(says(["good", "left out"]));
     assert!(says(["stray.png", "test/<defect>"]));
-    assert!(says(["empty", "no pictures"]));
-    assert_eq!(category.warnings.len(), 6, "{:?}", category.warnings);
+    assert!(says(["empty", "no images"]));
+    assert_eq!(dataset.warnings.len(), 6, "{:?}", dataset.warnings);
 }
 
 #[test]
-fn two_masks_for_a_picture_are_an_error() {
+fn two_masks_for_an_image_are_an_error() {
     for second in ["000.png", "000_mask.tif"] {
-        let folder = category(&["test/dent/000.jpg", "ground_truth/dent/000_mask.png"]);
+        let folder = dataset(&["test/dent/000.jpg", "ground_truth/dent/000_mask.png"]);
         touch(folder.path(), &[&format!("ground_truth/dent/{second}")]);
-        let text = Category::open(folder.path()).unwrap_err().to_string();
+        let text = Dataset::open(folder.path()).unwrap_err().to_string();
         assert!(text.contains("000.jpg") && text.contains("000_mask.png") && text.contains(second), "{text}");
     }
 }
 
 #[test]
-fn a_category_with_only_test_pictures_can_be_evaluated() {
+fn a_dataset_with_only_test_images_can_be_evaluated() {
     let folder = tempfile::tempdir().unwrap();
     touch(folder.path(), &["test/good/0.png"]);
-    let category = Category::open(folder.path()).unwrap();
-    assert_eq!(category.test.len(), 1);
-    assert!(matches!(category.training_images(), Err(DatasetError::NoTrainingPictures { .. })));
+    let dataset = Dataset::open(folder.path()).unwrap();
+    assert_eq!(dataset.test.len(), 1);
+    assert!(matches!(dataset.training_images(), Err(DatasetError::NoTrainingImages { .. })));
 }
 
 #[test]
-fn folders_that_are_no_category_say_why() {
+fn errors_say_why_a_folder_is_no_dataset() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
-    let text = |path: &Path| Category::open(path).unwrap_err().to_string();
+    let text = |path: &Path| Dataset::open(path).unwrap_err().to_string();
     assert!(text(&root.join("absent")).contains("does not exist"));
-    assert!(text(root).contains("holds no pictures"));
+    assert!(text(root).contains("holds no images"));
     touch(
         root,
         &[
@@ -179,8 +179,8 @@ fn folders_that_are_no_category_say_why() {
     );
     assert!(text(&root.join("file.png")).contains("is a file"));
     assert!(text(&root.join("bad")).contains("train/good"));
-    assert!(text(&root.join("empty")).contains("holds no pictures"));
-    assert!(text(&root.join("set")).contains("name one of them: a, b"));
+    assert!(text(&root.join("empty")).contains("holds no images"));
+    assert!(text(&root.join("set")).contains("choose one of them: a, b"));
     for path in ["absent", "bad", "empty", "set"] {
         assert!(text(&root.join(path)).contains(path), "the message names the path");
     }
@@ -193,14 +193,14 @@ fn inputs_are_files_and_folders() {
     touch(root, &["a/1.png", "a/b/2.png", "c/upload.tmp", "d/notes.txt"]);
     let found = image_paths(&[root.join("c/upload.tmp"), root.join("a"), root.join("a/1.png")]).unwrap();
     assert_eq!(names(&found, root), ["c/upload.tmp", "a/1.png", "a/b/2.png"]);
-    assert!(matches!(image_paths(&[root.join("d")]), Err(DatasetError::NoPictures { .. })));
+    assert!(matches!(image_paths(&[root.join("d")]), Err(DatasetError::NoImages { .. })));
     assert!(matches!(image_paths(&[root.join("absent.png")]), Err(DatasetError::Missing { .. })));
     assert!(image_paths(&[]).unwrap().is_empty());
 }
 
 #[cfg(unix)]
 #[test]
-fn links_in_a_circle_and_odd_names_do_no_harm() {
+fn cyclic_links_and_odd_names_are_handled() {
     use std::os::unix::ffi::OsStringExt;
     use std::os::unix::fs::symlink;
     let folder = tempfile::tempdir().unwrap();
@@ -210,59 +210,59 @@ fn links_in_a_circle_and_odd_names_do_no_harm() {
     symlink("nowhere.png", root.join("a/broken.png")).unwrap();
     symlink("self.png", root.join("a/self.png")).unwrap();
     fs::write(root.join("a").join(std::ffi::OsString::from_vec(b"\xFF2.png".to_vec())), "").unwrap();
-    // Links that lead nowhere stay in the list, so that reading them reports them.
+    // Broken links stay in the list, so that reading them reports an error.
     assert_eq!(list_images(root).unwrap().len(), 4);
-    assert_eq!(Category::open(root).unwrap().train.len(), 4);
+    assert_eq!(Dataset::open(root).unwrap().train.len(), 4);
 }
 
 #[test]
-fn masks_of_another_size_name_both_pictures_and_sizes() {
+fn masks_of_another_size_name_both_images_and_sizes() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     touch(root, &["train/good/0.png", "test/dent/x", "ground_truth/dent/x"]);
-    let picture = Image::filled(20, 10, [0.5; 3]);
+    let image = Image::filled(20, 10, [0.5; 3]);
     for (name, width) in [("0", 20), ("1", 21)] {
-        write::write_png(&root.join(format!("test/dent/{name}.png")), &picture).unwrap();
+        write::write_png(&root.join(format!("test/dent/{name}.png")), &image).unwrap();
         let mask = Mask::from_fn(width, 10, |x, _| x == 3);
         write::write_mask_png(&root.join(format!("ground_truth/dent/{name}_mask.png")), &mask).unwrap();
     }
-    let category = Category::open(root).unwrap();
+    let dataset = Dataset::open(root).unwrap();
     let limits = Limits::default();
-    let mask = load_ground_truth(&category.test[0], (20, 10), &limits).unwrap().unwrap();
+    let mask = load_ground_truth(&dataset.test[0], (20, 10), &limits).unwrap().unwrap();
     assert_eq!(mask, Mask::from_fn(20, 10, |x, _| x == 3));
 
-    let error = load_ground_truth(&category.test[1], (20, 10), &limits).unwrap_err().to_string();
+    let error = load_ground_truth(&dataset.test[1], (20, 10), &limits).unwrap_err().to_string();
     for part in ["1.png", "1_mask.png", "20 x 10", "21 x 10"] {
         assert!(error.contains(part), "{error}");
     }
-    let found = category.check_masks(&limits);
+    let found = dataset.check_masks(&limits);
     assert_eq!(found.len(), 1);
     assert_eq!(found[0].to_string(), error);
 }
 
-/// The pictures beside the project, where there are some.
+/// Runs on real images where they are available.
 #[test]
-fn real_categories_are_whole() {
+fn real_datasets_are_complete() {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let data = std::env::var_os("ANOSEG_DATA").map_or(beside, PathBuf::from);
     if !data.is_dir() {
-        eprintln!("skipped: no real pictures; set ANOSEG_DATA to a folder of categories");
+        eprintln!("skipped: no real images; set ANOSEG_DATA to a folder of datasets");
         return;
     }
-    assert!(matches!(Category::open(&data), Err(DatasetError::ManyCategories { .. })));
+    assert!(matches!(Dataset::open(&data), Err(DatasetError::ManyDatasets { .. })));
     let limits = Limits::default();
     for (name, train, test) in [("bottle", 209, 83), ("tile", 255, 147), ("cookie", 31, 46)] {
         let root = data.join(name);
         if !root.is_dir() {
             continue;
         }
-        let category = Category::open(&root).unwrap();
-        assert_eq!((category.train.len(), category.test.len()), (train, test), "{name}");
-        assert_eq!(category.warnings, [""; 0], "{name}");
-        assert!(category.check_masks(&limits).is_empty(), "{name}");
-        for image in category.test.iter().step_by(10) {
-            let picture = anoseg_image::decode::load(&image.path, &limits).unwrap();
-            let mask = load_ground_truth(image, (picture.width(), picture.height()), &limits).unwrap();
+        let dataset = Dataset::open(&root).unwrap();
+        assert_eq!((dataset.train.len(), dataset.test.len()), (train, test), "{name}");
+        assert_eq!(dataset.warnings, [""; 0], "{name}");
+        assert!(dataset.check_masks(&limits).is_empty(), "{name}");
+        for image in dataset.test.iter().step_by(10) {
+            let size = anoseg_image::decode::probe(&image.path, &limits).unwrap();
+            let mask = load_ground_truth(image, size, &limits).unwrap();
             assert_eq!(mask.is_some_and(|mask| mask.any()), !image.is_good(), "{}", image.path.display());
         }
     }

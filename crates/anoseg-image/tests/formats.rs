@@ -89,7 +89,7 @@ fn lossless_grey_is_exact_and_three_planes_are_equal() {
 }
 
 #[test]
-fn one_bit_pictures_span_the_full_scale() {
+fn one_bit_images_span_the_full_scale() {
     for name in ["bits.png", "bits.bmp", "bits.tif", "bits_group4.tif"] {
         let image = load(&format!("formats/{name}"));
         let found =

@@ -16,10 +16,11 @@ fn fixture(name: &str) -> Image {
     decode::load(&path, &Limits::default()).unwrap()
 }
 
-/// The fixtures hold Pillow's float results rounded to 8 bits once, so half a level may lie between.
+/// The fixtures hold Pillow's float results rounded to 8 bits once, so half a level may lie
+/// between.
 ///
-/// Pillow's 8-bit pictures differ a little more from ours, because there it rounds, and clips overshoot, between
-/// rows and columns too: at most one level for the bilinear filter.
+/// Pillow's 8-bit images differ a little more from ours, because there it rounds, and clips
+/// overshoot, between rows and columns too: at most one level for the bilinear filter.
 #[test]
 fn agrees_with_pillow() {
     let photo = fixture("photo.png");
@@ -79,7 +80,8 @@ fn interpolated(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
     })
 }
 
-/// The share of each target pixel that is anomalous, by cutting every pixel into `width * height` parts.
+/// The share of each target pixel that is anomalous, by cutting every pixel into `width * height`
+/// parts.
 fn counted_share(mask: &Mask, width: usize, height: usize) -> AnomalyMap {
     AnomalyMap::from_fn(width, height, |x, y| {
         let (w, h) = (mask.width(), mask.height());
@@ -118,7 +120,7 @@ proptest! {
     }
 
     #[test]
-    fn every_filter_keeps_flat_pictures(
+    fn every_filter_keeps_flat_images(
         value in 0.0f32..1.0, w in 1usize..30, h in 1usize..30, width in 1usize..40, height in 1usize..40,
     ) {
         for filter in [Filter::Bilinear, Filter::CatmullRom, Filter::Lanczos3] {

@@ -101,7 +101,7 @@ mod unix {
 #[test]
 fn png_keeps_every_8_bit_level() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("picture.png");
+    let path = folder.path().join("image.png");
     let image = Image::from_fn(16, 16, |x, y| [(y * 16 + x) as f32 / 255.0; 3]);
     write::write_png(&path, &image).unwrap();
     assert_eq!(decode::load(&path, &Limits::default()).unwrap(), image);
@@ -134,7 +134,7 @@ fn float_tiffs_keep_every_bit() {
 #[test]
 fn other_tiffs_are_no_anomaly_maps() {
     let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("picture.tiff");
+    let path = folder.path().join("image.tiff");
     image::RgbImage::new(9, 9).save(&path).unwrap();
     assert!(write::read_tiff_f32(&path).unwrap_err().to_string().contains("32-bit float"));
 }

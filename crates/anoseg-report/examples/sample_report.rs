@@ -1,4 +1,5 @@
-//! Writes a report with made-up data, to look at the page: `cargo run -p anoseg-report --example sample_report -- report.html`.
+//! Writes a report with synthetic data: `cargo run -p anoseg-report --example sample_report --
+//! report.html`.
 
 use std::f32::consts::TAU;
 
@@ -54,13 +55,13 @@ fn defect(kind: &str, noise: &mut Noise) -> Mask {
     })
 }
 
-/// Paints the defect into the picture.
-fn spoil(picture: &mut Image, mask: &Mask, kind: &str) {
+/// Paints the defect into the image.
+fn spoil(image: &mut Image, mask: &Mask, kind: &str) {
     let tint = if kind == "scratch" { [0.92, 0.93, 0.95] } else { [0.36, 0.24, 0.12] };
     for y in 0..SIZE {
         for x in (0..SIZE).filter(|&x| mask.get(x, y)) {
-            let below = picture.get(x, y);
-            picture.set(x, y, [0, 1, 2].map(|c| 0.35 * below[c] + 0.65 * tint[c]));
+            let below = image.get(x, y);
+            image.set(x, y, [0, 1, 2].map(|c| 0.35 * below[c] + 0.65 * tint[c]));
         }
     }
 }
@@ -84,10 +85,10 @@ fn anomaly_map(mask: &Mask, strength: f32, noise: &mut Noise) -> AnomalyMap {
 }
 
 fn test_image(index: usize, kind: &str, noise: &mut Noise) -> ReportImage {
-    let mut picture = part(noise);
+    let mut image = part(noise);
     let defective = kind != GOOD;
     let mask = if defective { defect(kind, noise) } else { Mask::filled(SIZE, SIZE, false) };
-    spoil(&mut picture, &mask, kind);
+    spoil(&mut image, &mask, kind);
     let strength =
         if defective { (0.4 + 0.9 * noise.next()).min(0.98) } else { 0.1 + 0.55 * noise.next().powi(2) };
     let score = strength;
@@ -107,9 +108,9 @@ fn test_image(index: usize, kind: &str, noise: &mut Noise) -> ReportImage {
         defect: kind.to_owned(),
         score,
         decision,
-        picture: Some(Thumbnail::from_image(&picture)),
-        anomaly_map: Some(Thumbnail::from_image(&heat_overlay(&picture, &map, THRESHOLDS.pixel, 1.0))),
-        contours: Some(Thumbnail::from_image(&contours(&picture, &marked, Some(&mask)))),
+        image: Some(Thumbnail::from_image(&image)),
+        anomaly_map: Some(Thumbnail::from_image(&heat_overlay(&image, &map, THRESHOLDS.pixel, 1.0))),
+        contours: Some(Thumbnail::from_image(&contours(&image, &marked, Some(&mask)))),
     }
 }
 
@@ -129,7 +130,7 @@ fn curves() -> Vec<Curve> {
     };
     let falling = (0..=200).map(|i| f64::from(i) / 200.0).map(|t| [t, 1.0 - 0.75 * t.powi(5)]).collect();
     vec![
-        curve("ROC, pictures", "False-positive rate", "True-positive rate", "AUROC 92.3 %", shape(12.0, 1.0)),
+        curve("ROC, images", "False-positive rate", "True-positive rate", "AUROC 92.3 %", shape(12.0, 1.0)),
         curve("Precision and recall, pixels", "Recall", "Precision", "AP 81.2 %", falling),
         curve("PRO", "False-positive rate", "Overlap per region", "AUPRO 93.4 %", shape(20.0, 0.3)),
     ]
@@ -183,7 +184,7 @@ fn main() -> std::io::Result<()> {
     }
     report.summary = vec![
         plain_summary(209, 0.01, &report.images),
-        "Made-up data: this page shows what a report looks like, not what a model can do.".to_owned(),
+        "Synthetic data: this page shows the layout of a report, not the accuracy of a model.".to_owned(),
     ];
     report.figures = Some(figures(0.0, &report.images.iter().collect::<Vec<_>>()));
     report.by_defect = [("scratch", 0.031), ("stain", -0.012)]
@@ -197,15 +198,15 @@ fn main() -> std::io::Result<()> {
     let pairs: Vec<Image> = (0..6)
         .flat_map(|i| {
             let kind = ["scratch", "stain"][i % 2];
-            let (mask, mut picture) = (defect(kind, &mut noise), part(&mut noise));
-            spoil(&mut picture, &mask, kind);
-            [picture.clone(), outlined(&picture, &mask, GROUND_TRUTH_COLOUR)]
+            let (mask, mut image) = (defect(kind, &mut noise), part(&mut noise));
+            spoil(&mut image, &mask, kind);
+            [image.clone(), outlined(&image, &mask, GROUND_TRUTH_COLOUR)]
         })
         .collect();
     report.samples = vec![Thumbnail::with_size(&contact_sheet(&pairs, 6, 180), 1200, 80)];
     report.provenance = [
         ("Model", "bearing.anoseg"),
-        ("Data", "bearing, 209 training pictures"),
+        ("Data", "bearing, 209 training images"),
         ("Data manifest", "9f1c2a7be0d84c55a3e1f6b70b1d2c4e8a96730512bd4fce77a1903bd5e6c821"),
         ("Preset", "fast"),
         ("Seed", "0"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anoseg::evaluate::{Judged, TestRun};
 use anoseg::train::read_log;
 use anoseg::{Calibration, Config, Error, Model, Result};
-use anoseg_image::{Category, Image, Mask};
+use anoseg_image::{Dataset, Image, Mask};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
 use anoseg_synth::Synthesizer;
 
@@ -53,7 +53,7 @@ impl<'a> Assembly<'a> {
     ///
     /// # Errors
     /// As [`Assembly::report`].
-    pub fn render(self, run: &TestRun, category: &Category, run_dir: &Path) -> Result<String> {
+    pub fn render(self, run: &TestRun, category: &Dataset, run_dir: &Path) -> Result<String> {
         Ok(render(&self.report(run, category, run_dir)?))
     }
 
@@ -61,7 +61,7 @@ impl<'a> Assembly<'a> {
     ///
     /// # Errors
     /// The figures have no curves, or a file of the run directory exists but cannot be read.
-    pub fn report(self, run: &TestRun, category: &Category, run_dir: &Path) -> Result<Report> {
+    pub fn report(self, run: &TestRun, category: &Dataset, run_dir: &Path) -> Result<Report> {
         let calibration = self.calibration;
         let thresholds = Thresholds {
             image: calibration.image_threshold,
@@ -106,7 +106,7 @@ pub fn report_image(
         defect: defect.clone(),
         score: *score,
         decision: decision(judged.decision),
-        picture: Some(Thumbnail::from_image(image)),
+        image: Some(Thumbnail::from_image(image)),
         anomaly_map: Some(Thumbnail::from_image(&heat)),
         contours: Some(Thumbnail::from_image(&lines)),
     }
@@ -143,7 +143,7 @@ fn curves(curves: &Curves, all: &Evaluation) -> Vec<Curve> {
         .collect()
 }
 
-fn provenance(model: &Model, category: &Category) -> Vec<(String, String)> {
+fn provenance(model: &Model, category: &Dataset) -> Vec<(String, String)> {
     let description = model.description();
     let provenance = &description.provenance;
     let size = description.input.size;
@@ -193,7 +193,7 @@ fn config_text(run_dir: &Path) -> Result<String> {
 }
 
 /// Synthetic anomalies as the model was taught them, where the good pictures are at hand.
-fn samples(model: &Model, category: &Category) -> Result<Vec<Thumbnail>> {
+fn samples(model: &Model, category: &Dataset) -> Result<Vec<Thumbnail>> {
     if category.train.is_empty() {
         return Ok(Vec::new());
     }

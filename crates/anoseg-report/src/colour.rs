@@ -2,8 +2,9 @@
 
 /// Control points: value and its sRGB colour.
 ///
-/// From near black through violet, red and orange to pale yellow, with lightness rising evenly (CIE L* about 95 times
-/// the value). Order is therefore carried by lightness alone: it survives colour blindness and a black-and-white print.
+/// From near black through violet, red and orange to pale yellow, with lightness rising evenly (CIE
+/// L* about 95 times the value). Order is therefore carried by lightness alone: it survives colour
+/// blindness and a black-and-white print.
 const CONTROL_POINTS: [(f32, [f32; 3]); 7] = [
     (0.0, [0.01, 0.01, 0.05]),
     (0.2, [0.27, 0.07, 0.43]),
@@ -56,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn every_colour_can_be_shown() {
+    fn every_colour_is_in_range() {
         for step in 0..=1000 {
             assert!(colour_map(step as f32 / 1000.0).iter().all(|v| (0.0..=1.0).contains(v)));
         }

@@ -1,10 +1,10 @@
-//! Pictures brought to display size.
+//! Images scaled to display size.
 
 use anoseg_image::Image;
 use anoseg_image::resample::{Filter, resize};
 
-/// The picture scaled down, aspect kept, so that no side exceeds `max_side` (at least 1); smaller pictures are returned
-/// as they are.
+/// The image scaled down, aspect kept, so that no side exceeds `max_side` (at least 1); smaller
+/// images are returned as they are.
 pub(crate) fn fit_within(image: &Image, max_side: usize) -> Image {
     let (width, height) = (image.width(), image.height());
     let (longest, max_side) = (width.max(height), max_side.max(1));
@@ -31,7 +31,7 @@ mod tests {
     }
 
     #[test]
-    fn small_thin_and_empty_pictures_are_fine() {
+    fn small_thin_and_empty_images_are_fine() {
         assert_eq!(fit_within(&Image::filled(10, 20, [0.1; 3]), 320).height(), 20);
         let thin = fit_within(&Image::filled(2000, 1, [0.1; 3]), 100);
         assert_eq!((thin.width(), thin.height()), (100, 1));

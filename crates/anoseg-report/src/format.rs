@@ -1,9 +1,9 @@
-//! Numbers as engineers write them.
+//! Formatting of numbers.
 
 /// A share (0..=1) as a percentage with one decimal and a no-break space: `98.8 %`.
 ///
-/// Never rounds to a perfect `100.0 %` or a flawless `0.0 %` what is not quite that: those become `> 99.9 %` and
-/// `< 0.1 %`. Values that are not finite become `–`.
+/// Values that are not exactly 1 or 0 are never rounded to `100.0 %` or `0.0 %`: they become `>
+/// 99.9 %` and `< 0.1 %`. Values that are not finite become `–`.
 pub fn percent(share: f64) -> String {
     if !share.is_finite() {
         return "–".to_owned();
@@ -22,7 +22,8 @@ pub fn percent_or_dash(share: Option<f64>) -> String {
     share.map_or_else(|| "–".to_owned(), percent)
 }
 
-/// A number with three significant figures: `0.731`, `12.3`, `1234`, `5.20 × 10⁻⁵`. Values that are not finite become `–`.
+/// A number with three significant figures: `0.731`, `12.3`, `1234`, `5.20 × 10⁻⁵`. Values that are
+/// not finite become `–`.
 pub fn significant(value: f64) -> String {
     if !value.is_finite() {
         return "–".to_owned();
@@ -40,8 +41,9 @@ pub fn significant(value: f64) -> String {
     minus_sign(format!("{value:.decimals$}"))
 }
 
-/// A score, a value of a map or a limit of either, 0..=1: as [`significant`], and with as many nines as it takes not to be
-/// rounded to 1: `0.731`, `0.999998`. Scores of sure finds differ far behind the point.
+/// A score, a value of a map or a limit of either, 0..=1: as [`significant`], and with as many
+/// nines as it takes not to be rounded to 1: `0.731`, `0.999998`. Scores of clear anomalies differ
+/// only in late decimals.
 pub fn score(value: f64) -> String {
     if (0.9995..1.0).contains(&value) { score_with_decimals(value, 3) } else { significant(value) }
 }
@@ -100,7 +102,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentages_have_one_decimal_and_tell_no_lies() {
+    fn percentages_have_one_decimal_and_are_never_rounded_to_0_or_100() {
         for (share, text) in [
             (0.98765, "98.8 %"),
             (1.0, "100.0 %"),

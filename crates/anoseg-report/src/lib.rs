@@ -1,13 +1,15 @@
-//! What a person looks at: anomaly overlays, contact sheets, plots and the HTML report.
+//! Anomaly overlays, contact sheets, plots and the HTML report.
 //!
-//! - [`overlay()`], [`heat_overlay`], [`contours`]: the picture with its anomaly map and outlines drawn over it, at the
-//!   picture's own size.
-//! - [`contact_sheet`]: many pictures on one.
+//! - [`overlay()`], [`heat_overlay`], [`contours`]: the image with its anomaly map and outlines
+//!   drawn over it, at the image's own size.
+//! - [`contact_sheet`]: many images in one.
 //! - [`plot`]: inline SVG plots that need no script and follow the page's light or dark colours.
-//! - [`Report`] and [`render`]: one HTML file that needs no network, no fonts and no files beside it.
+//! - [`Report`] and [`render`]: one HTML file that needs no network, no fonts and no files beside
+//!   it.
 //! - [`assemble`]: from a model and its test run to the report.
 //!
-//! The report is rendered from a plain view model, so that rendering computes no metric and reads no file.
+//! The report is rendered from a plain view model, so that rendering computes no metric and reads
+//! no file.
 
 pub mod assemble;
 mod colour;
@@ -22,9 +24,10 @@ mod sheet;
 mod summary;
 mod thumbnail;
 
+pub use anoseg_metrics::GOOD;
 pub use colour::colour_map;
 pub use html::{GALLERY_LIMIT, index, render};
-pub use model::{Comparison, Curve, Decision, GOOD, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
+pub use model::{Comparison, Curve, Decision, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
 pub use outline::{
     GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, contours, draw_outline, outline_thickness, outlined,
 };

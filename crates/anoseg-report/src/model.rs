@@ -1,22 +1,21 @@
-//! The view model: everything the report shows, already computed.
+//! The view model: everything that the report shows, already computed.
 
-use anoseg_metrics::Evaluation;
+use anoseg_metrics::{Evaluation, GOOD};
 
 use crate::thumbnail::Thumbnail;
 
-/// The defect type of pictures without a defect, as in the MVTec AD folder layout.
-pub const GOOD: &str = "good";
-
-/// Everything [`render`](crate::render) shows. Whatever is empty or `None` is left out, with a sentence that says so.
+/// Everything [`render`](crate::render) shows. Whatever is empty or `None` is left out, with a
+/// sentence that says so.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// The heading, for example the category's name.
+    /// The heading, for example the name of the dataset.
     pub title: String,
-    /// The outcome in plain words, most important sentence first; see [`plain_summary`](crate::plain_summary).
+    /// The result in words, most important sentence first; see
+    /// [`plain_summary`](crate::plain_summary).
     pub summary: Vec<String>,
     /// What made this result: names and values, in the order shown.
     pub provenance: Vec<(String, String)>,
-    /// Figures over all test pictures.
+    /// Figures over all test images.
     pub figures: Option<Evaluation>,
     /// The same figures per defect type, in the order shown.
     pub by_defect: Vec<(String, Evaluation)>,
@@ -24,13 +23,13 @@ pub struct Report {
     pub thresholds: Thresholds,
     /// A table of this result beside others.
     pub comparison: Option<Comparison>,
-    /// The test pictures, in any order.
+    /// The test images, in any order.
     pub images: Vec<ReportImage>,
     /// Curves such as ROC, precision-recall and PRO.
     pub curves: Vec<Curve>,
     /// Loss and learning rate while training, by step.
     pub training: Vec<TrainingPoint>,
-    /// Synthetic anomalies the model was trained on: pictures or contact sheets.
+    /// Synthetic anomalies the model was trained on: images or contact sheets.
     pub samples: Vec<Thumbnail>,
     /// The resolved configuration as TOML text; empty = not shown.
     pub config: String,
@@ -56,14 +55,14 @@ impl Report {
     }
 }
 
-/// A table that sets results side by side.
+/// A table that compares results.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
     /// The section's heading.
     pub title: String,
-    /// What is compared, in a sentence.
+    /// A sentence that says what is compared.
     pub note: String,
-    /// Headings of the columns behind the first.
+    /// Headings of the columns after the first.
     pub columns: Vec<String>,
     /// Each result's name and its cells, one per column.
     pub rows: Vec<(String, Vec<String>)>,
@@ -72,22 +71,23 @@ pub struct Comparison {
 /// The calibrated thresholds, in the units of the scores and of the anomaly map.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Thresholds {
-    /// Pictures that score above this are rejected.
+    /// Images that score above this are rejected.
     pub image: f32,
-    /// Pictures that score above this, but not above `image`, go to review; equal to `image` = there is no review.
+    /// Images that score above this, but not above `image`, go to review; equal to `image` = there
+    /// is no review.
     pub review: f32,
     /// Pixels above this are marked.
     pub pixel: f32,
 }
 
-/// What becomes of a part.
+/// The decision on a part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// Passes.
+    /// The part is accepted.
     Good,
-    /// A person should look.
+    /// A person must inspect the part.
     Review,
-    /// Rejected.
+    /// The part is rejected.
     Reject,
 }
 
@@ -114,22 +114,23 @@ pub enum Mistake {
     FalseAlarm,
 }
 
-/// One test picture and what the model made of it.
+/// One test image and the results of the model.
 #[derive(Clone, Debug)]
 pub struct ReportImage {
     /// The file's name as shown, for example `broken_large/003.png`.
     pub name: String,
-    /// The defect type by the ground truth; [`GOOD`] for a picture without a defect.
+    /// The defect type by the ground truth; [`GOOD`] for an image without a defect.
     pub defect: String,
     /// The image score; larger = more anomalous.
     pub score: f32,
-    /// The decision on the picture.
+    /// The decision on the image.
     pub decision: Decision,
-    /// The picture itself.
-    pub picture: Option<Thumbnail>,
-    /// The picture with its anomaly map; see [`heat_overlay`](crate::heat_overlay).
+    /// The image itself.
+    pub image: Option<Thumbnail>,
+    /// The image with its anomaly map; see [`heat_overlay`](crate::heat_overlay).
     pub anomaly_map: Option<Thumbnail>,
-    /// The picture with the contours of prediction and ground truth; see [`contours`](crate::contours).
+    /// The image with the contours of prediction and ground truth; see
+    /// [`contours`](crate::contours).
     pub contours: Option<Thumbnail>,
 }
 
@@ -152,7 +153,7 @@ impl ReportImage {
 /// A curve to plot.
 #[derive(Clone, Debug, Default)]
 pub struct Curve {
-    /// What curve it is, for example `ROC, pictures`.
+    /// What curve it is, for example `ROC, images`.
     pub title: String,
     /// The horizontal axis.
     pub x_label: String,
@@ -173,6 +174,7 @@ pub struct TrainingPoint {
     pub loss: f64,
     /// The learning rate at that step.
     pub learning_rate: f64,
-    /// Share of the pairs that the discriminator took for what they are, 0..=1; `None` without a discriminator.
+    /// Share of the pairs that the discriminator classified correctly, 0..=1; `None` without a
+    /// discriminator.
     pub discriminator_accuracy: Option<f64>,
 }

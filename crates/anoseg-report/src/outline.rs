@@ -1,26 +1,28 @@
-//! Lines around regions.
+//! Outlines of regions.
 
 use anoseg_image::{Image, Mask};
 
-/// Outline colour of what the model marks: a light blue that stands out from [`colour_map`](crate::colour_map)'s warm
-/// colours for every kind of colour vision.
+/// Outline colour of what the model marks: a light blue that stands out from
+/// [`colour_map`](crate::colour_map)'s warm colours for every kind of colour vision.
 pub const PREDICTION_COLOUR: [f32; 3] = [0.30, 0.84, 1.0];
 
 /// Outline colour of the ground truth.
 pub const GROUND_TRUTH_COLOUR: [f32; 3] = [1.0, 0.85, 0.20];
 
-/// The dark line under a bright one, so that the outline is seen on light pictures too.
+/// The dark line under a bright one, so that the outline is visible on light images too.
 const CASING: [f32; 3] = [0.05, 0.06, 0.08];
 
-/// The line thickness, in pixels, that looks the same on pictures of any size: one part in 160 of the longer side.
+/// The line thickness in pixels, proportional to the size of the image: 1/160 of the longer side,
+/// at least 1.
 pub fn outline_thickness(image: &Image) -> usize {
     (image.width().max(image.height()) as f32 / 160.0).round().max(1.0) as usize
 }
 
 /// Draws a line of `thickness` pixels around the regions of `mask`.
 ///
-/// The line lies outside the regions, so it never hides a small defect; where a region reaches the picture's edge it is
-/// closed along the edge. A thickness of 0 draws nothing. Pixels of `image` beyond the mask's size are left alone.
+/// The line lies outside the regions, so it never hides a small defect; where a region reaches the
+/// image's edge it is closed along the edge. A thickness of 0 draws nothing. Pixels of `image`
+/// beyond the mask's size are left alone.
 pub fn draw_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3], thickness: usize) {
     let line = outline(mask, thickness);
     for y in 0..image.height().min(mask.height()) {
@@ -32,8 +34,8 @@ pub fn draw_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3], thickness: us
     }
 }
 
-/// A copy of the picture with the regions of `mask` outlined in `rgb` on a thin dark casing, thickness by the picture's
-/// size.
+/// A copy of the image with the regions of `mask` outlined in `rgb` on a thin dark casing,
+/// thickness by the image's size.
 pub fn outlined(image: &Image, mask: &Mask, rgb: [f32; 3]) -> Image {
     let mut out = image.clone();
     draw_cased_outline(&mut out, mask, rgb);
@@ -46,8 +48,8 @@ pub(crate) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) 
     draw_outline(image, mask, rgb, thickness);
 }
 
-/// The picture with two contours on thin dark casings: around what the model marks, and around the ground truth, if there is
-/// any; all of one size.
+/// The image with two contours on thin dark casings: around what the model marks, and around the
+/// ground truth, if there is any; all of one size.
 ///
 /// The ground truth's line is wider and lies below: where the regions agree, its outer part shows.
 pub fn contours(image: &Image, marked: &Mask, ground_truth: Option<&Mask>) -> Image {
@@ -66,11 +68,11 @@ pub fn contours(image: &Image, marked: &Mask, ground_truth: Option<&Mask>) -> Im
     out
 }
 
-/// The pixels outside `mask` within `thickness` (Euclidean) of it, and those inside it that lie within `thickness` of the
-/// picture's edge.
+/// The pixels outside `mask` within `thickness` (Euclidean) of it, and those inside it that lie
+/// within `thickness` of the image's edge.
 ///
-/// Two passes, as for a distance transform: the vertical distance to the mask first, then the smallest sum of squares
-/// along each row.
+/// Two passes, as for a distance transform: the vertical distance to the mask first, then the
+/// smallest sum of squares along each row.
 fn outline(mask: &Mask, thickness: usize) -> Mask {
     let (width, height) = (mask.width(), mask.height());
     let mut line = Mask::filled(width, height, false);
@@ -98,7 +100,8 @@ fn outline(mask: &Mask, thickness: usize) -> Mask {
     line
 }
 
-/// For every pixel the distance, within its column, to the nearest masked pixel; `limit + 1` where it is farther.
+/// For every pixel the distance, within its column, to the nearest masked pixel; `limit + 1` where
+/// it is farther.
 fn vertical_distances(mask: &Mask, limit: usize) -> Vec<usize> {
     let (width, height) = (mask.width(), mask.height());
     let mut distances = vec![limit + 1; width * height];
@@ -176,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn thickness_grows_with_the_picture() {
+    fn thickness_grows_with_the_image() {
         assert_eq!(outline_thickness(&Image::filled(40, 30, [0.0; 3])), 1);
         assert_eq!(outline_thickness(&Image::filled(960, 10, [0.0; 3])), 6);
     }
@@ -199,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_good_picture_has_the_models_contour_or_none() {
+    fn a_good_image_has_the_models_contour_or_none() {
         let image = Image::filled(60, 60, [0.5; 3]);
         let marked = contours(&image, &square(20, 30), None);
         assert!(pixels_of(&marked, PREDICTION_COLOUR) > 0 && pixels_of(&marked, GROUND_TRUTH_COLOUR) == 0);

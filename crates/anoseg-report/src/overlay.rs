@@ -1,4 +1,4 @@
-//! The anomaly map over the picture.
+//! The anomaly map over the image.
 
 use std::borrow::Cow;
 
@@ -7,17 +7,20 @@ use anoseg_image::{AnomalyMap, Image, Mask};
 use crate::colour::colour_map;
 use crate::outline::{PREDICTION_COLOUR, draw_cased_outline};
 
-/// How much of the colour map shows at the top of the scale; the rest is the picture, so that the defect can be seen
-/// through its mark.
+/// Opacity of the colour map at the top of the scale. The image shows through, so that the defect
+/// stays visible.
 const STRONGEST_BLEND: f32 = 0.6;
 
-/// The part of the colour map used over a picture. Its dark end would look like dirt and its pale end like a reflection.
+/// The part of the colour map used over an image. Its dark end resembles dirt and its pale end a
+/// reflection.
 const COLOURS: [f32; 2] = [0.35, 0.88];
 
-/// Colouring begins at this share of the pixel threshold: the faint background of an anomaly map stays invisible.
+/// Colouring begins at this share of the pixel threshold: the faint background of an anomaly map
+/// stays invisible.
 const ONSET: f32 = 0.5;
 
-/// The picture with its anomaly map in colour and the places of `marked`, of its size, outlined; same size as `image`.
+/// The image with its anomaly map in colour and the places of `marked`, of its size, outlined; same
+/// size as `image`.
 ///
 /// Colours as in [`heat_overlay`] with a scale up to 1.
 pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -> Image {
@@ -26,14 +29,15 @@ pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -
     out
 }
 
-/// The picture with its anomaly map in colour; same size as `image`.
+/// The image with its anomaly map in colour; same size as `image`.
 ///
-/// Up to half of `threshold` a pixel keeps its own colour exactly. From there to `scale_max` the colour map is blended
-/// in proportion to the value. A `scale_max` that is not above the onset counts as just above it; a `threshold` that is
-/// not a positive number counts as 0. NaN in the map means normal.
+/// Up to half of `threshold` a pixel keeps its own colour exactly. From there to `scale_max` the
+/// colour map is blended in proportion to the value. A `scale_max` that is not above the onset
+/// counts as just above it; a `threshold` that is not a positive number counts as 0. NaN in the map
+/// means normal.
 ///
-/// Picture and map should have equal sizes. If they differ, the map is sampled at the nearest corresponding place (a map
-/// without pixels leaves the picture as it is).
+/// Image and map should have equal sizes. If they differ, the map is sampled at the nearest
+/// corresponding place (a map without pixels leaves the image as it is).
 pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) -> Image {
     let mut out = image.clone();
     let Some(map) = fitted(map, image) else { return out };
@@ -44,16 +48,16 @@ pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: 
             let part = (map.get(x, y) - onset) / span;
             if part > 0.0 {
                 let part = part.min(1.0);
-                let (picture, colour) = (image.get(x, y), blended_colour(part));
+                let (image, colour) = (image.get(x, y), blended_colour(part));
                 let blend = STRONGEST_BLEND * part;
-                out.set(x, y, [0, 1, 2].map(|c| picture[c] + blend * (colour[c] - picture[c])));
+                out.set(x, y, [0, 1, 2].map(|c| image[c] + blend * (colour[c] - image[c])));
             }
         }
     }
     out
 }
 
-/// The map at the picture's size; `None` for a map without pixels.
+/// The map at the image's size; `None` for a map without pixels.
 fn fitted<'a>(map: &'a AnomalyMap, image: &Image) -> Option<Cow<'a, AnomalyMap>> {
     let (width, height) = (image.width(), image.height());
     if map.as_slice().is_empty() {
@@ -65,18 +69,20 @@ fn fitted<'a>(map: &'a AnomalyMap, image: &Image) -> Option<Cow<'a, AnomalyMap>>
     }
 }
 
-/// The colour blended over a picture: 0 = onset, 1 = top of the scale.
+/// The colour blended over an image: 0 = onset, 1 = top of the scale.
 pub(crate) fn blended_colour(part: f32) -> [f32; 3] {
     colour_map(COLOURS[0] + part * (COLOURS[1] - COLOURS[0]))
 }
 
-/// The anomaly map alone in colour, `scale_max` and everything above it in the lightest colour; same size as the map.
+/// The anomaly map alone in colour, `scale_max` and everything above it in the lightest colour;
+/// same size as the map.
 pub fn heatmap(map: &AnomalyMap, scale_max: f32) -> Image {
     let scale = scale_max.max(f32::MIN_POSITIVE);
     Image::from_fn(map.width(), map.height(), |x, y| colour_map(map.get(x, y) / scale))
 }
 
-/// The map at another size, each pixel the value of the nearest place; `map` has at least one pixel.
+/// The map at another size, each pixel the value of the nearest place; `map` has at least one
+/// pixel.
 fn nearest(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
     let at = |i: usize, size: usize, source: usize| ((2 * i + 1) * source / (2 * size)).min(source - 1);
     AnomalyMap::from_fn(width, height, |x, y| map.get(at(x, width, map.width()), at(y, height, map.height())))
@@ -87,7 +93,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn picture(width: usize, height: usize) -> Image {
+    fn image(width: usize, height: usize) -> Image {
         Image::from_fn(width, height, |x, y| [x as f32 / 64.0, y as f32 / 64.0, 0.5])
     }
 
@@ -99,15 +105,15 @@ mod tests {
             value in prop::num::f32::ANY, threshold in prop::num::f32::ANY, scale_max in prop::num::f32::ANY,
         ) {
             let map = AnomalyMap::from_fn(map_width, map_height, |x, _| if x % 2 == 0 { value } else { 0.3 });
-            let out = heat_overlay(&picture(width, height), &map, threshold, scale_max);
+            let out = heat_overlay(&image(width, height), &map, threshold, scale_max);
             prop_assert_eq!((out.width(), out.height()), (width, height));
             prop_assert!(out.as_slice().iter().all(|v| (0.0..=1.0).contains(v)));
             prop_assert!(heatmap(&map, scale_max).as_slice().iter().all(|v| (0.0..=1.0).contains(v)));
         }
 
         #[test]
-        fn a_normal_picture_is_unchanged(value in -1.0f32..0.25) {
-            let image = picture(30, 20);
+        fn a_normal_image_is_unchanged(value in -1.0f32..0.25) {
+            let image = image(30, 20);
             let out = overlay(&image, &AnomalyMap::filled(30, 20, value), &Mask::filled(30, 20, false), 0.5);
             prop_assert_eq!(out, image);
         }
@@ -128,7 +134,7 @@ mod tests {
 
     #[test]
     fn only_the_region_and_its_line_change() {
-        let (image, marked) = (picture(60, 60), square(20, 30));
+        let (image, marked) = (image(60, 60), square(20, 30));
         let out = overlay(&image, &map_of(&marked), &marked, 0.5);
         for y in 0..60 {
             for x in 0..60 {
@@ -139,10 +145,11 @@ mod tests {
         assert_eq!(out.get(25, 19), PREDICTION_COLOUR);
     }
 
-    /// What the limits on area and peak leave out was outlined here although the mask did not have it.
+    /// What the limits on area and peak leave out was outlined here although the mask did not have
+    /// it.
     #[test]
     fn what_is_not_marked_is_coloured_and_not_outlined() {
-        let image = picture(60, 60);
+        let image = image(60, 60);
         let (marked, dropped) = (square(10, 20), square(40, 50));
         let map = Mask::from_fn(60, 60, |x, y| marked.get(x, y) || dropped.get(x, y));
         let out = overlay(&image, &map_of(&map), &marked, 0.5);
@@ -172,8 +179,8 @@ mod tests {
 
     #[test]
     fn the_heat_alone_has_no_contour() {
-        let drawn = heat_overlay(&picture(60, 60), &map_of(&square(20, 30)), 0.5, 1.0);
+        let drawn = heat_overlay(&image(60, 60), &map_of(&square(20, 30)), 0.5, 1.0);
         assert_eq!(pixels_of(&drawn, PREDICTION_COLOUR), 0);
-        assert_ne!(drawn.get(25, 25), picture(60, 60).get(25, 25));
+        assert_ne!(drawn.get(25, 25), image(60, 60).get(25, 25));
     }
 }

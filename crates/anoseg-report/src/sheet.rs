@@ -1,4 +1,4 @@
-//! Many pictures on one.
+//! Contact sheets: many images in one.
 
 use anoseg_image::Image;
 
@@ -6,11 +6,11 @@ use crate::fit::fit_within;
 
 const BACKGROUND: [f32; 3] = [0.93; 3];
 
-/// Lays the pictures out in a grid, row by row: each in a square cell of `cell_size` pixels, scaled down to fit if it is
-/// larger, centred, on light grey with gutters between and around the cells.
+/// Lays the images out in a grid, row by row: each in a square cell of `cell_size` pixels, scaled
+/// down to fit if it is larger, centred, on light grey with gutters between and around the cells.
 ///
-/// `columns` and `cell_size` count as at least 1; there are no more columns than cells. Without cells the sheet is one
-/// empty cell.
+/// `columns` and `cell_size` count as at least 1; there are no more columns than cells. Without
+/// cells the sheet is one empty cell.
 pub fn contact_sheet(cells: &[Image], columns: usize, cell_size: usize) -> Image {
     let cell_size = cell_size.max(1);
     let columns = columns.clamp(1, cells.len().max(1));
@@ -19,10 +19,10 @@ pub fn contact_sheet(cells: &[Image], columns: usize, cell_size: usize) -> Image
     let extent = |cells: usize| cells * (cell_size + gutter) + gutter;
     let mut sheet = Image::filled(extent(columns), extent(rows), BACKGROUND);
     for (i, cell) in cells.iter().enumerate() {
-        let picture = fit_within(cell, cell_size);
-        let left = extent(i % columns) + (cell_size - picture.width()) / 2;
-        let top = extent(i / columns) + (cell_size - picture.height()) / 2;
-        paste(&mut sheet, &picture, left, top);
+        let image = fit_within(cell, cell_size);
+        let left = extent(i % columns) + (cell_size - image.width()) / 2;
+        let top = extent(i / columns) + (cell_size - image.height()) / 2;
+        paste(&mut sheet, &image, left, top);
     }
     sheet
 }
@@ -32,10 +32,10 @@ fn gutter(cell_size: usize) -> usize {
     (cell_size / 32).max(2)
 }
 
-fn paste(sheet: &mut Image, picture: &Image, left: usize, top: usize) {
-    for y in 0..picture.height() {
-        for x in 0..picture.width() {
-            sheet.set(left + x, top + y, picture.get(x, y));
+fn paste(sheet: &mut Image, image: &Image, left: usize, top: usize) {
+    for y in 0..image.height() {
+        for x in 0..image.width() {
+            sheet.set(left + x, top + y, image.get(x, y));
         }
     }
 }

@@ -1,26 +1,27 @@
-//! The outcome in one plain sentence or two.
+//! The result of a test in one or two sentences.
 
 use crate::format::{count, percent};
 use crate::model::{Decision, ReportImage};
 
-/// The outcome in plain words: "Trained on 209 good pictures. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20
-/// good pictures and finds 61 of 63 defective ones."
+/// The result in words: "Trained on 209 good images. Calibrated for a false-reject rate of 1.0 %,
+/// it rejects 1 of 20 good images and finds 61 of 63 defective ones."
 ///
-/// `false_reject` is the rate (0..=1) the thresholds were calibrated for. Only rejected pictures count as found;
-/// those sent to review are named apart. Without test pictures the second sentence says that nothing was tested.
-pub fn plain_summary(training_pictures: u64, false_reject: f64, images: &[ReportImage]) -> String {
-    let trained = format!("Trained on {}.", pictures(training_pictures, "good"));
+/// `false_reject` is the rate (0..=1) the thresholds were calibrated for. Only rejected images
+/// count as found; those sent to review are counted separately. Without test images the second
+/// sentence says so.
+pub fn plain_summary(training_images: u64, false_reject: f64, images: &[ReportImage]) -> String {
+    let trained = format!("Trained on {}.", counted(training_images, "good"));
     let (defective, good): (Vec<&ReportImage>, Vec<&ReportImage>) =
         images.iter().partition(|i| i.is_defective());
     let rejected =
         |of: &[&ReportImage]| count(of.iter().filter(|i| i.decision == Decision::Reject).count() as u64);
     let mut outcome = Vec::new();
     if !good.is_empty() {
-        outcome.push(format!("rejects {} of {}", rejected(&good), pictures(good.len() as u64, "good")));
+        outcome.push(format!("rejects {} of {}", rejected(&good), counted(good.len() as u64, "good")));
     }
     if !defective.is_empty() {
         let all = if good.is_empty() {
-            pictures(defective.len() as u64, "defective")
+            counted(defective.len() as u64, "defective")
         } else {
             format!(
                 "{} defective {}",
@@ -31,7 +32,7 @@ pub fn plain_summary(training_pictures: u64, false_reject: f64, images: &[Report
         outcome.push(format!("finds {} of {all}", rejected(&defective)));
     }
     if outcome.is_empty() {
-        return format!("{trained} There are no test pictures, so nothing says yet how well it works.");
+        return format!("{trained} There are no test images, so its accuracy is unknown.");
     }
     let mut text = format!(
         "{trained} Calibrated for a false-reject rate of {}, it {}.",
@@ -40,27 +41,28 @@ pub fn plain_summary(training_pictures: u64, false_reject: f64, images: &[Report
     );
     let review = images.iter().filter(|i| i.decision == Decision::Review).count() as u64;
     if review > 0 {
-        let noun = if review == 1 { "picture" } else { "pictures" };
+        let noun = if review == 1 { "image" } else { "images" };
         text.push_str(&format!(" It sends {} {noun} to review.", count(review)));
     }
     text
 }
 
-fn pictures(n: u64, kind: &str) -> String {
-    format!("{} {kind} {}", count(n), if n == 1 { "picture" } else { "pictures" })
+/// A number of images of a kind, such as "3 good images".
+fn counted(n: u64, kind: &str) -> String {
+    format!("{} {kind} {}", count(n), if n == 1 { "image" } else { "images" })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn images(defect: &str, decision: Decision, n: usize) -> Vec<ReportImage> {
+    fn several(defect: &str, decision: Decision, n: usize) -> Vec<ReportImage> {
         let image = ReportImage {
             name: "a.png".into(),
             defect: defect.into(),
             score: 0.0,
             decision,
-            picture: None,
+            image: None,
             anomaly_map: None,
             contours: None,
         };
@@ -70,24 +72,24 @@ mod tests {
     #[test]
     fn says_what_happened() {
         let all = [
-            images("good", Decision::Good, 19),
-            images("good", Decision::Reject, 1),
-            images("crack", Decision::Reject, 61),
-            images("crack", Decision::Good, 2),
+            several("good", Decision::Good, 19),
+            several("good", Decision::Reject, 1),
+            several("crack", Decision::Reject, 61),
+            several("crack", Decision::Good, 2),
         ]
         .concat();
         assert_eq!(
             plain_summary(209, 0.01, &all).replace('\u{a0}', " "),
-            "Trained on 209 good pictures. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20 good pictures \
+            "Trained on 209 good images. Calibrated for a false-reject rate of 1.0 %, it rejects 1 of 20 good images \
              and finds 61 of 63 defective ones."
         );
     }
 
     #[test]
     fn names_review_and_what_is_missing() {
-        let text = plain_summary(1, 0.01, &images("crack", Decision::Review, 2));
-        assert!(text.starts_with("Trained on 1 good picture."), "{text}");
-        assert!(text.ends_with("finds 0 of 2 defective pictures. It sends 2 pictures to review."), "{text}");
-        assert!(plain_summary(5, 0.01, &[]).contains("no test pictures"));
+        let text = plain_summary(1, 0.01, &several("crack", Decision::Review, 2));
+        assert!(text.starts_with("Trained on 1 good image."), "{text}");
+        assert!(text.ends_with("finds 0 of 2 defective images. It sends 2 images to review."), "{text}");
+        assert!(plain_summary(5, 0.01, &[]).contains("no test images"));
     }
 }

@@ -1,4 +1,4 @@
-//! Pictures small enough to live inside the report.
+//! Images small enough to be embedded in the report.
 
 use anoseg_image::{Image, write::encode_jpeg};
 use base64::{display::Base64Display, engine::general_purpose::STANDARD};
@@ -9,15 +9,16 @@ use crate::fit::fit_within;
 const MAX_SIDE: usize = 320;
 const QUALITY: u8 = 80;
 
-/// Three thumbnails for each of 100 pictures take 8.8 MB in base64 at most, which leaves room for the rest of a
-/// page of 10 MB.
+/// Three thumbnails for each of 100 images take 8.8 MB in base64 at most, which leaves room for the
+/// rest of a page of 10 MB.
 const MAX_BYTES: usize = 22_000;
 
-/// Qualities tried until a thumbnail is small enough. Below the last one, blocks show: then fewer pixels look
-/// better.
+/// Qualities tried until a thumbnail is small enough. Below the last one JPEG blocks are visible,
+/// so the size is reduced instead.
 const QUALITIES: [u8; 4] = [QUALITY, 70, 55, 40];
 
-/// A picture reduced and encoded as JPEG, a few kilobytes each, so that a report holds no full-size pixels.
+/// An image reduced and encoded as JPEG, a few kilobytes each, so that a report holds no full-size
+/// pixels.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Thumbnail {
     width: usize,
@@ -26,9 +27,10 @@ pub struct Thumbnail {
 }
 
 impl Thumbnail {
-    /// The picture with its longer side reduced to at most 320 pixels, JPEG quality 80 and at most 22 kB.
+    /// The image with its longer side reduced to at most 320 pixels, JPEG quality 80 and at most 22
+    /// kB.
     ///
-    /// Pictures that are too noisy for that get a lower quality first, then fewer pixels.
+    /// Images that are too noisy for that get a lower quality first, then fewer pixels.
     pub fn from_image(image: &Image) -> Self {
         let small = fit_within(image, MAX_SIDE);
         let mut side = MAX_SIDE;
@@ -43,8 +45,8 @@ impl Thumbnail {
         }
     }
 
-    /// The picture with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG `quality`
-    /// (1..=100); both are clamped. A picture without pixels becomes one grey pixel.
+    /// The image with its longer side reduced to at most `max_side` pixels (1..=4096) at JPEG
+    /// `quality` (1..=100); both are clamped. An image without pixels becomes one grey pixel.
     pub fn with_size(image: &Image, max_side: usize, quality: u8) -> Self {
         let mut small = fit_within(image, max_side.clamp(1, 4096));
         if small.as_slice().is_empty() {
@@ -70,7 +72,7 @@ impl Thumbnail {
         &self.jpeg
     }
 
-    /// The picture as a `data:` URI.
+    /// The image as a `data:` URI.
     pub(crate) fn data_uri(&self) -> impl fmt::Display + '_ {
         DataUri(&self.jpeg)
     }
@@ -92,7 +94,7 @@ mod tests {
     use std::path::Path;
 
     #[test]
-    fn decodes_to_the_picture() {
+    fn decodes_to_the_image() {
         let image = Image::from_fn(640, 320, |x, y| [x as f32 / 640.0, y as f32 / 320.0, 0.25]);
         let thumbnail = Thumbnail::from_image(&image);
         assert_eq!((thumbnail.width(), thumbnail.height()), (320, 160));
@@ -115,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn any_picture_becomes_a_thumbnail() {
+    fn any_image_becomes_a_thumbnail() {
         assert_eq!(Thumbnail::from_image(&Image::filled(0, 0, [0.0; 3])).width(), 1);
         assert_eq!(Thumbnail::with_size(&Image::filled(9, 3, [f32::NAN; 3]), 0, 0).width(), 1);
     }

@@ -1,8 +1,8 @@
-//! The page in a real browser: what the slider, the filters and the order do, and that nothing complains or
-//! overflows.
+//! The page in a real browser: what the slider, the filters and the order do, and that nothing
+//! complains or overflows.
 //!
-//! Needs Chromium: the one that the environment variable `CHROMIUM` names, else one of the usual names in `PATH`.
-//! Without one the test says so and passes.
+//! Needs Chromium: the one that the environment variable `CHROMIUM` names, else one of the usual
+//! names in `PATH`. Without one the test says so and passes.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ const TIME_LIMIT: Duration = Duration::from_secs(120);
 
 const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 };
 
-/// Defect type and score. Two pictures share a score, two differ in the last digit of an `f32` alone, one has no
-/// score.
-const PICTURES: [(&str, f32); 14] = [
+/// Defect type and score. Two images share a score, two differ in the last digit of an `f32` alone,
+/// one has no score.
+const IMAGES: [(&str, f32); 14] = [
     (GOOD, 0.05),
     (GOOD, 0.1),
     (GOOD, 0.3),
@@ -42,13 +42,13 @@ const PICTURES: [(&str, f32); 14] = [
 const TYPES: [&str; 2] = ["crack", "stain"];
 
 fn name(i: usize) -> String {
-    format!("{}/{i:02}.png", PICTURES[i].0)
+    format!("{}/{i:02}.png", IMAGES[i].0)
 }
 
 fn page() -> String {
     let thumbnail = Some(Thumbnail::from_image(&Image::filled(64, 48, [0.5; 3])));
-    let picture = |i: usize| {
-        let (defect, score) = PICTURES[i];
+    let image = |i: usize| {
+        let (defect, score) = IMAGES[i];
         let decision = match score {
             s if s > THRESHOLDS.image => Decision::Reject,
             s if s > THRESHOLDS.review => Decision::Review,
@@ -59,7 +59,7 @@ fn page() -> String {
             defect: defect.to_owned(),
             score,
             decision,
-            picture: thumbnail.clone(),
+            image: thumbnail.clone(),
             anomaly_map: thumbnail.clone(),
             contours: thumbnail.clone(),
         }
@@ -67,7 +67,7 @@ fn page() -> String {
     let mut report = Report::new("A part with a rather long name", THRESHOLDS);
     report.summary =
         vec!["What a summary says, in a sentence that does not fit into one line of a phone.".into()];
-    report.images = (0..PICTURES.len()).map(picture).collect();
+    report.images = (0..IMAGES.len()).map(image).collect();
     let figures = |belong: &dyn Fn(&str) -> bool| Evaluation {
         detection_rate: Some(rejected_share(f64::from(THRESHOLDS.image), belong)),
         false_reject_rate: Some(rejected_share(f64::from(THRESHOLDS.image), &|defect| defect == GOOD)),
@@ -81,10 +81,10 @@ fn page() -> String {
     render(&report)
 }
 
-/// The slider's thresholds by their definition: half-way between scores, below the lowest, at the highest; the
-/// calibrated one in the gap that it lies in.
+/// The slider's thresholds by their definition: half-way between scores, below the lowest, at the
+/// highest; the calibrated one in the gap that it lies in.
 fn thresholds() -> Vec<f64> {
-    let mut scores: Vec<f64> = PICTURES.iter().map(|p| f64::from(p.1)).filter(|s| !s.is_nan()).collect();
+    let mut scores: Vec<f64> = IMAGES.iter().map(|p| f64::from(p.1)).filter(|s| !s.is_nan()).collect();
     scores.sort_by(f64::total_cmp);
     scores.dedup();
     let calibrated = f64::from(THRESHOLDS.image);
@@ -101,10 +101,10 @@ fn thresholds() -> Vec<f64> {
     (0..=scores.len()).map(gap).collect()
 }
 
-/// Accepted, to review, rejected and all pictures that `belong`, at a threshold; with the review band at the
-/// calibrated one.
+/// Accepted, to review, rejected and all images that `belong`, at a threshold; with the review band
+/// at the calibrated one.
 fn counts(threshold: f64, belong: &dyn Fn(&str) -> bool) -> [usize; 4] {
-    let scores: Vec<f64> = PICTURES.iter().filter(|p| belong(p.0)).map(|p| f64::from(p.1)).collect();
+    let scores: Vec<f64> = IMAGES.iter().filter(|p| belong(p.0)).map(|p| f64::from(p.1)).collect();
     let above = |limit: f64| scores.iter().filter(|score| **score > limit).count();
     let rejected = above(threshold);
     let calibrated = threshold == f64::from(THRESHOLDS.image);
@@ -123,9 +123,9 @@ fn share(rejected: usize, all: usize) -> String {
 
 /// The names of the cards in an order given by key, ties by name.
 fn sorted_by<K: PartialOrd>(key: impl Fn(f32) -> K) -> Vec<String> {
-    let mut order: Vec<usize> = (0..PICTURES.len()).collect();
+    let mut order: Vec<usize> = (0..IMAGES.len()).collect();
     order.sort_by(|&a, &b| {
-        let [x, y] = [a, b].map(|i| key(PICTURES[i].1));
+        let [x, y] = [a, b].map(|i| key(IMAGES[i].1));
         x.partial_cmp(&y).expect("keys are ordered").then_with(|| name(a).cmp(&name(b)))
     });
     order.into_iter().map(name).collect()
@@ -137,7 +137,7 @@ fn names(value: &Value) -> Vec<String> {
 
 fn named(keep: impl Fn(&str, f32) -> bool) -> Vec<String> {
     let mut names: Vec<String> =
-        (0..PICTURES.len()).filter(|&i| keep(PICTURES[i].0, PICTURES[i].1)).map(name).collect();
+        (0..IMAGES.len()).filter(|&i| keep(IMAGES[i].0, IMAGES[i].1)).map(name).collect();
     names.sort();
     names
 }
@@ -193,7 +193,7 @@ fn check_slider(outcome: &Value) {
             "the figures by defect type follow, above {threshold}"
         );
         assert_eq!(place["moved"], !calibrated, "the page says whether it shows what was calibrated");
-        for (i, (defect, score)) in PICTURES.iter().enumerate() {
+        for (i, (defect, score)) in IMAGES.iter().enumerate() {
             let (score, defective) = (f64::from(*score), *defect != GOOD);
             let badge = match (score > threshold, defective) {
                 (true, false) => "False alarm",
@@ -234,21 +234,14 @@ fn check_filters(outcome: &Value) {
     assert_eq!(shown(",crack"), named(|defect, _| defect == "crack"));
     assert_eq!(shown("alarm,good"), named(|defect, score| reject(score) && defect == GOOD));
     assert_eq!(shown("review,"), named(|_, score| score > THRESHOLDS.review && !reject(score)));
-    assert_eq!(shown(",").len(), PICTURES.len());
-    assert_eq!(
-        outcome["count"],
-        format!("2 of {} shown", PICTURES.len()),
-        "false alarms among good pictures"
-    );
-    // Moved below all scores, the one picture without a score is the only one left that is accepted.
+    assert_eq!(shown(",").len(), IMAGES.len());
+    assert_eq!(outcome["count"], format!("2 of {} shown", IMAGES.len()), "false alarms among good images");
+    // Moved below all scores, the one image without a score is the only one left that is accepted.
     assert_eq!(names(&outcome["accepted_at_lowest"]), ["crack/07.png"]);
 }
 
 fn check_viewer(outcome: &Value) {
-    assert_eq!(
-        outcome["viewer"], "good/06.png · score 0.900 · False alarm",
-        "the next of the pictures shown"
-    );
+    assert_eq!(outcome["viewer"], "good/06.png · score 0.900 · False alarm", "the next of the images shown");
     assert_eq!(outcome["viewer_marks"].as_u64(), Some(1), "it shows where the score falls");
 }
 

@@ -13,7 +13,7 @@ const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 
 
 fn bare(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage {
     let (name, defect) = (name.to_owned(), defect.to_owned());
-    ReportImage { name, defect, score, decision, picture: None, anomaly_map: None, contours: None }
+    ReportImage { name, defect, score, decision, image: None, anomaly_map: None, contours: None }
 }
 
 fn full() -> Report {
@@ -115,7 +115,7 @@ fn the_same_report_gives_the_same_page() {
     assert!(render(&full()) == render(&full()));
     let mut reversed = full();
     reversed.images.reverse();
-    assert!(render(&full()) == render(&reversed), "the order of the pictures does not matter");
+    assert!(render(&full()) == render(&reversed), "the order of the images does not matter");
 }
 
 #[test]
@@ -170,13 +170,14 @@ fn strange_numbers_do_no_harm() {
 }
 
 #[test]
-fn a_hundred_noisy_pictures_stay_under_ten_megabytes() {
+fn a_hundred_noisy_images_stay_under_ten_megabytes() {
     let mut state = 1u32;
     let mut noise = move || {
         state = state.wrapping_mul(1664525).wrapping_add(1013904223);
         (state >> 8) as f32 / (1 << 24) as f32
     };
-    // Not larger than a thumbnail, so that no reduction smooths the noise: harder on JPEG than any picture of a part.
+    // Not larger than a thumbnail, so that no reduction smooths the noise: harder on JPEG than any
+    // image of a part.
     let image = Image::from_fn(320, 320, |x, y| {
         let stripes = 0.2 + 0.2 * (x as f32 / 5.0).sin() * (y as f32 / 9.0).cos();
         [stripes + 0.6 * noise(), stripes + 0.6 * noise(), stripes + 0.6 * noise()]
@@ -197,7 +198,7 @@ fn a_hundred_noisy_pictures_stay_under_ten_megabytes() {
 }
 
 #[test]
-fn a_large_test_set_shows_its_most_telling_pictures() {
+fn a_large_test_set_shows_its_most_telling_images() {
     let mut report = full();
     report.images =
         (0..GALLERY_LIMIT + 50).map(|i| bare(&format!("{i}"), GOOD, 0.1, Decision::Good)).collect();

@@ -1,4 +1,5 @@
-//! Mean time of one pair at 256 x 256 on one core, in all and by what was drawn, and how much of it is labelled.
+//! Mean time of one pair at 256 x 256 on one core, in all and by what was drawn, and how much of it
+//! is labelled.
 //!
 //! `cargo run --release -p anoseg-synth --example cost`
 #![allow(clippy::print_stdout)]
@@ -55,7 +56,7 @@ fn add(times: &mut BTreeMap<String, (Duration, u32)>, key: String, took: Duratio
     *count += 1;
 }
 
-/// A dark ring on a light ground, a little elsewhere in each picture.
+/// A dark ring on a light ground, a little elsewhere in each image.
 fn disc(n: usize) -> Image {
     Image::from_fn(256, 256, |x, y| {
         let radius = (x as f32 - 125.0 - n as f32).hypot(y as f32 - 128.0);

@@ -1,8 +1,10 @@
-//! A contact sheet of training pairs: each with its label outlined, and what was drawn printed to stdout.
+//! A contact sheet of training pairs: each with its label outlined, and what was drawn printed to
+//! stdout.
 //!
-//! `cargo run --release -p anoseg-synth --example sheet -- FOLDER_OF_GOOD_PICTURES OUT.png [natural|paper] [SEED] [LIMIT]`
+//! `cargo run --release -p anoseg-synth --example sheet -- FOLDER_OF_GOOD_IMAGES OUT.png
+//! [natural|paper] [SEED] [LIMIT]`
 //!
-//! The first row shows pictures with the part outlined, where it can be told from the background.
+//! The first row shows images with the part outlined, where it can be told from the background.
 #![allow(clippy::print_stdout)]
 
 use std::error::Error;
@@ -30,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let images = Arc::new(load(Path::new(folder), limit)?);
     let synthesizer = Synthesizer::new(Arc::clone(&images), recipe, seed)?;
     let found = (0..images.len()).filter(|&i| synthesizer.foreground(i).is_some()).count();
-    println!("part found in {found} of {} pictures", images.len());
+    println!("part found in {found} of {} images", images.len());
 
     let mut sheet = Image::filled(COLUMNS * SIDE, (ROWS + 1) * SIDE, [1.0; 3]);
     for (column, index) in (0..images.len()).take(COLUMNS).enumerate() {
@@ -51,14 +53,14 @@ fn load(folder: &Path, limit: usize) -> Result<Vec<Image>, Box<dyn Error>> {
     let entries = std::fs::read_dir(folder)?.collect::<Result<Vec<_>, _>>()?;
     let mut paths: Vec<PathBuf> = entries.into_iter().map(|entry| entry.path()).collect();
     paths.sort();
-    let pictures = paths.iter().take(limit).map(|path| {
+    let images = paths.iter().take(limit).map(|path| {
         let image = decode::load(path, &Limits::default())?;
         Ok(resample::resize(&image, SIDE, SIDE, Filter::default()))
     });
-    pictures.collect()
+    images.collect()
 }
 
-/// Copies a picture to its cell, with the outer outline of the mask in red.
+/// Copies an image to its cell, with the outer outline of the mask in red.
 fn put(sheet: &mut Image, image: &Image, mask: Option<&Mask>, column: usize, row: usize) {
     let (width, height) = (image.width(), image.height());
     for y in 0..height {

@@ -1,11 +1,11 @@
-//! The slight variation of tone, and the noise over a whole pair.
+//! Tone augmentation, and the noise added to a whole pair.
 
 use anoseg_image::Image;
 
 use crate::draw::Draw;
 use crate::recipe::BaseAugmentation;
 
-/// Brightness, contrast and gamma of the whole picture.
+/// Varies brightness, contrast and gamma of the whole image.
 pub(crate) fn vary_tone(image: &mut Image, recipe: &BaseAugmentation, draw: &mut Draw) {
     let brightness = draw.either_way(recipe.brightness);
     let contrast = 1.0 + draw.either_way(recipe.contrast);
@@ -20,13 +20,14 @@ pub(crate) fn vary_tone(image: &mut Image, recipe: &BaseAugmentation, draw: &mut
     }
 }
 
-/// `s` such that `v + s v (1 - v)` is close to `v` to the power of `exp(log_gamma)`: equal to first order at mid-grey.
-/// A power costs fifty times as much.
+/// `s` such that `v + s v (1 - v)` is close to `v` to the power of `exp(log_gamma)`: equal to first
+/// order at mid-grey. A power takes fifty times as long.
 fn parabola(log_gamma: f32) -> f32 {
     -2.0 * std::f32::consts::LN_2 * log_gamma
 }
 
-/// Gaussian noise, made once: the noise of a picture is read from random places of it, one for each run of pixels.
+/// Gaussian noise, computed once. The noise of an image is read from random positions of this
+/// table, one position for each run of pixels.
 #[derive(Clone, Debug)]
 pub(crate) struct NoiseTable(Vec<f32>);
 
@@ -34,7 +35,7 @@ impl NoiseTable {
     const PLACES: usize = 1 << 14;
     const RUN: usize = 128;
 
-    /// The same table every time.
+    /// Computes the table; it is always the same.
     pub(crate) fn new() -> Self {
         let mut state = 0;
         let values = (0..Self::PLACES + Self::RUN).map(|_| sum_of_bytes(split_mix(&mut state)));

@@ -1,11 +1,11 @@
-//! How an anomaly joins the picture.
+//! Blending of anomalies into the image.
 
 use anoseg_image::Image;
 
 use crate::membrane::{self, Cell};
 use crate::window::Placed;
 
-/// The window's pixels with the filling laid over them: `cover * opacity` of the filling, the rest as before.
+/// Alpha blending: `cover * opacity` of the filling, the rest of the pixels as before.
 pub(crate) fn lay_over(before: &Image, filling: &Image, placed: &Placed, opacity: f32) -> Image {
     let mut after = before.clone();
     for channel in 0..3 {
@@ -18,8 +18,9 @@ pub(crate) fn lay_over(before: &Image, filling: &Image, placed: &Placed, opacity
     after
 }
 
-/// The window's pixels with the filling's gradients in place of their own, continued from the values around it
-/// (Poisson blending, Pérez et al. 2003): the filling plus the membrane of the difference at its edge.
+/// Poisson blending (Pérez et al. 2003): the gradients of the filling, continued from the values
+/// around the shape. It is the filling plus the membrane interpolation of the difference at its
+/// edge.
 pub(crate) fn poisson(before: &Image, filling: &Image, placed: &Placed) -> Image {
     let inside: Vec<bool> = placed.cover.as_slice().iter().map(|&cover| cover >= 0.5).collect();
     if inside.iter().all(|&inside| inside) {
@@ -44,7 +45,7 @@ pub(crate) fn poisson(before: &Image, filling: &Image, placed: &Placed) -> Image
     after
 }
 
-/// What surrounds the shape, drawn in over it like a membrane.
+/// The pixels of the shape, interpolated from those around it.
 pub(crate) fn surroundings(before: &Image, placed: &Placed) -> Image {
     let inside: Vec<bool> = placed.cover.as_slice().iter().map(|&cover| cover > 0.02).collect();
     let mut values = cells(before);
@@ -78,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn poisson_takes_the_fillings_gradients_and_the_pictures_level() {
+    fn poisson_takes_the_fillings_gradients_and_the_images_level() {
         let before = Image::filled(16, 16, [0.2; 3]);
         let flat = poisson(&before, &Image::filled(16, 16, [0.8; 3]), &square());
         assert!(flat.as_slice().iter().all(|v| (v - 0.2).abs() < 1e-3), "no gradient, no change");

@@ -2,7 +2,8 @@
 
 use anoseg_image::Mask;
 
-/// The pixels of this value that are connected to `start` (over their sides) and not yet `seen`; marks them.
+/// The pixels of this value that are 4-connected to `start` and not yet `seen`; adds them to
+/// `seen`.
 pub(crate) fn flood(mask: &Mask, value: bool, start: usize, seen: &mut Mask) -> Vec<usize> {
     let (width, height) = (mask.width(), mask.height());
     let (values, seen) = (mask.as_slice(), seen.as_mut_slice());
@@ -33,7 +34,7 @@ pub(crate) fn flood(mask: &Mask, value: bool, start: usize, seen: &mut Mask) -> 
     found
 }
 
-/// Fills the holes that hold at most `largest` pixels and do not touch the mask's border.
+/// Fills the holes of at most `largest` pixels that do not touch the border of the mask.
 pub(crate) fn fill_small_holes(mask: &mut Mask, largest: usize) {
     let (width, height) = (mask.width(), mask.height());
     let mut seen = Mask::filled(width, height, false);

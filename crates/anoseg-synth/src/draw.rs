@@ -1,26 +1,28 @@
-//! Random draws that depend on (seed, step, sample) alone.
+//! Random numbers that depend on (seed, step, sample) only.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// What a stream of draws is for. Each has its own, so that a change in one leaves the others as they are.
+/// The purpose of a random stream. Each purpose has its own stream, so that a change in one does
+/// not affect the others.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Stream {
-    /// Which picture, and how it is varied.
+    /// The choice of the image and its augmentation.
     Base = 0,
     /// The anomalies.
     Anomaly = 1,
-    /// The noise over the whole pair.
+    /// The noise added to the whole pair.
     Noise = 2,
 }
 
-/// A source of random draws. All of them are computed from the generator's bits here, so that they stay the same
-/// whatever a random-number library changes in its distributions.
+/// A source of random numbers. All distributions are computed here from the bits of the generator,
+/// so that results do not change with a new version of a random-number library.
 #[derive(Clone, Debug)]
 pub(crate) struct Draw(ChaCha8Rng);
 
 impl Draw {
-    /// The draws of one sample. The numbers are the generator's key, so no two samples share a stream.
+    /// The stream of one sample. The arguments form the key of the generator, so no two samples
+    /// share a stream.
     pub(crate) fn new(seed: u64, step: u64, sample: u64, stream: Stream) -> Self {
         let mut key = [0; 32];
         let words = [seed, step, sample, stream as u64];
@@ -69,7 +71,7 @@ impl Draw {
 
     /// Uniform in 0..n; 0 where n is 0.
     pub(crate) fn below(&mut self, n: usize) -> usize {
-        // Multiply-shift: the bias is below 2^-32 for any count of pictures or pixels.
+        // Multiply-shift: the bias is below 2^-32 for any count of images or pixels.
         ((u128::from(self.bits()) * n as u128) >> 64) as usize
     }
 
@@ -83,7 +85,8 @@ impl Draw {
         self.between(0.0, std::f32::consts::TAU)
     }
 
-    /// One of the choices, as likely as its weight says. The weights are not negative and not all zero.
+    /// One of the choices, as likely as its weight says. The weights are not negative and not all
+    /// zero.
     pub(crate) fn weighted<T: Copy>(&mut self, choices: &[(T, f32)]) -> T {
         let total: f32 = choices.iter().map(|(_, weight)| weight).sum();
         let mut rest = self.unit() * total;

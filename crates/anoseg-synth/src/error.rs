@@ -1,6 +1,6 @@
-//! What can be wrong with a recipe or with the pictures.
+//! Errors of recipes and training images.
 
-/// Why no training pairs can be made.
+/// Why training pairs cannot be synthesized.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SynthError {
@@ -11,35 +11,39 @@ pub enum SynthError {
         field: &'static str,
         /// The value that was given.
         value: String,
-        /// The range that is allowed.
+        /// The allowed range.
         expected: &'static str,
     },
-    /// There is nothing to draw on.
-    #[error("synthesis needs at least one picture of a good part; none was given")]
+    /// There are no training images.
+    #[error("synthesis needs at least one image of a good part")]
     NoImages,
-    /// The pictures are not all of one size.
+    /// The images are not all of one size.
     #[error(
-        "training pictures must all have one size: picture {index} is {width} x {height}, \
+        "training images must all have one size: image {index} is {width} x {height}, \
          the first is {first_width} x {first_height}; resize them to the network's input first"
     )]
     SizeMismatch {
-        /// Which picture differs.
+        /// Index of the image that differs.
         index: usize,
         /// Its width in pixels.
         width: usize,
         /// Its height in pixels.
         height: usize,
-        /// Width of the first picture in pixels.
+        /// Width of the first image in pixels.
         first_width: usize,
-        /// Height of the first picture in pixels.
+        /// Height of the first image in pixels.
         first_height: usize,
     },
-    /// The pictures are too small to hold an anomaly.
-    #[error("training pictures are {width} x {height}; synthesis needs at least 16 x 16 pixels")]
+    /// The images are too small for an anomaly.
+    #[error(
+        "training images are {width} x {height} pixels; synthesis needs at least {smallest} pixels a side"
+    )]
     TooSmall {
         /// Width in pixels.
         width: usize,
         /// Height in pixels.
         height: usize,
+        /// The shortest side that is allowed, in pixels.
+        smallest: usize,
     },
 }

@@ -1,4 +1,4 @@
-//! Box blurs with running sums; three in a row come close to a Gaussian.
+//! Box blurs with running sums; three passes approximate a Gaussian.
 
 /// Mean over the (2 radius + 1)^2 pixels around each one, the border repeated outwards, in place.
 pub(crate) fn box_blur(data: &mut [f32], width: usize, height: usize, radius: usize) {
@@ -9,7 +9,8 @@ pub(crate) fn box_blur(data: &mut [f32], width: usize, height: usize, radius: us
     along_columns(data, width, height, radius);
 }
 
-/// Three box blurs: close to a Gaussian of deviation `sqrt(radius * (radius + 1))` pixels.
+/// Three box blurs, which approximate a Gaussian of standard deviation `sqrt(radius * (radius +
+/// 1))` pixels.
 pub(crate) fn smooth(data: &mut [f32], width: usize, height: usize, radius: usize) {
     for _ in 0..3 {
         box_blur(data, width, height, radius);
@@ -18,7 +19,8 @@ pub(crate) fn smooth(data: &mut [f32], width: usize, height: usize, radius: usiz
 
 fn along_rows(data: &mut [f32], width: usize, radius: usize) {
     let scale = 1.0 / (2 * radius + 1) as f32;
-    // The row between copies of its ends: the loop below then needs no look at the border.
+    // The row is padded with copies of its ends, so that the loop below needs no special case at
+    // the border.
     let mut line = vec![0.0; width + 2 * radius + 1];
     for row in data.chunks_exact_mut(width) {
         line[..radius].fill(row[0]);

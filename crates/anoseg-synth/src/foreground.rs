@@ -1,4 +1,4 @@
-//! Where the part is, told from a plain background without being asked.
+//! Automatic segmentation of the part from a plain background.
 
 use anoseg_image::{Image, Mask, Plane};
 use rayon::prelude::*;
@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use crate::connected::flood;
 use crate::filter::box_blur;
 
-/// The part in one training picture.
+/// The part in one training image.
 #[derive(Clone, Debug)]
 pub(crate) struct Foreground {
     /// `true` on the part.
@@ -15,17 +15,18 @@ pub(crate) struct Foreground {
     pub(crate) contour: Vec<(u32, u32)>,
 }
 
-/// Border colours further apart than this are no plain background.
+/// A background is plain when its border colours differ by at most this,
 const PLAIN: f32 = 0.14;
-/// ... along this share of the border. The rest may be the part itself, or another thing at one side.
+/// along this share of the border. The rest of the border may show the part or another object.
 const PLAIN_BORDER: f32 = 0.7;
-/// A part covers at least and at most this share of the picture.
+/// A part covers at least and at most this share of the image.
 const SHARE: std::ops::RangeInclusive<f32> = 0.05..=0.90;
-/// At least this share of the pictures must give a part of a similar area, or none is believed.
+/// The segmentation is used only if at least this share of the images gives a part of a similar
+/// area.
 const AGREEMENT: f32 = 0.7;
 
-/// The part in each picture, where it can be told: the border is of one colour, the distances to that colour fall
-/// into two groups, and most pictures agree on the area.
+/// Segments the part in each image. `None` unless the border has one colour, the distances to that
+/// colour form two groups, and most images agree on the area.
 pub(crate) fn estimate(images: &[Image]) -> Vec<Option<Foreground>> {
     let distances: Vec<Option<Distance>> = images.par_iter().map(Distance::to_border_colour).collect();
     let plain = distances.iter().flatten().count() as f32;
@@ -44,7 +45,7 @@ pub(crate) fn estimate(images: &[Image]) -> Vec<Option<Foreground>> {
     agreed.into_iter().map(|mask| mask.map(with_contour)).collect()
 }
 
-/// How far each pixel's colour is from the background's.
+/// The distance of each pixel's colour from the background colour.
 struct Distance {
     /// Largest difference of the three channels, slightly blurred.
     plane: Plane<f32>,
@@ -53,7 +54,7 @@ struct Distance {
 }
 
 impl Distance {
-    /// Nothing where the border is not of one colour.
+    /// `None` if the border does not have one colour.
     fn to_border_colour(image: &Image) -> Option<Self> {
         let (width, height) = (image.width(), image.height());
         let border = border(width, height);
@@ -86,8 +87,8 @@ fn quantile(mut values: Vec<f32>, share: f32) -> f32 {
     *values.select_nth_unstable_by(rank, f32::total_cmp).1
 }
 
-/// Otsu's threshold of all distances together, lowered to the foot of the background's group; nothing where there
-/// are no two groups.
+/// Otsu's threshold of the distances of all images, lowered to the upper end of the background
+/// group; `None` if there are not two groups.
 fn common_threshold(distances: &[Option<Distance>]) -> Option<f32> {
     const BINS: usize = 256;
     let mut histogram = [0u64; BINS];
@@ -97,12 +98,14 @@ fn common_threshold(distances: &[Option<Distance>]) -> Option<f32> {
     let (threshold, separability) = otsu(&histogram);
     let spreads = distances.iter().flatten().map(|d| d.spread).collect();
     let noise = 1.2 * quantile(spreads, 0.75);
-    // A part has light and dark places; Otsu's threshold lies in its middle and would lose the paler ones.
+    // A part has light and dark areas; Otsu's threshold would exclude the areas closest to the
+    // background colour.
     let low = (0.75 * threshold as f32 / BINS as f32).max(noise).max(0.05);
     (separability > 0.6 && threshold > 20).then_some(low)
 }
 
-/// The bin that splits a histogram best (Otsu 1979), and the share of the variance that lies between the two sides.
+/// The best bin to split a histogram at (Otsu 1979), and the share of the variance between the two
+/// sides.
 fn otsu(histogram: &[u64]) -> (usize, f64) {
     let total: u64 = histogram.iter().sum();
     let moment = |power: i32| -> f64 {
@@ -130,8 +133,8 @@ fn otsu(histogram: &[u64]) -> (usize, f64) {
     (best.0, best.1 / variance)
 }
 
-/// The large connected parts further from the background than the threshold, their holes filled; nothing where the
-/// share or the place of it is not a part's.
+/// The large connected regions above the threshold, with holes filled; `None` if their area or
+/// position does not fit a part.
 fn part_above(distance: &Distance, threshold: f32) -> Option<Mask> {
     let (width, height) = (distance.plane.width(), distance.plane.height());
     let above = distance.plane.map(|&d| d > threshold);
@@ -153,7 +156,7 @@ fn without_holes(mask: &Mask) -> Mask {
     outside.map(|&outside| !outside)
 }
 
-/// The connected parts at least a quarter as large as the largest.
+/// The connected regions that are at least a quarter as large as the largest one.
 fn large_parts(mask: &Mask) -> Mask {
     let (width, height) = (mask.width(), mask.height());
     let mut seen = Mask::filled(width, height, false);
@@ -225,7 +228,7 @@ mod tests {
     }
 
     #[test]
-    fn textures_flat_pictures_and_busy_borders_have_no_part() {
+    fn textures_flat_images_and_busy_borders_have_no_part() {
         let flat = vec![Image::filled(32, 32, [0.5; 3]); 3];
         let texture = vec![Image::from_fn(32, 32, |x, y| [((x * 37 + y * 91) % 17) as f32 / 17.0; 3]); 3];
         let fills = vec![Image::from_fn(32, 32, |x, y| [x as f32 / 32.0, y as f32 / 32.0, 0.2]); 3];

@@ -1,25 +1,25 @@
-//! Where the pixels of a varied picture come from: an affine map about the picture's centre.
+//! Geometric augmentation: an affine map about the centre of the image.
 
 use anoseg_image::{Image, Mask};
 
 use crate::draw::Draw;
 use crate::recipe::{BaseAugmentation, Flip};
 
-/// Maps pixels of the varied picture to positions in the training picture, and back.
+/// Maps pixels of the augmented image to positions in the training image, and back.
 #[derive(Clone, Debug)]
 pub(crate) struct Frame {
-    /// Rows of the linear part, from varied to training picture.
+    /// Rows of the linear part, from varied to training image.
     linear: [[f32; 2]; 2],
     /// Rows of its inverse.
     inverse: [[f32; 2]; 2],
-    /// Shift in training-picture pixels.
+    /// Shift in training-image pixels.
     shift: [f32; 2],
-    /// Centre of the picture in pixels.
+    /// Centre of the image in pixels.
     centre: [f32; 2],
 }
 
 impl Frame {
-    /// Draws the slight variation of one picture.
+    /// Draws the geometric augmentation of one image.
     pub(crate) fn draw(recipe: &BaseAugmentation, width: usize, height: usize, draw: &mut Draw) -> Self {
         let unit = width.min(height) as f32 / 256.0;
         let angle = draw.either_way(recipe.rotation_degrees).to_radians();
@@ -44,7 +44,7 @@ impl Frame {
         Self { linear, inverse: invert(linear), shift, centre }
     }
 
-    /// Position in the training picture of a pixel of the varied one.
+    /// Position in the training image of a pixel of the varied one.
     pub(crate) fn source(&self, x: f32, y: f32) -> (f32, f32) {
         let (dx, dy) = (x - self.centre[0], y - self.centre[1]);
         let [row_x, row_y] = self.linear;
@@ -54,14 +54,14 @@ impl Frame {
         )
     }
 
-    /// Position in the varied picture of a pixel of the training picture.
+    /// Position in the varied image of a pixel of the training image.
     pub(crate) fn target(&self, x: f32, y: f32) -> (f32, f32) {
         let (dx, dy) = (x - self.centre[0] - self.shift[0], y - self.centre[1] - self.shift[1]);
         let [row_x, row_y] = self.inverse;
         (self.centre[0] + row_x[0] * dx + row_x[1] * dy, self.centre[1] + row_y[0] * dx + row_y[1] * dy)
     }
 
-    /// Whether a pixel of the varied picture lies in a mask of the training picture.
+    /// Whether a pixel of the varied image lies in a mask of the training image.
     pub(crate) fn covers(&self, mask: &Mask, x: usize, y: usize) -> bool {
         let (sx, sy) = self.source(x as f32, y as f32);
         let column = (sx.round().max(0.0) as usize).min(mask.width() - 1);
@@ -69,7 +69,7 @@ impl Frame {
         mask.get(column, row)
     }
 
-    /// The varied picture: bilinear, the border repeated outwards.
+    /// The varied image: bilinear, the border repeated outwards.
     pub(crate) fn apply(&self, image: &Image) -> Image {
         if self.linear == [[1.0, 0.0], [0.0, 1.0]] && self.shift == [0.0, 0.0] {
             return image.clone();
@@ -82,7 +82,7 @@ impl Frame {
         for y in 0..height {
             taps.clear();
             taps.extend(self.taps_of_row(width, height, y));
-            // Plane by plane: a row's taps stay in the nearest cache.
+            // Plane by plane, so that the taps of a row stay in the cache.
             for (channel, plane) in [&mut *red, &mut *green, &mut *blue].into_iter().enumerate() {
                 let from = image.plane(channel);
                 for (value, tap) in plane[y * width..(y + 1) * width].iter_mut().zip(&taps) {
@@ -93,7 +93,8 @@ impl Frame {
         Image::from_planar(width, height, out)
     }
 
-    /// The taps of a row's pixels, in fixed point: a step is an addition, and no rounding adds up.
+    /// The taps of the pixels of a row. In fixed point a step is one addition without accumulated
+    /// rounding errors.
     fn taps_of_row(&self, width: usize, height: usize, y: usize) -> impl Iterator<Item = Tap> {
         let (start_x, start_y) = self.source(0.0, y as f32);
         let (mut at_x, mut at_y) = (fixed(start_x), fixed(start_y));
@@ -103,7 +104,7 @@ impl Frame {
         (0..width).map(move |_| {
             let (x, y) = (at_x.clamp(0, last_x), at_y.clamp(0, last_y));
             (at_x, at_y) = (at_x + step_x, at_y + step_y);
-            // In the last column and row the weight is all on the right and lower pixels.
+            // In the last column and row the whole weight is on the right and lower pixels.
             let (column, row) = ((x >> POINT).min(width as i64 - 2), (y >> POINT).min(height as i64 - 2));
             let corner = (row * width as i64 + column) as u32;
             Tap { corner, fx: fraction(x, column), fy: fraction(y, row) }
@@ -116,7 +117,7 @@ const POINT: u32 = 24;
 /// One in fixed point.
 const ONE: f32 = (1 << POINT) as f32;
 
-/// A position in fixed point; pictures are far smaller than its range.
+/// A position in fixed point; images are far smaller than its range.
 fn fixed(value: f32) -> i64 {
     (f64::from(value) * f64::from(ONE)).round() as i64
 }
@@ -127,7 +128,7 @@ fn invert([[a, b], [c, d]]: [[f32; 2]; 2]) -> [[f32; 2]; 2] {
     [[d / det, -b / det], [-c / det, a / det]]
 }
 
-/// The four pixels around a position and their bilinear weights. Pictures are at least 2 x 2.
+/// The four pixels around a position and their bilinear weights. Images are at least 2 x 2.
 #[derive(Clone, Copy, Debug)]
 struct Tap {
     /// Index of the upper left of the four.
@@ -137,7 +138,7 @@ struct Tap {
 }
 
 impl Tap {
-    /// A position is clamped to the picture: the border repeats outwards.
+    /// A position is clamped to the image: the border repeats outwards.
     #[inline]
     fn at(width: usize, height: usize, x: f32, y: f32) -> Self {
         let (x, y) = (x.max(0.0).min((width - 1) as f32), y.max(0.0).min((height - 1) as f32));
@@ -173,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn no_variation_keeps_the_picture_bit_for_bit() {
+    fn no_variation_keeps_the_image_bit_for_bit() {
         let image = Image::from_fn(17, 20, |x, y| [x as f32 / 17.0, y as f32 / 20.0, 0.3]);
         let frame = Frame::draw(&BaseAugmentation::none(), 17, 20, &mut draw(0));
         assert_eq!(frame.apply(&image), image);

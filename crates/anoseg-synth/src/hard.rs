@@ -1,18 +1,20 @@
-//! Hard augmentation: rotation, permutation of the quadrants and colour jitter, in this order and each with
-//! probability 1/2 (Song et al. 2021, section 3.1). The paper leaves their strengths open: rotation is by quarter
-//! turns (as in CSI, Tack et al. 2020), so that no corner has to be made up.
+//! Hard augmentation: rotation, permutation of the quadrants and colour jitter, in this order and
+//! each with probability 1/2 (Song et al. 2021, section 3.1). The paper does not give their
+//! strengths. Rotation is by quarter turns (as in CSI, Tack et al. 2020), so that no corner has to
+//! be filled in.
 
 use anoseg_image::Image;
 
 use crate::draw::Draw;
 use crate::frame::sample;
 
-/// One drawn hard augmentation, computed pixel by pixel where it is needed.
+/// One hard augmentation, computed only for the pixels that are needed.
 #[derive(Clone, Debug)]
 pub(crate) struct HardAugmentation {
-    /// Quarter turns, 0..4; 0 or 2 where the picture is not square.
+    /// Quarter turns, 0..4; 0 or 2 where the image is not square.
     turns: usize,
-    /// Which quadrant of the turned picture stands where (top left, top right, bottom left, bottom right).
+    /// Which quadrant of the turned image stands where (top left, top right, bottom left, bottom
+    /// right).
     quadrants: Option<[usize; 4]>,
     colour: Option<ColourJitter>,
 }
@@ -47,7 +49,8 @@ impl HardAugmentation {
         self.colour.as_ref().map_or(rgb, |colour| colour.apply(rgb))
     }
 
-    /// Where the permutation took a position from. The odd last row and column stay.
+    /// The position before the permutation of the quadrants. An odd last row or column stays in
+    /// place.
     fn permuted(&self, x: f32, y: f32, width: usize, height: usize) -> (f32, f32) {
         let Some(quadrants) = self.quadrants else { return (x, y) };
         let (half_x, half_y) = ((width / 2) as f32, (height / 2) as f32);
@@ -58,7 +61,7 @@ impl HardAugmentation {
         let (column, row) = (usize::from(x >= half_x), usize::from(y >= half_y));
         let from = quadrants[2 * row + column];
         let inside = (x - column as f32 * half_x, y - row as f32 * half_y);
-        // Stay a hair inside the quadrant, so that its neighbour does not bleed in.
+        // Stay inside the quadrant, so that interpolation does not mix in its neighbour.
         let limit = |v: f32, half: f32| v.min(half - 1.0);
         (
             limit(inside.0, half_x) + (from % 2) as f32 * half_x,
@@ -75,7 +78,7 @@ pub(crate) struct ColourJitter {
 }
 
 impl ColourJitter {
-    /// Factors within 1 +- `strength`, hue turned by up to `hue` of the circle.
+    /// Factors within 1 +- `strength`, hue rotated by up to `hue` of the circle.
     pub(crate) fn draw(strength: f32, hue: f32, draw: &mut Draw) -> Self {
         let brightness = 1.0 + draw.either_way(strength);
         let contrast = 1.0 + draw.either_way(strength);

@@ -1,26 +1,27 @@
-//! The words for what was drawn.
+//! Names of the kinds of anomalies.
 
 use std::fmt;
 
-/// What one synthetic anomaly is; shown beside it on contact sheets, as in "polygon, texture, feathered".
+/// The kind of one synthetic anomaly. Its text names all properties, as in "polygon, texture,
+/// feathered".
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// CutPaste's patch: a rectangle of a hard-augmented copy, pasted as it is (Li et al. 2021).
     Patch,
     /// CutPaste's scar: a long thin rectangle, pasted as it is (Li et al. 2021).
     Scar,
-    /// An anomaly of the newer family: any shape, filled from any source, blended in.
+    /// An anomaly of [`Family::Natural`](crate::Family::Natural): any shape, filling and blending.
     Natural {
-        /// Its outline.
+        /// The shape.
         shape: Shape,
-        /// What fills it.
+        /// The filling.
         source: Source,
-        /// How it joins the picture.
+        /// The blending.
         blend: Blend,
     },
 }
 
-/// The outline of an anomaly.
+/// The shape of an anomaly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Shape {
     /// A rotated rectangle.
@@ -35,43 +36,43 @@ pub enum Shape {
     Noise,
 }
 
-/// What fills an anomaly.
+/// The filling of an anomaly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Source {
-    /// A patch of another training picture, taken elsewhere, turned and resized.
-    OtherPicture,
-    /// A patch of a hard-augmented copy of a training picture.
+    /// A patch from another position of another training image, rotated and resized.
+    OtherImage,
+    /// A patch of a hard-augmented copy of a training image.
     HardAugmented,
-    /// The own picture, its cells shuffled.
+    /// Cells of the same image, shuffled.
     Shuffled,
     /// A procedural texture: fractal noise, stripes, speckle or a gradient.
     Texture,
     /// One colour.
     FlatColour,
-    /// A change of brightness, contrast or colour of what is there.
+    /// The image itself with another brightness, contrast or colour.
     Tone,
     /// Light and shade of a dent or bump.
     Relief,
-    /// What is there, out of focus.
+    /// The image itself, blurred.
     Blur,
-    /// What is there, twisted or pulled.
+    /// The image itself, distorted.
     Warp,
-    /// What surrounds it: a part or a print that is missing.
+    /// The background or the surroundings, as if a piece were missing.
     Missing,
 }
 
-/// How an anomaly joins the picture.
+/// The blending of an anomaly into the image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Blend {
     /// Opaque with a sharp edge.
     Hard,
     /// Opaque with a soft edge.
     Feathered,
-    /// See-through with a sharp edge.
+    /// Transparent with a sharp edge.
     Transparent,
-    /// See-through with a soft edge.
+    /// Transparent with a soft edge.
     FeatheredTransparent,
-    /// Its gradients continue from the picture's values at the edge (Pérez et al. 2003).
+    /// Blended in the gradient domain (Pérez et al. 2003).
     Poisson,
 }
 
@@ -90,7 +91,7 @@ impl fmt::Display for Shape {
 impl fmt::Display for Source {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::OtherPicture => "other picture",
+            Self::OtherImage => "other image",
             Self::HardAugmented => "hard-augmented copy",
             Self::Shuffled => "shuffled",
             Self::Texture => "texture",

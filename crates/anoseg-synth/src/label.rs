@@ -1,4 +1,4 @@
-//! The label: where the picture really changed.
+//! The label: the pixels that changed.
 
 use anoseg_image::{Image, Mask, Plane};
 
@@ -6,10 +6,11 @@ use crate::connected::fill_small_holes;
 use crate::filter::box_blur;
 use crate::window::Window;
 
-/// Where the mean absolute change over 3 x 3 pixels and three channels is above `threshold`, within `support`.
-/// Gaps of up to four pixels and small holes are closed: an annotator would not draw them.
+/// The pixels within `support` whose mean absolute change over 3 x 3 pixels and three channels is
+/// above `threshold`. Gaps of up to four pixels and small holes are closed, as an annotator would
+/// do.
 ///
-/// All three are of one size.
+/// The images and `support` have one size.
 pub(crate) fn changed(before: &Image, after: &Image, support: &Mask, threshold: f32) -> Mask {
     let (width, height) = (support.width(), support.height());
     let mut change = vec![0.0; width * height];
@@ -20,7 +21,7 @@ pub(crate) fn changed(before: &Image, after: &Image, support: &Mask, threshold: 
         }
     }
     box_blur(&mut change, width, height, 1);
-    // Running sums leave a trace of rounding where nothing changed.
+    // Running sums leave rounding errors where nothing changed.
     let threshold = threshold.max(1e-4);
     let core: Vec<f32> = change
         .iter()
@@ -33,7 +34,7 @@ pub(crate) fn changed(before: &Image, after: &Image, support: &Mask, threshold: 
     let closed = close(core, width, height);
     let within = closed.iter().zip(support.as_slice()).map(|(&closed, &inside)| closed && inside).collect();
     let mut label = Plane::from_vec(width, height, within);
-    // What was drawn solid is marked solid, even where it happens to match the picture.
+    // A solid shape gets a solid label, even where its pixels happen to equal those of the image.
     let largest = (label.count() / 20).max(8);
     fill_small_holes(&mut label, largest);
     for (label, &inside) in label.as_mut_slice().iter_mut().zip(support.as_slice()) {
@@ -45,7 +46,8 @@ pub(crate) fn changed(before: &Image, after: &Image, support: &Mask, threshold: 
 /// Closing (dilation, then erosion) with a square of 5 x 5 pixels.
 fn close(core: Vec<f32>, width: usize, height: usize) -> Vec<bool> {
     const RADIUS: usize = 2;
-    // A mean above zero is a dilation, a mean of one an erosion; half a pixel's share separates them safely.
+    // A mean above zero is a dilation, a mean of one an erosion; half a pixel's share separates
+    // them safely.
     let half = 0.5 / ((2 * RADIUS + 1) * (2 * RADIUS + 1)) as f32;
     let mut data = core;
     box_blur(&mut data, width, height, RADIUS);
@@ -56,7 +58,7 @@ fn close(core: Vec<f32>, width: usize, height: usize) -> Vec<bool> {
     data.iter().map(|&mean| mean > 1.0 - half).collect()
 }
 
-/// The label of a whole pair, looking only at the windows in which something was drawn.
+/// The label of a whole pair. Only the windows in which something was drawn are compared.
 pub(crate) fn of_pair(
     base: &Image,
     image: &Image,
@@ -67,7 +69,7 @@ pub(crate) fn of_pair(
     let (width, height) = (image.width(), image.height());
     let mut label = Mask::filled(width, height, false);
     for window in windows {
-        // One pixel more, so that the mean at a window's edge sees its neighbours.
+        // One pixel more, so that the mean at the edge of a window includes its neighbours.
         let window = window.grown(1, width, height);
         let part =
             Plane::from_fn(window.width, window.height, |x, y| support.get(window.x + x, window.y + y));

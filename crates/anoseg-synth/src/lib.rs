@@ -1,7 +1,8 @@
-//! Synthetic anomalies on pictures of good parts, and made-up parts to try the program on.
+//! Synthetic anomalies on images of good parts, and generated parts for the demo ([`demo`]).
 //!
-//! Training sees good parts only, so the defects come from here: [`Synthesizer::pair`] takes a picture of a good
-//! part, varies it slightly, draws anomalies on it and says which pixels they changed. A [`Recipe`] says how.
+//! Training data holds good parts only, so its defects are synthetic: [`Synthesizer::pair`] takes
+//! an image of a good part, augments it slightly, draws anomalies on it and labels the pixels that
+//! they changed. A [`Recipe`] holds all settings.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -45,4 +46,4 @@ pub use kind::{Blend, Kind, Shape, Source};
 pub use recipe::{
     BaseAugmentation, BlendShares, Family, Flip, PaperRecipe, Recipe, ShapeWeights, SizeRange, SourceWeights,
 };
-pub use synthesizer::{Pair, Synthesizer};
+pub use synthesizer::{Pair, SMALLEST_SIDE, Synthesizer};

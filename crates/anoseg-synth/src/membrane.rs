@@ -1,14 +1,15 @@
-//! Membrane interpolation: fills unknown pixels so that each is the mean of its neighbours (Laplace's equation with
-//! the known pixels as boundary values). It is what Poisson blending needs (Pérez et al. 2003, equation 4), and with
-//! nothing added it fills a hole from its surroundings.
+//! Membrane interpolation: fills unknown pixels so that each is the mean of its neighbours
+//! (Laplace's equation with the known pixels as boundary values). Poisson blending uses it (Pérez
+//! et al. 2003, equation 4); alone it fills a hole from its surroundings.
 
 /// The values of one pixel; the fourth lane only fills a vector register.
 pub(crate) type Cell = [f32; 4];
 
-/// Fills `values` where `unknown`, row by row; leaves them as they are where every pixel is unknown. Outside the
-/// rectangle there is nothing to pull at the edge.
+/// Fills `values` where `unknown`, row by row; does nothing if every pixel is unknown. The border
+/// of the rectangle has a zero gradient.
 ///
-/// Coarse to fine: a grid of half the size gives each grid its start, so a few sweeps are enough on each.
+/// It works from coarse to fine: a grid of half the size initialises each grid, so that a few
+/// sweeps are enough.
 pub(crate) fn fill(values: &mut [Cell], unknown: &[bool], width: usize, height: usize) {
     let holes: Vec<usize> = (0..unknown.len()).filter(|&i| unknown[i]).collect();
     if holes.is_empty() || holes.len() == unknown.len() {
@@ -20,10 +21,10 @@ pub(crate) fn fill(values: &mut [Cell], unknown: &[bool], width: usize, height: 
     for &i in &holes {
         values[i] = parents[(i / width / 2) * columns + i % width / 2];
     }
-    // Small grids are swept often for little; a large one starts almost right.
+    // Sweeps of small grids are cheap; a large grid starts close to the solution.
     let sweeps = (40_000 / holes.len()).clamp(4, 24);
     for sweep in 0..sweeps {
-        // Sweeping both ways carries corrections to both ends.
+        // Sweeps in both directions propagate corrections in both directions.
         for n in 0..holes.len() {
             let i = if sweep % 2 == 0 { holes[n] } else { holes[holes.len() - 1 - n] };
             relax(values, i, width, height);
@@ -31,11 +32,11 @@ pub(crate) fn fill(values: &mut [Cell], unknown: &[bool], width: usize, height: 
     }
 }
 
-/// Sets one pixel to the mean of its neighbours, a little beyond (successive over-relaxation).
+/// Moves one pixel to the mean of its neighbours and slightly beyond (successive over-relaxation).
 fn relax(values: &mut [Cell], i: usize, width: usize, height: usize) {
     const OVER: f32 = 1.3;
     let (x, y) = (i % width, i / width);
-    // At the edge the neighbour within stands for the one that is missing, too.
+    // At the border the inner neighbour replaces the missing one.
     let step = |at: usize, last: usize, stride: usize| {
         let before = if at > 0 { i - stride } else { i + if last > 0 { stride } else { 0 } };
         let after = if at < last { i + stride } else { i - if last > 0 { stride } else { 0 } };

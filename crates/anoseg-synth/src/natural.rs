@@ -1,4 +1,5 @@
-//! The newer family: any shape, filled from any source, blended in, and drawn again if it changed next to nothing.
+//! [`Family::Natural`](crate::Family::Natural): any shape, filling and blending; an anomaly that
+//! changed almost nothing is drawn again.
 
 use anoseg_image::{Image, Mask, Plane};
 
@@ -12,14 +13,14 @@ use crate::shape;
 use crate::source::{Scene, filling};
 use crate::window::{Placed, Window};
 
-/// How often an anomaly that is hardly seen, or finds no place, is drawn anew before it is dropped.
+/// Attempts to draw an anomaly that is visible and fits, before it is dropped.
 const ATTEMPTS: usize = 5;
 /// Share of a shape that must have changed for the anomaly to count.
-const SEEN: f32 = 0.35;
-/// Pixels covered less than this are not the anomaly's: a soft edge fades out beyond what anybody would mark.
+const VISIBLE_SHARE: f32 = 0.35;
+/// Pixels with less cover than this do not belong to the anomaly: they are the end of a soft edge.
 const SUPPORT: f32 = 0.15;
 
-/// What is drawn next: the random choices that do not depend on the place.
+/// The random choices of an anomaly that do not depend on its position.
 struct Plan {
     shape: Shape,
     source: Source,
@@ -47,7 +48,8 @@ pub(crate) fn draw_anomalies(
             windows.push(window);
         }
     }
-    // Compared with the base once more: one anomaly may have undone another.
+    // The label compares with the base again, because a later anomaly may have undone an earlier
+    // one.
     *label = label::of_pair(&base, image, &support, &windows, recipe.label_threshold);
     if !label.any() {
         *image = base;
@@ -73,7 +75,7 @@ fn draw_one(
     };
     let own = placed.cover.map(|&cover| cover > SUPPORT);
     let changed = label::changed(&before, &after, &own, recipe.label_threshold).count();
-    if changed < 3 || (changed as f32) < SEEN * own.count() as f32 {
+    if changed < 3 || (changed as f32) < VISIBLE_SHARE * own.count() as f32 {
         return None;
     }
     placed.window.paste(image, &after);
@@ -94,7 +96,7 @@ impl Plan {
         let large = draw.chance(recipe.size.large);
         let shape = draw_shape(&recipe.shapes, large, draw);
         let source = draw_source(&recipe.sources, draw);
-        let is_cut = matches!(source, Source::OtherPicture | Source::HardAugmented | Source::Shuffled);
+        let is_cut = matches!(source, Source::OtherImage | Source::HardAugmented | Source::Shuffled);
         let poisson = is_cut && shape != Shape::Line && draw.chance(recipe.blends.poisson);
         let feathered = draw.chance(recipe.blends.feathered);
         let transparent = draw.chance(recipe.blends.transparent);
@@ -124,7 +126,8 @@ impl Plan {
         draw.log_between(low, (recipe.size.largest_share * side).max(low))
     }
 
-    /// Radius of a soft edge in pixels: up to a twelfth of the length, up to a sixth of a large one's.
+    /// Radius of a soft edge in pixels: up to a twelfth of the length, up to a sixth of a large
+    /// one's.
     fn feather(&self, length: f32, draw: &mut Draw) -> usize {
         let widest = if self.large { length / 18.0 } else { (length / 24.0).min(4.0) };
         draw.between(1.0, 1.0 + widest).round() as usize
@@ -133,7 +136,7 @@ impl Plan {
 
 fn draw_shape(weights: &ShapeWeights, large: bool, draw: &mut Draw) -> Shape {
     let ShapeWeights { rectangle, ellipse, polygon, line, noise } = *weights;
-    // A large line is no region.
+    // A large anomaly is a region, not a line.
     let line = if large && rectangle + ellipse + polygon + noise > 0.0 { 0.0 } else { line };
     draw.weighted(&[
         (Shape::Rectangle, rectangle),
@@ -146,7 +149,7 @@ fn draw_shape(weights: &ShapeWeights, large: bool, draw: &mut Draw) -> Shape {
 
 fn draw_source(weights: &SourceWeights, draw: &mut Draw) -> Source {
     draw.weighted(&[
-        (Source::OtherPicture, weights.other_picture),
+        (Source::OtherImage, weights.other_image),
         (Source::HardAugmented, weights.hard_augmented),
         (Source::Shuffled, weights.shuffled),
         (Source::Texture, weights.texture),
@@ -159,40 +162,43 @@ fn draw_source(weights: &SourceWeights, draw: &mut Draw) -> Source {
     ])
 }
 
-/// Draws the outline and finds a place where enough of it lies on the part.
+/// Draws the shape and finds a position where enough of it lies on the part.
 fn place(plan: &Plan, recipe: &Recipe, scene: &Scene<'_>, draw: &mut Draw) -> Option<Placed> {
     let length = plan.length(recipe, scene, draw);
     let mut stencil = shape::outline(plan.shape, length, scene.unit(), draw);
     if plan.is_feathered() {
         stencil = shape::feathered(&stencil, plan.feather(length, draw));
     }
-    let picture = &scene.images[scene.source];
-    let (width, height) = (picture.width(), picture.height());
+    let image = &scene.images[scene.source];
+    let (width, height) = (image.width(), image.height());
     let Some(part) = scene.foreground() else {
         let anywhere = (draw.below(width) as isize, draw.below(height) as isize);
         return Placed::at(&stencil, anywhere, width, height);
     };
-    let bite = plan.source == Source::Missing && !part.contour.is_empty() && draw.chance(0.6);
-    // A bite out of the edge lies half outside by its nature.
-    let least = if bite { recipe.on_foreground.min(0.2) } else { recipe.on_foreground };
+    let missing_edge = plan.source == Source::Missing && !part.contour.is_empty() && draw.chance(0.6);
+    // A piece missing from the edge of the part lies about half outside the part.
+    let least = if missing_edge { recipe.on_foreground.min(0.2) } else { recipe.on_foreground };
     (0..8).find_map(|_| {
-        let centre =
-            if bite { edge_pixel(part, scene, draw) } else { (draw.below(width), draw.below(height)) };
+        let centre = if missing_edge {
+            edge_pixel(part, scene, draw)
+        } else {
+            (draw.below(width), draw.below(height))
+        };
         let placed = Placed::at(&stencil, (centre.0 as isize, centre.1 as isize), width, height)?;
         let placed = if plan.large { cut_to_part(placed, scene) } else { placed };
         (share_on_part(&placed, scene) >= least).then_some(placed)
     })
 }
 
-/// A random pixel of the part's edge, in the varied picture.
+/// A random pixel of the edge of the part, in the augmented image.
 fn edge_pixel(part: &Foreground, scene: &Scene<'_>, draw: &mut Draw) -> (usize, usize) {
     let (x, y) = part.contour[draw.below(part.contour.len())];
     let (x, y) = scene.frame.target(x as f32, y as f32);
-    // Casting clamps what the variation moved out of the picture on the left and top.
+    // The cast clamps positions that the augmentation moved out of the image on the left or top.
     (x.round() as usize, y.round() as usize)
 }
 
-/// A large region ends where the part ends.
+/// Limits a large region to the part.
 fn cut_to_part(mut placed: Placed, scene: &Scene<'_>) -> Placed {
     let Window { x: left, y: top, .. } = placed.window;
     placed.cover = Plane::from_fn(placed.window.width, placed.window.height, |x, y| {

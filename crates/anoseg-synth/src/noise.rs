@@ -26,7 +26,8 @@ pub(crate) fn fractal(width: usize, height: usize, cell: f32, octaves: usize, dr
 fn add_octave(plane: &mut Plane<f32>, cell: f32, weight: f32, draw: &mut Draw) {
     let cell = cell.max(1.0);
     let (width, height) = (plane.width(), plane.height());
-    // The lattice is shifted by a random part of a cell: its lines must not always lie at the edge.
+    // The lattice is shifted by a random part of a cell, so that its lines do not always lie at the
+    // edge.
     let (x_axis, y_axis) = (Axis::new(width, cell, draw.unit()), Axis::new(height, cell, draw.unit()));
     let columns = x_axis.nodes;
     let mut state = draw.bits();

@@ -1,4 +1,5 @@
-//! The paper's family: CutPaste from a hard-augmented copy (Song et al. 2021; Li et al. 2021 for the ranges).
+//! [`Family::Paper`](crate::Family::Paper): CutPaste from a hard-augmented copy (Song et al. 2021;
+//! ranges of Li et al. 2021).
 
 use anoseg_image::{Image, Mask};
 
@@ -8,17 +9,17 @@ use crate::hard::HardAugmentation;
 use crate::kind::Kind;
 use crate::recipe::{PaperRecipe, Recipe};
 
-/// A rectangle that is cut at one place and pasted, turned, at another.
+/// A rectangle that is cut at one position and pasted, rotated, at another.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
     /// Width and height in pixels.
     size: [f32; 2],
-    /// Turn of the pasted rectangle in radians.
+    /// Rotation of the pasted rectangle in radians.
     angle: f32,
 }
 
-/// Pastes patches and scars, as many as the recipe allows, all cut from the picture as it came, and marks the pasted
-/// pixels in `label`.
+/// Pastes patches and scars in the number that the recipe gives, all cut from the unchanged image,
+/// and labels the pasted pixels.
 pub(crate) fn draw_anomalies(
     image: &mut Image,
     label: &mut Mask,
@@ -27,17 +28,20 @@ pub(crate) fn draw_anomalies(
 ) -> Vec<Kind> {
     let clean = image.clone();
     let [fewest, most] = recipe.anomalies.map(|count| count as usize);
-    (0..draw.count(fewest, most)).map(|_| cut_paste(&clean, image, label, &recipe.paper, draw)).collect()
+    (0..draw.count(fewest, most))
+        .filter_map(|_| cut_paste(&clean, image, label, &recipe.paper, draw))
+        .collect()
 }
 
-/// Pastes one patch or scar of `clean` into `image`.
+/// Pastes one patch or scar of `clean` into `image`; `None` if it covers no pixel centre, as a
+/// turned rectangle of about one pixel may.
 fn cut_paste(
     clean: &Image,
     image: &mut Image,
     label: &mut Mask,
     recipe: &PaperRecipe,
     draw: &mut Draw,
-) -> Kind {
+) -> Option<Kind> {
     let (width, height) = (clean.width(), clean.height());
     let hard = recipe
         .hard_augmentation
@@ -60,18 +64,20 @@ fn cut_paste(
         let low = (centre - extent / 2.0).floor().max(0.0) as usize;
         low..((centre + extent / 2.0).ceil().max(0.0) as usize + 1).min(limit)
     };
+    let mut pasted = false;
     for y in bounds(to[1], extent[1], height) {
         for x in bounds(to[0], extent[0], width) {
             let (dx, dy) = (x as f32 - to[0], y as f32 - to[1]);
             let (u, v) = (cos * dx + sin * dy, cos * dy - sin * dx);
-            // Half open, so that a rectangle of whole pixels covers just as many.
+            // Half-open ranges, so that a rectangle of whole pixels covers exactly as many pixels.
             if (-w / 2.0..w / 2.0).contains(&u) && (-h / 2.0..h / 2.0).contains(&v) {
                 image.set(x, y, copy(from[0] + u, from[1] + v));
                 label.set(x, y, true);
+                pasted = true;
             }
         }
     }
-    kind
+    pasted.then_some(kind)
 }
 
 fn patch(recipe: &PaperRecipe, width: usize, height: usize, draw: &mut Draw) -> Cut {
@@ -79,7 +85,8 @@ fn patch(recipe: &PaperRecipe, width: usize, height: usize, draw: &mut Draw) -> 
     let area = draw.log_between(low, high) * (width * height) as f32;
     let aspect = draw.log_between(recipe.patch_aspect[0], recipe.patch_aspect[1]);
     let angle = draw.either_way(recipe.patch_rotation_degrees).to_radians();
-    Cut { size: [(area * aspect).sqrt(), (area / aspect).sqrt()], angle }
+    // A patch of a tiny image has at least one pixel, like a scar.
+    Cut { size: [area * aspect, area / aspect].map(|square| square.sqrt().max(1.0)), angle }
 }
 
 fn scar(recipe: &PaperRecipe, width: usize, height: usize, draw: &mut Draw) -> Cut {
@@ -89,11 +96,11 @@ fn scar(recipe: &PaperRecipe, width: usize, height: usize, draw: &mut Draw) -> C
     Cut { size, angle: draw.either_way(recipe.scar_rotation_degrees).to_radians() }
 }
 
-/// A random centre for something of this extent that keeps it in the picture; the middle where it does not fit.
+/// A random centre for a rectangle of this extent inside the image; the middle if it does not fit.
 fn place(extent: [f32; 2], width: usize, height: usize, draw: &mut Draw) -> [f32; 2] {
     let along = |extent: f32, side: usize, draw: &mut Draw| {
         let slack = side as f32 - extent;
-        // Pixel centres are whole numbers: the picture reaches from -0.5 to side - 0.5.
+        // Pixel centres are whole numbers: the image reaches from -0.5 to side - 0.5.
         (side as f32 - 1.0) / 2.0 + draw.either_way(slack.max(0.0) / 2.0)
     };
     [along(extent[0], width, draw), along(extent[1], height, draw)]

@@ -1,4 +1,4 @@
-//! The recipe: every number that decides what training pairs look like.
+//! The recipe: all settings of the synthesis of training pairs.
 
 use serde::{Deserialize, Serialize};
 
@@ -8,15 +8,16 @@ use serde::{Deserialize, Serialize};
 pub enum Family {
     /// Hard augmentation and CutPaste, as in AnoSeg (Song et al. 2021).
     Paper,
-    /// Irregular shapes at many scales, blended in, labelled where pixels really changed. It gathers what DRAEM,
-    /// NSA, MemSeg and DeSTSeg have in common.
+    /// Irregular shapes at many scales, blended into the image and labelled where pixels changed.
+    /// It combines ideas of DRAEM, NSA, MemSeg and DeSTSeg.
     #[default]
     Natural,
 }
 
-/// How training pairs are made. All shares and probabilities are in 0..=1; all weights are relative to each other.
+/// The settings of the synthesis. All shares and probabilities are in 0..=1; all weights are
+/// relative to each other.
 ///
-/// The default is the newer family ([`Recipe::natural`]); fields that a configuration leaves out take its values.
+/// The default is [`Recipe::natural`]; fields that are missing in a configuration take its values.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Recipe {
@@ -26,23 +27,23 @@ pub struct Recipe {
     pub clean_share: f32,
     /// Fewest and most anomalies of an anomalous pair, 1..=50.
     pub anomalies: [u32; 2],
-    /// How often each shape is drawn.
+    /// Relative frequency of each shape.
     pub shapes: ShapeWeights,
-    /// How often each filling is drawn.
+    /// Relative frequency of each filling.
     pub sources: SourceWeights,
-    /// How anomalies join the picture.
+    /// How anomalies are blended into the image.
     pub blends: BlendShares,
-    /// How large anomalies are.
+    /// Sizes of anomalies.
     pub size: SizeRange,
-    /// A pixel is labelled when the mean absolute change around it (3 x 3 pixels, three channels, values in 0..=1)
-    /// is above this, 0..=0.5.
+    /// A pixel is labelled when the mean absolute change around it (3 x 3 pixels, three channels,
+    /// values in 0..=1) is above this, 0..=0.5.
     pub label_threshold: f32,
-    /// At least this share of an anomaly lies on the part, where the part can be told from a plain background. Pieces
-    /// missing from the part's edge need a fifth only.
+    /// At least this share of an anomaly lies on the part, if the part can be segmented from a
+    /// plain background. For pieces that are missing from the edge of the part, a fifth is enough.
     pub on_foreground: f32,
-    /// Slight variation of every picture, clean ones included.
+    /// Augmentation of every image, clean ones included.
     pub base: BaseAugmentation,
-    /// Settings of the paper's family only.
+    /// Settings of [`Family::Paper`] only.
     pub paper: PaperRecipe,
 }
 
@@ -66,58 +67,61 @@ pub struct ShapeWeights {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SourceWeights {
-    /// Patch of another training picture.
-    pub other_picture: f32,
+    /// Patch of another training image. Its key in configuration files is `other_picture`.
+    #[serde(rename = "other_picture")]
+    pub other_image: f32,
     /// Patch of a hard-augmented copy.
     pub hard_augmented: f32,
-    /// The own picture, its cells shuffled.
+    /// Cells of the same image, shuffled.
     pub shuffled: f32,
     /// Procedural textures.
     pub texture: f32,
     /// One colour.
     pub flat_colour: f32,
-    /// Brightness, contrast or colour of what is there.
+    /// Another brightness, contrast or colour of the image itself.
     pub tone: f32,
     /// Light and shade of dents and bumps.
     pub relief: f32,
-    /// Out of focus.
+    /// The image itself, blurred.
     pub blur: f32,
-    /// Twisted or pulled.
+    /// The image itself, distorted.
     pub warp: f32,
-    /// Filled by the surroundings.
+    /// The background or the surroundings.
     pub missing: f32,
 }
 
-/// How anomalies join the picture.
+/// How anomalies are blended into the image.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BlendShares {
     /// Share with a soft edge.
     pub feathered: f32,
-    /// Share that the picture shines through.
+    /// Share that is transparent.
     pub transparent: f32,
     /// Least and greatest opacity of those, 0.05..=1.
     pub opacity: [f32; 2],
-    /// Share of the patches cut from pictures that are blended in the gradient domain (Poisson); these are
-    /// neither feathered nor transparent.
+    /// Share of the patches cut from images that are blended in the gradient domain (Poisson);
+    /// these are neither feathered nor transparent.
     pub poisson: f32,
 }
 
-/// How large anomalies are; each length is drawn log-uniformly.
+/// Sizes of anomalies; each length is drawn log-uniformly.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct SizeRange {
-    /// Smallest length in pixels of a picture whose shorter side is 256 pixels (it scales with the side), 1..=128.
+    /// Smallest length in pixels of an image whose shorter side is 256 pixels (it scales with the
+    /// side), 1..=128.
     pub smallest_px: f32,
     /// Largest length of an ordinary anomaly as a share of the shorter side, 0.01..=1.
     pub largest_share: f32,
-    /// Share of anomalies that are large and smooth: a whole region of another tone, colour or texture.
+    /// Share of anomalies that are large and smooth: a whole region of another tone, colour or
+    /// texture.
     pub large: f32,
     /// Smallest and largest length of those as a share of the shorter side, 0.05..=1.5.
     pub large_shares: [f32; 2],
 }
 
-/// Slight variation of every picture, so that the network does not learn the pictures by heart.
+/// Augmentation of every image, so that the network does not memorise the images.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct BaseAugmentation {
@@ -131,19 +135,20 @@ pub struct BaseAugmentation {
     pub brightness: f32,
     /// Contrast up to this share either way, 0..=0.9.
     pub contrast: f32,
-    /// Gamma between exp(-this) and exp(this), as the parabola closest to it near mid-grey, 0..=0.7.
+    /// Gamma between exp(-this) and exp(this), as the parabola closest to it near mid-grey,
+    /// 0..=0.7.
     pub gamma: f32,
-    /// Greatest standard deviation of the noise laid over the whole pair, 0..=0.2.
+    /// Largest standard deviation of the noise added to the whole pair, 0..=0.2.
     pub noise: f32,
     /// Mirror left to right, half of the time.
     pub flip_horizontal: Flip,
     /// Mirror top to bottom, half of the time.
     pub flip_vertical: Flip,
-    /// Turn by a multiple of 90 degrees; of 180 degrees where the picture is not square.
+    /// Rotate by a multiple of 90 degrees; of 180 degrees if the image is not square.
     pub quarter_turns: bool,
 }
 
-/// Whether pictures are mirrored.
+/// Whether images are mirrored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Flip {
@@ -151,49 +156,53 @@ pub enum Flip {
     Never,
     /// Half of them.
     Always,
-    /// Half of them, if mirrored pictures are as much like the others as they are among themselves; else none.
+    /// Half of them, if mirrored images resemble the others as much as those resemble each other;
+    /// else none.
     Auto,
 }
 
 impl Flip {
-    /// [`Flip::Auto`] decided by the pictures.
+    /// Replaces [`Flip::Auto`] by the decision for the given images.
     pub(crate) fn decided(self, allowed: bool) -> Self {
         match self {
             Self::Auto if allowed => Self::Always,
             Self::Auto => Self::Never,
-            wish => wish,
+            fixed => fixed,
         }
     }
 }
 
-/// Settings of [`Family::Paper`]. The ranges the paper leaves open are CutPaste's own.
+/// Settings of [`Family::Paper`]. Ranges that the paper does not give are those of CutPaste.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PaperRecipe {
-    /// Whether patches are cut from a hard-augmented copy (the paper's first technique) or from the picture itself.
+    /// Whether patches are cut from a hard-augmented copy (the paper's first technique) or from the
+    /// image itself.
     pub hard_augmentation: bool,
-    /// Strength of the colour jitter: factors of brightness, contrast and saturation within 1 +- this, 0..=1.
+    /// Strength of the colour jitter: factors of brightness, contrast and saturation within 1 +-
+    /// this, 0..=1.
     pub jitter: f32,
-    /// Greatest hue turn of the colour jitter as a share of the full circle, 0..=0.5.
+    /// Largest hue rotation of the colour jitter as a share of the full circle, 0..=0.5.
     pub hue: f32,
     /// Share of scars; the rest are patches.
     pub scar_share: f32,
-    /// Smallest and largest area of a patch as a share of the picture, 0.001..=0.5; drawn log-uniformly.
+    /// Smallest and largest area of a patch as a share of the image, 0.001..=0.5; drawn
+    /// log-uniformly.
     pub patch_area: [f32; 2],
     /// Smallest and largest ratio of a patch's width to its height, 0.1..=10.
     pub patch_aspect: [f32; 2],
-    /// Patches are pasted turned by up to this many degrees either way, 0..=180.
+    /// Patches are pasted rotated by up to this many degrees either way, 0..=180.
     pub patch_rotation_degrees: f32,
     /// Smallest and largest width of a scar in pixels at a shorter side of 256 pixels, 1..=128.
     pub scar_width_px: [f32; 2],
     /// Smallest and largest length of a scar in pixels at a shorter side of 256 pixels, 1..=256.
     pub scar_length_px: [f32; 2],
-    /// Scars are pasted turned by up to this many degrees either way, 0..=180.
+    /// Scars are pasted rotated by up to this many degrees either way, 0..=180.
     pub scar_rotation_degrees: f32,
 }
 
 impl Recipe {
-    /// The newer family.
+    /// The recipe of [`Family::Natural`].
     pub fn natural() -> Self {
         Self {
             family: Family::Natural,
@@ -210,10 +219,10 @@ impl Recipe {
         }
     }
 
-    /// The paper's family: CutPaste from a hard-augmented copy. Nearly every picture gets an anomaly: the mean absolute
-    /// error of a map that is nearly always empty is least where the map is empty, and half clean pictures are enough for a
-    /// training to end there. Several patches of very different sizes, so that small defects are learned without anomalous
-    /// pixels becoming rare.
+    /// The recipe of [`Family::Paper`]: CutPaste from a hard-augmented copy. Nearly every image
+    /// gets an anomaly: with half of the images clean, training can end at an empty map, which has
+    /// a small mean absolute error. The patches have very different sizes, so that small defects
+    /// are learned and anomalous pixels are not rare.
     pub fn paper() -> Self {
         Self {
             family: Family::Paper,
@@ -247,7 +256,7 @@ impl Default for ShapeWeights {
 impl Default for SourceWeights {
     fn default() -> Self {
         Self {
-            other_picture: 0.18,
+            other_image: 0.18,
             hard_augmented: 0.14,
             shuffled: 0.06,
             texture: 0.14,
@@ -274,7 +283,7 @@ impl Default for SizeRange {
 }
 
 impl BaseAugmentation {
-    /// The pictures as they are.
+    /// No augmentation.
     pub fn none() -> Self {
         Self {
             rotation_degrees: 0.0,

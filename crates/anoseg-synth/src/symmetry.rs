@@ -1,24 +1,24 @@
-//! Whether mirrored pictures of good parts still look like good parts.
+//! Detects whether mirrored images of good parts resemble images of good parts.
 
 use anoseg_image::{Filter, Image, resample};
 use rayon::prelude::*;
 
 use crate::recipe::{BaseAugmentation, Flip};
 
-/// Pictures are compared at this side.
+/// Side at which images are compared, in pixels.
 const SIDE: usize = 16;
 
-/// What is as coarse as this many places on a side is light that falls unevenly, and does not count.
+/// Structure at this resolution or coarser is treated as uneven lighting and ignored.
 const LIGHT: usize = 8;
 
-/// At most this many pictures are compared, evenly spread.
+/// Largest number of images that are compared, evenly spread.
 const MOST: usize = 100;
 
-/// Mirrored pictures may differ from the others this many times as much as the pictures do among themselves. Textures
-/// come out at 1.01 to 1.07, parts that lie alike at 1.13 and more.
+/// Largest ratio of the distance between mirrored and other images to the distance among the
+/// images. Textures have ratios of 1.01 to 1.07, aligned parts of 1.13 and more.
 const TOLERANCE: f64 = 1.1;
 
-/// Replaces [`Flip::Auto`] by what the pictures, all of one size, allow.
+/// Replaces [`Flip::Auto`] by a decision for the images, which have one size.
 pub(crate) fn decide(base: &mut BaseAugmentation, images: &[Image]) {
     if [base.flip_horizontal, base.flip_vertical].contains(&Flip::Auto) {
         let [horizontal, vertical] = allowed(images);
@@ -27,8 +27,8 @@ pub(crate) fn decide(base: &mut BaseAugmentation, images: &[Image]) {
     }
 }
 
-/// Whether pictures mirrored left to right, and top to bottom, differ from the others hardly more than the pictures do
-/// among themselves.
+/// Whether images mirrored left to right, and top to bottom, differ from the others hardly more
+/// than the images differ from each other.
 fn allowed(images: &[Image]) -> [bool; 2] {
     let step = images.len().div_ceil(MOST).max(1);
     let small: Vec<Image> = images.par_iter().step_by(step).map(reduced).collect();
@@ -44,7 +44,7 @@ fn allowed(images: &[Image]) -> [bool; 2] {
     ratios.map(|ratio| ratio <= TOLERANCE)
 }
 
-/// The picture at [`SIDE`], the light taken off.
+/// The image at [`SIDE`] without its coarse structure.
 fn reduced(image: &Image) -> Image {
     let mut small = resample::resize(image, SIDE, SIDE, Filter::Bilinear);
     let light = resample::resize(&small, LIGHT, LIGHT, Filter::Bilinear);
@@ -60,18 +60,19 @@ fn moved(image: &Image, source: fn(usize, usize) -> [usize; 2]) -> Image {
     })
 }
 
-/// Mean root-mean-square distance of each picture to all others but the one of its own number.
-fn mean_distance(pictures: &[Image], others: &[Image]) -> f64 {
-    let sums: Vec<f64> = pictures
+/// Mean root-mean-square distance of each image to all of `others` except the one with the same
+/// index.
+fn mean_distance(images: &[Image], others: &[Image]) -> f64 {
+    let sums: Vec<f64> = images
         .par_iter()
         .enumerate()
-        .map(|(i, picture)| {
+        .map(|(i, image)| {
             let others = others.iter().enumerate().filter(|(j, _)| *j != i);
-            others.map(|(_, other)| distance(picture, other)).sum()
+            others.map(|(_, other)| distance(image, other)).sum()
         })
         .collect();
-    // Added up in order, so that the number of threads does not change a bit.
-    sums.iter().sum::<f64>() / (pictures.len() * (pictures.len() - 1)) as f64
+    // Summed in order, so that the result does not depend on the number of threads.
+    sums.iter().sum::<f64>() / (images.len() * (images.len() - 1)) as f64
 }
 
 fn distance(a: &Image, b: &Image) -> f64 {
@@ -84,17 +85,17 @@ mod tests {
     use super::*;
     use crate::demo::{Part, good};
 
-    fn pictures(part: Part) -> Vec<Image> {
+    fn images(part: Part) -> Vec<Image> {
         (0..12).map(|number| good(part, 3, number, 64, 64)).collect()
     }
 
     #[test]
     fn cloth_may_be_mirrored() {
-        assert_eq!(allowed(&pictures(Part::Fabric)), [true; 2]);
+        assert_eq!(allowed(&images(Part::Fabric)), [true; 2]);
     }
 
     #[test]
-    fn parts_that_lie_alike_may_not() {
+    fn aligned_parts_may_not() {
         // A groove from top to bottom, off the middle; then one from side to side as well.
         let grooved = |number: usize| {
             Image::from_fn(64, 64, |x, _| {
@@ -107,31 +108,31 @@ mod tests {
             Image::from_fn(64, 64, |x, y| if (40..48).contains(&y) { [0.1; 3] } else { image.get(x, y) })
         };
         assert_eq!(allowed(&upright.iter().map(crossed).collect::<Vec<_>>()), [false; 2]);
-        assert_eq!(allowed(&pictures(Part::Token)), [false; 2]);
+        assert_eq!(allowed(&images(Part::Token)), [false; 2]);
     }
 
     #[test]
-    fn light_from_one_side_does_not_count() {
+    fn uneven_lighting_is_ignored() {
         let lit = |image: Image| {
             Image::from_fn(64, 64, |x, y| image.get(x, y).map(|value| value * (0.5 + x as f32 / 128.0)))
         };
-        let cloth: Vec<Image> = pictures(Part::Fabric).into_iter().map(lit).collect();
+        let cloth: Vec<Image> = images(Part::Fabric).into_iter().map(lit).collect();
         assert_eq!(allowed(&cloth), [true; 2]);
     }
 
     #[test]
-    fn what_the_user_says_stands() {
+    fn explicit_settings_are_kept() {
         let mut base = BaseAugmentation {
             flip_horizontal: Flip::Always,
             flip_vertical: Flip::Never,
             ..BaseAugmentation::default()
         };
-        decide(&mut base, &pictures(Part::Token));
+        decide(&mut base, &images(Part::Token));
         assert_eq!((base.flip_horizontal, base.flip_vertical), (Flip::Always, Flip::Never));
     }
 
     #[test]
-    fn one_picture_decides_nothing() {
-        assert_eq!(allowed(&pictures(Part::Fabric)[..1]), [false; 2]);
+    fn one_image_decides_nothing() {
+        assert_eq!(allowed(&images(Part::Fabric)[..1]), [false; 2]);
     }
 }

@@ -1,4 +1,4 @@
-//! Training pairs: a picture of a good part with synthetic anomalies, and its label.
+//! Training pairs: an image of a good part with synthetic anomalies, and its label.
 
 use std::sync::Arc;
 
@@ -17,35 +17,38 @@ use crate::recipe::{Family, Recipe};
 use crate::source::Scene;
 use crate::symmetry;
 
+/// The shortest side of a training image in pixels.
+pub const SMALLEST_SIDE: usize = 8;
+
 /// One training pair.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Pair {
-    /// The picture, with anomalies unless the pair is clean.
+    /// The image, with anomalies unless the pair is clean.
     pub image: Image,
-    /// Which of its pixels are anomalous; all `false` in a clean pair.
+    /// The anomalous pixels; all `false` in a clean pair.
     pub label: Mask,
-    /// Which of the training pictures it was made from.
+    /// Index of the training image it was made from.
     pub source: usize,
-    /// What was drawn, in order; empty in a clean pair.
+    /// The anomalies in the order drawn; empty in a clean pair.
     pub kinds: Vec<Kind>,
 }
 
-/// Makes training pairs from pictures of good parts.
+/// Synthesizes training pairs from images of good parts.
 ///
-/// A pair depends on the pictures, the recipe, the seed, the step and the sample alone, never on the number of
-/// threads or on what was made before.
+/// A pair depends on the images, the recipe, the seed, the step and the sample only, not on the
+/// number of threads or on earlier pairs.
 #[derive(Debug)]
 pub struct Synthesizer {
     images: Arc<Vec<Image>>,
     foregrounds: Vec<Option<Foreground>>,
     noise: NoiseTable,
-    /// Whether the pictures are from a grey camera: then the anomalies are grey, too.
+    /// Whether all images are grey. The anomalies are grey then, too.
     grey: bool,
     recipe: Recipe,
     seed: u64,
 }
 
-/// A picture before anomalies are drawn on it.
+/// An augmented image without anomalies.
 struct Base {
     image: Image,
     source: usize,
@@ -53,18 +56,19 @@ struct Base {
 }
 
 impl Synthesizer {
-    /// Prepares the pictures: all of one size (the network's), at least 16 x 16 pixels, values in 0..=1.
+    /// Prepares the images: all of one size (the input of the network), each side at least
+    /// [`SMALLEST_SIDE`] pixels, values in 0..=1.
     ///
     /// # Errors
-    /// [`SynthError`] if the recipe is out of range, or there is no picture, or the pictures are too small or of
-    /// several sizes.
+    /// [`SynthError`] if the recipe is out of range, or there is no image, or the images are too
+    /// small or of several sizes.
     pub fn new(images: Arc<Vec<Image>>, mut recipe: Recipe, seed: u64) -> Result<Self, SynthError> {
         recipe.validate()?;
         check_sizes(&images)?;
         symmetry::decide(&mut recipe.base, &images);
         let foregrounds = match recipe.family {
             Family::Natural => foreground::estimate(&images),
-            // The paper pastes anywhere.
+            // CutPaste pastes anywhere.
             Family::Paper => images.iter().map(|_| None).collect(),
         };
         let grey = images.iter().all(is_grey);
@@ -85,31 +89,33 @@ impl Synthesizer {
         Pair { image, label, source, kinds }
     }
 
-    /// The pairs of one training step, in order of their sample numbers `0..size`; made in parallel.
+    /// The pairs of one training step, in order of their sample numbers `0..size`; computed in
+    /// parallel.
     pub fn batch(&self, step: u64, size: usize) -> Vec<Pair> {
         (0..size).into_par_iter().map(|sample| self.pair(step, sample as u64)).collect()
     }
 
-    /// The picture of [`pair`](Self::pair) with the same numbers, without its anomalies. Outside of what was drawn the
-    /// two are equal bit for bit.
+    /// The image of [`pair`](Self::pair) with the same numbers, without its anomalies. Outside the
+    /// anomalies the two are equal bit for bit.
     pub fn base(&self, step: u64, sample: u64) -> Image {
         let mut image = self.draw_base(step, sample).image;
         self.add_noise(&mut image, step, sample);
         image
     }
 
-    /// The pictures of [`batch`](Self::batch) with the same numbers, without their anomalies.
+    /// The images of [`batch`](Self::batch) with the same numbers, without their anomalies.
     pub fn base_batch(&self, step: u64, size: usize) -> Vec<Image> {
         (0..size).into_par_iter().map(|sample| self.base(step, sample as u64)).collect()
     }
 
-    /// Which pixels of training picture `index` belong to the part; `None` where that cannot be told (busy
-    /// background, or the part fills the picture), where there is no such picture, and in the paper's family.
+    /// Which pixels of training image `index` belong to the part; `None` if that cannot be
+    /// determined (structured background, or the part fills the image), if there is no such image,
+    /// and for [`Family::Paper`].
     pub fn foreground(&self, index: usize) -> Option<&Mask> {
         self.foregrounds.get(index)?.as_ref().map(|part| &part.mask)
     }
 
-    /// The recipe in use, what it leaves to the pictures decided.
+    /// The recipe in use, with [`Flip::Auto`](crate::Flip::Auto) resolved.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }
@@ -117,9 +123,9 @@ impl Synthesizer {
     fn draw_base(&self, step: u64, sample: u64) -> Base {
         let mut draw = Draw::new(self.seed, step, sample, Stream::Base);
         let source = draw.below(self.images.len());
-        let picture = &self.images[source];
-        let frame = Frame::draw(&self.recipe.base, picture.width(), picture.height(), &mut draw);
-        let mut image = frame.apply(picture);
+        let image = &self.images[source];
+        let frame = Frame::draw(&self.recipe.base, image.width(), image.height(), &mut draw);
+        let mut image = frame.apply(image);
         base::vary_tone(&mut image, &self.recipe.base, &mut draw);
         Base { image, source, frame }
     }
@@ -148,7 +154,7 @@ impl Synthesizer {
         }
     }
 
-    /// Noise is laid over the finished pair: an anomaly must not be told by its lack of noise.
+    /// Noise is added last, so that anomalies cannot be detected by a lack of noise.
     fn add_noise(&self, image: &mut Image, step: u64, sample: u64) {
         self.noise.add(image, &self.recipe.base, &mut Draw::new(self.seed, step, sample, Stream::Noise));
     }
@@ -162,8 +168,12 @@ fn is_grey(image: &Image) -> bool {
 fn check_sizes(images: &[Image]) -> Result<(), SynthError> {
     let first = images.first().ok_or(SynthError::NoImages)?;
     let (first_width, first_height) = (first.width(), first.height());
-    if first_width < 16 || first_height < 16 {
-        return Err(SynthError::TooSmall { width: first_width, height: first_height });
+    if first_width.min(first_height) < SMALLEST_SIDE {
+        return Err(SynthError::TooSmall {
+            width: first_width,
+            height: first_height,
+            smallest: SMALLEST_SIDE,
+        });
     }
     for (index, image) in images.iter().enumerate() {
         let (width, height) = (image.width(), image.height());

@@ -1,4 +1,4 @@
-//! The ranges of a recipe's values.
+//! Validation of recipes.
 
 use crate::error::SynthError;
 use crate::recipe::{
@@ -37,7 +37,7 @@ impl ShapeWeights {
 impl SourceWeights {
     fn validate(&self) -> Result<(), SynthError> {
         let Self {
-            other_picture,
+            other_image,
             hard_augmented,
             shuffled,
             texture,
@@ -48,7 +48,7 @@ impl SourceWeights {
             warp,
             missing,
         } = *self;
-        let patches = [other_picture, hard_augmented, shuffled, texture, flat_colour];
+        let patches = [other_image, hard_augmented, shuffled, texture, flat_colour];
         let changes = [tone, relief, blur, warp, missing];
         weights("sources", &[patches, changes].concat())
     }
@@ -140,7 +140,7 @@ fn range(
 
 fn weights(field: &'static str, values: &[f32]) -> Result<(), SynthError> {
     let each = values.iter().all(|w| (0.0..=1e6).contains(w));
-    // A sum that is all but zero would make the draw depend on rounding.
+    // With a sum close to zero the draw would depend on rounding.
     if each && values.iter().sum::<f32>() > 1e-6 {
         return Ok(());
     }

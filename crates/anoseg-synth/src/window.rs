@@ -1,8 +1,8 @@
-//! Rectangles of a picture, and shapes placed on it.
+//! Rectangles of an image, and shapes placed on it.
 
 use anoseg_image::{Image, Plane};
 
-/// A rectangle of pixels that lies in the picture and holds at least one.
+/// A rectangle of pixels that lies in the image and holds at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Window {
     pub(crate) x: usize,
@@ -17,7 +17,7 @@ impl Window {
         self.width * self.height
     }
 
-    /// The window with `margin` pixels more on each side, within the picture.
+    /// The window extended by `margin` pixels on each side, clipped to the image.
     pub(crate) fn grown(self, margin: usize, width: usize, height: usize) -> Self {
         let (x, y) = (self.x.saturating_sub(margin), self.y.saturating_sub(margin));
         let right = (self.x + self.width + margin).min(width);
@@ -25,7 +25,7 @@ impl Window {
         Self { x, y, width: right - x, height: bottom - y }
     }
 
-    /// The picture's pixels in this window.
+    /// The image's pixels in this window.
     pub(crate) fn cut(self, image: &Image) -> Image {
         let mut data = Vec::with_capacity(3 * self.area());
         for channel in 0..3 {
@@ -38,7 +38,7 @@ impl Window {
         Image::from_planar(self.width, self.height, data)
     }
 
-    /// Writes a picture of this window's size into it.
+    /// Writes an image of this window's size into it.
     pub(crate) fn paste(self, image: &mut Image, part: &Image) {
         let width = image.width();
         for channel in 0..3 {
@@ -51,7 +51,7 @@ impl Window {
     }
 }
 
-/// A shape at its place: how much of each pixel of the window it covers, 0..=1.
+/// A shape at its position: the cover of each pixel of the window, 0..=1.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
     pub(crate) window: Window,
@@ -59,7 +59,7 @@ pub(crate) struct Placed {
 }
 
 impl Placed {
-    /// Puts the middle of a shape at a pixel and cuts off what lies outside the picture; nothing when all of it does.
+    /// Centres a shape at a pixel and clips it to the image; `None` if it lies outside the image.
     pub(crate) fn at(
         stencil: &Plane<f32>,
         centre: (isize, isize),

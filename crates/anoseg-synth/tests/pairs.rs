@@ -65,7 +65,7 @@ fn local_change(before: &Image, after: &Image) -> Vec<f32> {
 }
 
 #[test]
-fn the_label_is_where_the_picture_changed() {
+fn the_label_is_where_the_image_changed() {
     let synthesizer = always(Recipe { anomalies: [1, 1], ..Recipe::default() });
     let threshold = synthesizer.recipe().label_threshold;
     let (mut labelled, mut changed) = (0, 0);
@@ -79,7 +79,8 @@ fn the_label_is_where_the_picture_changed() {
                 own.0 += 1;
                 own.1 += usize::from(local[i] > threshold * 0.99);
             } else {
-                // Nine times the threshold on one pixel makes the mean reach it; a soft edge's last 15 % are not marked.
+                // Nine times the threshold on one pixel makes the mean reach it; a soft edge's last
+                // 15 % are not marked.
                 assert!(
                     pixel[i] < 0.22,
                     "step {step}: a change of {} is not labelled: {:?}",
@@ -131,7 +132,7 @@ fn anomalies_lie_on_the_part() {
 }
 
 #[test]
-fn grey_pictures_stay_grey() {
+fn grey_images_stay_grey() {
     let grey =
         parts(3, 48, 48).iter().map(|image| Image::from_fn(48, 48, |x, y| [image.get(x, y)[0]; 3])).collect();
     let mut recipe = Recipe { clean_share: 0.0, ..Recipe::default() };
@@ -145,7 +146,7 @@ fn grey_pictures_stay_grey() {
 }
 
 #[test]
-fn one_picture_alone_is_enough() {
+fn one_image_alone_is_enough() {
     let recipe = Recipe { clean_share: 0.0, ..Recipe::default() };
     let synthesizer = Synthesizer::new(parts(1, 40, 24), recipe, 1).expect("a valid recipe");
     let drawn = (0..60).filter(|&step| synthesizer.pair(step, 0).label.any()).count();
@@ -153,10 +154,10 @@ fn one_picture_alone_is_enough() {
 }
 
 #[test]
-fn pictures_that_do_not_fit_are_refused() {
+fn images_that_do_not_fit_are_refused() {
     let new = |images: Vec<Image>| Synthesizer::new(Arc::new(images), Recipe::default(), 0).map(|_| ());
     assert_eq!(new(Vec::new()), Err(SynthError::NoImages));
-    assert!(matches!(new(vec![Image::filled(15, 40, [0.0; 3])]), Err(SynthError::TooSmall { .. })));
+    assert!(matches!(new(vec![Image::filled(7, 40, [0.0; 3])]), Err(SynthError::TooSmall { .. })));
     let mixed = vec![Image::filled(32, 32, [0.0; 3]), Image::filled(32, 33, [0.0; 3])];
     let error = new(mixed).expect_err("two sizes");
     assert!(matches!(error, SynthError::SizeMismatch { index: 1, .. }));
@@ -164,7 +165,7 @@ fn pictures_that_do_not_fit_are_refused() {
 }
 
 #[test]
-fn hopeless_pictures_do_not_panic() {
+fn hopeless_images_do_not_panic() {
     for value in [0.0, 1.0, f32::NAN, f32::INFINITY, -3.0] {
         let images =
             Arc::new(vec![Image::filled(20, 16, [value; 3]), Image::filled(20, 16, [0.5, value, 0.1])]);
@@ -178,7 +179,7 @@ fn hopeless_pictures_do_not_panic() {
 #[test]
 fn only_the_sources_asked_for_are_drawn() {
     let none = SourceWeights {
-        other_picture: 0.0,
+        other_image: 0.0,
         hard_augmented: 0.0,
         shuffled: 0.0,
         texture: 0.0,

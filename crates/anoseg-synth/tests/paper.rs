@@ -11,7 +11,7 @@ use common::change;
 const SIDE: usize = 128;
 
 fn synthesizer(change: impl Fn(&mut Recipe)) -> Synthesizer {
-    // The pictures as they are, so that what changes is the anomaly's.
+    // The images as they are, so that what changes is the anomaly's.
     let mut recipe = Recipe { clean_share: 0.0, base: BaseAugmentation::none(), ..Recipe::paper() };
     // One patch at a time, and CutPaste's own areas.
     recipe.anomalies = [1, 1];
@@ -32,7 +32,7 @@ fn bounds(label: &Mask) -> (usize, usize) {
 }
 
 #[test]
-fn outside_the_paste_the_picture_is_unchanged_bit_for_bit() {
+fn outside_the_paste_the_image_is_unchanged_bit_for_bit() {
     let synthesizer = synthesizer(|_| {});
     for step in 0..60 {
         let (pair, base) = (synthesizer.pair(step, 0), synthesizer.base(step, 0));
@@ -86,7 +86,7 @@ fn as_many_patches_are_pasted_as_the_recipe_says() {
 }
 
 #[test]
-fn turned_patches_keep_their_area_within_the_picture() {
+fn turned_patches_keep_their_area_within_the_image() {
     let turned = synthesizer(|recipe| recipe.paper.scar_share = 0.0);
     for step in 0..100 {
         let share = turned.pair(step, 0).label.count() as f32 / (SIDE * SIDE) as f32;

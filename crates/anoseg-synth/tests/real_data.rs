@@ -1,4 +1,4 @@
-//! The part on real pictures; skipped where there are none.
+//! The part on real images; skipped where there are none.
 #![allow(clippy::print_stderr)]
 
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anoseg_image::{Filter, Limits, decode, resample};
 use anoseg_synth::{Recipe, Synthesizer};
 
-/// The first pictures of a category; nothing, with a message, where the data is absent.
+/// The first images of a category; nothing, with a message, where the data is absent.
 fn synthesizer(category: &str) -> Option<Synthesizer> {
     let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
     let root = std::env::var_os("ANOSEG_DATA").map_or(beside, PathBuf::from);
@@ -18,21 +18,21 @@ fn synthesizer(category: &str) -> Option<Synthesizer> {
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable folder").path()).collect();
     paths.sort();
     let load = |path: &PathBuf| {
-        let image = decode::load(path, &Limits::default()).expect("a picture");
+        let image = decode::load(path, &Limits::default()).expect("an image");
         resample::resize(&image, 128, 128, Filter::default())
     };
     let images = paths.iter().take(12).map(load).collect();
     Some(Synthesizer::new(Arc::new(images), Recipe::default(), 0).expect("a valid recipe"))
 }
 
-/// Shares of the picture that the part covers, where it was found.
+/// Shares of the image that the part covers, where it was found.
 fn shares(synthesizer: &Synthesizer) -> Vec<f32> {
     let masks = (0..12).filter_map(|i| synthesizer.foreground(i));
     masks.map(|mask| mask.count() as f32 / (128.0 * 128.0)).collect()
 }
 
 #[test]
-fn a_bottle_is_found_in_every_picture() {
+fn a_bottle_is_found_in_every_image() {
     let Some(synthesizer) = synthesizer("bottle") else { return };
     let shares = shares(&synthesizer);
     assert_eq!(shares.len(), 12);
@@ -40,7 +40,7 @@ fn a_bottle_is_found_in_every_picture() {
 }
 
 #[test]
-fn cookies_are_found_in_most_pictures() {
+fn cookies_are_found_in_most_images() {
     let Some(synthesizer) = synthesizer("cookie") else { return };
     let shares = shares(&synthesizer);
     assert!(shares.len() >= 9, "{}", shares.len());
@@ -48,7 +48,7 @@ fn cookies_are_found_in_most_pictures() {
 }
 
 #[test]
-fn a_tile_fills_its_picture() {
+fn a_tile_fills_its_image() {
     let Some(synthesizer) = synthesizer("tile") else { return };
     assert!(shares(&synthesizer).is_empty());
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use anoseg_synth::{Family, Flip, Recipe, SynthError, Synthesizer};
+use anoseg_synth::{Family, Flip, Recipe, SMALLEST_SIDE, SynthError, Synthesizer};
 use common::parts;
 use proptest::prelude::*;
 
@@ -65,7 +65,12 @@ fn what_a_file_leaves_out_is_the_default_and_typing_errors_are_found()
 }
 
 fn ordered(low: f32, high: f32) -> impl Strategy<Value = [f32; 2]> {
-    (low..=high, low..=high).prop_map(|(a, b)| [a.min(b), a.max(b)])
+    (in_range(low, high), in_range(low, high)).prop_map(|(a, b)| [a.min(b), a.max(b)])
+}
+
+/// Any value of a range, its ends more often than chance would have it.
+fn in_range(low: f32, high: f32) -> impl Strategy<Value = f32> {
+    prop_oneof![4 => low..=high, 1 => Just(low), 1 => Just(high)]
 }
 
 prop_compose! {
@@ -74,25 +79,30 @@ prop_compose! {
         most in 1u32..=8,
         shapes in prop::array::uniform5(0f32..1.0),
         sources in prop::array::uniform10(0f32..1.0),
-        shares in prop::array::uniform6(0f32..=1.0),
+        shares in prop::array::uniform6(in_range(0.0, 1.0)),
         opacity in ordered(0.05, 1.0),
-        smallest_px in 1f32..=128.0,
-        largest_share in 0.01f32..=1.0,
+        smallest_px in in_range(1.0, 128.0),
+        largest_share in in_range(0.01, 1.0),
         large_shares in ordered(0.05, 1.5),
-        threshold in 0f32..=0.5,
-        base in (0f32..=180.0, 0f32..=0.5, 0f32..=128.0, 0f32..=0.5, 0f32..=0.9, 0f32..=0.7, 0f32..=0.2),
+        threshold in in_range(0.0, 0.5),
+        base in (
+            in_range(0.0, 180.0), in_range(0.0, 0.5), in_range(0.0, 128.0), in_range(0.0, 0.5), in_range(0.0, 0.9),
+            in_range(0.0, 0.7), in_range(0.0, 0.2),
+        ),
         flips in prop::array::uniform2(prop::sample::select(vec![Flip::Never, Flip::Always, Flip::Auto])),
         quarter_turns in any::<bool>(),
+        paper_shares in prop::array::uniform2(in_range(0.0, 1.0)),
+        turns in prop::array::uniform2(in_range(0.0, 180.0)),
         patch in (ordered(0.001, 0.5), ordered(0.1, 10.0), ordered(1.0, 128.0), ordered(1.0, 256.0)),
     ) -> Recipe {
         let mut recipe = if paper { Recipe::paper() } else { Recipe::natural() };
         recipe.anomalies = [1, most];
         let [rectangle, ellipse, polygon, line, noise] = shapes.map(|w| w + 0.01);
         recipe.shapes = anoseg_synth::ShapeWeights { rectangle, ellipse, polygon, line, noise };
-        let [other_picture, hard_augmented, shuffled, texture, flat_colour, tone, relief, blur, warp, missing] =
+        let [other_image, hard_augmented, shuffled, texture, flat_colour, tone, relief, blur, warp, missing] =
             sources.map(|w| w + 0.01);
         recipe.sources = anoseg_synth::SourceWeights {
-            other_picture, hard_augmented, shuffled, texture, flat_colour, tone, relief, blur, warp, missing,
+            other_image, hard_augmented, shuffled, texture, flat_colour, tone, relief, blur, warp, missing,
         };
         let [clean, feathered, transparent, poisson, large, on_foreground] = shares;
         recipe.clean_share = 0.3 * clean;
@@ -107,6 +117,8 @@ prop_compose! {
         };
         (recipe.paper.patch_area, recipe.paper.patch_aspect) = (patch.0, patch.1);
         (recipe.paper.scar_width_px, recipe.paper.scar_length_px) = (patch.2, patch.3);
+        [recipe.paper.jitter, recipe.paper.scar_share] = paper_shares;
+        [recipe.paper.patch_rotation_degrees, recipe.paper.scar_rotation_degrees] = turns;
         recipe
     }
 }
@@ -117,8 +129,8 @@ proptest! {
     #[test]
     fn any_recipe_on_any_size_gives_whole_pairs(
         recipe in any_recipe(),
-        width in 16usize..80,
-        height in 16usize..80,
+        width in SMALLEST_SIDE..80,
+        height in SMALLEST_SIDE..80,
         count in 1usize..4,
         seed in any::<u64>(),
     ) {

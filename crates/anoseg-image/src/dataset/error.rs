@@ -1,92 +1,92 @@
-//! Why a folder of pictures cannot be used.
+//! Why a folder of images cannot be used.
 
 use std::io;
 use std::path::PathBuf;
 
 use crate::decode::{ImageError, io_advice};
 
-/// Why a dataset, or a part of it, cannot be used. Every message names the path and the way out.
+/// Why a dataset, or a part of it, cannot be used. Every message names the path and a remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DatasetError {
-    /// Nothing is at the path.
+    /// The path does not exist.
     #[error("{} does not exist; check the path", path.display())]
     Missing {
         /// The path.
         path: PathBuf,
     },
-    /// A file where a folder is needed.
-    #[error("{} is a file; name the folder that holds the pictures", path.display())]
+    /// The path is a file, not a folder.
+    #[error("{} is a file; choose the folder that holds the images", path.display())]
     NotAFolder {
         /// The path.
         path: PathBuf,
     },
-    /// The file system refused.
+    /// A file or folder could not be read.
     #[error("cannot read {}: {source}; {}", path.display(), io_advice(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// No file with the name of a picture.
+    /// The folder holds no file with the extension of an image.
     #[error(
-        "{} holds no pictures; put PNG, JPEG, TIFF, BMP or WebP files there or name another folder",
+        "{} holds no images; put PNG, JPEG, TIFF, BMP or WebP files there or choose another folder",
         path.display()
     )]
-    NoPictures {
+    NoImages {
         /// The folder.
         path: PathBuf,
     },
-    /// A category without `train/good`.
-    #[error("{} has no pictures to learn from; put pictures of good parts into train/good", path.display())]
-    NoTrainingPictures {
-        /// The category folder.
+    /// The dataset has no images in `train/good`.
+    #[error("{} has no training images; put images of good parts into train/good", path.display())]
+    NoTrainingImages {
+        /// The folder of the dataset.
         path: PathBuf,
     },
-    /// `train` without `good` in it.
-    #[error("{} holds no folder good; move the pictures of good parts into train/good", path.display())]
+    /// `train` has no folder `good`.
+    #[error("{} holds no folder named good; move the images of good parts into train/good", path.display())]
     NoGoodFolder {
         /// The `train` folder.
         path: PathBuf,
     },
-    /// A folder of categories instead of one category.
-    #[error("{} holds several categories; name one of them: {}", path.display(), names.join(", "))]
-    ManyCategories {
+    /// The folder holds several datasets, so it is not one itself.
+    #[error("{} holds several datasets; choose one of them: {}", path.display(), names.join(", "))]
+    ManyDatasets {
         /// The folder.
         path: PathBuf,
-        /// The categories in it.
+        /// The names of the datasets in it.
         names: Vec<String>,
     },
-    /// Two masks for one picture.
+    /// An image has two masks.
     #[error(
         "{} has two masks, {} and {}; keep one of them",
         image.display(), first.display(), second.display()
     )]
     TwoMasks {
-        /// The picture.
+        /// The image.
         image: PathBuf,
         /// Its first mask.
         first: PathBuf,
         /// Its second mask.
         second: PathBuf,
     },
-    /// A mask of another size than its picture.
+    /// A mask has another size than its image.
     #[error(
-        "mask {} is {} x {} pixels but its picture {} is {} x {}; draw the mask on the picture itself",
+        "mask {} is {} x {} pixels but its image {} is {} x {}; draw the mask on the image itself",
         mask.display(), mask_size.0, mask_size.1, image.display(), image_size.0, image_size.1
     )]
     MaskSize {
-        /// The picture.
+        /// The image.
         image: PathBuf,
-        /// Width and height of the picture.
+        /// Width and height of the image.
         image_size: (usize, usize),
         /// The mask.
         mask: PathBuf,
         /// Width and height of the mask.
         mask_size: (usize, usize),
     },
-    /// A picture or mask that cannot be read.
+    /// An image or mask cannot be read.
     #[error(transparent)]
     Image(#[from] ImageError),
 }

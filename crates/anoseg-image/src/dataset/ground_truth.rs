@@ -1,4 +1,4 @@
-//! Test pictures and the masks that belong to them.
+//! Test images and the masks that belong to them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
@@ -7,16 +7,16 @@ use std::path::{Path, PathBuf};
 use super::list::{self, Entries};
 use super::{DatasetError, GOOD, TestImage};
 
-/// The pictures of `test` with their masks; what does not match is added to `warnings`.
+/// The images of `test` with their masks; what does not match is added to `warnings`.
 pub(super) fn test_images(root: &Path, warnings: &mut Vec<String>) -> Result<Vec<TestImage>, DatasetError> {
     let test = root.join("test");
     let truth = root.join("ground_truth");
-    let Entries { pictures, folders } = list::entries(&test)?;
-    if let Some(stray) = pictures.first() {
+    let Entries { images: strays, folders } = list::entries(&test)?;
+    if let Some(stray) = strays.first() {
         warnings.push(format!(
-            "{} and {} more lie in test itself and are left out; sort them into test/{GOOD} or test/<defect>",
+            "{} and {} more are in test itself and are left out; sort them into test/{GOOD} or test/<defect>",
             stray.display(),
-            pictures.len() - 1
+            strays.len() - 1
         ));
     }
     let mut images = Vec::new();
@@ -24,16 +24,16 @@ pub(super) fn test_images(root: &Path, warnings: &mut Vec<String>) -> Result<Vec
     for folder in &folders {
         let name = folder.file_name().unwrap_or_default();
         let defect = name.to_string_lossy().into_owned();
-        let pictures = list::entries(folder)?.pictures;
-        if pictures.is_empty() {
-            warnings.push(format!("{} holds no pictures", folder.display()));
+        let paths = list::entries(folder)?.images;
+        if paths.is_empty() {
+            warnings.push(format!("{} holds no images", folder.display()));
         }
         if defect == GOOD {
             let good = |path| TestImage { path, defect: GOOD.into(), mask: None };
-            images.extend(pictures.into_iter().map(good));
+            images.extend(paths.into_iter().map(good));
         } else {
             let masks = Masks::open(&truth.join(name))?;
-            images.extend(masks.assign(pictures, &defect, warnings)?);
+            images.extend(masks.assign(paths, &defect, warnings)?);
         }
         defects.insert(name.to_os_string());
     }
@@ -47,27 +47,28 @@ struct Masks {
 }
 
 impl Masks {
-    /// An absent folder has no masks.
+    /// Lists the masks in `folder`; a folder that does not exist has none.
     fn open(folder: &Path) -> Result<Self, DatasetError> {
         let mut by_stem = BTreeMap::<_, Vec<_>>::new();
         if folder.is_dir() {
-            for path in list::entries(folder)?.pictures {
+            for path in list::entries(folder)?.images {
                 by_stem.entry(stem(&path).to_os_string()).or_default().push(path);
             }
         }
         Ok(Self { by_stem })
     }
 
-    /// Gives every picture its mask: `<stem>_mask` or `<stem>`, with any picture's ending.
+    /// Finds the mask of every image: `<stem>_mask` or `<stem>`, with the extension of any known
+    /// format.
     fn assign(
         self,
-        pictures: Vec<PathBuf>,
+        paths: Vec<PathBuf>,
         defect: &str,
         warnings: &mut Vec<String>,
     ) -> Result<Vec<TestImage>, DatasetError> {
         let mut used = BTreeMap::<PathBuf, PathBuf>::new();
-        let mut images = Vec::with_capacity(pictures.len());
-        for path in pictures {
+        let mut images = Vec::with_capacity(paths.len());
+        for path in paths {
             let mask = self.mask_of(&path)?;
             match &mask {
                 None => warnings.push(format!(
@@ -77,14 +78,14 @@ impl Masks {
                 Some(mask) => {
                     if let Some(other) = used.insert(mask.clone(), path.clone()) {
                         let (mask, other, path) = (mask.display(), other.display(), path.display());
-                        warnings.push(format!("{mask} is the mask of two pictures, {other} and {path}"));
+                        warnings.push(format!("{mask} is the mask of two images, {other} and {path}"));
                     }
                 }
             }
             images.push(TestImage { path, defect: defect.into(), mask });
         }
         let orphans = self.by_stem.values().flatten().filter(|mask| !used.contains_key(*mask));
-        warnings.extend(orphans.map(|mask| format!("{} is a mask without a picture", mask.display())));
+        warnings.extend(orphans.map(|mask| format!("{} is a mask without an image", mask.display())));
         Ok(images)
     }
 
@@ -104,7 +105,7 @@ impl Masks {
     }
 }
 
-/// Masks of a type of defect that no test folder shows. Good pictures need none, so theirs are no orphans.
+/// Warns of folders of masks that belong to no test folder, and of masks for good images.
 fn warn_of_orphan_folders(
     truth: &Path,
     defects: &BTreeSet<OsString>,
@@ -116,9 +117,9 @@ fn warn_of_orphan_folders(
     for folder in list::entries(truth)?.folders {
         let name = folder.file_name().unwrap_or_default();
         if name == GOOD {
-            warnings.push(format!("{} is left out: good pictures have no defect to mark", folder.display()));
+            warnings.push(format!("{} is left out: good images have no defect to mark", folder.display()));
         } else if !defects.contains(name) {
-            warnings.push(format!("{} holds masks without pictures", folder.display()));
+            warnings.push(format!("{} holds masks without images", folder.display()));
         }
     }
     Ok(())

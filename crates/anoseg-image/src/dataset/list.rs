@@ -1,4 +1,4 @@
-//! Finding pictures in folders, in an order that is the same everywhere.
+//! Finding images in folders, in an order that is the same everywhere.
 
 use std::cmp::Ordering;
 use std::collections::BTreeSet;
@@ -8,41 +8,41 @@ use std::path::{Path, PathBuf};
 
 use super::DatasetError;
 
-/// Name endings that pictures have; the content decides later what they are.
+/// File extensions of images. They decide which files are listed; the format is told by content.
 const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "bmp", "dib", "webp"];
 
-/// The pictures of a folder: those that lie in it, or, where none do, those in the folders below it.
+/// The images in a folder or, if there are none, those in the folders below it.
 ///
-/// Told by their name ending; hidden files and folders are left out. Sorted by name with numbers counted
-/// (`2.png` before `10.png`), folder by folder.
+/// Images are told by their file extension; hidden files and folders are left out. The order is
+/// natural: numbers in names are compared by value (`2.png` before `10.png`), folder by folder.
 ///
 /// # Errors
-/// When the folder is missing, is a file, cannot be read, or holds no pictures.
+/// When the folder is missing, is a file, cannot be read, or holds no images.
 pub fn list_images(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let here = entries(dir)?.pictures;
+    let here = entries(dir)?.images;
     let found = if here.is_empty() { below(dir)? } else { here };
     if found.is_empty() {
-        return Err(DatasetError::NoPictures { path: dir.to_path_buf() });
+        return Err(DatasetError::NoImages { path: dir.to_path_buf() });
     }
     Ok(found)
 }
 
-/// The pictures that a list of files and folders names, in the order given, each once.
+/// The images that a list of files and folders names, in the order given, each once.
 ///
-/// A file is taken whatever its name; a folder stands for all pictures in it and below it, sorted as by
-/// [`list_images`].
+/// A file is listed whatever its extension. A folder stands for all images in it and below it, in
+/// the order of [`list_images`].
 ///
 /// # Errors
-/// When an input is missing, or is a folder without pictures.
+/// When an input is missing, or is a folder without images.
 pub fn image_paths(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, DatasetError> {
     let mut found = Vec::new();
     for input in inputs {
         if metadata(input)?.is_dir() {
-            let pictures = below(input)?;
-            if pictures.is_empty() {
-                return Err(DatasetError::NoPictures { path: input.clone() });
+            let images = below(input)?;
+            if images.is_empty() {
+                return Err(DatasetError::NoImages { path: input.clone() });
             }
-            found.extend(pictures);
+            found.extend(images);
         } else {
             found.push(input.clone());
         }
@@ -52,9 +52,9 @@ pub fn image_paths(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(found)
 }
 
-/// What lies in one folder, each list in natural order.
+/// The images and folders in one folder, each in natural order.
 pub(super) struct Entries {
-    pub(super) pictures: Vec<PathBuf>,
+    pub(super) images: Vec<PathBuf>,
     pub(super) folders: Vec<PathBuf>,
 }
 
@@ -63,28 +63,28 @@ pub(super) fn entries(dir: &Path) -> Result<Entries, DatasetError> {
         return Err(DatasetError::NotAFolder { path: dir.to_path_buf() });
     }
     let io = |source| DatasetError::Io { path: dir.to_path_buf(), source };
-    let mut found = Entries { pictures: Vec::new(), folders: Vec::new() };
+    let mut found = Entries { images: Vec::new(), folders: Vec::new() };
     for entry in fs::read_dir(dir).map_err(io)? {
         let entry = entry.map_err(io)?;
         if is_hidden(&entry.file_name()) {
             continue;
         }
         let path = entry.path();
-        // Follows links. One that leads nowhere stays in the list if it is named like a picture: the reader
-        // reports it, instead of it vanishing in silence.
+        // Links are followed. A broken link with the extension of an image stays in the list, so
+        // that reading it reports an error.
         if fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
             found.folders.push(path);
-        } else if is_picture_name(&path) {
-            found.pictures.push(path);
+        } else if is_image_name(&path) {
+            found.images.push(path);
         }
     }
-    found.pictures.sort_by(|a, b| natural_order(a, b));
+    found.images.sort_by(|a, b| natural_order(a, b));
     found.folders.sort_by(|a, b| natural_order(a, b));
     Ok(found)
 }
 
-/// All pictures in `dir` and below, folder by folder. A folder that can be reached in two ways (links, even in a
-/// circle) is visited once.
+/// All images in `dir` and below, folder by folder. A folder that links reach in several ways,
+/// cycles included, is visited once.
 pub(super) fn below(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut visited = BTreeSet::new();
     let mut found = Vec::new();
@@ -95,14 +95,14 @@ pub(super) fn below(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
         if !visited.insert(real) {
             continue;
         }
-        let Entries { pictures, folders } = entries(&folder)?;
-        found.extend(pictures);
+        let Entries { images, folders } = entries(&folder)?;
+        found.extend(images);
         waiting.extend(folders.into_iter().rev());
     }
     Ok(found)
 }
 
-/// Metadata of what the path leads to.
+/// Metadata of the target of the path.
 pub(super) fn metadata(path: &Path) -> Result<fs::Metadata, DatasetError> {
     fs::metadata(path).map_err(|source| match source.kind() {
         std::io::ErrorKind::NotFound => DatasetError::Missing { path: path.to_path_buf() },
@@ -114,11 +114,11 @@ fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-fn is_picture_name(path: &Path) -> bool {
+fn is_image_name(path: &Path) -> bool {
     path.extension().is_some_and(|ending| EXTENSIONS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
 }
 
-/// Order of names with the numbers in them counted; bytes decide between names that count the same.
+/// Natural order of paths: numbers are compared by value; equal names are ordered by their bytes.
 pub(super) fn natural_order(a: &Path, b: &Path) -> Ordering {
     let mut parts = a.iter().zip(b.iter()).map(|(a, b)| {
         let (a, b) = (a.as_encoded_bytes(), b.as_encoded_bytes());
@@ -133,7 +133,8 @@ fn natural_bytes(mut a: &[u8], mut b: &[u8]) -> Ordering {
             let (number_a, rest_a) = split_number(a);
             let (number_b, rest_b) = split_number(b);
             (a, b) = (rest_a, rest_b);
-            // Without leading zeros the longer number is the larger, so no number is too long to count.
+            // Without leading zeros the longer number is the larger one, so numbers of any length
+            // can be compared.
             number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
         } else {
             (a, b) = (&a[1..], &b[1..]);

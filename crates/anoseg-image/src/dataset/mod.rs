@@ -1,13 +1,14 @@
-//! Category folders: pictures to learn from, pictures to test on, and their ground truth.
+//! Dataset folders: training images, test images and their ground truth.
 //!
-//! A category is either in the layout of MVTec AD (Bergmann et al., CVPR 2019),
+//! A [`Dataset`] is one folder with images of one kind of part. It is either in the layout of a
+//! category of MVTec AD (Bergmann et al., CVPR 2019),
 //!
 //! ```text
 //! train/good/*.png   test/good/*.png   test/<defect>/*.png   ground_truth/<defect>/<stem>_mask.png
 //! ```
 //!
-//! where masks may also be called `<stem>.png` and every picture may be of any known format, or it is any folder
-//! of pictures of good parts; then there is nothing to test on.
+//! where masks may also be called `<stem>.png` and every image may be of any known format, or it is
+//! a plain folder of images of good parts, without test images.
 
 mod error;
 mod ground_truth;
@@ -22,75 +23,75 @@ pub use list::{image_paths, list_images};
 
 use list::Entries;
 
-/// The name of the test folder whose pictures show no defect.
+/// The name of the test folder whose images show no defect.
 pub const GOOD: &str = "good";
 
-/// One kind of part: its pictures and masks, found but not yet read.
+/// The images and masks of one kind of part: their paths, not their content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Category {
+pub struct Dataset {
     /// The folder's name.
     pub name: String,
     /// The folder.
     pub root: PathBuf,
-    /// Pictures of good parts to learn from; empty when the folder has only a `test` folder.
+    /// Training images, all of good parts; empty when the folder has only a `test` folder.
     pub train: Vec<PathBuf>,
-    /// Pictures to test on, defect type by defect type; empty for a plain folder.
+    /// Test images, sorted by defect type; empty for a plain folder.
     pub test: Vec<TestImage>,
-    /// What looks wrong but does not hinder: each names a path.
+    /// Problems that do not prevent the use of the dataset. Each text names a path.
     pub warnings: Vec<String>,
     mvtec: bool,
 }
 
-/// A picture to test on.
+/// A test image.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TestImage {
-    /// The picture.
+    /// The image file.
     pub path: PathBuf,
-    /// [`GOOD`], or the type of defect: the name of the picture's folder.
+    /// [`GOOD`], or the type of defect: the name of the image's folder.
     pub defect: String,
-    /// Where the defect is; `None` for good pictures, and for defects that nobody marked, which count for
-    /// whole-image figures only.
+    /// The ground-truth mask; `None` for good images, and for defective images without a mask. The
+    /// latter count for image-level metrics only.
     pub mask: Option<PathBuf>,
 }
 
 impl TestImage {
-    /// Whether the picture shows no defect.
+    /// Whether the image shows no defect.
     pub fn is_good(&self) -> bool {
         self.defect == GOOD
     }
 }
 
-impl Category {
-    /// Finds the pictures and masks of a category folder. Reads folders, not pictures.
+impl Dataset {
+    /// Finds the images and masks of a dataset folder. It lists folders and does not read images.
     ///
     /// # Errors
-    /// When the folder is missing, holds no pictures, holds several categories, or has two masks for a
-    /// picture.
+    /// When the folder is missing, holds no images, holds several datasets, or has two masks for
+    /// one image.
     pub fn open(root: &Path) -> Result<Self, DatasetError> {
         let Entries { folders, .. } = list::entries(root)?;
         let has = |name: &str| folders.iter().any(|folder| folder.ends_with(name));
-        let mut category = Self {
-            name: category_name(root),
+        let mut dataset = Self {
+            name: dataset_name(root),
             root: root.to_path_buf(),
             train: Vec::new(),
             test: Vec::new(),
             warnings: Vec::new(),
             mvtec: has("train") || has("test"),
         };
-        if !category.mvtec {
-            category.open_plain(&folders)?;
-            return Ok(category);
+        if !dataset.mvtec {
+            dataset.open_plain(&folders)?;
+            return Ok(dataset);
         }
         if has("train") {
-            category.train = training_pictures(&root.join("train"))?;
+            dataset.train = training_images(&root.join("train"))?;
         }
         if has("test") {
-            category.test = ground_truth::test_images(root, &mut category.warnings)?;
+            dataset.test = ground_truth::test_images(root, &mut dataset.warnings)?;
         }
-        if category.train.is_empty() && category.test.is_empty() {
-            return Err(DatasetError::NoPictures { path: root.to_path_buf() });
+        if dataset.train.is_empty() && dataset.test.is_empty() {
+            return Err(DatasetError::NoImages { path: root.to_path_buf() });
         }
-        Ok(category)
+        Ok(dataset)
     }
 
     /// Whether the folder is in the layout of MVTec AD (has `train` or `test`), not a plain folder.
@@ -98,19 +99,20 @@ impl Category {
         self.mvtec
     }
 
-    /// The pictures to learn from.
+    /// The training images.
     ///
     /// # Errors
-    /// When there are none.
+    /// [`DatasetError::NoTrainingImages`] when there are none.
     pub fn training_images(&self) -> Result<&[PathBuf], DatasetError> {
         if self.train.is_empty() {
-            return Err(DatasetError::NoTrainingPictures { path: self.root.clone() });
+            return Err(DatasetError::NoTrainingImages { path: self.root.clone() });
         }
         Ok(&self.train)
     }
 
-    /// Holds the size of every mask against that of its picture, from the headers alone, and returns what does
-    /// not fit or cannot be read, in the order of [`test`](Self::test).
+    /// Compares the size of every mask with that of its image, from the file headers alone. Returns
+    /// an error for each mask that has another size or cannot be read, in the order of
+    /// [`test`](Self::test).
     pub fn check_masks(&self, limits: &Limits) -> Vec<DatasetError> {
         let check = |image: &TestImage| -> Result<(), DatasetError> {
             let Some(mask) = &image.mask else { return Ok(()) };
@@ -121,16 +123,16 @@ impl Category {
     }
 
     fn open_plain(&mut self, folders: &[PathBuf]) -> Result<(), DatasetError> {
-        let categories: Vec<_> =
+        let datasets: Vec<_> =
             folders.iter().filter(|folder| folder.join("train").join(GOOD).is_dir()).collect();
-        if !categories.is_empty() {
-            let names = categories.iter().map(|folder| category_name(folder)).collect();
-            return Err(DatasetError::ManyCategories { path: self.root.clone(), names });
+        if !datasets.is_empty() {
+            let names = datasets.iter().map(|folder| dataset_name(folder)).collect();
+            return Err(DatasetError::ManyDatasets { path: self.root.clone(), names });
         }
         self.train = list_images(&self.root)?;
         if self.train.iter().all(|path| path.parent() != Some(&self.root)) {
             self.warnings.push(format!(
-                "{} holds no pictures itself, so those in the folders below it are all taken as good",
+                "{} holds no images itself; all images in the folders below it are taken as good",
                 self.root.display()
             ));
         }
@@ -138,8 +140,8 @@ impl Category {
     }
 }
 
-/// The category folders in the layout of MVTec AD that lie in `root`, in natural order; empty when `root` is one
-/// itself, or holds none.
+/// The category folders in the layout of MVTec AD that lie in `root`, in natural order; empty when
+/// `root` is such a folder itself, or holds none. Each can be opened as a [`Dataset`].
 ///
 /// # Errors
 /// When the folder is missing or cannot be read.
@@ -154,10 +156,11 @@ pub fn categories(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(folders.into_iter().filter(is_category).collect())
 }
 
-/// Reads the mask of a test picture that is `size` (width, height) pixels large; `None` where it has none.
+/// Reads the mask of a test image of `size` (width, height) in pixels; `None` when the image has no
+/// mask.
 ///
 /// # Errors
-/// When the mask cannot be read or has another size than its picture.
+/// When the mask cannot be read or has another size than its image.
 pub fn load_ground_truth(
     image: &TestImage,
     size: (usize, usize),
@@ -182,7 +185,7 @@ fn same_size(
     Err(DatasetError::MaskSize { image, image_size, mask, mask_size })
 }
 
-fn training_pictures(train: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+fn training_images(train: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let good = train.join(GOOD);
     if !good.is_dir() {
         return Err(DatasetError::NoGoodFolder { path: train.to_path_buf() });
@@ -190,12 +193,12 @@ fn training_pictures(train: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     list_images(&good)
 }
 
-/// The last part of the path, looked up where the path ends in `.` or `..`.
-fn category_name(root: &Path) -> String {
+/// The last component of the path; of the canonical path where it ends in `.` or `..`.
+fn dataset_name(root: &Path) -> String {
     let named = match root.file_name() {
         Some(_) => Some(root.to_path_buf()),
         None => std::fs::canonicalize(root).ok(),
     };
     let name = named.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    name.unwrap_or_else(|| "pictures".into())
+    name.unwrap_or_else(|| "images".into())
 }

@@ -1,4 +1,4 @@
-//! PNG, BMP and WebP, through the `image` crate.
+//! PNG, BMP and WebP, decoded by the `image` crate.
 
 use std::io::Cursor;
 
@@ -22,9 +22,9 @@ pub(super) fn header(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Resu
 }
 
 pub(super) fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Raster, Fault> {
-    let picture = DynamicImage::from_decoder(decoder(bytes, format, limits)?).map_err(fault)?;
-    let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let (channels, samples) = match picture {
+    let image = DynamicImage::from_decoder(decoder(bytes, format, limits)?).map_err(fault)?;
+    let (width, height) = (image.width() as usize, image.height() as usize);
+    let (channels, samples) = match image {
         DynamicImage::ImageLuma8(p) => (1, Samples::U8(p.into_raw())),
         DynamicImage::ImageLumaA8(p) => (2, Samples::U8(p.into_raw())),
         DynamicImage::ImageRgb8(p) => (3, Samples::U8(p.into_raw())),
@@ -33,12 +33,13 @@ pub(super) fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Resu
         DynamicImage::ImageLumaA16(p) => (2, Samples::U16(p.into_raw())),
         DynamicImage::ImageRgb16(p) => (3, Samples::U16(p.into_raw())),
         DynamicImage::ImageRgba16(p) => (4, Samples::U16(p.into_raw())),
-        other => return Err(Fault::Unsupported(format!("it has the colour type {:?}", other.color()))),
+        other => return Err(Fault::unsupported(format!("it has the colour type {:?}", other.color()))),
     };
     Ok(Raster { width, height, channels, samples })
 }
 
-/// Whether a WebP file holds lossily compressed pixels: a `VP8 ` chunk, alone or in an extended file.
+/// Whether a WebP file holds lossily compressed pixels: a `VP8 ` chunk, alone or in an extended
+/// file.
 fn webp_is_lossy(bytes: &[u8]) -> bool {
     let mut at = 12usize;
     while let Some(head) = bytes.get(at..at.saturating_add(8)) {
@@ -68,11 +69,11 @@ fn decoder<'a>(
 fn fault(error: Foreign) -> Fault {
     match error {
         Foreign::IoError(error) => error.into(),
-        Foreign::Unsupported(what) => Fault::Unsupported(what.to_string()),
+        Foreign::Unsupported(what) => Fault::unsupported_by(what.to_string(), what),
         Foreign::Limits(what) if what.kind() == LimitErrorKind::InsufficientMemory => {
             Fault::Limit("its data take more than max_alloc_bytes".into())
         }
         Foreign::Limits(what) => Fault::Limit(what.to_string()),
-        other => Fault::damaged(other),
+        other => Fault::damaged_by(other),
     }
 }

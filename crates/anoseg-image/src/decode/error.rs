@@ -1,66 +1,74 @@
-//! Why a picture could not be read, sorted by whose fault it is.
+//! Errors of reading images.
 
+use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a picture or mask could not be read. Every message names the file and the way out.
+/// The error of a decoder.
+pub type DecoderError = Box<dyn Error + Send + Sync>;
+
+/// Why an image or mask could not be read. Every message names the file and a remedy.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// The file system refused.
+    /// The file could not be read.
     #[error("cannot read {}: {source}; {}", path.display(), io_advice(source))]
     Io {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// The path is a folder, a pipe or a device.
-    #[error("{} is not a regular file; name a picture, not a folder or a device", path.display())]
+    #[error("{} is not a regular file; choose an image, not a folder or a device", path.display())]
     NotAFile {
         /// The path.
         path: PathBuf,
     },
-    /// The content is no picture of a known format.
+    /// The content is not an image of a known format.
     #[error(
-        "{} is not a picture: {reason}; known formats are PNG, JPEG, TIFF, BMP and WebP (told by content, not by \
+        "{} is not an image: {reason}; known formats are PNG, JPEG, TIFF, BMP and WebP (told by content, not by \
          name), so convert the file or take it out",
         path.display()
     )]
     NotAnImage {
         /// The file.
         path: PathBuf,
-        /// What was found instead.
+        /// What the content is instead.
         reason: String,
     },
-    /// The content starts like a picture but is cut short or inconsistent.
+    /// The file is an image but is cut short or inconsistent.
     #[error("{} is damaged: {reason}; copy it again from its source or take it out", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+        /// The error of the decoder, if it reported one.
+        source: Option<DecoderError>,
     },
-    /// A valid picture of a kind that is not read.
+    /// A valid image in a variant that is not supported.
     #[error("{} cannot be read: {what}; save it as an 8- or 16-bit PNG", path.display())]
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// The feature that is missing.
+        /// The feature that is not supported.
         what: String,
+        /// The error of the decoder, if it reported one.
+        source: Option<DecoderError>,
     },
-    /// The picture costs more than the [`Limits`](super::Limits) allow.
-    #[error("{} is too large: {what}; make it smaller, or raise the limit if it is meant to be so", path.display())]
+    /// The image exceeds the [`Limits`](super::Limits).
+    #[error("{} is too large: {what}; make it smaller or raise the limit", path.display())]
     Limit {
         /// The file.
         path: PathBuf,
         /// What is too large, the limit's name and its value.
         what: String,
     },
-    /// The picture has a side below [`Limits::min_side`](super::Limits::min_side).
+    /// The image has a side below [`Limits::min_side`](super::Limits::min_side).
     #[error(
         "{} is too small: {width} x {height} pixels, where each side needs at least {min_side} (min_side); \
-         take it out or use a larger picture",
+         take it out or use a larger image",
         path.display()
     )]
     TooSmall {
@@ -99,38 +107,54 @@ pub(crate) fn io_advice(error: &io::Error) -> &'static str {
     }
 }
 
-/// An [`ImageError`] before it knows its path: what the decoders report.
+/// An [`ImageError`] without its path, as the decoders report it.
 #[derive(Debug)]
 pub(super) enum Fault {
     Io(io::Error),
-    Damaged(String),
-    Unsupported(String),
+    Damaged(String, Option<DecoderError>),
+    Unsupported(String, Option<DecoderError>),
     Limit(String),
 }
 
 impl Fault {
-    pub(super) fn damaged(reason: impl ToString) -> Self {
-        Self::Damaged(reason.to_string())
+    pub(super) fn damaged(reason: &str) -> Self {
+        Self::Damaged(reason.to_owned(), None)
+    }
+
+    pub(super) fn unsupported(what: impl Into<String>) -> Self {
+        Self::Unsupported(what.into(), None)
+    }
+
+    /// Damage that the decoder reported as `error`.
+    pub(super) fn damaged_by(error: impl Into<DecoderError>) -> Self {
+        let error = error.into();
+        Self::Damaged(error.to_string(), Some(error))
+    }
+
+    /// A feature that the decoder does not support, as it reported in `error`.
+    pub(super) fn unsupported_by(what: String, error: impl Into<DecoderError>) -> Self {
+        Self::Unsupported(what, Some(error.into()))
     }
 
     pub(super) fn at(self, path: &Path) -> ImageError {
         let path = path.to_path_buf();
         match self {
             Self::Io(source) => ImageError::Io { path, source },
-            Self::Damaged(reason) => ImageError::Damaged { path, reason },
-            Self::Unsupported(what) => ImageError::Unsupported { path, what },
+            Self::Damaged(reason, source) => ImageError::Damaged { path, reason, source },
+            Self::Unsupported(what, source) => ImageError::Unsupported { path, what, source },
             Self::Limit(what) => ImageError::Limit { path, what },
         }
     }
 }
 
 impl From<io::Error> for Fault {
-    /// Inside a decoder an early end is the file's fault; anything else is the system's.
+    /// In a decoder an early end or invalid data mean a damaged file; other errors come from the
+    /// operating system.
     fn from(error: io::Error) -> Self {
         match error.kind() {
             io::ErrorKind::UnexpectedEof => Self::damaged("it ends too early"),
             io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Other => {
-                Self::damaged(error)
+                Self::damaged_by(error)
             }
             _ => Self::Io(error),
         }

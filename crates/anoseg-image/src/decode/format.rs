@@ -1,13 +1,13 @@
-//! Telling formats apart by content, and telling whole files from cut ones.
+//! Detection of the format by content, and of files that are cut short.
 
 use image::ImageFormat;
 
 use super::error::Fault;
 
-/// Bytes needed to tell the format.
+/// Bytes needed to detect the format.
 pub(super) const MAGIC_BYTES: usize = 16;
 
-/// The format of a file that starts with `head`, or what the file seems to be instead.
+/// The format of a file that starts with `head`, or a text that says what the file is instead.
 pub(super) fn sniff(head: &[u8]) -> Result<ImageFormat, String> {
     if head.is_empty() {
         return Err("the file is empty".into());
@@ -27,20 +27,20 @@ pub(super) fn sniff(head: &[u8]) -> Result<ImageFormat, String> {
     }
 }
 
-/// Refuses a file that ends before its format says it does, even where all pixels could be filled in.
-///
-/// Some decoders fill what is missing with grey. Such a picture would be judged as if it were whole.
+/// Refuses a file that is shorter than its format says. Some decoders would fill the missing pixels
+/// with grey.
 pub(super) fn check_complete(format: ImageFormat, bytes: &[u8]) -> Result<(), Fault> {
     let complete = match format {
         ImageFormat::Png => png_has_end(bytes),
         ImageFormat::WebP => riff_is_whole(bytes),
-        // BMP and TIFF decoders read every pixel from the file and report what is missing; JPEG checks itself.
+        // The BMP and TIFF decoders report missing pixels; the JPEG module checks completeness
+        // itself.
         _ => true,
     };
     if complete { Ok(()) } else { Err(Fault::damaged("it ends too early")) }
 }
 
-/// Whether the chunks of a PNG lead to a whole IEND chunk (PNG specification, 5.3).
+/// Whether the chunks of a PNG end with a complete IEND chunk (PNG specification, 5.3).
 fn png_has_end(bytes: &[u8]) -> bool {
     let mut at = 8usize;
     while let Some(head) = bytes.get(at..at.saturating_add(8)) {

@@ -1,8 +1,9 @@
 //! JPEG: baseline and progressive; grey, colour and CMYK.
 //!
-//! The decoder is called directly, not through `image`, because only its strict mode reports broken data;
-//! otherwise it paints what is missing grey. In front of an end marker even strict mode takes missing data for
-//! zeros, so sequential pictures of one scan are decoded without their end marker.
+//! The decoder is called directly, not through `image`, because only its strict mode reports
+//! damaged data; otherwise it fills missing pixels with grey. Before an end marker even strict mode
+//! reads missing data as zeros, so sequential images of one scan are decoded without their end
+//! marker.
 
 use std::borrow::Cow;
 
@@ -46,11 +47,11 @@ pub(super) fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Fault> {
     Ok(Raster { width: header.width, height: header.height, channels, samples: Samples::U8(data) })
 }
 
-/// Zeros in place of the end marker: what the decoder may read ahead (8 bytes) without needing it.
+/// Zeros in place of the end marker. The decoder reads up to 8 bytes ahead without using them.
 const READ_AHEAD: [u8; 16] = [0; 16];
 
-/// The bytes up to the end marker, such that the decoder notices when it needs more of them; unchanged where it
-/// steers by that marker (progressive pictures, several scans).
+/// The bytes up to the end marker, so that the decoder reports missing data. Unchanged for
+/// progressive images and several scans, where the decoder needs that marker.
 fn without_end(bytes: &[u8], segments: Segments) -> Cow<'_, [u8]> {
     if segments.sequential && segments.scans == 1 {
         Cow::Owned([&bytes[..segments.end], &READ_AHEAD[..]].concat())
@@ -69,8 +70,8 @@ fn out_channels(input: Option<ColorSpace>) -> usize {
 
 fn fault(error: DecodeErrors) -> Fault {
     match error {
-        DecodeErrors::Unsupported(what) => Fault::Unsupported(format!("{what:?}")),
+        DecodeErrors::Unsupported(what) => Fault::unsupported(format!("{what:?}")),
         DecodeErrors::ExhaustedData => Fault::damaged("it ends too early"),
-        other => Fault::damaged(other),
+        other => Fault::damaged_by(other),
     }
 }

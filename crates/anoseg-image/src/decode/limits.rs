@@ -1,14 +1,15 @@
-//! What a picture may cost before it is decoded.
+//! Limits on the size of images, checked before they are decoded.
 
 use serde::{Deserialize, Serialize};
 
-/// The longest side any picture may have, whatever the limits say: the most that a JPEG can hold, so that
-/// every picture that was read can also be written.
+/// The longest side of any image in pixels, whatever the limits are. It is the maximum of JPEG, so
+/// that every image that was read can also be written.
 pub const LONGEST_SIDE: usize = 65_535;
 
-/// Bounds on one picture, checked from its header before anything is allocated for its pixels.
+/// Limits on one image, checked against its header before memory is allocated for its pixels.
 ///
-/// The defaults fit line-scan cameras and are small enough that no file makes a program run out of memory.
+/// The defaults allow the images of line-scan cameras and keep a hostile file from exhausting the
+/// memory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -18,10 +19,10 @@ pub struct Limits {
     pub max_pixels: u64,
     /// Longest side, in pixels; never more than [`LONGEST_SIDE`]. Default: 32 768.
     pub max_side: usize,
-    /// Shortest side, in pixels. Default: 8; anything narrower shows no texture to judge.
+    /// Shortest side, in pixels. Default: 8.
     pub min_side: usize,
-    /// Most memory that one picture may take while it is decoded, in bytes: the samples as stored in the
-    /// file and the f32 planes made of them. Default: 2 GiB.
+    /// Most memory for decoding one image, in bytes: the samples as stored in the file and their
+    /// f32 planes. Default: 2 GiB.
     pub max_alloc_bytes: u64,
 }
 

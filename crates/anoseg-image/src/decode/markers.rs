@@ -1,20 +1,20 @@
-//! The segments of a JPEG (ITU-T T.81, B.1 and B.2), as far as needed to tell whether it is whole.
+//! The segments of a JPEG (ITU-T T.81, B.1 and B.2), as far as the completeness check needs them.
 
-/// How a JPEG is laid out.
+/// The structure of a JPEG.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Segments {
-    /// Place of the end-of-image marker.
+    /// Position of the end-of-image marker in bytes.
     pub(super) end: usize,
     /// Number of scans.
     pub(super) scans: usize,
-    /// Whether the coefficients come in sequence, not in progressive refinements.
+    /// Whether the coefficients are sequential, not progressive.
     pub(super) sequential: bool,
 }
 
 impl Segments {
-    /// Walks from segment to segment up to the end-of-image marker; `None` where there is none.
+    /// Walks from segment to segment up to the end-of-image marker; `None` if there is none.
     ///
-    /// A search would not do: an embedded preview has an end marker of its own.
+    /// Searching for the marker would be wrong: an embedded preview has its own end marker.
     pub(super) fn walk(bytes: &[u8]) -> Option<Self> {
         let mut found = Self { end: 0, scans: 0, sequential: false };
         let mut at = 2;
@@ -36,7 +36,7 @@ impl Segments {
     }
 }
 
-/// The next marker at or after `at` and its place, past fill bytes and entropy-coded data.
+/// The next marker at or after `at` and its position, past fill bytes and entropy-coded data.
 fn next_marker(bytes: &[u8], at: usize) -> Option<(u8, usize)> {
     let tail = bytes.get(at..)?;
     let mut pairs = tail.windows(2).enumerate();

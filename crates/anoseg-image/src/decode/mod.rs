@@ -1,21 +1,21 @@
-//! Reading pictures and masks from files, within limits.
+//! Reading images and masks from files, within limits.
 //!
-//! All decoding of the program goes through this module. The format is told by content, never by name: PNG,
-//! JPEG, TIFF, BMP or WebP; of several frames or pages the first is read.
+//! The format is told by content, never by name: PNG, JPEG, TIFF, BMP or WebP. Of several frames or
+//! pages the first is read.
 //!
-//! **Values.** Integers are divided by their full scale (16-bit pictures keep their precision); floats are
-//! clamped to 0..=1, and refused when they lie further out than -1..=2, because then they are on another
-//! scale. Grey becomes three equal planes; palettes are looked up; CMYK becomes RGB without an ink profile;
-//! other colour profiles are not applied.
+//! **Values.** Integers are divided by their full scale (16-bit images keep their precision);
+//! floats are clamped to 0..=1, and refused when they lie outside -1..=2, because then they use
+//! another scale. Grey becomes three equal planes; palettes are looked up; CMYK becomes RGB without
+//! an ink profile; other colour profiles are not applied.
 //!
-//! **Alpha is left out**, not composited: compositing needs a background that no file names, and a camera's
-//! picture has no transparent parts. The colour stored in a pixel is what counts.
+//! **Alpha is ignored**, not composited: compositing needs a background colour that no file
+//! defines, and the images of a camera have no transparent parts.
 //!
-//! **Upright.** The orientation that a camera wrote (Exif) is applied, to masks as well.
+//! **Orientation.** The Exif orientation is applied, to masks as well.
 //!
-//! **Whole.** A file that is cut short or whose data do not decode is an error, even where a viewer would
-//! fill the rest with grey. A JPEG has no checksum, though: bytes that changed in its middle and still make
-//! sense are read as other pixels.
+//! **Completeness.** A file that is cut short or whose data do not decode is an error, even where a
+//! viewer would fill the rest with grey. JPEG has no checksum: changed bytes that still decode give
+//! other pixels.
 
 mod common;
 mod error;
@@ -35,22 +35,22 @@ use image::ImageFormat;
 use image::metadata::Orientation;
 
 use crate::plane::{AnomalyMap, Image, Mask};
-pub use error::ImageError;
 pub(crate) use error::io_advice;
+pub use error::{DecoderError, ImageError};
 pub use limits::{LONGEST_SIDE, Limits};
 
 use error::Fault;
 use raster::Raster;
 
-/// Reads a picture, upright, in 0..=1.
+/// Reads an image, upright, with values in 0..=1.
 ///
 /// # Errors
-/// When the file cannot be read, is no whole picture of a known format, or lies outside `limits`.
+/// When the file cannot be read, is not a complete image of a known format, or exceeds `limits`.
 pub fn load(path: &Path, limits: &Limits) -> Result<Image, ImageError> {
     load_bytes(&read(path, limits)?, path, limits)
 }
 
-/// As [`load`], for a picture that is in memory already: an upload. Messages call it `name`.
+/// As [`load`], for a file that is already in memory, such as an upload. Errors name it `name`.
 ///
 /// # Errors
 /// As for [`load`].
@@ -59,9 +59,9 @@ pub fn load_bytes(bytes: &[u8], name: &Path, limits: &Limits) -> Result<Image, I
     raster.into_image(header.orientation).map_err(|fault| fault.at(name))
 }
 
-/// Reads a ground-truth mask, upright: in lossless files every pixel with a colour value other than zero is
-/// anomalous, in lossy ones (JPEG, lossy WebP) those with a colour value of at least half of full scale,
-/// because compression smears the zeros.
+/// Reads a ground-truth mask, upright. In lossless files every pixel with a colour value other than
+/// zero is anomalous. In lossy files (JPEG, lossy WebP) a pixel needs a colour value of at least
+/// half of full scale, because compression changes zeros.
 ///
 /// # Errors
 /// As for [`load`].
@@ -70,13 +70,13 @@ pub fn load_mask(path: &Path, limits: &Limits) -> Result<Mask, ImageError> {
     Ok(raster.into_mask(header.orientation, header.lossy))
 }
 
-/// Reads a one-channel float picture with its values as they are, neither clamped nor scaled.
+/// Reads a one-channel float image with its values as they are, neither clamped nor scaled.
 pub(crate) fn load_float(path: &Path, limits: &Limits) -> Result<AnomalyMap, ImageError> {
     let (raster, header) = decode(&read(path, limits)?, path, limits)?;
     raster.into_map(header.orientation).map_err(|fault| fault.at(path))
 }
 
-/// Width and height of the upright picture, from the file's header alone.
+/// Width and height of the upright image, from the file's header alone.
 ///
 /// # Errors
 /// As for [`load`], as far as the header shows.
@@ -88,8 +88,8 @@ pub fn probe(path: &Path, limits: &Limits) -> Result<(usize, usize), ImageError>
     Ok(raster::upright_size(header.width, header.height, header.orientation))
 }
 
-/// The header, where the start of the file suffices: not in TIFF and WebP, which may keep their orientation
-/// at the end, and not behind large metadata.
+/// The header, read from the start of the file. `None` for TIFF and WebP, which may store their
+/// orientation at the end, and for files whose header lies behind large metadata.
 fn probe_start(path: &Path, limits: &Limits) -> Result<Option<Header>, ImageError> {
     let mut start = Vec::new();
     open(path, limits)?
@@ -102,22 +102,23 @@ fn probe_start(path: &Path, limits: &Limits) -> Result<Option<Header>, ImageErro
     }
 }
 
-/// Bytes that hold most headers.
+/// Bytes at the start of a file that contain most headers.
 const PROBE_BYTES: u64 = 64 << 10;
 
-/// What the header of a file says about its picture, before it is turned upright.
+/// The header of an image file. Width and height are those of the stored image, not yet upright.
 #[derive(Clone, Copy, Debug)]
 struct Header {
     width: usize,
     height: usize,
     orientation: Orientation,
-    /// Bytes per pixel that the decoder takes.
+    /// Bytes per pixel that the decoder allocates.
     bytes_per_pixel: u64,
     /// Whether compression may have changed pixel values.
     lossy: bool,
 }
 
-/// The one way from bytes to samples: format, header, limits, completeness, pixels.
+/// Decodes a file: detects the format, reads the header, checks the limits and completeness,
+/// decodes the pixels.
 fn decode(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Raster, Header), ImageError> {
     check_file_size(bytes.len() as u64, path, limits)?;
     let (format, header) = read_header(bytes, path, limits)?;
@@ -132,7 +133,7 @@ fn decode(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Raster, Header)
     Ok((raster.map_err(|fault| fault.at(path))?, header))
 }
 
-/// Reads the header and holds it against the limits.
+/// Reads the header and checks it against the limits.
 fn read_header(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(ImageFormat, Header), ImageError> {
     let format = sniffed(path, bytes)?;
     if format == ImageFormat::Png {
@@ -190,7 +191,8 @@ fn sniffed(path: &Path, head: &[u8]) -> Result<ImageFormat, ImageError> {
         .map_err(|reason| ImageError::NotAnImage { path: path.to_path_buf(), reason })
 }
 
-/// Opens a regular file of allowed size. Pipes and devices are refused: reading them could wait forever.
+/// Opens a regular file of allowed size. Pipes and devices are refused, because reading them could
+/// block forever.
 fn open(path: &Path, limits: &Limits) -> Result<File, ImageError> {
     let io = |source| ImageError::Io { path: path.to_path_buf(), source };
     let metadata = std::fs::metadata(path).map_err(io)?;
@@ -204,7 +206,7 @@ fn open(path: &Path, limits: &Limits) -> Result<File, ImageError> {
 fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let file = open(path, limits)?;
     let mut bytes = Vec::new();
-    // One byte more than allowed: a file that grows while it is read must not pass.
+    // One byte more than allowed, so that a file that grows while it is read is detected.
     let most = limits.max_file_bytes.saturating_add(1);
     file.take(most)
         .read_to_end(&mut bytes)
@@ -224,8 +226,8 @@ fn check_file_size(bytes: u64, path: &Path, limits: &Limits) -> Result<(), Image
 
 /// Turns a panic of a decoder into an error.
 ///
-/// The decoders are others' work and read others' files; one file must not end a batch or a server. Nothing
-/// outlives the call but its result, so no half-changed state can be seen afterwards.
+/// A bug of a third-party decoder must not end a batch or a server. Only the result leaves the
+/// call, so no half-changed state is observable afterwards.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Fault::damaged("its decoder failed on it")))
 }

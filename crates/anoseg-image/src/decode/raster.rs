@@ -1,11 +1,11 @@
-//! Decoded samples as they lie in a file, and their way to planar f32 pictures and masks.
+//! Decoded samples in the layout of the file, and their conversion to planar f32 images and masks.
 
 use image::metadata::Orientation;
 
 use super::error::Fault;
 use crate::plane::{AnomalyMap, Image, Mask};
 
-/// Interleaved samples of one of the depths in use.
+/// Interleaved samples at one of the supported depths.
 #[derive(Debug)]
 pub(super) enum Samples {
     U8(Vec<u8>),
@@ -13,7 +13,7 @@ pub(super) enum Samples {
     F32(Vec<f32>),
 }
 
-/// A picture as stored: `[height, width, channels]`, not yet turned upright.
+/// An image as stored: `[height, width, channels]`, not yet turned upright.
 #[derive(Debug)]
 pub(super) struct Raster {
     pub(super) width: usize,
@@ -23,14 +23,14 @@ pub(super) struct Raster {
     pub(super) samples: Samples,
 }
 
-/// Beyond this distance from 0..=1 a float picture is on another scale, not just overshooting.
+/// A float image with values further than this outside 0..=1 uses another scale.
 const FLOAT_OVERSHOOT: f32 = 1.0;
 
-/// Share of full scale from which a pixel of a lossily compressed mask is anomalous.
+/// Share of full scale from which on a pixel of a lossily compressed mask is anomalous.
 const LOSSY_MASK_LEVEL: f32 = 0.5;
 
 impl Raster {
-    /// The upright picture in 0..=1. Alpha is left out.
+    /// The upright image in 0..=1. Alpha is ignored.
     pub(super) fn into_image(self, orientation: Orientation) -> Result<Image, Fault> {
         match &self.samples {
             Samples::U8(v) => {
@@ -41,8 +41,8 @@ impl Raster {
             Samples::F32(v) => {
                 let range = -FLOAT_OVERSHOOT..=1.0 + FLOAT_OVERSHOOT;
                 if let Some(stray) = v.iter().find(|value| !range.contains(*value)) {
-                    return Err(Fault::Unsupported(format!(
-                        "it holds the float value {stray}, and float pictures are read on a scale of 0 to 1"
+                    return Err(Fault::unsupported(format!(
+                        "it holds the float value {stray}, and float images are read on a scale of 0 to 1"
                     )));
                 }
                 Ok(self.planes(v, orientation, |s| s.clamp(0.0, 1.0)))
@@ -50,7 +50,7 @@ impl Raster {
         }
     }
 
-    /// The upright mask: the largest of a pixel's colour values decides, alpha is left out.
+    /// The upright mask: the largest of a pixel's colour values decides; alpha is ignored.
     pub(super) fn into_mask(self, orientation: Orientation, lossy: bool) -> Mask {
         let level = if lossy { LOSSY_MASK_LEVEL } else { 0.0 };
         match &self.samples {
@@ -71,7 +71,7 @@ impl Raster {
                 upright.for_each(|to, from| data[to] = v[from]);
                 Ok(AnomalyMap::from_vec(upright.width, upright.height, data))
             }
-            _ => Err(Fault::Unsupported("an anomaly map has one 32-bit float per pixel".into())),
+            _ => Err(Fault::unsupported("an anomaly map has one 32-bit float per pixel")),
         }
     }
 
@@ -102,24 +102,24 @@ impl Raster {
         Mask::from_vec(upright.width, upright.height, data)
     }
 
-    /// Colour values per pixel, alpha left out.
+    /// Colour values per pixel, without alpha.
     fn colours(&self) -> usize {
         if self.channels >= 3 { 3 } else { 1 }
     }
 }
 
-/// The walk over a stored picture that turns it upright.
+/// The walk over a stored image that turns it upright.
 struct Upright {
     width: usize,
     height: usize,
     /// Index of the stored pixel that becomes the upright one at (0, 0).
     origin: isize,
-    /// How far one step right, and one step down, goes in the stored picture.
+    /// How far one step right, and one step down, goes in the stored image.
     right: isize,
     down: isize,
 }
 
-/// Size of the upright picture made from a stored one.
+/// Size of the upright image made from a stored one.
 pub(super) fn upright_size(width: usize, height: usize, orientation: Orientation) -> (usize, usize) {
     use Orientation::{Rotate90, Rotate90FlipH, Rotate270, Rotate270FlipH};
     match orientation {
@@ -132,7 +132,7 @@ impl Upright {
     fn new(stored_width: usize, stored_height: usize, orientation: Orientation) -> Self {
         let (w, h) = (stored_width as isize, stored_height as isize);
         let (left_bottom, right_top, last) = ((h - 1) * w, w - 1, h * w - 1);
-        // Exif 2.32, tag 0x0112: which stored row and column is the upright picture's top and left.
+        // Exif 2.32, tag 0x0112: which stored row and column is the upright image's top and left.
         let (origin, right, down) = match orientation {
             Orientation::NoTransforms => (0, 1, w),
             Orientation::FlipHorizontal => (right_top, -1, w),
@@ -147,7 +147,7 @@ impl Upright {
         Self { width, height, origin, right, down }
     }
 
-    /// Calls `f(upright index, stored index)` for every pixel, row by row of the upright picture.
+    /// Calls `f(upright index, stored index)` for every pixel, row by row of the upright image.
     fn for_each(&self, mut f: impl FnMut(usize, usize)) {
         for y in 0..self.height {
             let mut from = self.origin + y as isize * self.down;

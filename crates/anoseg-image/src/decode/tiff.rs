@@ -1,7 +1,8 @@
-//! TIFF: integers of 1 to 32 bits and floats; grey, RGB, CMYK, each with or without alpha; strips and tiles.
+//! TIFF: integers of 1 to 32 bits and floats; grey, RGB, CMYK, each with or without alpha; strips
+//! and tiles.
 //!
-//! The decoder is called directly, not through `image`, which reads no single-channel floats: the usual
-//! output of measuring cameras.
+//! The decoder is called directly, not through `image`, which does not read single-channel floats,
+//! the usual format of measurement cameras.
 
 use std::io::Cursor;
 
@@ -47,7 +48,7 @@ pub(super) fn pixels(bytes: &[u8], header: &Header, limits: &Limits) -> Result<R
     raster.with_channels(&layout)
 }
 
-/// How many samples a pixel has, and what they mean.
+/// The number, depth and meaning of the samples of a pixel.
 struct Layout {
     bits: u8,
     /// Samples per pixel as stored.
@@ -78,7 +79,7 @@ impl Layout {
 }
 
 fn unsupported(colours: ColorType) -> Fault {
-    Fault::Unsupported(format!("it is a TIFF of colour type {colours:?}"))
+    Fault::unsupported(format!("it is a TIFF of colour type {colours:?}"))
 }
 
 fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<Cursor<&'a [u8]>>, Fault> {
@@ -90,7 +91,7 @@ fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<Cursor<&'a [u8]>
     Ok(Decoder::new(Cursor::new(bytes)).map_err(fault)?.with_limits(tiff_limits))
 }
 
-/// Samples at one of the common depths; integers keep their share of full scale.
+/// Converts the samples to a supported depth; integers keep their share of full scale.
 fn scaled(stored: DecodingResult, layout: &Layout, width: usize) -> Result<Samples, Fault> {
     let samples = match stored {
         DecodingResult::U8(v) if layout.bits < 8 => Samples::U8(unpacked(&v, layout.bits, width)),
@@ -103,7 +104,7 @@ fn scaled(stored: DecodingResult, layout: &Layout, width: usize) -> Result<Sampl
         DecodingResult::F32(v) => Samples::F32(v),
         DecodingResult::F64(v) => Samples::F32(v.into_iter().map(|s| s as f32).collect()),
         _ => {
-            return Err(Fault::Unsupported(format!(
+            return Err(Fault::unsupported(format!(
                 "it is a TIFF of {}-bit signed or wide integers",
                 layout.bits
             )));
@@ -117,7 +118,8 @@ fn scaled(stored: DecodingResult, layout: &Layout, width: usize) -> Result<Sampl
     }
 }
 
-/// Grey samples below 8 bits, packed from the high bit down, each row filled up to a byte (TIFF 6.0, section 3).
+/// Grey samples below 8 bits, packed from the high bit down, each row filled up to a byte (TIFF
+/// 6.0, section 3).
 fn unpacked(packed: &[u8], bits: u8, width: usize) -> Vec<u8> {
     let bits = usize::from(bits.max(1));
     let full = (1u32 << bits) - 1;
@@ -133,7 +135,7 @@ fn unpacked(packed: &[u8], bits: u8, width: usize) -> Vec<u8> {
     packed.chunks_exact(row_bytes).flat_map(|row| (0..width).map(move |x| sample(row, x))).collect()
 }
 
-/// Brings planes stored one after the other (planar configuration 2) to pixel order.
+/// Interleaves planes that are stored one after the other (planar configuration 2).
 fn interleaved(samples: Samples, buffer: &BufferLayoutPreference, pixels: usize) -> Result<Samples, Fault> {
     fn weave<T: Copy>(data: &[T], planes: usize, pixels: usize) -> Option<Vec<T>> {
         if data.len() != planes * pixels {
@@ -163,7 +165,7 @@ impl Raster {
             Samples::F32(v) => v.len(),
         };
         if length != width * height * channels {
-            return Err(Fault::damaged("it holds another number of samples than its size asks for"));
+            return Err(Fault::damaged("its number of samples does not match its size"));
         }
         if !layout.cmyk {
             return Ok(Self { width, height, channels, samples });
@@ -173,7 +175,7 @@ impl Raster {
             Samples::U16(v) => v.into_iter().map(|s| f32::from(s) / 65_535.0).collect(),
             Samples::F32(v) => v,
         };
-        // No ink profile is applied: paper white less the light that each ink takes.
+        // No ink profile is applied: each ink removes its share of white.
         let rgb = ink.chunks_exact(channels).flat_map(|p| [0, 1, 2].map(|c| (1.0 - p[c]) * (1.0 - p[3])));
         Ok(Self { width, height, channels: 3, samples: Samples::F32(rgb.collect()) })
     }
@@ -182,8 +184,11 @@ impl Raster {
 fn fault(error: TiffError) -> Fault {
     match error {
         TiffError::IoError(error) => error.into(),
-        TiffError::UnsupportedError(what) => Fault::Unsupported(format!("its TIFF variant: {what}")),
+        TiffError::UnsupportedError(what) => {
+            let text = format!("its TIFF variant: {what}");
+            Fault::unsupported_by(text, TiffError::UnsupportedError(what))
+        }
         TiffError::LimitsExceeded => Fault::Limit("its TIFF data take more than max_alloc_bytes".into()),
-        other => Fault::damaged(other),
+        other => Fault::damaged_by(other),
     }
 }

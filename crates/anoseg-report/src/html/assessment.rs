@@ -15,11 +15,11 @@ pub(super) fn figures(report: &Report) -> Markup {
         return section(
             "figures",
             "Key figures",
-            absent("No figures: there are no test pictures with known defects."),
+            absent("No figures: there are no test images with known defects."),
         );
     };
     let cards = [
-        ("Image AUROC", figures.image_auroc, "how well scores rank defective pictures above good ones"),
+        ("Image AUROC", figures.image_auroc, "how well scores rank defective images above good ones"),
         ("Pixel AUROC", figures.pixel_auroc, "the same for single pixels"),
         ("Pixel AP", figures.pixel_ap, "average precision of the marked pixels"),
         (
@@ -45,7 +45,7 @@ pub(super) fn figures(report: &Report) -> Markup {
     section("figures", "Key figures", content)
 }
 
-/// What a key figure's card says besides what the figure means.
+/// Additional text on the card of a key figure.
 fn remark(name: &str, figures: &Evaluation) -> String {
     match (name, figures.iou_max, figures.intervals.image_auroc) {
         ("IoU", Some(best), _) => format!("; {} at the best one", percent(best)),
@@ -56,10 +56,10 @@ fn remark(name: &str, figures: &Evaluation) -> String {
     }
 }
 
-/// How many pictures of each kind got which decision, and the scores behind it.
+/// The numbers of images by ground truth and decision, and the histogram of the scores.
 pub(super) fn verdicts(report: &Report) -> Markup {
     let content = if report.images.is_empty() {
-        absent("No verdicts: no test pictures were given.")
+        absent("No verdicts: no test images were given.")
     } else {
         html! {
             div.verdicts {
@@ -94,7 +94,7 @@ fn histogram(report: &Report) -> Markup {
     plot::score_histogram(&good, &defective, &report.thresholds)
 }
 
-/// All figures per defect type, with those over all pictures as the last row.
+/// All figures per defect type, with those over all images as the last row.
 pub(super) fn by_defect(report: &Report) -> Markup {
     if report.by_defect.is_empty() && report.figures.is_none() {
         return html! {};
@@ -123,8 +123,8 @@ pub(super) fn by_defect(report: &Report) -> Markup {
     section("defects", "Figures by defect type", content)
 }
 
-/// The first figures are shares of pictures that are rejected; `counted` says in which rows of the table of verdicts, for the
-/// script, which counts anew when the threshold moves.
+/// The first figures are shares of images that are rejected; `counted` says in which rows of the
+/// table of verdicts, for the script, which counts anew when the threshold moves.
 fn figures_row(name: &str, figures: &Evaluation, class: &str, counted: [Option<usize>; 2]) -> Markup {
     let counted = counted.into_iter().chain(std::iter::repeat(None));
     html! {

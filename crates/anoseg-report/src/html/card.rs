@@ -1,12 +1,13 @@
-//! One test picture in the gallery.
+//! One test image in the gallery.
 
+use anoseg_metrics::GOOD;
 use maud::{Markup, html};
 
 use super::exact;
 use super::gallery::Outcome;
 use super::threshold::strip;
 use crate::format::score;
-use crate::model::{Decision, GOOD, ReportImage};
+use crate::model::{Decision, ReportImage};
 use crate::plot::Axis;
 use crate::thumbnail::Thumbnail;
 
@@ -19,10 +20,10 @@ pub(super) fn card(image: &ReportImage, axis: Axis) -> Markup {
         article.card data-name=(image.name) data-defect=(image.defect) data-truth=(truth)
             data-score=(exact(image.score)) data-calibrated=(decision)
             data-decision=(decision) data-outcome=(outcome.id()) {
-            button.pictures type="button" aria-label={ "Enlarge " (image.name) } {
-                (picture(image.picture.as_ref(), "Picture"))
-                (picture(image.anomaly_map.as_ref(), "Anomaly map"))
-                (picture(image.contours.as_ref(), "Contours"))
+            button.images type="button" aria-label={ "Enlarge " (image.name) } {
+                (view(image.image.as_ref(), "Image"))
+                (view(image.anomaly_map.as_ref(), "Anomaly map"))
+                (view(image.contours.as_ref(), "Contours"))
             }
             div.caption {
                 span.name title=(image.name) { (image.name) }
@@ -34,7 +35,7 @@ pub(super) fn card(image: &ReportImage, axis: Axis) -> Markup {
     }
 }
 
-/// The name the script knows a decision by.
+/// The identifier of a decision for the script.
 pub(super) fn decision_id(decision: Decision) -> &'static str {
     match decision {
         Decision::Good => "accept",
@@ -43,9 +44,10 @@ pub(super) fn decision_id(decision: Decision) -> &'static str {
     }
 }
 
-fn picture(thumbnail: Option<&Thumbnail>, name: &str) -> Markup {
+/// One thumbnail with its name below it.
+fn view(thumbnail: Option<&Thumbnail>, name: &str) -> Markup {
     html! {
-        span.picture {
+        span.image {
             @match thumbnail {
                 Some(thumbnail) => {
                     img src=(thumbnail.data_uri()) width=(thumbnail.width()) height=(thumbnail.height())

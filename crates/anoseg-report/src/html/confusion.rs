@@ -1,14 +1,15 @@
-//! How many pictures of each kind got which decision.
+//! The confusion table: the numbers of images by ground truth and decision.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anoseg_metrics::GOOD;
 use maud::{Markup, html};
 
 use super::threshold::exact_scores;
 use crate::format::percent;
-use crate::model::{Decision, GOOD, Report, ReportImage};
+use crate::model::{Decision, Report, ReportImage};
 
-/// One row of the table: some pictures that are all good or all defective in truth.
+/// One row of the table: some images that are all good or all defective in truth.
 struct Row<'a> {
     name: &'a str,
     images: Vec<&'a ReportImage>,
@@ -26,8 +27,8 @@ impl Row<'_> {
     }
 }
 
-/// All good pictures, all defective ones and, where there are several, each type of defect; without what does not
-/// occur.
+/// All good images, all defective ones and, where there are several, each type of defect; without
+/// what does not occur.
 fn rows(images: &[ReportImage]) -> Vec<Row<'_>> {
     let with = |name, class, belongs: &dyn Fn(&ReportImage) -> bool| Row {
         name,
@@ -46,8 +47,8 @@ fn rows(images: &[ReportImage]) -> Vec<Row<'_>> {
     rows
 }
 
-/// The rows that tell which share of the pictures with a defect, of all types or of one, is found, and which share of the
-/// good ones is rejected; by their places in the table.
+/// The rows that tell which share of the images with a defect, of all types or of one, is found,
+/// and which share of the good ones is rejected; by their places in the table.
 pub(super) struct Places {
     good: Option<usize>,
     defective: Option<usize>,
@@ -67,14 +68,15 @@ impl Places {
         }
     }
 
-    /// Of the found pictures with this type of defect, `None` for all types, and of the rejected good ones.
+    /// Of the found images with this type of defect, `None` for all types, and of the rejected good
+    /// ones.
     pub(super) fn shares(&self, defect: Option<&str>) -> [Option<usize>; 2] {
         [defect.map_or(self.defective, |defect| self.types.get(defect).copied()), self.good]
     }
 }
 
-/// Ground truth by row, decision by column. The scores are kept for the script, which counts anew when the
-/// threshold moves.
+/// Ground truth by row, decision by column. The scores are kept for the script, which counts anew
+/// when the threshold moves.
 pub(super) fn table(report: &Report) -> Markup {
     html! {
         table #confusion.numbers {
@@ -106,7 +108,7 @@ fn table_row(row: &Row) -> Markup {
     }
 }
 
-/// The share of the good pictures and of the defective ones that are rejected.
+/// The share of the good images and of the defective ones that are rejected.
 pub(super) fn rates(report: &Report) -> Markup {
     let rows = rows(&report.images);
     html! {

@@ -1,4 +1,4 @@
-//! What the gallery can be narrowed and sorted by.
+//! Filters and sort order of the gallery.
 
 use std::collections::BTreeMap;
 
@@ -8,11 +8,11 @@ use super::card::decision_id;
 use super::gallery::Outcome;
 use crate::model::{Decision, ReportImage};
 
-/// One choice of a group: what the script knows it by, its name and how many pictures have it.
+/// One choice of a group: its identifier for the script, its name and its number of images.
 type Choice<'a> = (&'a str, &'a str, usize);
 
-/// Two groups of buttons, one by decision and one by defect type, and the order. Without script they stay hidden and
-/// everything is shown.
+/// Two groups of buttons, one by decision and one by defect type, and the order. Without script
+/// they stay hidden and everything is shown.
 pub(super) fn controls(images: &[&ReportImage]) -> Markup {
     html! {
         div #filters hidden {

@@ -1,4 +1,4 @@
-//! The test pictures, worst mistakes first.
+//! The test images, worst mistakes first.
 
 use std::cmp::Ordering;
 
@@ -13,13 +13,14 @@ use crate::format::count;
 use crate::model::{Decision, Mistake, Report, ReportImage};
 use crate::plot::score_axis;
 
-/// At most this many pictures are shown, so that the file stays small enough to mail; the tables count all of them.
+/// At most this many images are shown, so that the file stays small enough to mail; the tables
+/// count all of them.
 pub const GALLERY_LIMIT: usize = 300;
 
-/// The gallery with its filters and the key to its colours.
+/// The gallery with its filters and the legend of its colours.
 pub(super) fn gallery(report: &Report) -> Markup {
     if report.images.is_empty() {
-        return section("pictures", "Pictures", absent("No pictures: no test pictures were given."));
+        return section("images", "Images", absent("No images: no test images were given."));
     }
     let mut images = worst_first(&report.images, report.thresholds.image);
     images.truncate(GALLERY_LIMIT);
@@ -30,17 +31,17 @@ pub(super) fn gallery(report: &Report) -> Markup {
         @if images.len() < report.images.len() {
             p.aside {
                 "Shown are the " (count(images.len() as u64)) " most telling of " (count(report.images.len() as u64))
-                " pictures; all are counted above."
+                " images; all are counted above."
             }
         }
         div #gallery.gallery data-threshold=(exact(report.thresholds.image)) style=[limit_style(report, axis)] {
             @for image in &images { (card(image, axis)) }
         }
     };
-    section("pictures", "Pictures", content)
+    section("images", "Images", content)
 }
 
-/// What became of a picture, the most telling first; also the order of the gallery.
+/// What became of an image, the most telling first; also the order of the gallery.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Outcome {
     Missed,
@@ -59,7 +60,7 @@ impl Outcome {
         }
     }
 
-    /// The name the script knows it by.
+    /// The identifier for the script.
     pub(super) fn id(self) -> &'static str {
         match self {
             Self::Missed => "missed",
@@ -70,10 +71,10 @@ impl Outcome {
     }
 }
 
-/// Ordered by [`Outcome`]; within each the picture farthest on the wrong side of the threshold, or nearest to it on the
-/// right side, comes first.
+/// Ordered by [`Outcome`]; within each the image farthest on the wrong side of the threshold, or
+/// nearest to it on the right side, comes first.
 fn worst_first(images: &[ReportImage], threshold: f32) -> Vec<&ReportImage> {
-    // How far the score lies on the right side for this picture's ground truth.
+    // How far the score lies on the right side for this image's ground truth.
     let margin = |image: &ReportImage| {
         let above = f64::from(image.score) - f64::from(threshold);
         let margin = if image.is_defective() { above } else { -above };
@@ -104,7 +105,7 @@ fn key() -> Markup {
 pub(super) fn viewer(report: &Report) -> Markup {
     let axis = score_axis::of_images(&report.images, &report.thresholds);
     html! {
-        dialog #viewer style=[limit_style(report, axis)] aria-label="Enlarged pictures" {
+        dialog #viewer style=[limit_style(report, axis)] aria-label="Enlarged images" {
             div.viewer-bar {
                 span.viewer-caption {}
                 span.viewer-score {}
@@ -112,7 +113,7 @@ pub(super) fn viewer(report: &Report) -> Markup {
                 button type="button" data-step="1" aria-label="Next" { "›" }
                 button type="button" data-close aria-label="Close" { "×" }
             }
-            div.viewer-pictures {}
+            div.viewer-images {}
         }
     }
 }
@@ -120,11 +121,11 @@ pub(super) fn viewer(report: &Report) -> Markup {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::GOOD;
+    use anoseg_metrics::GOOD;
 
     fn image(name: &str, defect: &str, score: f32, decision: Decision) -> ReportImage {
         let (name, defect) = (name.to_owned(), defect.to_owned());
-        ReportImage { name, defect, score, decision, picture: None, anomaly_map: None, contours: None }
+        ReportImage { name, defect, score, decision, image: None, anomaly_map: None, contours: None }
     }
 
     #[test]

@@ -18,7 +18,7 @@ use crate::overlay::blended_colour;
 const STYLE: &str = include_str!("assets/style.css");
 const DARK: &str = include_str!("assets/dark.css");
 
-/// Each part minds its own elements and leaves pages without them alone.
+/// Each part handles its own elements and does nothing on pages without them.
 const SCRIPT: &str = concat!(
     "\"use strict\";\n",
     include_str!("assets/theme.js"),
@@ -31,18 +31,19 @@ const SCRIPT: &str = concat!(
 const POLICY: &str =
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
-/// The report as one HTML document: pictures, plots, style and script are all inside, nothing is loaded from
-/// elsewhere.
+/// The report as one HTML document: images, plots, style and script are all inside, nothing is
+/// loaded from elsewhere.
 ///
-/// It follows the reader's light or dark setting and can be switched, fits a phone, and prints (in light
-/// colours). Without script everything is shown; only the threshold's slider, filters, order and enlarged
-/// pictures need it. The same report always gives the same text.
+/// It follows the reader's light or dark setting and can be switched, fits a phone, and prints (in
+/// light colours). Without script everything is shown; only the threshold's slider, filters, order
+/// and enlarged images need it. The same report always gives the same text.
 pub fn render(report: &Report) -> String {
     page(&format!("{} · anomaly segmentation report", report.title), body(report))
 }
 
-/// A page in the reports' style that leads to several of them: pairs of a name and a path relative to this page,
-/// with `/` between folders. A table that sets them side by side stands above.
+/// A page in the style of the reports that links to several of them: pairs of a name and a path
+/// relative to this page, with `/` between folders. A table that compares them stands above the
+/// links.
 pub fn index(title: &str, comparison: Option<&Comparison>, links: &[(String, String)]) -> String {
     let body = html! {
         header.page {
@@ -62,8 +63,7 @@ pub fn index(title: &str, comparison: Option<&Comparison>, links: &[(String, Str
     page(title, body)
 }
 
-/// A path as a link: always relative, whatever it looks like, and with the characters escaped that have a meaning
-/// in links.
+/// A path as a link: always relative, with the characters escaped that have a meaning in links.
 fn relative_link(path: &str) -> String {
     let escaped = path.replace('%', "%25").replace('?', "%3F").replace('#', "%23").replace(' ', "%20");
     format!("./{}", escaped.trim_start_matches('/'))
@@ -137,7 +137,8 @@ fn exact(value: f32) -> String {
     }
 }
 
-/// The style sheet, with the dark colours both for readers who prefer them and for those who switch.
+/// The style sheet, with the dark colours both for readers who prefer them and for those who
+/// switch.
 fn style() -> String {
     let stops: Vec<String> = (0..=10)
         .map(|i| i as f32 / 10.0)

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use crate::model::{Comparison, Report};
 use crate::plot;
 
-/// A section with its heading; `id` is its place for links.
+/// A section with its heading; `id` is the target of links.
 pub(super) fn section(id: &str, heading: &str, content: Markup) -> Markup {
     html! {
         section id=(id) {
@@ -15,12 +15,12 @@ pub(super) fn section(id: &str, heading: &str, content: Markup) -> Markup {
     }
 }
 
-/// A sentence in place of something that is not there.
+/// A sentence in place of missing content.
 pub(super) fn absent(sentence: &str) -> Markup {
     html! { p.absent { (sentence) } }
 }
 
-/// The outcome in words, the first sentence larger.
+/// The summary, the first sentence larger.
 pub(super) fn summary(report: &Report) -> Markup {
     html! {
         @for (i, paragraph) in report.summary.iter().enumerate() {
@@ -29,7 +29,7 @@ pub(super) fn summary(report: &Report) -> Markup {
     }
 }
 
-/// Links to the sections that have something in them.
+/// Links to the sections with content.
 pub(super) fn contents(report: &Report) -> Markup {
     let all = [
         ("figures", "Figures", report.figures.is_some()),
@@ -40,7 +40,7 @@ pub(super) fn contents(report: &Report) -> Markup {
             report.comparison.is_some(),
         ),
         ("curves", "Curves", !report.curves.is_empty()),
-        ("pictures", "Pictures", !report.images.is_empty()),
+        ("images", "Images", !report.images.is_empty()),
         ("training", "Training", !report.training.is_empty()),
         ("samples", "Synthetic anomalies", !report.samples.is_empty()),
         ("provenance", "Provenance", !report.provenance.is_empty()),
@@ -55,7 +55,7 @@ pub(super) fn contents(report: &Report) -> Markup {
     }
 }
 
-/// Results side by side.
+/// The table that compares results.
 pub(super) fn comparison(comparison: &Comparison) -> Markup {
     let content = html! {
         p.aside { (comparison.note) }
@@ -84,7 +84,7 @@ pub(super) fn comparison(comparison: &Comparison) -> Markup {
 /// ROC, precision-recall and PRO curves.
 pub(super) fn curves(report: &Report) -> Markup {
     let content = if report.curves.is_empty() {
-        absent("No curves: they need test pictures of both good and defective parts.")
+        absent("No curves: they need test images of both good and defective parts.")
     } else {
         html! {
             div.curves {
@@ -109,13 +109,13 @@ pub(super) fn training(report: &Report) -> Markup {
     section("training", "Training", content)
 }
 
-/// Synthetic anomalies, left out altogether when there are none.
+/// Synthetic anomalies; no section if there are none.
 pub(super) fn samples(report: &Report) -> Markup {
     if report.samples.is_empty() {
         return html! {};
     }
     let content = html! {
-        p.aside { "Made-up defects on good pictures, as the model saw them while training." }
+        p.aside { "Synthetic defects on good images, as in the training data of the model." }
         div.samples {
             @for sample in &report.samples {
                 img src=(sample.data_uri()) width=(sample.width()) height=(sample.height())
@@ -126,7 +126,7 @@ pub(super) fn samples(report: &Report) -> Markup {
     section("samples", "Synthetic anomalies", content)
 }
 
-/// What made this result.
+/// The provenance of the result.
 pub(super) fn provenance(report: &Report) -> Markup {
     if report.provenance.is_empty() {
         return html! {};

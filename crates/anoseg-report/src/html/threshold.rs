@@ -7,7 +7,7 @@ use crate::format::score;
 use crate::model::Report;
 use crate::plot::{Axis, score_axis};
 
-/// Where the slider can stand: one threshold for every set of pictures that a threshold can reject.
+/// Where the slider can stand: one threshold for every set of images that a threshold can reject.
 struct Places {
     /// Lowest first.
     thresholds: Vec<f64>,
@@ -16,8 +16,8 @@ struct Places {
 }
 
 impl Places {
-    /// Half-way between neighbouring scores, below the lowest and at the highest one. The calibrated threshold
-    /// stands for the gap that it lies in.
+    /// Half-way between neighbouring scores, below the lowest and at the highest one. The
+    /// calibrated threshold stands for the gap that it lies in.
     ///
     /// `None` without a finite score, or where the calibrated threshold is not finite.
     fn of(scores: impl Iterator<Item = f64>, calibrated: f64) -> Option<Self> {
@@ -37,7 +37,8 @@ impl Places {
         Some(Self { thresholds, calibrated: rejects_none_below })
     }
 
-    /// For the script: threshold, what is shown of it and its place on the axis (0..=1), for each place.
+    /// For the script: threshold, what is shown of it and its place on the axis (0..=1), for each
+    /// place.
     fn text(&self, axis: Axis) -> String {
         let place =
             |&threshold: &f64| format!("{threshold}|{}|{:.4}", score(threshold), axis.position(threshold));
@@ -73,8 +74,8 @@ pub(super) fn limit_style(report: &Report, axis: Axis) -> Option<String> {
     limit.is_finite().then(|| format!("--limit:{:.2}%", 100.0 * axis.position(limit)))
 }
 
-/// A small axis with the place of one score; what lies above the threshold is tinted. Nothing for a score that is
-/// no number.
+/// A small axis with the place of one score; what lies above the threshold is tinted. Nothing for a
+/// score that is no number.
 pub(super) fn strip(score: f32, axis: Axis) -> Markup {
     html! {
         @if !score.is_nan() {
@@ -85,7 +86,7 @@ pub(super) fn strip(score: f32, axis: Axis) -> Markup {
     }
 }
 
-/// The scores for the script, in full, and in an order that does not depend on that of the pictures.
+/// The scores for the script, in full, and in an order that does not depend on that of the images.
 pub(super) fn exact_scores(scores: impl Iterator<Item = f32>) -> String {
     let mut scores: Vec<f32> = scores.collect();
     scores.sort_by(f32::total_cmp);

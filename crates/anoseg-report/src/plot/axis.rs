@@ -54,7 +54,8 @@ pub(crate) struct Tick {
 }
 
 impl Axis {
-    /// A linear axis from `low` to `high`; widened when the two (nearly) coincide, 0..=1 when they are no numbers.
+    /// A linear axis from `low` to `high`; widened when the two (nearly) coincide, 0..=1 when they
+    /// are no numbers.
     pub(crate) fn linear(low: f64, high: f64) -> Self {
         if low.is_nan() || high.is_nan() {
             return Self { low: 0.0, high: 1.0, spacing: Spacing::Linear };
@@ -79,7 +80,8 @@ impl Axis {
         Self::linear((exact.low / step + 1e-9).floor() * step, (exact.high / step - 1e-9).ceil() * step)
     }
 
-    /// A logarithmic axis from just below the smallest to just above the largest value; needs positive values.
+    /// A logarithmic axis from just below the smallest to just above the largest value; needs
+    /// positive values.
     pub(crate) fn logarithmic(values: impl IntoIterator<Item = f64>) -> Self {
         let (low, high) = extent(values.into_iter().filter(|&v| v > 0.0));
         if low.is_nan() {
@@ -92,8 +94,8 @@ impl Axis {
         }
     }
 
-    /// An axis for shares (0..=1) from `low` to `high` that stretches both ends of 0..=1, where single steps
-    /// could not be told apart otherwise.
+    /// An axis for shares (0..=1) from `low` to `high` that stretches both ends of 0..=1, where
+    /// single steps could not be told apart otherwise.
     pub(crate) fn spread(low: f64, high: f64) -> Self {
         let inside = |v: f64| v.clamp(NEAREST, 1.0 - NEAREST);
         Self { spacing: Spacing::Stretched, ..Self::linear(inside(low), inside(high)) }
@@ -167,8 +169,8 @@ impl Axis {
         values.into_iter().map(|v| Tick { at: self.position(v), label: log_label(v) }).collect()
     }
 
-    /// One half, and on both sides powers of ten away from the ends: only every so many, for about `count` marks,
-    /// or with their doubles and fivefolds where there are few.
+    /// One half, and on both sides powers of ten away from the ends: only every so many, for about
+    /// `count` marks, or with their doubles and fivefolds where there are few.
     fn stretched_ticks(&self, count: usize) -> Vec<Tick> {
         let inside = |value: &f64| (self.low..=self.high).contains(value);
         let from_ends = |exponent: i32, mantissa: f64| {

@@ -11,8 +11,8 @@ const HEIGHT: f64 = 290.0;
 
 /// One curve with the area under it, its axes and, above it, its title and figure.
 ///
-/// Values within 0..=1 get an axis from 0 to 1, or to a round number when the curve ends early (PRO at a false-positive
-/// rate of 0.3).
+/// Values within 0..=1 get an axis from 0 to 1, or to a round number when the curve ends early (PRO
+/// at a false-positive rate of 0.3).
 pub fn curve(curve: &Curve) -> Markup {
     let points: Vec<[f64; 2]> =
         curve.points.iter().copied().filter(|p| p.iter().all(|v| v.is_finite())).collect();
@@ -56,7 +56,8 @@ fn closing(frame: &Frame, points: &[[f64; 2]]) -> String {
     format!("L{} {}L{} {}Z", column(points.last()), frame.bottom, column(points.first()), frame.bottom)
 }
 
-/// An axis for shares: 0..=1, when the values lie in it (`shorten`: 0 to a round number above them); else what holds them.
+/// An axis for shares: 0..=1, when the values lie in it (`shorten`: 0 to a round number above
+/// them); else what holds them.
 fn share_axis(values: impl Iterator<Item = f64> + Clone, shorten: bool) -> Axis {
     let largest = values.clone().fold(0.0, f64::max);
     if values.clone().any(|v| !(-1e-9..=1.0 + 1e-9).contains(&v)) {

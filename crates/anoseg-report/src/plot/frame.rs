@@ -61,7 +61,8 @@ impl Frame {
         html! { text.name x=(x) y=(y) text-anchor="middle" transform={ "rotate(-90 " (x) " " (y) ")" } { (name) } }
     }
 
-    /// The path through `points` (finite values), without the points that cannot be told apart at this size.
+    /// The path through `points` (finite values), without the points that cannot be told apart at
+    /// this size.
     pub(crate) fn path(&self, points: &[[f64; 2]]) -> String {
         let mut path = String::new();
         let mut last: Option<[f64; 2]> = None;

@@ -1,4 +1,4 @@
-//! How the image scores of good and defective pictures are spread.
+//! The histogram of the scores of good and defective images.
 
 use maud::{Markup, html};
 
@@ -19,8 +19,9 @@ const DEFECT_LANE: [f64; 2] = [194.0, 282.0];
 /// Room a threshold's label needs, in SVG units, also in the larger type of a phone.
 const LABEL_ROOM: f64 = 190.0;
 
-/// How many of the finite `values` fall into each of `bins` equal parts of `low..=high`. Values outside count in
-/// the first or last bin, so that the counts always sum to the number of finite values (unless `bins` is 0).
+/// How many of the finite `values` fall into each of `bins` equal parts of `low..=high`. Values
+/// outside count in the first or last bin, so that the counts always sum to the number of finite
+/// values (unless `bins` is 0).
 pub fn bin_counts(values: &[f64], low: f64, high: f64, bins: usize) -> Vec<usize> {
     let mut counts = vec![0; bins];
     if bins == 0 {
@@ -34,13 +35,13 @@ pub fn bin_counts(values: &[f64], low: f64, high: f64, bins: usize) -> Vec<usize
     counts
 }
 
-/// The scores of good pictures above those of defective ones, on one scale, with both thresholds as labelled
-/// lines and a hidden line that the page's script moves.
+/// The scores of good images above those of defective ones, on one scale, with both thresholds as
+/// labelled lines and a hidden line that the page's script moves.
 ///
-/// Each lane has its own count axis, because there are often far more pictures of one kind than of the other.
-/// Scores that pile up near 0 or 1 get an axis that stretches both ends.
+/// Each lane has its own count axis, because there are often far more images of one kind than of
+/// the other. Scores that pile up near 0 or 1 get an axis that stretches both ends.
 pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds) -> Markup {
-    let label = "Histogram of the image scores of good and of defective pictures";
+    let label = "Histogram of the image scores of good and of defective images";
     if !good.iter().chain(defective).any(|v| v.is_finite()) {
         return empty("wide", WIDTH, HEIGHT, label);
     }
@@ -49,7 +50,8 @@ pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds)
         if x.is_stretched() { "Image score (both ends of the scale stretched)" } else { "Image score" };
     let good_lane = lane(good, GOOD_LANE, x);
     let defect_lane = lane(defective, DEFECT_LANE, x);
-    // A label that has to stand right of its line must not cross the other line, which starts below it then.
+    // A label that has to stand right of its line must not cross the other line, which starts below
+    // it then.
     let review_fits = good_lane.column(f64::from(thresholds.review)) - good_lane.left > LABEL_ROOM;
     let [reject_label, review_label] = if review_fits { [14.0, 31.0] } else { [31.0, 14.0] };
     let content = html! {
@@ -91,9 +93,9 @@ fn counts(values: &[f64], x: Axis) -> Vec<usize> {
     bin_counts(&places, 0.0, 1.0, BINS)
 }
 
-fn lane_label(frame: &Frame, name: &str, pictures: usize) -> Markup {
+fn lane_label(frame: &Frame, name: &str, images: usize) -> Markup {
     html! {
-        text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (pictures) ")" } }
+        text.lane x=(frame.left) y=(frame.top - 10.0) { (name) " " tspan.tick { "(" (images) ")" } }
     }
 }
 
@@ -130,7 +132,8 @@ enum Side {
     Right,
 }
 
-/// A line through both lanes with its label at `height`, on the preferred side unless the plot ends there.
+/// A line through both lanes with its label at `height`, on the preferred side unless the plot ends
+/// there.
 fn threshold_line(frame: &Frame, threshold: f32, height: f64, name: &str, side: Side) -> Markup {
     let x = unit(frame.column(f64::from(threshold)));
     let left = match side {

@@ -1,8 +1,9 @@
 //! Inline SVG plots for an HTML page.
 //!
-//! No script, no fixed colours: every stroke and fill has a CSS class, and the page's style sheet gives it a custom
-//! property (`--good`, `--defect`, `--line`, ...), so that light and dark pages and prints each look right. All plots take
-//! any input: empty data gives a plot that says so, values that are not finite are skipped.
+//! No script, no fixed colours: every stroke and fill has a CSS class, and the page's style sheet
+//! gives it a custom property (`--good`, `--defect`, `--line`, ...), so that plots fit light pages,
+//! dark pages and prints. All plots take any input: empty data gives a plot that says so, values
+//! that are not finite are skipped.
 
 mod axis;
 mod curve;

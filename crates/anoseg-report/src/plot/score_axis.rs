@@ -1,4 +1,4 @@
-//! The axis of the image scores, the same in the histogram and in each picture's mark.
+//! The axis of the image scores, the same in the histogram and in each image's mark.
 
 use super::axis::Axis;
 use crate::model::{ReportImage, Thresholds};
@@ -6,19 +6,20 @@ use crate::model::{ReportImage, Thresholds};
 /// Room at both ends, as a part of the axis.
 const ROOM: f64 = 0.02;
 
-/// Where half of the pictures of one kind lie within this part of a linear axis, the axis is stretched.
+/// Where half of the images of one kind lie within this part of a linear axis, the axis is
+/// stretched.
 const CROWDED: f64 = 1.0 / 16.0;
 
-/// Fewer pictures of one kind are no crowd.
+/// Fewer images of one kind are no crowd.
 const CROWD: usize = 4;
 
-/// The axis for these pictures' scores.
+/// The axis for these images' scores.
 pub(crate) fn of_images(images: &[ReportImage], thresholds: &Thresholds) -> Axis {
     let [good, defective] = scores(images);
     score_axis(&good, &defective, thresholds)
 }
 
-/// The scores of the good and of the defective pictures.
+/// The scores of the good and of the defective images.
 pub(crate) fn scores(images: &[ReportImage]) -> [Vec<f64>; 2] {
     [false, true].map(|defective| {
         images.iter().filter(|i| i.is_defective() == defective).map(|i| f64::from(i.score)).collect()
@@ -43,7 +44,8 @@ pub(crate) fn score_axis(good: &[f64], defective: &[f64], thresholds: &Threshold
     }
 }
 
-/// How far the finite values spread without their lowest and their highest quarter; `None` for few values.
+/// How far the finite values spread without their lowest and their highest quarter; `None` for few
+/// values.
 fn middle_half(values: &[f64]) -> Option<f64> {
     let mut sorted: Vec<f64> = values.iter().copied().filter(|v| v.is_finite()).collect();
     sorted.sort_by(f64::total_cmp);
@@ -72,7 +74,7 @@ mod tests {
     fn spread_scores_are_not() {
         let good = [0.05, 0.1, 0.2, 0.3, 0.35];
         assert!(!score_axis(&good, &[0.5, 0.7, 0.8, 0.9], &THRESHOLDS).is_stretched());
-        assert!(!score_axis(&[0.1], &[0.9], &THRESHOLDS).is_stretched(), "one picture is no crowd");
+        assert!(!score_axis(&[0.1], &[0.9], &THRESHOLDS).is_stretched(), "one image is no crowd");
         assert!(!score_axis(&[f64::NAN], &[], &THRESHOLDS).is_stretched());
     }
 

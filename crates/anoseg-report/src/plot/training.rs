@@ -11,7 +11,8 @@ const HEIGHT: f64 = 330.0;
 const LOSS_LANE: [f64; 2] = [28.0, 200.0];
 const RATE_LANE: [f64; 2] = [240.0, 282.0];
 
-/// Where the discriminator's accuracy is drawn, if there is one; the learning rate then moves down by `ACCURACY_ROOM`.
+/// Where the discriminator's accuracy is drawn, if there is one; the learning rate then moves down
+/// by `ACCURACY_ROOM`.
 const ACCURACY_LANE: [f64; 2] = [240.0, 290.0];
 const ACCURACY_ROOM: f64 = 88.0;
 
@@ -26,10 +27,11 @@ struct Stretch {
     greatest: f64,
 }
 
-/// Loss over steps, below it the discriminator's accuracy, where there was one, and the learning rate. With `log_loss` the
-/// loss axis is logarithmic and losses that are not positive are skipped.
+/// Loss over steps, below it the discriminator's accuracy, where there was one, and the learning
+/// rate. With `log_loss` the loss axis is logarithmic and losses that are not positive are skipped.
 ///
-/// A long training is drawn as the mean over stretches of steps within the band of that stretch's extremes.
+/// A long training is drawn as the mean over stretches of steps within the band of that stretch's
+/// extremes.
 pub fn training_curve(points: &[TrainingPoint], log_loss: bool) -> Markup {
     let label =
         "Training loss, learning rate and, where there was one, the discriminator's accuracy over steps";
@@ -57,7 +59,8 @@ pub fn training_curve(points: &[TrainingPoint], log_loss: bool) -> Markup {
     svg("wide", WIDTH, HEIGHT + room, label, content)
 }
 
-/// Whether the loss falls so far (by a factor of 30 or more, all of it positive) that a logarithmic axis shows it better.
+/// Whether the loss falls so far (by a factor of 30 or more, all of it positive) that a logarithmic
+/// axis shows it better.
 pub fn spans_decades(points: &[TrainingPoint]) -> bool {
     let losses = || points.iter().map(|p| p.loss).filter(|l| l.is_finite());
     let least = losses().fold(f64::INFINITY, f64::min);
@@ -101,8 +104,8 @@ fn loss_line(frame: &Frame, stretches: &[Stretch]) -> Markup {
     }
 }
 
-/// How many pairs the discriminator tells apart: one half is a draw, all of them is a generator that learns nothing from it.
-/// `None` where there was no discriminator.
+/// How many pairs the discriminator tells apart: one half is a draw, all of them is a generator
+/// that learns nothing from it. `None` where there was no discriminator.
 fn accuracy(points: &[TrainingPoint], x: Axis) -> Option<Markup> {
     let accuracies = points.iter().filter_map(|p| Some([p.step as f64, p.discriminator_accuracy?]));
     let known: Vec<[f64; 2]> = accuracies.filter(|[_, accuracy]| accuracy.is_finite()).collect();

@@ -61,7 +61,7 @@
     outcome.count = text(document.getElementById("shown"));
 
     // From the last false alarm on to the next one, which is the first again.
-    cards().filter((card) => !card.hidden).at(-1).querySelector(".pictures").click();
+    cards().filter((card) => !card.hidden).at(-1).querySelector(".images").click();
     document.querySelector("#viewer [data-step='1']").click();
     outcome.viewer = text(document.querySelector(".viewer-caption"));
     outcome.viewer_marks = all("#viewer .strip").length;
@@ -80,7 +80,7 @@
   } catch (error) {
     complaints.push(`${error}`);
   }
-  // Pictures are decoded later; what goes wrong there is a complaint too.
+  // Images are decoded later; errors there are reported too.
   addEventListener("load", () => setTimeout(() => {
     outcome.errors = complaints;
     parent.postMessage({ name: window.name, outcome }, "*");

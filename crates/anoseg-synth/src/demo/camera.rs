@@ -1,4 +1,4 @@
-//! From the light of a scene to the file's values: lens, sensor, encoding.
+//! The camera model: lens, sensor noise and encoding.
 
 use anoseg_image::Image;
 
@@ -6,7 +6,8 @@ use super::canvas::{Canvas, SUPERSAMPLING};
 use super::geometry::Rgb;
 use super::noise::Dice;
 
-/// A camera with a fixed lens, whose exposure, white balance and focus drift a little from shot to shot.
+/// A camera with a fixed lens, whose exposure, white balance and focus drift a little from shot to
+/// shot.
 #[derive(Clone, Debug)]
 pub(super) struct Camera {
     /// Gain per channel: exposure times white balance.
@@ -37,7 +38,7 @@ impl Camera {
         }
     }
 
-    /// Takes the picture. The same camera adds the same noise to every scene.
+    /// Renders the image. The same camera adds the same noise to every scene.
     pub(super) fn shoot(&self, canvas: &Canvas) -> Image {
         let (width, height) = (canvas.pixel_width(), canvas.pixel_height());
         let mut image = self.expose(canvas);

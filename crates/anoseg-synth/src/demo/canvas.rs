@@ -1,4 +1,4 @@
-//! The supersampled linear-light picture that scenes are drawn on.
+//! The supersampled linear-light image that scenes are drawn on.
 
 use super::geometry::{Disc, Rgb, V2, lerp, mixed, scaled, smoothstep};
 use super::light::{Lamp, normalized};
@@ -21,7 +21,8 @@ pub(super) struct Canvas {
 pub(super) struct Near {
     /// Which sample of the canvas.
     pub(super) index: usize,
-    /// Signed distance to the path in field units; positive on the right-hand side of its direction.
+    /// Signed distance to the path in field units; positive on the right-hand side of its
+    /// direction.
     pub(super) distance: f32,
     /// How far along the path the closest point is, in 0..=1.
     pub(super) along: f32,
@@ -52,19 +53,19 @@ pub(super) struct Grain {
 }
 
 impl Canvas {
-    /// A black canvas for a picture of `width` x `height` pixels.
+    /// A black canvas for an image of `width` x `height` pixels.
     pub(super) fn new(width: usize, height: usize) -> Self {
         let scale = (width.min(height).max(1) * SUPERSAMPLING) as f32;
         let (width, height) = (width * SUPERSAMPLING, height * SUPERSAMPLING);
         Self { width, height, scale, samples: vec![[0.0; 3]; width * height] }
     }
 
-    /// Width of the picture in pixels.
+    /// Width of the image in pixels.
     pub(super) fn pixel_width(&self) -> usize {
         self.width / SUPERSAMPLING
     }
 
-    /// Height of the picture in pixels.
+    /// Height of the image in pixels.
     pub(super) fn pixel_height(&self) -> usize {
         self.height / SUPERSAMPLING
     }
@@ -74,7 +75,7 @@ impl Canvas {
         1.0 / self.scale
     }
 
-    /// Half the picture's width and height in field units.
+    /// Half the image's width and height in field units.
     pub(super) fn half_extent(&self) -> V2 {
         V2::new(self.width as f32, self.height as f32) * (0.5 / self.scale)
     }
@@ -119,7 +120,8 @@ impl Canvas {
         }
     }
 
-    /// The samples within `reach` of the polyline `path`, each once, with its closest point on the path.
+    /// The samples within `reach` of the polyline `path`, each once, with its closest point on the
+    /// path.
     pub(super) fn near(&self, path: &[V2], reach: f32) -> Vec<Near> {
         let margin = V2::new(reach, reach);
         let low = path.iter().fold(V2::new(f32::MAX, f32::MAX), |a, p| V2::new(a.x.min(p.x), a.y.min(p.y)));

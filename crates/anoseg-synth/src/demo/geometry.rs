@@ -1,11 +1,11 @@
 //! Points, directions and smooth steps.
 //!
-//! Scenes are drawn in *field units*: the origin is the middle of the picture, `x` points right, `y` down, and the
-//! short side of the picture is 1 long, so that a part looks the same at every resolution.
+//! Scenes are drawn in *field units*: the origin is the middle of the image, `x` points right, `y`
+//! down, and the short side of the image is 1 long, so that a part is the same at every resolution.
 
 use std::ops::{Add, Mul, Sub};
 
-/// A point or a direction in the picture plane.
+/// A point or a direction in the image plane.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct V2 {
     pub(super) x: f32,
@@ -78,7 +78,7 @@ impl Mul<f32> for V2 {
     }
 }
 
-/// The part of the picture that something may change.
+/// The part of the image that something may change.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Disc {
     pub(super) centre: V2,
@@ -130,8 +130,8 @@ pub(super) fn bell(x: f32) -> f32 {
     (-0.5 * x * x).exp()
 }
 
-/// A smooth path from `start` in segments of length `step`, as a hair or a scratch lies: before each segment the
-/// heading (radians) turns by the next of `bends`.
+/// A smooth path from `start` in segments of length `step`, as a hair or a scratch lies: before
+/// each segment the heading (radians) turns by the next of `bends`.
 pub(super) fn wandering_path(
     start: V2,
     heading: f32,

@@ -1,12 +1,14 @@
-//! The mask of a defect, from the pictures with and without it.
+//! The mask of a defect, from the images with and without it.
 
 use anoseg_image::{Image, Mask};
 
-/// The smallest change that counts, as a share of full scale: about what an inspector sees on a screen.
+/// The smallest change that is marked, as a share of full scale: about the limit of visibility on a
+/// screen.
 const VISIBLE: f32 = 6.0 / 255.0;
 
-/// The pixels where the two pictures, alike but for the defect, differ visibly: the mean over 3 x 3 pixels of the
-/// largest change on any channel is above 6 grey levels. Gaps a pixel or two wide are closed, specks dropped.
+/// The pixels where the two images, alike but for the defect, differ visibly: the mean over 3 x 3
+/// pixels of the largest change on any channel is above 6 grey levels. Gaps a pixel or two wide are
+/// closed, specks dropped.
 pub(super) fn visible_change(without: &Image, with: &Image) -> Mask {
     let (width, height) = (with.width(), with.height());
     let change: Vec<f32> = (0..width * height)
@@ -46,7 +48,8 @@ fn neighbourhood(
     rows.flat_map(move |row| columns.clone().map(move |column| row * width + column))
 }
 
-/// Flips 4-connected regions of `value` with fewer than `least` pixels; the largest region of `true` always stays.
+/// Flips 4-connected regions of `value` with fewer than `least` pixels; the largest region of
+/// `true` always stays.
 fn drop_small_regions(mask: &mut Mask, value: bool, least: usize) {
     let (width, height) = (mask.width(), mask.height());
     let mut seen = vec![false; width * height];

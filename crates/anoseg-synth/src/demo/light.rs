@@ -1,4 +1,4 @@
-//! One lamp over the part, and what a surface sends to the camera, which looks straight down.
+//! One lamp over the part, and the light that a surface reflects to the camera above.
 
 use super::geometry::V2;
 use super::noise::Dice;
@@ -6,7 +6,7 @@ use super::noise::Dice;
 /// A lamp near the part, with light from all around besides.
 #[derive(Clone, Debug)]
 pub(super) struct Lamp {
-    /// Where it hangs over the picture plane, in field units; z is the height.
+    /// Where it hangs over the image plane, in field units; z is the height.
     position: [f32; 3],
     /// Irradiance from the lamp in the middle of the field.
     key: f32,
@@ -24,7 +24,7 @@ pub(super) struct Incident {
 }
 
 impl Lamp {
-    /// A lamp at the upper left, never twice in quite the same place.
+    /// A lamp at the upper left with a slightly random position.
     pub(super) fn upper_left(dice: &mut Dice) -> Self {
         let position = [-0.75 + dice.within(0.10), -0.85 + dice.within(0.10), 1.25 + dice.within(0.08)];
         Self { position, key: 0.82 + dice.within(0.04), ambient: 0.26 + dice.within(0.02) }
@@ -48,13 +48,15 @@ impl Lamp {
 }
 
 impl Incident {
-    /// Irradiance of a surface with unit normal `normal`, of which `open` (0..=1) of the lamp is in sight.
+    /// Irradiance of a surface with unit normal `normal`, with the share `open` (0..=1) of the lamp
+    /// unobstructed.
     pub(super) fn diffuse(&self, normal: [f32; 3], open: f32) -> f32 {
         let facing = dot(normal, self.toward_lamp).max(0.0);
         self.key * facing * open + self.ambient * (0.4 + 0.6 * normal[2].max(0.0))
     }
 
-    /// Blinn-Phong highlight of a surface with unit normal `normal`: the sharper, the larger `exponent`.
+    /// Blinn-Phong highlight of a surface with unit normal `normal`: the sharper, the larger
+    /// `exponent`.
     #[inline]
     pub(super) fn highlight(&self, normal: [f32; 3], exponent: i32) -> f32 {
         self.key * dot(normal, self.halfway).max(0.0).powi(exponent)

@@ -1,9 +1,10 @@
-//! Made-up parts with drawn defects, so that the program can be tried without any data.
+//! Generated parts with generated defects, for a demo without any data.
 //!
-//! Each picture is a small scene rendered in linear light: a [`Part`] with its natural variation, under a lamp, seen
-//! by a camera with a lens and a noisy sensor. Defects are drawn by what happens to the part (threads tear, ink
-//! smears, a rim breaks), not by the synthesis that training uses, so that an evaluation on them means something.
-//! The mask of a defect is what differs visibly from the same scene, with the same noise, without the defect.
+//! Each image is a small scene rendered in linear light: a [`Part`] with natural variation under a
+//! lamp, taken by a camera model with lens blur and sensor noise. Defects are rendered as changes
+//! of the part (threads tear, ink smears, a rim breaks), not by the synthesis that training uses,
+//! so that an evaluation on them is meaningful. The mask of a defect holds the pixels that differ
+//! visibly from the same scene, with the same noise, without the defect.
 
 mod camera;
 mod canvas;
@@ -22,32 +23,32 @@ use camera::Camera;
 use canvas::Canvas;
 use noise::Dice;
 
-/// A made-up part.
+/// A generated part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
-    /// A surface: woven cloth that fills the picture.
+    /// A texture: woven cloth that fills the image.
     Fabric,
     /// An object: a round token with print on its face, nearly always in the same place.
     Token,
 }
 
-/// A picture of a defective part.
+/// An image of a defective part.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DemoImage {
-    /// The picture.
+    /// The image.
     pub image: Image,
-    /// The pixels that the defect changed visibly; same size as the picture.
+    /// The pixels that the defect changed visibly; same size as the image.
     pub mask: Mask,
 }
 
-/// How often a defect that came out invisible, or larger than half of the picture, is drawn anew.
+/// Attempts to generate a defect that is visible and covers at most half of the image.
 const ATTEMPTS: u64 = 8;
 
 impl Part {
     /// All parts.
     pub const ALL: [Self; 2] = [Self::Fabric, Self::Token];
 
-    /// The part's name, fit for a folder.
+    /// The name of the part, usable as a folder name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Fabric => "fabric",
@@ -55,7 +56,7 @@ impl Part {
         }
     }
 
-    /// The part's defects, by folder name.
+    /// The defects of the part, usable as folder names.
     pub fn defects(self) -> &'static [&'static str] {
         match self {
             Self::Fabric => &fabric::DEFECTS,
@@ -64,7 +65,7 @@ impl Part {
     }
 }
 
-/// What a draw of chance is for; part of its key, so that no two draws share one.
+/// The purpose of a random stream. It is part of the key, so that no two purposes share a stream.
 #[derive(Clone, Copy)]
 enum Purpose {
     /// The part, its pose, the lamp and the camera.
@@ -75,7 +76,7 @@ enum Purpose {
     Defect(u64),
 }
 
-/// The key of one draw of chance. `defect` counts from 1 in [`Part::defects`]; 0 is a good part.
+/// The key of one random stream. `defect` counts from 1 in [`Part::defects`]; 0 is a good part.
 fn key(part: Part, defect: usize, seed: u64, index: u64, purpose: Purpose) -> [u64; 4] {
     let part = match part {
         Part::Fabric => 1,
@@ -89,9 +90,9 @@ fn key(part: Part, defect: usize, seed: u64, index: u64, purpose: Purpose) -> [u
     [seed, index, (part << 32) | defect as u64, purpose]
 }
 
-/// A picture of a good part, `width` x `height` pixels; the same for the same arguments.
+/// An image of a good part, `width` x `height` pixels; the same for the same arguments.
 ///
-/// The part looks alike at every size: its scale follows the shorter side.
+/// The scale of the part follows the shorter side.
 pub fn good(part: Part, seed: u64, index: u64, width: usize, height: usize) -> Image {
     let key = |purpose| key(part, 0, seed, index, purpose);
     let mut canvas = Canvas::new(width, height);
@@ -103,10 +104,11 @@ pub fn good(part: Part, seed: u64, index: u64, width: usize, height: usize) -> I
     Camera::new(&mut dice, key(Purpose::Sensor)).shoot(&canvas)
 }
 
-/// A picture of a part with one of its [`Part::defects`], `width` x `height` pixels; the same for the same arguments.
+/// An image of a part with one of its [`Part::defects`], `width` x `height` pixels; the same for
+/// the same arguments.
 ///
-/// `None` if the part has no such defect. The mask is not empty and marks at most half of the picture, except
-/// perhaps in pictures of a few dozen pixels a side, where a small defect may not show.
+/// `None` if the part has no such defect. The mask is not empty and marks at most half of the
+/// image, except perhaps in images of a few dozen pixels a side, where a small defect may not show.
 pub fn defective(
     part: Part,
     defect: &str,
@@ -132,7 +134,8 @@ pub fn defective(
     Some(found)
 }
 
-/// The same part under the same camera without and with the defect; `None` if the part has no such defect.
+/// The same part under the same camera without and with the defect; `None` if the part has no such
+/// defect.
 fn pair(
     part: Part,
     defect: &str,

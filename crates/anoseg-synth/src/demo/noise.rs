@@ -1,4 +1,4 @@
-//! Chance: seeded dice for the parameters of a scene, and noise fields for its textures.
+//! Seeded random numbers for the parameters of a scene, and noise fields for its textures.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -72,7 +72,8 @@ impl Dice {
     }
 }
 
-/// A hash of two integers and a seed, uniform over `u32` (the `lowbias32` mixer of Chris Wellons, hash-prospector).
+/// A hash of two integers and a seed, uniform over `u32` (the `lowbias32` mixer of Chris Wellons,
+/// hash-prospector).
 fn hash_bits(x: i32, y: i32, seed: u32) -> u32 {
     let mut h =
         (x as u32).wrapping_mul(0x9e37_79b1) ^ (y as u32).wrapping_mul(0x85eb_ca77).rotate_left(13) ^ seed;
@@ -93,13 +94,14 @@ pub(super) fn hash_pair(x: i32, y: i32, seed: u32) -> V2 {
     V2::new(component(bits & 0xffff), component(bits >> 16))
 }
 
-/// The largest integer not above `x`, without the library call that `f32::floor` is on older processors.
+/// The largest integer not above `x`, without the library call of `f32::floor` on older processors.
 pub(super) fn floor(x: f32) -> i32 {
     let truncated = x as i32;
     truncated - i32::from((truncated as f32) > x)
 }
 
-/// Smooth noise in -1..1 that varies over about one unit of `p` (value noise with Hermite interpolation).
+/// Smooth noise in -1..1 that varies over about one unit of `p` (value noise with Hermite
+/// interpolation).
 pub(super) fn smooth_noise(p: V2, seed: u32) -> f32 {
     let (ix, iy) = (floor(p.x), floor(p.y));
     let ease = |t: f32| t * t * (3.0 - 2.0 * t);
@@ -122,15 +124,16 @@ pub(super) fn smooth_displacement(p: V2, seed: u32) -> V2 {
     mix(top, bottom, ty)
 }
 
-/// Smooth noise in -1..1 along a line: it varies over about one unit of `x`, and each `lane` has its own.
+/// Smooth noise in -1..1 along a line: it varies over about one unit of `x`, and each `lane` has
+/// its own.
 pub(super) fn smooth_noise_along(x: f32, lane: i32, seed: u32) -> f32 {
     let from = floor(x);
     let t = x - from as f32;
     lerp(hash(from, lane, seed), hash(from.wrapping_add(1), lane, seed), t * t * (3.0 - 2.0 * t))
 }
 
-/// Gradient noise, about -1..1, that varies over about one unit of `p`; rounder than smooth noise, for outlines
-/// (Perlin, "Improving Noise", SIGGRAPH 2002).
+/// Gradient noise, about -1..1, that varies over about one unit of `p`; rounder than smooth noise,
+/// for outlines (Perlin, "Improving Noise", SIGGRAPH 2002).
 fn gradient_noise(p: V2, seed: u32) -> f32 {
     let (ix, iy) = (floor(p.x), floor(p.y));
     let corner = |dx: i32, dy: i32| {
@@ -142,11 +145,12 @@ fn gradient_noise(p: V2, seed: u32) -> f32 {
     1.7 * lerp(lerp(corner(0, 0), corner(1, 0), tx), lerp(corner(0, 1), corner(1, 1), tx), ty)
 }
 
-/// Fractal noise, about -1..1: `octaves` of gradient noise, each twice as fine and half as strong as the one before.
+/// Fractal noise, about -1..1: `octaves` of gradient noise, each twice as fine and half as strong
+/// as the one before.
 pub(super) fn fractal_noise(p: V2, octaves: u32, seed: u32) -> f32 {
     let (mut sum, mut weight, mut scale) = (0.0, 0.6, 1.0);
     for octave in 0..octaves {
-        // A chance shift, lest shapes centred on the origin show the grid.
+        // A random shift, so that shapes centred on the origin do not show the grid.
         let shift = V2::new(hash(octave as i32, 0, seed), hash(octave as i32, 1, seed)) * 8.0;
         sum += weight * gradient_noise(p * scale + shift, seed.wrapping_add(octave));
         weight *= 0.5;

@@ -6,29 +6,26 @@ fn defects() -> impl Iterator<Item = (Part, &'static str)> {
 }
 
 #[test]
-fn pictures_depend_on_their_arguments_only() {
+fn images_depend_on_their_arguments_only() {
     for part in Part::ALL {
-        let picture = good(part, 3, 5, 64, 48);
-        assert_eq!(picture, good(part, 3, 5, 64, 48));
-        assert_ne!(picture, good(part, 3, 6, 64, 48), "{part:?}: another index is another picture");
-        assert_ne!(picture, good(part, 4, 5, 64, 48), "{part:?}: another seed is another picture");
+        let image = good(part, 3, 5, 64, 48);
+        assert_eq!(image, good(part, 3, 5, 64, 48));
+        assert_ne!(image, good(part, 3, 6, 64, 48), "{part:?}: another index is another image");
+        assert_ne!(image, good(part, 4, 5, 64, 48), "{part:?}: another seed is another image");
     }
     for (part, defect) in defects() {
-        let picture = || defective(part, defect, 3, 5, 64, 48).expect("a defect of the part");
-        assert_eq!(picture(), picture(), "{part:?} {defect}");
+        let image = || defective(part, defect, 3, 5, 64, 48).expect("a defect of the part");
+        assert_eq!(image(), image(), "{part:?} {defect}");
     }
 }
 
 #[test]
-fn pictures_have_the_size_asked_for_and_valid_values() {
+fn images_have_the_size_asked_for_and_valid_values() {
     for (width, height) in [(16, 16), (16, 40), (97, 33), (130, 200)] {
         for part in Part::ALL {
-            let picture = good(part, 1, 0, width, height);
-            assert_eq!((picture.width(), picture.height()), (width, height));
-            assert!(
-                picture.as_slice().iter().all(|v| (0.0..=1.0).contains(v)),
-                "{part:?} {width} x {height}"
-            );
+            let image = good(part, 1, 0, width, height);
+            assert_eq!((image.width(), image.height()), (width, height));
+            assert!(image.as_slice().iter().all(|v| (0.0..=1.0).contains(v)), "{part:?} {width} x {height}");
         }
         for (part, defect) in defects() {
             let found = defective(part, defect, 1, 0, width, height).expect("a defect of the part");
@@ -40,7 +37,7 @@ fn pictures_have_the_size_asked_for_and_valid_values() {
 }
 
 #[test]
-fn even_pictures_of_no_use_do_not_panic() {
+fn even_images_of_no_use_do_not_panic() {
     for (width, height) in [(0, 0), (0, 9), (1, 1), (3, 2), (300, 1)] {
         for part in Part::ALL {
             assert_eq!(good(part, 1, 0, width, height).as_slice().len(), 3 * width * height);
@@ -53,7 +50,7 @@ fn even_pictures_of_no_use_do_not_panic() {
 }
 
 #[test]
-fn every_defect_shows_and_leaves_most_of_the_picture_alone() {
+fn every_defect_shows_and_leaves_most_of_the_image_alone() {
     let (width, height) = (128, 112);
     for (part, defect) in defects() {
         let mut sizes = Vec::new();
@@ -69,8 +66,8 @@ fn every_defect_shows_and_leaves_most_of_the_picture_alone() {
     }
 }
 
-/// The mean over 3 x 3 pixels of the largest change of a channel, by sums of a padded picture: an oracle for the
-/// threshold that the masks promise.
+/// The mean over 3 x 3 pixels of the largest change of a channel, by sums of a padded image: an
+/// oracle for the threshold that the masks promise.
 fn mean_change(a: &Image, b: &Image) -> Vec<f32> {
     let (width, height) = (a.width() as i64, a.height() as i64);
     let at = |x: i64, y: i64| {
@@ -89,7 +86,7 @@ fn mean_change(a: &Image, b: &Image) -> Vec<f32> {
 }
 
 #[test]
-fn outside_the_mask_the_picture_is_as_without_the_defect() {
+fn outside_the_mask_the_image_is_as_without_the_defect() {
     let (width, height) = (144, 144);
     for (part, defect) in defects() {
         for index in 0..2 {
@@ -111,7 +108,7 @@ fn outside_the_mask_the_picture_is_as_without_the_defect() {
 }
 
 #[test]
-fn inside_the_mask_the_picture_has_changed() {
+fn inside_the_mask_the_image_has_changed() {
     for (part, defect) in defects() {
         let [without, with] = pair(part, defect, 5, 3, 0, (144, 144)).expect("a defect of the part");
         let mask = ground_truth::visible_change(&without, &with);
@@ -124,12 +121,12 @@ fn inside_the_mask_the_picture_has_changed() {
 }
 
 #[test]
-fn good_pictures_vary_but_not_much() {
+fn good_images_vary_but_not_much() {
     for part in Part::ALL {
         let brightness: Vec<f32> = (0..8)
             .map(|index| {
-                let picture = good(part, 2, index, 64, 64);
-                picture.as_slice().iter().sum::<f32>() / picture.as_slice().len() as f32
+                let image = good(part, 2, index, 64, 64);
+                image.as_slice().iter().sum::<f32>() / image.as_slice().len() as f32
             })
             .collect();
         let low = brightness.iter().copied().fold(f32::MAX, f32::min);

@@ -5,10 +5,10 @@ use anoseg_image::Plane;
 use super::edge;
 use crate::draw::Draw;
 
-/// A stroke: points, each with half the line's width there, in pixels about the middle.
+/// A stroke: points (x, y) about the middle, each with half the line width, all in pixels.
 type Stroke = Vec<(f32, f32, f32)>;
 
-/// How a line runs.
+/// The course of a line.
 #[derive(Clone, Copy)]
 enum Course {
     /// Nearly straight: a scratch.
@@ -25,7 +25,7 @@ pub(super) fn line(length: f32, unit: f32, draw: &mut Draw) -> Plane<f32> {
     let widest = (length * 0.12).clamp(1.2, 5.0);
     let half_width = (draw.log_between(0.9, widest) * unit.max(0.5) / 2.0).max(0.4);
     let start = (0.0, 0.0, draw.angle());
-    // A line may be twice as long as a solid shape is: it is seen less easily.
+    // A line may be up to twice as long as a solid shape, because it is less visible.
     let length = length * draw.between(0.8, 1.7);
     let mut strokes = vec![stroke(start, length, half_width, course, draw)];
     if matches!(course, Course::Jagged) {
@@ -64,7 +64,7 @@ fn stroke(start: (f32, f32, f32), length: f32, half_width: f32, course: Course, 
     stroke
 }
 
-/// Paints the strokes into a plane just large enough.
+/// Draws the strokes into the smallest plane that holds them.
 fn paint(strokes: &[Stroke]) -> Plane<f32> {
     let points = || strokes.iter().flatten();
     let bound = |value: fn(&(f32, f32, f32)) -> f32, sign: f32| {

@@ -1,4 +1,4 @@
-//! Outlines of anomalies: how much of each pixel a shape covers, 0..=1, in a plane with an empty margin.
+//! Shapes of anomalies: the cover of each pixel, 0..=1, in a plane with an empty margin.
 
 mod line;
 mod ragged;
@@ -10,8 +10,8 @@ use crate::draw::Draw;
 use crate::filter::smooth;
 use crate::kind::Shape;
 
-/// Draws a shape whose longer extent is about `length` pixels. `unit` is the pixels of the picture per pixel of one
-/// whose shorter side is 256.
+/// Draws a shape whose longer extent is about `length` pixels. `unit` is the pixels of the image
+/// per pixel of one whose shorter side is 256.
 pub(crate) fn outline(shape: Shape, length: f32, unit: f32, draw: &mut Draw) -> Plane<f32> {
     match shape {
         Shape::Rectangle => solid::rectangle(length, draw),
@@ -24,7 +24,7 @@ pub(crate) fn outline(shape: Shape, length: f32, unit: f32, draw: &mut Draw) -> 
     }
 }
 
-/// The shape with a soft edge some `radius` pixels wide to either side.
+/// The shape with a soft edge of about `radius` pixels to either side.
 pub(crate) fn feathered(shape: &Plane<f32>, radius: usize) -> Plane<f32> {
     // Three box blurs reach three radii out.
     let margin = 3 * radius;
@@ -35,7 +35,7 @@ pub(crate) fn feathered(shape: &Plane<f32>, radius: usize) -> Plane<f32> {
         data[start..start + shape.width()].copy_from_slice(shape.row(y));
     }
     smooth(&mut data, width, height, radius);
-    // A line thinner than the blur would all but vanish: keep its peak.
+    // A line thinner than the blur would almost vanish, so the peak is kept.
     let peak = data.iter().copied().fold(0.0, f32::max);
     let before = shape.as_slice().iter().copied().fold(0.0, f32::max);
     if peak > 0.0 {
@@ -44,7 +44,8 @@ pub(crate) fn feathered(shape: &Plane<f32>, radius: usize) -> Plane<f32> {
     Plane::from_vec(width, height, data)
 }
 
-/// A plane large enough for these half extents about its middle, and the cover at each offset from the middle.
+/// A plane large enough for these half extents about its middle, and the cover at each offset from
+/// the middle.
 fn rasterise(half_width: f32, half_height: f32, cover: impl Fn(f32, f32) -> f32) -> Plane<f32> {
     let (half_x, half_y) = (half_width.ceil() as usize + 1, half_height.ceil() as usize + 1);
     Plane::from_fn(2 * half_x + 1, 2 * half_y + 1, |x, y| {

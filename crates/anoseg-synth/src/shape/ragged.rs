@@ -1,11 +1,13 @@
-//! Thresholded smooth noise, as DRAEM's Perlin masks (Zavrtanik et al. 2021) but kept to one place.
+//! Thresholded smooth noise, like the Perlin masks of DRAEM (Zavrtanik et al. 2021) but limited to
+//! one region.
 
 use anoseg_image::Plane;
 
 use crate::draw::Draw;
 use crate::noise::fractal;
 
-/// Ragged patches within an ellipse: noise that sinks towards the ellipse's edge, above a threshold.
+/// Ragged patches within an ellipse: noise that decreases towards the edge of the ellipse, above a
+/// threshold.
 pub(super) fn patches(length: f32, draw: &mut Draw) -> Plane<f32> {
     let aspect = draw.log_between(1.0, 2.5);
     let (long, short) = (length / 2.0, length / 2.0 / aspect);
@@ -33,7 +35,7 @@ pub(super) fn patches(length: f32, draw: &mut Draw) -> Plane<f32> {
     })
 }
 
-/// The value that this share of the pixels within lies below.
+/// The quantile `share` of the inner pixels.
 fn quantile_of_the_inside(field: &Plane<f32>, share: f32) -> f32 {
     let (width, height) = (field.width(), field.height());
     let mut values: Vec<f32> =

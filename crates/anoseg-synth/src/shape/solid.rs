@@ -51,7 +51,7 @@ fn elliptic(dx: f32, dy: f32, a: f32, b: f32, sin: f32, cos: f32) -> f32 {
     ((u / a).hypot(v / b) - 1.0) * b
 }
 
-/// A polygon with 3 to 9 corners, seen whole from its middle: a chip, a flake.
+/// A star-shaped polygon with 3 to 9 corners, like a chip or a flake.
 pub(super) fn polygon(length: f32, draw: &mut Draw) -> Plane<f32> {
     let corners = draw.count(3, 9);
     let corners: Vec<(f32, f32)> = (0..corners)
@@ -94,7 +94,8 @@ fn ray_hits(cos: f32, sin: f32, from: (f32, f32), to: (f32, f32)) -> Option<f32>
     (distance > 0.0 && (-1e-4..=1.0001).contains(&along)).then_some(distance)
 }
 
-/// A shape given by the distance of its edge in each direction (at most 1 at `length / 2` pixels), squeezed and turned.
+/// A shape given by the distance of its edge in each direction (at most 1 at `length / 2` pixels),
+/// squeezed and rotated.
 fn star(length: f32, edge_at: impl Fn(f32) -> f32, draw: &mut Draw) -> Plane<f32> {
     const STEPS: usize = 256;
     let radii: Vec<f32> = (0..=STEPS).map(|i| edge_at(i as f32 / STEPS as f32 * TAU - PI)).collect();
@@ -106,7 +107,7 @@ fn star(length: f32, edge_at: impl Fn(f32) -> f32, draw: &mut Draw) -> Plane<f32
         let position = (v.atan2(u) + PI) / TAU * STEPS as f32;
         let i = (position as usize).min(STEPS - 1);
         let radius = radii[i] + (position - i as f32) * (radii[i + 1] - radii[i]);
-        // The middle pixel always belongs, however small the shape.
+        // The middle pixel always belongs to the shape.
         let from_middle = u.hypot(v);
         edge((from_middle - (radius * half).max(0.7)) / squeeze.min(1.0 + from_middle))
     })

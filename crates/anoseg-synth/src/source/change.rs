@@ -1,4 +1,4 @@
-//! Changes of what is there: tone, relief, blur and warp.
+//! Changes of the image itself: tone, relief, blur and warp.
 
 use anoseg_image::Image;
 
@@ -10,10 +10,10 @@ use crate::hard::ColourJitter;
 use crate::noise::{fractal, value_noise};
 use crate::window::{Placed, Window};
 
-/// Other brightness, contrast or colour; even, or uneven like a stain.
-pub(super) fn tone(picture: &Image, placed: &Placed, draw: &mut Draw) -> Image {
+/// Another brightness, contrast or colour; uniform, or uneven like a stain.
+pub(super) fn tone(image: &Image, placed: &Placed, draw: &mut Draw) -> Image {
     let window = placed.window;
-    let mut part = window.cut(picture);
+    let mut part = window.cut(image);
     let changed = match draw.below(4) {
         0 | 1 => brightness(&part, draw),
         2 => contrast(&part, draw),
@@ -37,7 +37,7 @@ pub(super) fn tone(picture: &Image, placed: &Placed, draw: &mut Draw) -> Image {
     part
 }
 
-/// Lighter or darker, the channels not quite alike; multiplied like dirt or added like haze.
+/// Lighter or darker, slightly different per channel; multiplied like dirt or added like haze.
 fn brightness(part: &Image, draw: &mut Draw) -> Image {
     let strength = draw.signed(0.08, 0.45);
     let amounts = [0; 3].map(|_| strength * draw.between(0.7, 1.3));
@@ -51,7 +51,7 @@ fn brightness(part: &Image, draw: &mut Draw) -> Image {
     out
 }
 
-/// Flatter or harsher about the window's mean.
+/// Less or more contrast about the mean of the window.
 fn contrast(part: &Image, draw: &mut Draw) -> Image {
     let factor = if draw.chance(0.6) { draw.between(0.0, 0.6) } else { draw.between(1.6, 3.0) };
     let mut out = part.clone();
@@ -64,7 +64,7 @@ fn contrast(part: &Image, draw: &mut Draw) -> Image {
 }
 
 /// A dent or bump lit from one side: brightness follows the slope of the smoothed shape.
-pub(super) fn relief(picture: &Image, placed: &Placed, draw: &mut Draw) -> Image {
+pub(super) fn relief(image: &Image, placed: &Placed, draw: &mut Draw) -> Image {
     let (width, height) = (placed.window.width, placed.window.height);
     let radius = (width.min(height) / 10).clamp(1, 8);
     let mut level = placed.cover.as_slice().to_vec();
@@ -80,7 +80,7 @@ pub(super) fn relief(picture: &Image, placed: &Placed, draw: &mut Draw) -> Image
     let slopes: Vec<f32> = (0..width * height).map(|i| slope(i % width, i / width)).collect();
     let steepest = slopes.iter().fold(1e-6f32, |most, s| most.max(s.abs()));
     let (light, floor) = (draw.between(0.15, 0.5), draw.either_way(0.12));
-    let mut out = placed.window.cut(picture);
+    let mut out = placed.window.cut(image);
     for channel in 0..3 {
         for ((value, slope), level) in out.plane_mut(channel).iter_mut().zip(&slopes).zip(&level) {
             *value = (*value + light * slope / steepest + floor * level).clamp(0.0, 1.0);
@@ -89,12 +89,12 @@ pub(super) fn relief(picture: &Image, placed: &Placed, draw: &mut Draw) -> Image
     out
 }
 
-/// Out of focus, or wiped.
-pub(super) fn blur(scene: &Scene<'_>, picture: &Image, window: Window, draw: &mut Draw) -> Image {
+/// Blurs the window.
+pub(super) fn blur(scene: &Scene<'_>, image: &Image, window: Window, draw: &mut Draw) -> Image {
     let radius = (draw.log_between(1.5, 6.0) * scene.unit()).round().max(1.0) as usize;
-    // The mean reaches beyond the window; what lies there counts.
-    let around = window.grown(3 * radius, picture.width(), picture.height());
-    let mut part = around.cut(picture);
+    // The mean includes pixels beyond the window.
+    let around = window.grown(3 * radius, image.width(), image.height());
+    let mut part = around.cut(image);
     for channel in 0..3 {
         smooth(part.plane_mut(channel), around.width, around.height, radius);
     }
@@ -102,8 +102,8 @@ pub(super) fn blur(scene: &Scene<'_>, picture: &Image, window: Window, draw: &mu
     inner.cut(&part)
 }
 
-/// Twisted, squeezed, pulled aside or crumpled.
-pub(super) fn warp(picture: &Image, window: Window, draw: &mut Draw) -> Image {
+/// Twists, squeezes, shifts or crumples the window.
+pub(super) fn warp(image: &Image, window: Window, draw: &mut Draw) -> Image {
     let (cx, cy) = middle(window);
     let half = (window.width.max(window.height) as f32 / 2.0).max(1.0);
     match draw.below(4) {
@@ -113,7 +113,7 @@ pub(super) fn warp(picture: &Image, window: Window, draw: &mut Draw) -> Image {
                 let (dx, dy) = (x - cx, y - cy);
                 let fade = (1.0 - dx.hypot(dy) / half).max(0.0);
                 let (sin, cos) = (twist * fade).sin_cos();
-                sample(picture, cx + cos * dx - sin * dy, cy + sin * dx + cos * dy)
+                sample(image, cx + cos * dx - sin * dy, cy + sin * dx + cos * dy)
             })
         }
         1 => {
@@ -121,26 +121,26 @@ pub(super) fn warp(picture: &Image, window: Window, draw: &mut Draw) -> Image {
             painted(window, |x, y| {
                 let (dx, dy) = (x - cx, y - cy);
                 let factor = 1.0 - pinch * (1.0 - dx.hypot(dy) / half).max(0.0);
-                sample(picture, cx + factor * dx, cy + factor * dy)
+                sample(image, cx + factor * dx, cy + factor * dy)
             })
         }
         2 => {
             let (sin, cos) = draw.angle().sin_cos();
             let away = draw.between(0.15, 0.7) * half + 1.0;
-            painted(window, |x, y| sample(picture, x + away * cos, y + away * sin))
+            painted(window, |x, y| sample(image, x + away * cos, y + away * sin))
         }
-        _ => crumpled(picture, window, half, draw),
+        _ => crumpled(image, window, half, draw),
     }
 }
 
-/// Every pixel pulled its own way, neighbours alike.
-fn crumpled(picture: &Image, window: Window, half: f32, draw: &mut Draw) -> Image {
+/// Shifts every pixel by a smooth random field.
+fn crumpled(image: &Image, window: Window, half: f32, draw: &mut Draw) -> Image {
     let cell = (half / draw.between(1.0, 3.0)).max(2.0);
     let reach = draw.between(0.5, 1.5) * cell;
     let along_x = value_noise(window.width, window.height, cell, draw);
     let along_y = value_noise(window.width, window.height, cell, draw);
     Image::from_fn(window.width, window.height, |x, y| {
         let (dx, dy) = (along_x.get(x, y) - 0.5, along_y.get(x, y) - 0.5);
-        sample(picture, (window.x + x) as f32 + reach * dx, (window.y + y) as f32 + reach * dy)
+        sample(image, (window.x + x) as f32 + reach * dx, (window.y + y) as f32 + reach * dy)
     })
 }

@@ -1,9 +1,9 @@
-//! Colours of dirt, paint, rust, and of the parts themselves.
+//! Random colours, among them those of the parts.
 
 use super::{Scene, random_pixel};
 use crate::draw::Draw;
 
-/// A colour: near one that the pictures hold, or near grey, or any.
+/// A colour close to one of the images, or close to grey, or any.
 pub(super) fn colour(scene: &Scene<'_>, draw: &mut Draw) -> [f32; 3] {
     let kind = draw.unit();
     if kind < 0.35 {

@@ -1,4 +1,4 @@
-//! Patches cut from pictures.
+//! Patches cut from images.
 
 use anoseg_image::Image;
 
@@ -8,16 +8,16 @@ use crate::frame::sample;
 use crate::hard::{ColourJitter, HardAugmentation};
 use crate::window::Window;
 
-/// A patch of another training picture, turned and resized; of the same one where there is no other.
+/// A patch of another training image, rotated and resized; of the same image if there is no other.
 pub(super) fn from_another(scene: &Scene<'_>, window: Window, draw: &mut Draw) -> Image {
     let count = scene.images.len();
-    // Every other picture is as likely as the next.
+    // All other images are equally likely.
     let index = (scene.source + 1 + draw.below(count.saturating_sub(1))) % count;
     let image = &scene.images[index];
     let mask = scene.foregrounds[index].as_ref().map(|part| &part.mask).filter(|_| draw.chance(0.7));
     let to = middle(window);
     let from = if draw.chance(0.4) {
-        // Nearly the same place: a part that is shifted or bent.
+        // Nearly the same position: a part that is shifted or bent.
         let side = image.width().min(image.height()) as f32;
         let (sin, cos) = draw.angle().sin_cos();
         let away = draw.between(0.03, 0.25) * side;
@@ -34,7 +34,7 @@ pub(super) fn from_another(scene: &Scene<'_>, window: Window, draw: &mut Draw) -
     })
 }
 
-/// A patch of a hard-augmented copy of any training picture.
+/// A patch of a hard-augmented copy of any training image.
 pub(super) fn from_hard_augmented(scene: &Scene<'_>, window: Window, draw: &mut Draw) -> Image {
     let image = &scene.images[draw.below(scene.images.len())];
     let (strength, hue) = scene.jitter;
@@ -43,15 +43,15 @@ pub(super) fn from_hard_augmented(scene: &Scene<'_>, window: Window, draw: &mut 
     painted(window, |x, y| hard.sample(image, x - to.0 + from.0, y - to.1 + from.1))
 }
 
-/// Cells of the own picture in another order, each in a slightly other colour.
-pub(super) fn shuffled(picture: &Image, window: Window, draw: &mut Draw) -> Image {
+/// Cells of the same image in another order, each with slight colour jitter.
+pub(super) fn shuffled(image: &Image, window: Window, draw: &mut Draw) -> Image {
     let side = window.width.max(window.height) as f32 / draw.between(1.5, 6.0);
     let side = side.max(3.0);
     let cells = |length: usize| (length as f32 / side) as usize + 1;
     let (columns, rows) = (cells(window.width), cells(window.height));
     let shuffled: Vec<(f32, f32, ColourJitter)> = (0..columns * rows)
         .map(|_| {
-            let (x, y) = random_pixel(picture.width(), picture.height(), None, draw);
+            let (x, y) = random_pixel(image.width(), image.height(), None, draw);
             (x, y, ColourJitter::draw(0.15, 0.03, draw))
         })
         .collect();
@@ -59,6 +59,6 @@ pub(super) fn shuffled(picture: &Image, window: Window, draw: &mut Draw) -> Imag
         let (column, row) = ((x as f32 / side) as usize, (y as f32 / side) as usize);
         let (from_x, from_y, colour) = &shuffled[row * columns + column];
         let (u, v) = (x as f32 - column as f32 * side, y as f32 - row as f32 * side);
-        colour.apply(sample(picture, from_x + u, from_y + v))
+        colour.apply(sample(image, from_x + u, from_y + v))
     })
 }

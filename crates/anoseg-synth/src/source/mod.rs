@@ -1,4 +1,4 @@
-//! What fills an anomaly.
+//! Fillings of anomalies.
 
 mod change;
 mod colour;
@@ -14,52 +14,53 @@ use crate::frame::Frame;
 use crate::kind::Source;
 use crate::window::{Placed, Window};
 
-/// The picture that is drawn on, and all that fillings are made from.
+/// The image to draw on, and the data that fillings are made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
-    /// The training pictures, all of one size.
+    /// The training images, all of one size.
     pub(crate) images: &'a [Image],
-    /// Where the part is in each of them.
+    /// The part in each of them.
     pub(crate) foregrounds: &'a [Option<Foreground>],
-    /// Which of them is drawn on.
+    /// The index of the image to draw on.
     pub(crate) source: usize,
-    /// Where its varied pixels come from.
+    /// Its geometric augmentation.
     pub(crate) frame: &'a Frame,
-    /// Whether all pictures are grey.
+    /// Whether all images are grey.
     pub(crate) grey: bool,
     /// Strengths of hard-augmented copies: colour factors and hue.
     pub(crate) jitter: (f32, f32),
 }
 
 impl Scene<'_> {
-    /// Pixels per pixel of a picture whose shorter side is 256.
+    /// Pixels per pixel of an image whose shorter side is 256.
     pub(crate) fn unit(&self) -> f32 {
         let image = &self.images[self.source];
         image.width().min(image.height()) as f32 / 256.0
     }
 
-    /// The part in the picture that is drawn on, in the training picture's own frame.
+    /// The part in the image to draw on, in the coordinates of the training image.
     pub(crate) fn foreground(&self) -> Option<&Foreground> {
         self.foregrounds[self.source].as_ref()
     }
 
-    /// Whether a pixel of the varied picture is the part's; `false` where the part is unknown.
+    /// Whether a pixel of the augmented image lies on the part; `false` if the part is unknown.
     pub(crate) fn on_part(&self, x: usize, y: usize) -> bool {
         self.foreground().is_some_and(|part| self.frame.covers(&part.mask, x, y))
     }
 }
 
-/// The filling of a window of `picture`, the varied picture with what was drawn before. Only covered pixels matter.
+/// The filling of a window of `image`, the augmented image with earlier anomalies. Only covered
+/// pixels are used.
 pub(crate) fn filling(
     source: Source,
     scene: &Scene<'_>,
-    picture: &Image,
+    image: &Image,
     placed: &Placed,
     draw: &mut Draw,
 ) -> Image {
-    let mut filling = coloured(source, scene, picture, placed, draw);
+    let mut filling = coloured(source, scene, image, placed, draw);
     if scene.grey {
-        // A grey camera sees no colour; an anomaly in colour would be told by that alone.
+        // In grey images a coloured anomaly could be detected by its colour alone.
         let luma = filling.plane(0).iter().zip(filling.plane(1)).zip(filling.plane(2));
         let luma: Vec<f32> = luma.map(|((r, g), b)| 0.299 * r + 0.587 * g + 0.114 * b).collect();
         (0..3).for_each(|channel| filling.plane_mut(channel).copy_from_slice(&luma));
@@ -67,34 +68,34 @@ pub(crate) fn filling(
     filling
 }
 
-fn coloured(source: Source, scene: &Scene<'_>, picture: &Image, placed: &Placed, draw: &mut Draw) -> Image {
+fn coloured(source: Source, scene: &Scene<'_>, image: &Image, placed: &Placed, draw: &mut Draw) -> Image {
     match source {
-        Source::OtherPicture => cutting::from_another(scene, placed.window, draw),
+        Source::OtherImage => cutting::from_another(scene, placed.window, draw),
         Source::HardAugmented => cutting::from_hard_augmented(scene, placed.window, draw),
-        Source::Shuffled => cutting::shuffled(picture, placed.window, draw),
+        Source::Shuffled => cutting::shuffled(image, placed.window, draw),
         Source::Texture => texture::texture(scene, placed.window, draw),
         Source::FlatColour => {
             Image::filled(placed.window.width, placed.window.height, colour::colour(scene, draw))
         }
-        Source::Tone => change::tone(picture, placed, draw),
-        Source::Relief => change::relief(picture, placed, draw),
-        Source::Blur => change::blur(scene, picture, placed.window, draw),
-        Source::Warp => change::warp(picture, placed.window, draw),
-        Source::Missing => missing::missing(scene, picture, placed, draw),
+        Source::Tone => change::tone(image, placed, draw),
+        Source::Relief => change::relief(image, placed, draw),
+        Source::Blur => change::blur(scene, image, placed.window, draw),
+        Source::Warp => change::warp(image, placed.window, draw),
+        Source::Missing => missing::missing(scene, image, placed, draw),
     }
 }
 
-/// Calls `colour(x, y)` with each of the window's pixels, in picture coordinates.
+/// Calls `colour(x, y)` with each of the window's pixels, in image coordinates.
 fn painted(window: Window, mut colour: impl FnMut(f32, f32) -> [f32; 3]) -> Image {
     Image::from_fn(window.width, window.height, |x, y| colour((window.x + x) as f32, (window.y + y) as f32))
 }
 
-/// The middle of a window, in picture coordinates.
+/// The middle of a window, in image coordinates.
 fn middle(window: Window) -> (f32, f32) {
     (window.x as f32 + (window.width - 1) as f32 / 2.0, window.y as f32 + (window.height - 1) as f32 / 2.0)
 }
 
-/// A random pixel; of the mask if there is one and it is met soon.
+/// A random pixel; inside the mask if one of 32 attempts finds it.
 fn random_pixel(width: usize, height: usize, mask: Option<&Mask>, draw: &mut Draw) -> (f32, f32) {
     let mut pixel = (0, 0);
     for _ in 0..32 {

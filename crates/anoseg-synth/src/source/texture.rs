@@ -1,4 +1,4 @@
-//! Procedural textures; they keep the product free of third-party pictures.
+//! Procedural textures, which need no third-party images.
 
 use anoseg_image::{Image, Plane};
 
@@ -23,7 +23,7 @@ pub(super) fn texture(scene: &Scene<'_>, window: Window, draw: &mut Draw) -> Ima
     })
 }
 
-/// Fractal noise with more contrast than it has by itself.
+/// Fractal noise with increased contrast.
 fn clouds(window: Window, draw: &mut Draw) -> Plane<f32> {
     let cell = window.width.max(window.height) as f32 / draw.log_between(1.0, 8.0);
     let contrast = draw.log_between(1.2, 5.0);
@@ -53,7 +53,7 @@ fn speckle(window: Window, draw: &mut Draw) -> Plane<f32> {
         .map(|v| ((v - threshold) * 6.0 + 0.5).clamp(0.0, 1.0))
 }
 
-/// From one colour to the other across the window.
+/// A linear gradient across the window.
 fn gradient(window: Window, draw: &mut Draw) -> Plane<f32> {
     let (sin, cos) = draw.angle().sin_cos();
     let half = (window.width as f32 - 1.0) / 2.0 * cos.abs() + (window.height as f32 - 1.0) / 2.0 * sin.abs();

@@ -1,4 +1,4 @@
-//! Pictures for the tests.
+//! Images for the tests.
 #![allow(dead_code)]
 
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anoseg_image::Image;
 use anoseg_synth::{Recipe, Synthesizer};
 
-/// A part on a plain ground, with some grain, a little elsewhere in each picture.
+/// A part on a plain ground, with some grain, a little elsewhere in each image.
 pub(crate) fn parts(count: usize, width: usize, height: usize) -> Arc<Vec<Image>> {
     let side = width.min(height) as f32;
     let part = |n: usize| {

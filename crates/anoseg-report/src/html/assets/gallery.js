@@ -1,12 +1,12 @@
 (() => {
-  // Which pictures are shown, and in which order.
+  // Which images are shown, and in which order.
   const gallery = document.getElementById("gallery");
   if (!gallery) return;
   const controls = document.getElementById("filters");
   const sort = document.getElementById("sort");
   const groups = [...controls.querySelectorAll("[role=group]")];
 
-  // One choice of each group holds; a picture is shown when it fits both.
+  // One choice of each group holds; an image is shown when it fits both.
   const chosen = (group) => group.querySelector("[aria-pressed=true]").dataset.value;
   const fits = (card, group, value) => {
     const { defect, decision, outcome } = card.dataset;
@@ -34,7 +34,7 @@
   const number = (value, otherwise) => (Number.isNaN(value) ? otherwise : value);
   const score = (card, otherwise) => number(Number(card.dataset.score), otherwise);
   const ranks = { missed: 0, alarm: 1, review: 2, right: 3 };
-  // How far the score lies on the right side of the threshold for what the picture shows in truth.
+  // How far the score lies on the right side of the threshold for what the image shows in truth.
   const margin = (card) => {
     const above = Number(card.dataset.score) - Number(gallery.dataset.threshold);
     return number(card.dataset.truth === "good" ? -above : above, -Infinity);

@@ -1,5 +1,5 @@
 (() => {
-  // The image threshold: each place of the slider decides anew about every picture, by the exact scores.
+  // The image threshold: each place of the slider decides anew about every image, by the exact scores.
   const control = document.getElementById("threshold");
   if (!control) return;
   const slider = document.getElementById("slider");
@@ -48,7 +48,7 @@
     document.querySelector(`[data-count="${truth}"]`).textContent = `${decided[2]} of ${all}`;
   };
 
-  // Shares of rejected pictures in other tables, each counted in one of the rows.
+  // Shares of rejected images in other tables, each counted in one of the rows.
   const shares = [...document.querySelectorAll("[data-counted]")].map((cell) => {
     return { cell, row: rows[Number(cell.dataset.counted)], calibrated: cell.textContent };
   });

@@ -1,5 +1,5 @@
 (() => {
-  // The enlarged view, with arrow keys through the pictures that the filters show.
+  // The enlarged view, with arrow keys through the images that the filters show.
   const gallery = document.getElementById("gallery");
   if (!gallery) return;
   const viewer = document.getElementById("viewer");
@@ -10,7 +10,7 @@
     viewer.querySelector(".viewer-caption").textContent = `${name} · score ${score} · ${badge}`;
     const copies = (part) => [...card.querySelectorAll(part)].map((element) => element.cloneNode(true));
     viewer.querySelector(".viewer-score").replaceChildren(...copies(".strip"));
-    viewer.querySelector(".viewer-pictures").replaceChildren(...copies(".picture"));
+    viewer.querySelector(".viewer-images").replaceChildren(...copies(".image"));
     viewer.dataset.truth = card.dataset.truth;
     if (!viewer.open) viewer.showModal();
   };
@@ -19,8 +19,8 @@
     show(shown[(shown.indexOf(current) + by + shown.length) % shown.length]);
   };
   gallery.addEventListener("click", (event) => {
-    const pictures = event.target.closest(".pictures");
-    if (pictures) show(pictures.closest(".card"));
+    const images = event.target.closest(".images");
+    if (images) show(images.closest(".card"));
   });
   viewer.addEventListener("click", (event) => {
     const button = event.target.closest("button");

@@ -8,7 +8,7 @@ use super::{Cloth, Set};
 /// The damage of one piece of cloth.
 #[derive(Clone, Debug)]
 pub(in crate::demo) struct Damage {
-    /// Outside it the cloth itself looks as it did; only strands may lie there.
+    /// Outside it the cloth itself is unchanged; only strands may lie there.
     pub(super) area: Disc,
     pub(super) gaps: Vec<Gap>,
     pub(super) opening: Option<Opening>,
@@ -97,7 +97,7 @@ impl Damage {
         }
     }
 
-    /// From a point of the picture to the point of the undamaged cloth that lies there now.
+    /// From a point of the image to the point of the undamaged cloth that lies there now.
     pub(super) fn displacement(&self, p: V2) -> V2 {
         let mut moved = V2::ZERO;
         if let Some(pull) = &self.pull {
@@ -122,7 +122,8 @@ impl Damage {
         moved
     }
 
-    /// Whether thread `index` of `set` is missing at the point `p` of the picture, `along` pitches along the thread.
+    /// Whether thread `index` of `set` is missing at the point `p` of the image, `along` pitches
+    /// along the thread.
     pub(super) fn torn(&self, cloth: &Cloth, p: V2, set: Set, index: i32, along: f32) -> bool {
         let gap =
             |gap: &Gap| gap.set == set && gap.index == index && (along - gap.middle).abs() < gap.half_length;
@@ -195,7 +196,8 @@ impl Crease {
 }
 
 impl Opening {
-    /// Half the width of a lens-shaped cut, `along` field units from its middle; negative beyond its ends.
+    /// Half the width of a lens-shaped cut, `along` field units from its middle; negative beyond
+    /// its ends.
     pub(super) fn half_width_at(&self, along: f32) -> f32 {
         let t = along / self.half_length;
         self.half_width * (1.0 - t * t)
@@ -215,7 +217,8 @@ impl Opening {
 }
 
 impl Stain {
-    /// How much oil (0..=1) the cloth holds at `p`; wicking along the threads `q` makes the border finger-like.
+    /// How much oil (0..=1) the cloth holds at `p`; wicking along the threads `q` makes the border
+    /// finger-like.
     fn amount(&self, p: V2, q: V2) -> f32 {
         let distance = (p - self.centre).length() / self.radius;
         if distance > 1.9 {

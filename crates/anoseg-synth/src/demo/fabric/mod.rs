@@ -1,4 +1,4 @@
-//! A woven cloth: two sets of threads in a 2/2 twill, seen close enough to count them.
+//! A woven cloth: two sets of threads in a 2/2 twill, at a scale that resolves single threads.
 
 mod damage;
 mod defects;
@@ -11,9 +11,9 @@ use super::noise::{Dice, floor, hash, hash_pair, smooth_displacement, smooth_noi
 pub(super) use damage::Damage;
 pub(super) use defects::DEFECTS;
 
-/// Threads along the short side of the picture.
+/// Threads along the short side of the image.
 const THREADS_ACROSS: f32 = 40.0;
-/// The table under the cloth, seen through a hole.
+/// Colour of the table under the cloth, visible through holes.
 const TABLE: Rgb = [0.016, 0.015, 0.014];
 /// Height of a yarn over its centre line, in thread pitches.
 const YARN_HEIGHT: f32 = 0.36;
@@ -60,7 +60,7 @@ struct Passage {
 }
 
 impl Cloth {
-    /// A piece of cloth for a picture that reaches `half_extent` from its middle.
+    /// A piece of cloth for an image that reaches `half_extent` from its middle.
     pub(super) fn new(dice: &mut Dice, half_extent: V2) -> Self {
         let shade = 1.0 + dice.within(0.05);
         let mut cloth = Self {
@@ -118,8 +118,8 @@ impl Cloth {
         }
     }
 
-    /// Thread coordinates of a point of the cloth: x counts warp threads, y counts weft threads. Threads of a real
-    /// cloth wander.
+    /// Thread coordinates of a point of the cloth: x counts warp threads, y counts weft threads.
+    /// Threads of a real cloth wander.
     fn thread_coordinates(&self, p: V2) -> V2 {
         let straight = (p - self.origin).turned_back(self.rotation) * (1.0 / self.pitch);
         straight + smooth_displacement(straight * 0.13, self.seed ^ 0x10) * 0.45
@@ -144,7 +144,8 @@ impl Cloth {
         self.seed ^ if set == Set::Warp { 0x5157 } else { 0xf11f }
     }
 
-    /// What the thread of `set` that passes `q` (in thread coordinates) shows there; `None` between threads.
+    /// What the thread of `set` that passes `q` (in thread coordinates) shows there; `None` between
+    /// threads.
     fn passage(&self, set: Set, q: V2) -> Option<Passage> {
         let (side, along) = if set == Set::Warp { (q.x, q.y) } else { (q.y, q.x) };
         let (index, seed) = (floor(side), self.thread_seed(set));
@@ -197,8 +198,8 @@ impl Cloth {
         diffuse.map(|v| v + shine)
     }
 
-    /// How much lighter or darker the fibres are here: dye lots differ from thread to thread, and twisted fibres show
-    /// as oblique streaks.
+    /// How much lighter or darker the fibres are here: dye lots differ from thread to thread, and
+    /// twisted fibres show as oblique streaks.
     fn fibre_tone(&self, set: Set, passage: &Passage) -> f32 {
         let seed = self.thread_seed(set);
         let angle = passage.across * (1.0 + 0.35 * passage.across * passage.across);
@@ -209,7 +210,8 @@ impl Cloth {
     }
 }
 
-/// Where a thread's centre line lies (-1 under the crossing threads, 1 over them) and its slope, `along` pitches along.
+/// Where a thread's centre line lies (-1 under the crossing threads, 1 over them) and its slope,
+/// `along` pitches along.
 fn crimp(set: Set, index: i32, along: f32) -> (f32, f32) {
     let from = along - 0.5;
     let crossed = floor(from);
@@ -219,7 +221,8 @@ fn crimp(set: Set, index: i32, along: f32) -> (f32, f32) {
     (lerp(here, there, step), (there - here) * slope)
 }
 
-/// 1 where thread `index` of `set` passes over thread `crossed` of the other set, else -1: a 2/2 twill.
+/// 1 where thread `index` of `set` passes over thread `crossed` of the other set, else -1: a 2/2
+/// twill.
 fn over(set: Set, index: i32, crossed: i32) -> f32 {
     let warp_over = index.wrapping_add(crossed).rem_euclid(4) < 2;
     if warp_over == (set == Set::Warp) { 1.0 } else { -1.0 }

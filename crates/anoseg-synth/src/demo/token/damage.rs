@@ -12,7 +12,8 @@ const RAW: Rgb = [0.30, 0.285, 0.26];
 /// The damage of one token. Places and sizes are in token coordinates unless said otherwise.
 #[derive(Clone, Debug)]
 pub(in crate::demo) struct Damage {
-    /// In field units: outside it the token itself looks as it did; only grains and strands may lie there.
+    /// In field units: outside it the token itself is unchanged; only grains and strands may lie
+    /// there.
     pub(super) area: Disc,
     pub(super) misprint: Option<Misprint>,
     pub(super) chip: Option<Chip>,
@@ -81,7 +82,8 @@ pub(super) struct Fingerprint {
     pub(super) seed: u32,
 }
 
-/// What a scratch did at one sample: the slope of its walls and how bare the material is (with its colour).
+/// What a scratch did at one sample: the slope of its walls and how bare the material is (with its
+/// colour).
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Groove {
     slope: V2,
@@ -124,7 +126,7 @@ impl Damage {
         let mut grooves = vec![Groove::default(); canvas.len()];
         let sample = canvas.sample_size();
         for scratch in &self.scratches {
-            let path: Vec<V2> = scratch.path.iter().map(|&q| token.picture_coordinates(q)).collect();
+            let path: Vec<V2> = scratch.path.iter().map(|&q| token.image_coordinates(q)).collect();
             for near in canvas.near(&path, 2.2 * scratch.radius * token.radius + sample) {
                 // A tool that skips leaves the groove deeper here and shallower there.
                 let skips = smooth_noise(V2::new(near.along * 17.0, 0.0), scratch.seed);

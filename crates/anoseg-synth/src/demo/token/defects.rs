@@ -28,7 +28,7 @@ impl Damage {
 
     /// A token that differs within `reach` token radii of `place` in token coordinates.
     fn on(token: &Token, place: V2, reach: f32) -> Self {
-        Self::at(token.picture_coordinates(place), reach * token.radius)
+        Self::at(token.image_coordinates(place), reach * token.radius)
     }
 
     fn misprint(token: &Token, dice: &mut Dice) -> Self {
@@ -98,7 +98,7 @@ impl Damage {
                 Self { fingerprint: Some(fingerprint), ..Self::on(token, centre, reach) }
             }
             1 => {
-                let strands = vec![hair(token.picture_coordinates(place), dice)];
+                let strands = vec![hair(token.image_coordinates(place), dice)];
                 Self { strands, ..Self::on(token, place, 0.0) }
             }
             _ => Self { grains: crumbs(token, place, dice), ..Self::on(token, place, 0.0) },
@@ -183,7 +183,7 @@ fn crumbs(token: &Token, place: V2, dice: &mut Dice) -> Vec<Grain> {
     let largest = dice.log_range(0.006, 0.022);
     (0..3 + dice.below(14))
         .map(|n| Grain {
-            centre: token.picture_coordinates(place + dice.in_disc(spread)),
+            centre: token.image_coordinates(place + dice.in_disc(spread)),
             radius: if n == 0 { largest } else { largest * dice.log_range(0.15, 0.7) },
             albedo: scaled(albedo, dice.range(0.8, 1.2)),
             seed: dice.seed(),

@@ -109,7 +109,8 @@ impl Void {
 }
 
 impl Smear {
-    /// Coverage at `p` after the wipe: some ink stays, some lies anywhere along the drag, thinner and thinner.
+    /// Coverage at `p` after the wipe: some ink stays, some lies anywhere along the drag, thinner
+    /// and thinner.
     fn coverage(&self, canvas: &Canvas, before: &[f32], index: usize, p: V2) -> f32 {
         const STEPS: usize = 32;
         if !self.area.contains(p) {

@@ -1,4 +1,5 @@
-//! A moulded token: a knurled dark rim around a light face with print on it, a metal rivet in the middle, on a mat.
+//! A moulded token: a knurled dark rim around a light face with print on it, a metal rivet in the
+//! middle, on a mat.
 
 mod damage;
 mod defects;
@@ -34,7 +35,8 @@ pub(super) struct Token {
     /// Unit vector to the right of the print.
     rotation: V2,
     radius: f32,
-    /// How far the print is off its place (token radii) and its angle (unit vector), within tolerance.
+    /// How far the print is off its place (token radii) and its angle (unit vector), within
+    /// tolerance.
     registration: (V2, V2),
     /// Line width relative to the artwork.
     boldness: f32,
@@ -43,7 +45,7 @@ pub(super) struct Token {
     mat: Rgb,
     lamp: Lamp,
     seed: u32,
-    /// A little dust, which good pictures have too.
+    /// A little dust, which good images have too.
     dust: Vec<Grain>,
 }
 
@@ -53,12 +55,12 @@ struct Surface {
     albedo: Rgb,
     /// Strength of the sharp highlight.
     gloss: f32,
-    /// Share of the lamp in sight.
+    /// Unobstructed share of the lamp.
     open: f32,
 }
 
 impl Token {
-    /// A token near the middle of a picture that reaches `half_extent` from there.
+    /// A token near the middle of an image that reaches `half_extent` from there.
     pub(super) fn new(dice: &mut Dice, half_extent: V2) -> Self {
         let shade = 1.0 + dice.within(0.03);
         let warmth = dice.within(0.02);
@@ -121,20 +123,20 @@ impl Token {
         }
     }
 
-    /// From the picture to the token: origin in its middle, radius 1, print upright.
+    /// From the image to the token: origin in its middle, radius 1, print upright.
     fn token_coordinates(&self, p: V2) -> V2 {
         (p - self.centre).turned_back(self.rotation) * (1.0 / self.radius)
     }
 
-    /// From the token to the picture.
-    fn picture_coordinates(&self, q: V2) -> V2 {
+    /// From the token to the image.
+    fn image_coordinates(&self, q: V2) -> V2 {
         self.centre + q.turned(self.rotation) * self.radius
     }
 
-    /// Where a point of the artwork was printed, in the picture.
+    /// Where a point of the artwork was printed, in the image.
     fn printed_at(&self, q: V2) -> V2 {
         let (shift, turn) = self.registration;
-        self.picture_coordinates(q.turned(turn) + shift)
+        self.image_coordinates(q.turned(turn) + shift)
     }
 
     fn colour(&self, p: V2, ink: [f32; 2], damage: Option<(&Damage, damage::Groove)>) -> Rgb {
@@ -187,7 +189,7 @@ impl Token {
         Surface { slope, albedo, gloss: lerp(0.05, 0.42, on_rim), open }
     }
 
-    /// Share of the lamp that the raised rim and the rivet leave in sight on the face.
+    /// Share of the lamp that the raised rim and the rivet do not hide from the face.
     fn open_on_face(&self, q: V2, r: f32) -> f32 {
         let fall = self.lamp.shadow_offset(0.045).turned_back(self.rotation);
         let from_rim = smoothstep(0.80, 0.90, (q - fall).length());

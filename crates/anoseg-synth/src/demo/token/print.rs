@@ -116,7 +116,8 @@ fn lettering(glyph: &[&[(i8, i8)]], centre: V2, height: f32, ink: Ink) -> Vec<St
         .collect()
 }
 
-/// The polylines of a character on a grid 4 wide and 6 tall, `y` down; nothing for a character that the print lacks.
+/// The polylines of a character on a grid 4 wide and 6 tall, `y` down; nothing for a character that
+/// the print lacks.
 fn glyph(character: char) -> &'static [&'static [(i8, i8)]] {
     match character {
         '0' | 'O' => &[&[(1, 0), (3, 0), (4, 1), (4, 5), (3, 6), (1, 6), (0, 5), (0, 1), (1, 0)]],
