@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anoseg_image::Dataset;
+use anoseg_image::{Dataset, Limits};
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
 
@@ -54,6 +54,7 @@ fuzz_target!(|entries: Vec<Entry>| {
         let images = dataset.train.iter().chain(dataset.test.iter().map(|image| &image.path));
         let masks = dataset.test.iter().filter_map(|image| image.mask.as_ref());
         assert!(images.chain(masks).all(|path| path.starts_with(folder.path())));
+        let _ = dataset.check_masks(&Limits::default());
     }
 });
 
