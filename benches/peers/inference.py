@@ -15,6 +15,7 @@ memory. Ratios below 1: anoseg is faster. Without --image, an image is generated
 """
 
 import argparse
+import itertools
 import os
 import pathlib
 import platform
@@ -176,10 +177,10 @@ def compare(preset, path, options, folder):
 
     ours, theirs = [], [[] for _ in peers]
     for _ in range(options.rounds):
-        ours += latencies(latency, path, image, options.count)[WARM_UP:]
-        for peer, times in zip(peers, theirs):
+        ours.append(latencies(latency, path, image, options.count)[WARM_UP:])
+        for peer, rounds in zip(peers, theirs):
             time.sleep(PAUSE)
-            times += peer_latencies(peer, options.count - WARM_UP)
+            rounds.append(peer_latencies(peer, options.count - WARM_UP))
         time.sleep(PAUSE)
     report(preset, ours, peers, theirs)
 
@@ -190,18 +191,26 @@ def compare(preset, path, options, folder):
 
 
 def report(preset, ours, peers, theirs):
-    """Prints median and shortest time of all, and anoseg's ratio to each runtime's fastest form."""
-    row = "  {:<58} {:>8} {:>8}".format
+    """Prints median and shortest time of all, and anoseg's ratio to each runtime's fastest form.
+
+    The ratio is the median of the rounds' ratios, with the lowest and the highest: a shared machine's
+    speed changes between rounds more than within one.
+    """
+    row = "  {:<56} {:>8} {:>10}".format
     print(row(f"{preset}, milliseconds for one image", "median", "shortest"))
-    for name, times in [("anoseg", ours)] + [
-        (", ".join(filter(None, [peer.runtime, peer.form])), times) for peer, times in zip(peers, theirs)
-    ]:
-        print(row(name, f"{1e3 * statistics.median(times):.2f}", f"{1e3 * min(times):.2f}"))
+    named = [(", ".join(filter(None, [peer.runtime, peer.form])), rounds) for peer, rounds in zip(peers, theirs)]
+    for name, rounds in [("anoseg", ours), *named]:
+        print(row(name, f"{1e3 * median_of(rounds):.2f}", f"{1e3 * min(map(min, rounds)):.2f}"))
     for runtime in dict.fromkeys(peer.runtime for peer in peers):
-        forms = [times for peer, times in zip(peers, theirs) if peer.runtime == runtime]
-        medians = statistics.median(ours) / min(statistics.median(times) for times in forms)
-        shortest = min(ours) / min(min(times) for times in forms)
-        print(row(f"anoseg / {runtime}", f"{medians:.2f}", f"{shortest:.2f}"))
+        fastest = min((rounds for peer, rounds in zip(peers, theirs) if peer.runtime == runtime), key=median_of)
+        ratios = [statistics.median(a) / statistics.median(b) for a, b in zip(ours, fastest)]
+        spread = f"{min(ratios):.2f}-{max(ratios):.2f}"
+        print(row(f"anoseg / {runtime}, and its range over the rounds", f"{statistics.median(ratios):.2f}", spread))
+
+
+def median_of(rounds):
+    """The median of all rounds' times."""
+    return statistics.median(itertools.chain.from_iterable(rounds))
 
 
 def processor():
