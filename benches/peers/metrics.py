@@ -5,9 +5,10 @@
     pip install numpy scipy scikit-learn adeval opencv-python-headless
     benches/peers/metrics.py [IMAGES [SIDE]] [--rounds 3]
 
-Pixel AUROC, pixel AP and AUPRO up to 0.3 of 83 pictures of 900 x 900 pixels unless told otherwise. anoseg also computes its
-other figures in that time. The peers get arrays in memory; anoseg's time is that of `evaluate`, its maps in memory, too.
-Medians; scikit-learn with SciPy runs once, since it takes minutes. adeval counts in a thousand strips: near, not equal.
+Pixel AUROC, pixel AP and AUPRO up to 0.3 of 83 images of 900 x 900 pixels unless told otherwise.
+anoseg also computes its other figures in that time. The peers get arrays in memory; anoseg's time
+is that of `evaluate`, its maps in memory, too. Medians; scikit-learn with SciPy runs once, since it
+takes minutes. adeval counts in a thousand strips: near, not equal.
 """
 
 import argparse
