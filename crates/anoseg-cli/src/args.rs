@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anoseg::predict::Format;
+use anoseg::batch::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-/// Learns from pictures of good parts only and draws the defect, pixel by pixel.
+/// Learns from images of good parts only and segments the defect, pixel by pixel.
 #[derive(Parser)]
 #[command(name = "anoseg", version, arg_required_else_help = true)]
 pub(crate) struct Arguments {
@@ -16,23 +16,23 @@ pub(crate) struct Arguments {
 
 #[derive(Subcommand)]
 pub(crate) enum Command {
-    /// Try it all on made-up parts: train, evaluate, report. Needs no data and no network.
+    /// Try it all on generated parts: train, evaluate, report. Needs no data and no network.
     Demo(Demo),
-    /// Look at the synthetic anomalies that a model would be taught.
+    /// Write the synthetic anomalies that a model would be trained on.
     Synth(Synth),
-    /// Train a model on pictures of good parts.
+    /// Train a model on images of good parts.
     Train(Train),
     /// Measure what each technique of AnoSeg contributes: train with and without it, side by side.
     Ablate(Ablate),
     /// Train and measure on every category of a folder: one table, one report.
     Bench(Bench),
-    /// Derive the thresholds of a model anew from other good pictures.
+    /// Derive the thresholds of a model anew from other good images.
     Calibrate(Calibrate),
-    /// Measure a model on a category's test pictures, or a folder of models on a folder of categories.
+    /// Measure a model on a category's test images, or a folder of models on a folder of categories.
     Eval(Eval),
-    /// Judge pictures.
+    /// Inspect images.
     Predict(Predict),
-    /// Show what a model file says about itself.
+    /// Show the description of a model file.
     Info(Info),
     /// The pretrained encoder that preset accurate needs.
     #[command(subcommand)]
@@ -41,20 +41,20 @@ pub(crate) enum Command {
 
 #[derive(Args)]
 pub(crate) struct Demo {
-    /// Folder for pictures, models and report.
+    /// Folder for images, models and report.
     #[arg(long, default_value = "anoseg-demo")]
     pub(crate) out: PathBuf,
-    /// Training time for each of the made-up parts.
+    /// Training time for each of the generated parts.
     #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
     pub(crate) time: Duration,
-    /// Seed of pictures and training.
+    /// Seed of images and training.
     #[arg(long, default_value_t = 0)]
     pub(crate) seed: u64,
 }
 
 #[derive(Args)]
 pub(crate) struct Synth {
-    /// Category folder: MVTec AD layout, or any folder of good pictures.
+    /// Category folder: MVTec AD layout, or any folder of good images.
     pub(crate) data: PathBuf,
     /// Folder for the contact sheet and the pairs.
     #[arg(long)]
@@ -92,7 +92,7 @@ pub(crate) struct Settings {
     /// Time for everything in a training, such as 10m or 1h30m [default: 10m].
     #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
     pub(crate) time: Option<Duration>,
-    /// Training steps instead of a time; 0 with preset accurate: judge by the distance to good pictures alone.
+    /// Training steps instead of a time; 0 with preset accurate: the map is the distance to good images alone.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
     /// Seed; the same data, seed and steps give the same model [default: 0].
@@ -105,7 +105,7 @@ pub(crate) struct Settings {
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// Category folder: MVTec AD layout, or any folder of good pictures.
+    /// Category folder: MVTec AD layout, or any folder of good images.
     pub(crate) data: PathBuf,
     /// Model file to write.
     #[arg(short, long)]
@@ -115,7 +115,7 @@ pub(crate) struct Train {
     pub(crate) preset: Option<PresetName>,
     #[command(flatten)]
     pub(crate) settings: Settings,
-    /// Where to compute; this build knows cpu.
+    /// Where to compute: cpu.
     #[arg(long, default_value = "cpu")]
     pub(crate) device: String,
     /// Folder for settings, log and checkpoint [default: beside the model, NAME-run].
@@ -128,7 +128,7 @@ pub(crate) struct Train {
 
 #[derive(Args)]
 pub(crate) struct Ablate {
-    /// Category folder in MVTec AD layout, with test pictures.
+    /// Category folder in MVTec AD layout, with test images.
     pub(crate) data: PathBuf,
     /// Folder for the models, the table and the report; a second call with the same settings goes on where the first
     /// stopped.
@@ -143,7 +143,7 @@ pub(crate) struct Ablate {
 
 #[derive(Args)]
 pub(crate) struct Bench {
-    /// Folder of categories in MVTec AD layout, or one such category, with test pictures.
+    /// Folder of categories in MVTec AD layout, or one such category, with test images.
     pub(crate) data: PathBuf,
     /// Folder for the models, the table and the reports; a second call with the same settings goes on where the first
     /// stopped.
@@ -163,12 +163,12 @@ pub(crate) struct Bench {
 pub(crate) struct Calibrate {
     /// Model file; its thresholds are replaced.
     pub(crate) model: PathBuf,
-    /// Folder of good pictures that were not trained on.
+    /// Folder of good images that were not trained on.
     pub(crate) normals: PathBuf,
-    /// Wanted share of good pictures that are rejected.
+    /// Wanted share of good images that are rejected.
     #[arg(long, default_value_t = 0.01)]
     pub(crate) false_reject: f64,
-    /// Wanted share of good pictures that are rejected or sent to review [default: five times as many].
+    /// Wanted share of good images that are rejected or sent to review [default: five times as many].
     #[arg(long)]
     pub(crate) review: Option<f64>,
 }
@@ -177,9 +177,9 @@ pub(crate) struct Calibrate {
 pub(crate) struct Eval {
     /// Model file; for a folder of categories, a folder with a CATEGORY.anoseg for each.
     pub(crate) model: PathBuf,
-    /// Category folder with test pictures, or a folder of such categories.
+    /// Category folder with test images, or a folder of such categories.
     pub(crate) data: PathBuf,
-    /// Write the figures as JSON; with the score of every picture, for one category.
+    /// Write the figures as JSON; with the score of every image, for one category.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
     /// Write an HTML report; for several categories, a page that leads to those of each beside it.
@@ -198,16 +198,16 @@ pub(crate) struct Eval {
 pub(crate) struct Predict {
     /// Model file.
     pub(crate) model: PathBuf,
-    /// Pictures, or folders of pictures.
+    /// Images, or folders of images.
     #[arg(required = true)]
     pub(crate) inputs: Vec<PathBuf>,
-    /// Folder for the verdicts and pictures.
+    /// Folder for the verdicts and images.
     #[arg(short, long)]
     pub(crate) output: PathBuf,
     /// Form of the verdicts: jsonl, csv or coco.
     #[arg(long, default_value = "jsonl")]
     pub(crate) format: Format,
-    /// Also write each picture with the anomaly drawn over it.
+    /// Also write each image with the anomaly drawn over it.
     #[arg(long)]
     pub(crate) overlay: bool,
     /// Also write each mask of anomalous pixels (PNG, 255 = anomalous).
@@ -216,7 +216,7 @@ pub(crate) struct Predict {
     /// Also write each anomaly map (float32 TIFF).
     #[arg(long)]
     pub(crate) map: bool,
-    /// Exit with code 1 when a picture is rejected.
+    /// Exit with code 1 when an image is rejected.
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,
 }

@@ -5,7 +5,7 @@
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::time::{Duration, Instant};
 
-use anoseg::train::Progress;
+use anoseg::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// A line of a result.
@@ -76,6 +76,12 @@ impl TrainingBar {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+impl Drop for TrainingBar {
+    fn drop(&mut self) {
+        self.clear();
     }
 }
 

@@ -3,7 +3,9 @@
 use std::any::Any;
 use std::process::ExitCode;
 
-use crate::console;
+use anoseg::{ErrorKind, TrainError};
+
+use crate::{advice, console};
 
 /// How a command ended that did not fail as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +36,8 @@ pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>
     match outcome {
         Ok(Ok(outcome)) => ExitCode::from(outcome.code()),
         Ok(Err(error)) => {
-            console::error(&format!("{error:#}"));
+            let advice = advice::of(&error).map_or_else(String::new, |advice| format!(": {advice}"));
+            console::error(&format!("{}{advice}", text(&error)));
             ExitCode::from(code_of(&error))
         }
         Err(_) => {
@@ -46,15 +49,72 @@ pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>
     }
 }
 
+/// The error and what led to it, each text once: many errors repeat their source.
+fn text(error: &anyhow::Error) -> String {
+    let mut text = error.to_string();
+    for cause in error.chain().skip(1) {
+        let cause = cause.to_string();
+        if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
 fn code_of(error: &anyhow::Error) -> u8 {
-    let in_chain = |cause: &(dyn std::error::Error + 'static)| {
-        if let Some(error) = cause.downcast_ref::<anoseg::Error>() {
-            return Some(error.exit_code());
-        }
-        if cause.is::<anoseg_image::DatasetError>() || cause.is::<anoseg_image::ImageError>() {
-            return Some(3);
-        }
-        (cause.is::<anoseg_image::WriteError>() || cause.is::<std::io::Error>()).then_some(2)
-    };
-    error.chain().find_map(in_chain).unwrap_or(BUG)
+    error.chain().find_map(kind_of).map_or(BUG, code_of_kind)
+}
+
+/// Who can mend an error, where it is one of ours.
+pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
+    if let Some(error) = error.downcast_ref::<TrainError>() {
+        return Some(error.kind());
+    }
+    if let Some(error) = error.downcast_ref::<anoseg::Error>() {
+        return Some(error.kind());
+    }
+    if let Some(error) = error.downcast_ref::<anoseg_synth::SynthError>() {
+        return Some(TrainError::Synthesis(error.clone()).kind());
+    }
+    if error.is::<anoseg::SettingError>() {
+        return Some(ErrorKind::Arguments);
+    }
+    if error.is::<anoseg::DatasetError>() || error.is::<anoseg::ImageError>() {
+        return Some(ErrorKind::Data);
+    }
+    let environment = error.is::<anoseg::WriteError>() || error.is::<std::io::Error>();
+    environment.then_some(ErrorKind::Environment)
+}
+
+/// The contract: 2 wrong usage, configuration or environment, 3 bad data, 4 bad model, 70 a fault of ours, 130 stopped by
+/// the user.
+fn code_of_kind(kind: ErrorKind) -> u8 {
+    match kind {
+        ErrorKind::Arguments | ErrorKind::Environment => 2,
+        ErrorKind::Data => 3,
+        ErrorKind::Model => 4,
+        ErrorKind::Interrupted => 130,
+        _ => BUG,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_kind_of_error_has_its_exit_code() {
+        let code = |error: anyhow::Error| code_of(&error);
+        assert_eq!(code(TrainError::NoEncoder.into()), 2);
+        assert_eq!(code(anoseg::Error::Bug(String::new()).into()), 70);
+        let io = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        assert_eq!(code(TrainError::io("a".as_ref(), io).into()), 2);
+        assert_eq!(code(anoseg::Error::NotCalibrated { path: "m".into() }.into()), 2);
+        let fault = anoseg::ModelFault::NotFinite;
+        assert_eq!(code(anoseg::Error::Model { path: "m".into(), fault }.into()), 4);
+        assert_eq!(code(TrainError::Interrupted { step: 1, run_dir: "r".into() }.into()), 130);
+        assert_eq!(code(anyhow::anyhow!("unknown")), 70);
+        let small = anoseg_synth::SynthError::NoImages;
+        assert_eq!(code(anyhow::Error::from(small).context("synth")), 2);
+    }
 }

@@ -1,5 +1,6 @@
 //! The anoseg program: parse, call, print.
 
+mod advice;
 mod args;
 mod commands;
 mod console;
@@ -7,7 +8,6 @@ mod exit;
 
 use std::process::ExitCode;
 
-use anoseg_kernels::memory::{Allocator, keep_freed_memory};
 use anyhow::Result;
 use clap::Parser as _;
 
@@ -15,16 +15,16 @@ use args::{Arguments, Command};
 
 /// Training allocates and frees large buffers at every step; this allocator keeps them at hand.
 #[global_allocator]
-static ALLOCATOR: Allocator = Allocator;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    keep_freed_memory();
     let arguments = Arguments::parse();
     let outcome = std::panic::catch_unwind(|| run(arguments));
     exit::code(outcome)
 }
 
 fn run(arguments: Arguments) -> Result<exit::Outcome> {
+    anoseg_kernels::Level::requested().map_err(anoseg::Error::from)?;
     match arguments.command {
         Command::Demo(options) => commands::demo::run(&options),
         Command::Synth(options) => commands::synth::run(&options),

@@ -8,7 +8,7 @@ use common::{Workshop, tensor_bytes};
 use image::{ImageBuffer, Luma};
 use serde_json::Value;
 
-/// A workshop with an encoder, `data-home/anoseg/efficientnet-lite0.encoder`, and settings for small pictures.
+/// A workshop with an encoder, `data-home/anoseg/efficientnet-lite0.encoder`, and settings for small images.
 fn workshop() -> Workshop {
     let shop = Workshop::new();
     PretrainedEncoder::random(3).store(&shop.path("data-home/anoseg")).unwrap();
@@ -41,7 +41,7 @@ fn the_model_needs_no_encoder_once_it_is_trained() {
 }
 
 #[test]
-fn without_any_step_the_distance_to_good_pictures_is_the_map() {
+fn without_any_step_the_distance_to_good_images_is_the_map() {
     let shop = workshop();
     shop.run(&format!("{TRAIN} -o model.anoseg --steps 0"), 0);
     // Even random features see more than chance.
@@ -94,7 +94,7 @@ fn an_encoder_of_another_kind_is_refused() {
     assert!(err.contains("only preset accurate"), "{err}");
 }
 
-/// A busy surface of 16-bit grey that fills the picture; at `spot` a darker square.
+/// A busy surface of 16-bit grey that fills the image; at `spot` a darker square.
 fn grey_surface(number: u64, spot: Option<u32>) -> ImageBuffer<Luma<u16>, Vec<u16>> {
     let mut state = number + 1;
     ImageBuffer::from_fn(96, 96, |x, y| {
@@ -121,8 +121,8 @@ fn sixteen_bit_grey_without_a_plain_background_trains_and_says_what_was_assumed(
     }
     let train = TRAIN.replace("train data", "train grey");
     let (_, err) = shop.run(&format!("{train} -o grey.anoseg --steps 4"), 0);
-    assert!(err.contains("learning from 8 good pictures") && err.contains("4 held out"), "{err}");
-    assert!(err.contains("made up anywhere"), "{err}");
+    assert!(err.contains("training on 8 good images") && err.contains("4 held out"), "{err}");
+    assert!(err.contains("lie anywhere"), "{err}");
     shop.run("eval grey.anoseg grey --json figures.json", 0);
     let figures: Value = serde_json::from_slice(&std::fs::read(shop.path("figures.json")).unwrap()).unwrap();
     assert_eq!(
@@ -138,12 +138,12 @@ fn a_training_that_has_seen_enough_ends_before_its_time_and_says_so() {
     std::fs::write(shop.path("accurate.toml"), settings).unwrap();
     let (out, err) = shop.run(&format!("{TRAIN} -o model.anoseg --time 10m"), 0);
     assert!(err.contains("before the time is up, at 1 views"), "{err}");
-    // 15 of the 20 pictures are learned from, four at a time.
+    // 15 of the 20 images are learned from, four at a time.
     assert!(out.contains("4 steps in"), "{out}");
 }
 
 #[test]
-fn few_pictures_train_and_say_what_was_assumed() {
+fn few_images_train_and_say_what_was_assumed() {
     let shop = workshop();
     for number in 11..20 {
         std::fs::remove_file(shop.path(&format!("data/train/good/{number:03}.png"))).unwrap();

@@ -25,7 +25,7 @@ fn truncate(path: &Path) {
 }
 
 #[test]
-fn folders_without_enough_pictures() {
+fn folders_without_enough_images() {
     let shop = Workshop::new();
     fs::create_dir(shop.path("empty")).unwrap();
     fails(&shop, "train empty -o m.anoseg", 3, &["empty"]);
@@ -38,23 +38,23 @@ fn folders_without_enough_pictures() {
 }
 
 #[test]
-fn a_damaged_training_picture_is_named_and_left_out() {
+fn a_damaged_training_image_is_named_and_left_out() {
     let shop = Workshop::new();
     truncate(&shop.path("data/train/good/003.png"));
-    fs::write(shop.path("data/train/good/004.png"), "a text, not a picture").unwrap();
+    fs::write(shop.path("data/train/good/004.png"), "a text, not an image").unwrap();
     let (_, message) = shop.run("train data -o m.anoseg --config tiny.toml --steps 2", 0);
     assert!(message.contains("003.png") && message.contains("004.png"), "{message}");
 }
 
 #[test]
-fn an_ablation_without_test_pictures_is_refused_before_it_trains() {
+fn an_ablation_without_test_images_is_refused_before_it_trains() {
     let shop = Workshop::new();
     fails(&shop, "ablate data/train/good --out ablation --steps 2", 3, &["good", "nothing to evaluate"]);
     assert!(!shop.path("ablation").exists());
 }
 
 #[test]
-fn an_ablation_that_left_a_picture_out_says_so_by_its_exit_code() {
+fn an_ablation_that_left_a_image_out_says_so_by_its_exit_code() {
     let shop = Workshop::new();
     truncate(&shop.path("data/test/chip/000.png"));
     let ablate = "ablate data --out ablation --preset fast --config tiny.toml --steps 1";
@@ -63,7 +63,7 @@ fn an_ablation_that_left_a_picture_out_says_so_by_its_exit_code() {
 }
 
 #[test]
-fn one_bad_picture_does_not_stop_a_batch() {
+fn one_bad_image_does_not_stop_a_batch() {
     let shop = Workshop::new();
     shop.train(2);
     truncate(&shop.path("data/test/chip/000.png"));
@@ -83,7 +83,7 @@ fn a_mask_of_another_size_is_named() {
 }
 
 #[test]
-fn a_category_without_test_pictures_cannot_be_evaluated() {
+fn a_category_without_test_images_cannot_be_evaluated() {
     let shop = Workshop::new();
     shop.train(2);
     fails(&shop, "eval model.anoseg data/train/good", 3, &["nothing to evaluate"]);

@@ -8,7 +8,7 @@ use std::path::Path;
 use common::Workshop;
 use serde_json::Value;
 
-/// A workshop whose made-up category lies twice in `parts/`, as `dial` and `token`.
+/// A workshop whose generated category lies twice in `parts/`, as `dial` and `token`.
 fn two_categories() -> Workshop {
     let shop = Workshop::new();
     for name in ["dial", "token"] {
@@ -55,7 +55,7 @@ fn a_benchmark_measures_every_category_and_goes_on_where_it_stopped() {
     let (again, notes) = shop.run(bench, 0);
     assert_eq!(notes.matches("trained already").count(), 4, "{notes}");
     assert_eq!(again, table);
-    // The same settings are another training where a picture has gone, and in another folder.
+    // The same settings are another training where an image has gone, and in another folder.
     std::fs::remove_file(shop.path("parts/dial/train/good/000.png")).unwrap();
     let (_, notes) = shop.run("bench parts --out bench --config tiny.toml --steps 3", 0);
     assert!(notes.contains("token-seed0: trained already"), "{notes}");
@@ -69,7 +69,7 @@ fn a_benchmark_measures_every_category_and_goes_on_where_it_stopped() {
 fn one_bad_category_does_not_stop_a_benchmark() {
     let shop = two_categories();
     for entry in std::fs::read_dir(shop.path("parts/dial/train/good")).unwrap().map(Result::unwrap) {
-        std::fs::write(entry.path(), "no picture").unwrap();
+        std::fs::write(entry.path(), "no image").unwrap();
     }
     let (table, notes) = shop.run("bench parts --out bench --config tiny.toml --steps 2", 3);
     assert!(table.contains("| token |") && !table.contains("| dial |"), "{table}");

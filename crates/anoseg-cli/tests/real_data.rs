@@ -1,4 +1,4 @@
-//! Real pictures, where they are at hand: a folder with the categories bottle, tile and cookie, named by the
+//! Real images, where they are at hand: a folder with the categories bottle, tile and cookie, named by the
 //! variable `ANOSEG_DATA` or found beside the project as `shared/data`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -36,11 +36,11 @@ fn trains_and_evaluates(name: &str, images: u64) {
 }
 
 #[test]
-fn cookie_few_pictures_of_a_phone() {
+fn cookie_few_images_of_a_phone() {
     trains_and_evaluates("cookie", 46);
 }
 
 #[test]
-fn tile_grey_pictures_of_many_sizes() {
+fn tile_grey_images_of_many_sizes() {
     trains_and_evaluates("tile", 147);
 }

@@ -91,7 +91,7 @@ fn ctrl_c_saves_and_says_how_to_go_on() {
 }
 
 #[test]
-fn resuming_with_other_pictures_is_refused() {
+fn resuming_with_other_images_is_refused() {
     let shop = Workshop::new();
     shop.train(3);
     std::fs::remove_file(shop.path("data/train/good/000.png")).unwrap();

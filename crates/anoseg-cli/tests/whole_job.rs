@@ -1,4 +1,4 @@
-//! Train, evaluate, predict, calibrate, look: the whole job on a made-up category.
+//! Train, evaluate, predict, calibrate, look: the whole job on a generated category.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -8,7 +8,7 @@ use common::{SIDE, Workshop};
 use serde_json::Value;
 
 #[test]
-fn the_whole_job_from_good_pictures_to_masks() {
+fn the_whole_job_from_good_images_to_masks() {
     let shop = Workshop::new();
     shop.train(12);
     for name in ["model.anoseg", "model-run/config.toml", "model-run/metrics.jsonl"] {
@@ -64,18 +64,18 @@ fn evaluates(shop: &Workshop) {
 /// The rates follow from the scores and the threshold that stand beside them.
 fn recounts(figures: &Value) {
     let threshold = figures["thresholds"]["image"].as_f64().unwrap();
-    let pictures = figures["pictures"].as_array().unwrap();
-    assert_eq!(pictures.len(), 8);
+    let images = figures["pictures"].as_array().unwrap();
+    assert_eq!(images.len(), 8);
     let rejected = |good: bool| {
         let of_kind: Vec<_> =
-            pictures.iter().filter(|picture| (picture["defect"] == "good") == good).collect();
-        let rejected = of_kind.iter().filter(|picture| picture["score"].as_f64().unwrap() > threshold);
-        rejected.clone().for_each(|picture| assert_eq!(picture["decision"], "reject"));
+            images.iter().filter(|image| (image["defect"] == "good") == good).collect();
+        let rejected = of_kind.iter().filter(|image| image["score"].as_f64().unwrap() > threshold);
+        rejected.clone().for_each(|image| assert_eq!(image["decision"], "reject"));
         rejected.count() as f64 / of_kind.len() as f64
     };
     assert_eq!(figures["false_reject_rate"].as_f64().unwrap(), rejected(true));
     assert_eq!(figures["detection_rate"].as_f64().unwrap(), rejected(false));
-    assert_eq!(pictures[0]["file"], "test/chip/000.png");
+    assert_eq!(images[0]["file"], "test/chip/000.png");
 }
 
 fn predicts(shop: &Workshop) {
@@ -87,7 +87,7 @@ fn predicts(shop: &Workshop) {
         assert!(["good", "review", "reject"].contains(&verdict["decision"].as_str().unwrap()));
         assert_eq!(verdict["width"], SIDE);
     }
-    // Three folders hold a picture named 000: none may overwrite another's results.
+    // Three folders hold an image named 000: none may overwrite another's results.
     for name in ["000", "000-2", "000-3"] {
         for suffix in ["_overlay.png", "_mask.png"] {
             let path = shop.path(&format!("out/{name}{suffix}"));
@@ -120,7 +120,7 @@ fn calibrates(shop: &Workshop) {
     let (text, _) = shop.run("info model.anoseg", 0);
     assert!(text.contains(&format!("detects   {:.0} %", 100.0 * detects)), "{text}");
     assert!(after["image_threshold"].as_f64() >= after["review_threshold"].as_f64());
-    // With a threshold of 20 % of four pictures, the highest good score, anything above is rejected.
+    // With a threshold of 20 % of four images, the highest good score, anything above is rejected.
     let (_, message) = shop.run("calibrate model.anoseg data/test/good --false-reject 1.5", 2);
     assert!(message.contains("1.5"), "{message}");
 }
@@ -142,10 +142,10 @@ fn informs(shop: &Workshop) {
 }
 
 #[test]
-fn a_rejected_picture_can_fail_the_command() {
+fn a_rejected_image_can_fail_the_command() {
     let shop = Workshop::new();
     shop.train(4);
-    // At a rate near one nearly every picture is rejected.
+    // At a rate near one nearly every image is rejected.
     shop.run("calibrate model.anoseg data/train/good --false-reject 0.9 --review 0.95", 0);
     shop.run("predict model.anoseg data/test -o out", 0);
     shop.run("predict model.anoseg data/test -o out --fail-on-anomaly", 1);

@@ -1,25 +1,21 @@
 //! From a model and its test run to the report's view model.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use anoseg::evaluate::{Judged, TestRun};
-use anoseg::train::read_log;
-use anoseg::{Calibration, Config, Error, Model, Result};
 use anoseg_image::{Dataset, Image, Mask};
+use anoseg_infer::{Calibration, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
-use anoseg_synth::Synthesizer;
+use anoseg_synth::{Recipe, Synthesizer};
+use anoseg_train::evaluate::{Judged, TestRun};
+use anoseg_train::{Config, Error, Result, RunDir, StepRecord, load_good_images};
 
 use crate::format::percent;
 use crate::html::render;
-use crate::model::{Curve, Decision, Report, ReportImage, Thresholds, TrainingPoint};
+use crate::model::{Curve, Report, ReportImage, Thresholds, TrainingPoint};
 use crate::outline::{GROUND_TRUTH_COLOUR, contours, outlined};
 use crate::overlay::heat_overlay;
 use crate::summary::plain_summary;
 use crate::thumbnail::Thumbnail;
-
-/// Points of a plotted curve; more cannot be told apart.
-const CURVE_POINTS: usize = 300;
 
 /// Points of the plotted training curve.
 const TRAINING_POINTS: usize = 400;
@@ -27,7 +23,7 @@ const TRAINING_POINTS: usize = 400;
 /// Synthetic pairs shown.
 const SAMPLES: u64 = 12;
 
-/// Collects what the report shows while the test pictures pass by, so that they need not be kept.
+/// Collects what the report shows while the test images pass by, so that they need not be kept.
 pub struct Assembly<'a> {
     model: &'a Model,
     calibration: &'a Calibration,
@@ -43,7 +39,7 @@ impl<'a> Assembly<'a> {
         Ok(Self { model, calibration: model.calibration()?, images: Vec::new() })
     }
 
-    /// Takes in a test picture.
+    /// Adds a test image.
     pub fn add(&mut self, judged: &Judged, evaluated: &EvaluatedImage, image: &Image) {
         let (marked, _) = self.calibration.marks(&evaluated.map);
         self.images.push(report_image(judged, evaluated, (image, &marked), self.calibration.pixel_threshold));
@@ -53,32 +49,37 @@ impl<'a> Assembly<'a> {
     ///
     /// # Errors
     /// As [`Assembly::report`].
-    pub fn render(self, run: &TestRun, category: &Dataset, run_dir: &Path) -> Result<String> {
-        Ok(render(&self.report(run, category, run_dir)?))
+    pub fn render(self, run: &TestRun, dataset: &Dataset, run_dir: &RunDir) -> Result<String> {
+        Ok(render(&self.report(run, dataset, run_dir)?))
     }
 
-    /// What the page shows. `run_dir` is the training's run directory; what it lacks is left out.
+    /// The contents of the page. `run_dir` is the training's run directory; what it lacks is left out.
     ///
     /// # Errors
-    /// The figures have no curves, or a file of the run directory exists but cannot be read.
-    pub fn report(self, run: &TestRun, category: &Dataset, run_dir: &Path) -> Result<Report> {
+    /// A file of the run directory exists but cannot be read.
+    pub fn report(self, run: &TestRun, dataset: &Dataset, run_dir: &RunDir) -> Result<Report> {
         let calibration = self.calibration;
         let thresholds = Thresholds {
             image: calibration.image_threshold,
             review: calibration.review_threshold,
             pixel: calibration.pixel_threshold,
         };
-        let mut report = Report::new(category.name.clone(), thresholds);
+        let mut report = Report::new(dataset.name.clone(), thresholds);
         report.figures = Some(run.figures.all.clone());
         report.by_defect = run.figures.defects.clone().into_iter().collect();
-        report.curves = curves(&anoseg_metrics::curves(&run.evaluated, CURVE_POINTS)?, &run.figures.all);
-        report.provenance = provenance(self.model, category);
-        report.training = training(run_dir)?;
-        report.config = config_text(run_dir)?;
-        report.samples = samples(self.model, category)?;
-        let learned_from = self.model.description().provenance.training_images as u64;
-        report.summary = vec![plain_summary(learned_from, calibration.false_reject, &self.images)];
+        report.curves = curves(&run.curves, &run.figures.all);
+        report.provenance = provenance(self.model, dataset);
+        report.training = training(&run_dir.log()?);
+        report.config = run_dir.config_text()?.unwrap_or_default();
+        let trained_on = self.model.description().provenance.training_images as u64;
+        report.summary = vec![plain_summary(trained_on, calibration.false_reject, &self.images)];
         report.summary.extend(calibration.cautions().into_iter().map(sentence));
+        match samples(self.model, dataset) {
+            Ok(samples) => report.samples = samples,
+            Err(error) => {
+                report.summary.push(format!("The samples of synthetic anomalies are missing: {error}."))
+            }
+        }
         report.images = self.images;
         Ok(report)
     }
@@ -90,7 +91,7 @@ fn sentence(remark: String) -> String {
     rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).chain(['.']).collect()
 }
 
-/// What the report keeps of a test picture and of what is marked on it; colouring begins below `pixel_threshold`.
+/// What the report keeps of a test image and of what is marked on it; colouring begins below `pixel_threshold`.
 pub fn report_image(
     judged: &Judged,
     evaluated: &EvaluatedImage,
@@ -105,18 +106,10 @@ pub fn report_image(
         name: format!("{defect}/{file}"),
         defect: defect.clone(),
         score: *score,
-        decision: decision(judged.decision),
+        decision: judged.decision,
         image: Some(Thumbnail::from_image(image)),
         anomaly_map: Some(Thumbnail::from_image(&heat)),
         contours: Some(Thumbnail::from_image(&lines)),
-    }
-}
-
-fn decision(decision: anoseg::Decision) -> Decision {
-    match decision {
-        anoseg::Decision::Good => Decision::Good,
-        anoseg::Decision::Review => Decision::Review,
-        anoseg::Decision::Reject => Decision::Reject,
     }
 }
 
@@ -126,9 +119,9 @@ fn curves(curves: &Curves, all: &Evaluation) -> Vec<Curve> {
     };
     let (fpr, tpr) = ("False-positive rate", "True-positive rate");
     let rows = [
-        ("ROC, pictures", fpr, tpr, &curves.image_roc, note("AUROC", all.image_auroc)),
+        ("ROC, images", fpr, tpr, &curves.image_roc, note("AUROC", all.image_auroc)),
         ("ROC, pixels", fpr, tpr, &curves.pixel_roc, note("AUROC", all.pixel_auroc)),
-        ("Precision and recall, pictures", "Recall", "Precision", &curves.image_pr, note("AP", all.image_ap)),
+        ("Precision and recall, images", "Recall", "Precision", &curves.image_pr, note("AP", all.image_ap)),
         ("Precision and recall, pixels", "Recall", "Precision", &curves.pixel_pr, note("AP", all.pixel_ap)),
         ("Per-region overlap", fpr, "Overlap", &curves.pro, note("AUPRO to 0.3:", all.aupro_30)),
     ];
@@ -143,17 +136,18 @@ fn curves(curves: &Curves, all: &Evaluation) -> Vec<Curve> {
         .collect()
 }
 
-fn provenance(model: &Model, category: &Dataset) -> Vec<(String, String)> {
+fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
     let description = model.description();
     let provenance = &description.provenance;
-    let size = description.input.size;
+    let [height, width] = description.preprocess.size();
+    let parameters = model.to_file().parameter_count();
     let rows = [
-        ("Test data", category.root.display().to_string()),
-        ("Trained on", format!("{} good pictures of {}", provenance.training_images, provenance.category)),
-        ("Held out for calibration", format!("{} good pictures", provenance.held_out_images)),
+        ("Test data", dataset.root.display().to_string()),
+        ("Trained on", format!("{} good images of {}", provenance.training_images, provenance.category)),
+        ("Held out for calibration", format!("{} good images", provenance.held_out_images)),
         ("Training data, BLAKE3", provenance.data_blake3.clone()),
-        ("Preset", format!("{:?}", description.preset).to_lowercase()),
-        ("Network", format!("{} parameters, input {size} x {size} pixels", model.parameters())),
+        ("Preset", description.preset.clone()),
+        ("Network", format!("{parameters} parameters, input {width} x {height} pixels")),
         ("Training", format!("{} steps in {:.0} s", provenance.steps, provenance.seconds)),
         ("Seed", provenance.seed.to_string()),
         ("Program", format!("anoseg {}", provenance.program_version)),
@@ -162,50 +156,41 @@ fn provenance(model: &Model, category: &Dataset) -> Vec<(String, String)> {
 }
 
 /// The logged steps, averaged over equal stretches so that the curve stays readable and small.
-fn training(run_dir: &Path) -> Result<Vec<TrainingPoint>> {
-    let records = read_log(run_dir)?;
+fn training(records: &[StepRecord]) -> Vec<TrainingPoint> {
     let stretch = records.len().div_ceil(TRAINING_POINTS).max(1);
     let mean = |values: &mut dyn Iterator<Item = f64>, n: usize| values.sum::<f64>() / n as f64;
-    Ok(records
-        .chunks(stretch)
-        .filter_map(|chunk| {
-            let last = chunk.last()?;
-            let judged =
-                || chunk.iter().filter_map(|record| record.losses.discriminator_accuracy).map(f64::from);
-            let judgements = judged().count();
-            Some(TrainingPoint {
-                step: last.step,
-                discriminator_accuracy: (judgements > 0).then(|| mean(&mut judged(), judgements)),
-                loss: mean(&mut chunk.iter().map(|record| f64::from(record.losses.total)), chunk.len()),
-                learning_rate: last.learning_rate,
-            })
+    let point = |chunk: &[StepRecord]| {
+        let last = chunk.last()?;
+        let judged = || chunk.iter().filter_map(|record| record.losses.discriminator_accuracy).map(f64::from);
+        let judgements = judged().count();
+        Some(TrainingPoint {
+            step: last.step,
+            discriminator_accuracy: (judgements > 0).then(|| mean(&mut judged(), judgements)),
+            loss: mean(&mut chunk.iter().map(|record| f64::from(record.losses.total)), chunk.len()),
+            learning_rate: last.learning_rate,
         })
-        .collect())
+    };
+    records.chunks(stretch).filter_map(point).collect()
 }
 
-fn config_text(run_dir: &Path) -> Result<String> {
-    let path = run_dir.join("config.toml");
-    match std::fs::read_to_string(&path) {
-        Ok(text) => Ok(text),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
-        Err(error) => Err(Error::io(&path, &error)),
-    }
-}
-
-/// Synthetic anomalies as the model was taught them, where the good pictures are at hand.
-fn samples(model: &Model, category: &Dataset) -> Result<Vec<Thumbnail>> {
-    if category.train.is_empty() {
+/// Synthetic anomalies as the model was trained on, where the dataset has training images.
+fn samples(model: &Model, dataset: &Dataset) -> Result<Vec<Thumbnail>> {
+    if dataset.train.is_empty() {
         return Ok(Vec::new());
     }
     let description = model.description();
-    let config = Config { input: description.input.clone(), ..Config::default() };
-    let mut few = category.clone();
+    let mut config = Config::default();
+    config.input.size = description.preprocess.size()[0];
+    config.input.filter = description.preprocess.filter;
+    let mut few = dataset.clone();
     few.train.truncate(SAMPLES as usize);
-    let Ok(good) = anoseg::load_good_pictures(&few, &config) else { return Ok(Vec::new()) };
-    let seed = description.provenance.seed;
-    let synthesizer = Synthesizer::new(Arc::new(good.images), description.synthesis.clone(), seed)?;
-    Ok((0..SAMPLES)
-        .map(|number| synthesizer.pair(number, 0))
-        .map(|pair| Thumbnail::from_image(&outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR)))
-        .collect())
+    let good = load_good_images(&few, &config)?;
+    let recipe: Recipe = serde_json::from_value(description.synthesis.clone())
+        .map_err(|error| Error::Bug(format!("the model's synthesis settings: {error}")))?;
+    let synthesizer = Synthesizer::new(Arc::new(good.images), recipe, description.provenance.seed)?;
+    let sample = |number| {
+        let pair = synthesizer.pair(number, 0);
+        Thumbnail::from_image(&outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR))
+    };
+    Ok((0..SAMPLES).map(sample).collect())
 }

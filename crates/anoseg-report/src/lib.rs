@@ -24,10 +24,11 @@ mod sheet;
 mod summary;
 mod thumbnail;
 
+pub use anoseg_infer::Decision;
 pub use anoseg_metrics::GOOD;
 pub use colour::colour_map;
 pub use html::{GALLERY_LIMIT, index, render};
-pub use model::{Comparison, Curve, Decision, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
+pub use model::{Comparison, Curve, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
 pub use outline::{
     GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, contours, draw_outline, outline_thickness, outlined,
 };

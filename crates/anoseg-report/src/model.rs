@@ -1,5 +1,6 @@
 //! The view model: everything that the report shows, already computed.
 
+use anoseg_infer::Decision;
 use anoseg_metrics::{Evaluation, GOOD};
 
 use crate::thumbnail::Thumbnail;
@@ -80,28 +81,15 @@ pub struct Thresholds {
     pub pixel: f32,
 }
 
-/// The decision on a part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Decision {
-    /// The part is accepted.
-    Good,
-    /// A person must inspect the part.
-    Review,
-    /// The part is rejected.
-    Reject,
-}
+/// All decisions, mildest first.
+pub(crate) const DECISIONS: [Decision; 3] = [Decision::Good, Decision::Review, Decision::Reject];
 
-impl Decision {
-    /// All decisions, mildest first.
-    pub const ALL: [Self; 3] = [Self::Good, Self::Review, Self::Reject];
-
-    /// The word shown to the reader.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Good => "Accepted",
-            Self::Review => "Review",
-            Self::Reject => "Rejected",
-        }
+/// The word that the report shows for a decision.
+pub(crate) fn label(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Good => "Accepted",
+        Decision::Review => "Review",
+        Decision::Reject => "Rejected",
     }
 }
 

@@ -1,7 +1,9 @@
 //! The result of a test in one or two sentences.
 
 use crate::format::{count, percent};
-use crate::model::{Decision, ReportImage};
+use anoseg_infer::Decision;
+
+use crate::model::ReportImage;
 
 /// The result in words: "Trained on 209 good images. Calibrated for a false-reject rate of 1.0 %,
 /// it rejects 1 of 20 good images and finds 61 of 63 defective ones."

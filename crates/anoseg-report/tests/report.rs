@@ -1,6 +1,5 @@
 //! The whole page: what it must never contain, what it must say, and how large it may be.
 
-use anoseg::evaluate::Judged;
 use anoseg_image::{AnomalyMap, Image, Mask};
 use anoseg_metrics::{EvaluatedImage, Evaluation, Intervals};
 use anoseg_report::assemble::report_image;
@@ -8,6 +7,7 @@ use anoseg_report::{
     Comparison, Curve, Decision, GALLERY_LIMIT, GOOD, Report, ReportImage, Thresholds, Thumbnail,
     TrainingPoint, index, render,
 };
+use anoseg_train::evaluate::Judged;
 
 const THRESHOLDS: Thresholds = Thresholds { image: 0.6, review: 0.4, pixel: 0.5 };
 
@@ -190,7 +190,8 @@ fn a_hundred_noisy_images_stay_under_ten_megabytes() {
     };
     let marked = evaluated.map.map(|&value| value > THRESHOLDS.pixel);
     let mut report = full();
-    let judged = Judged { path: "crack/1.png".into(), decision: anoseg::Decision::Reject };
+    let (path, defect) = ("crack/1.png".into(), "crack".to_owned());
+    let judged = Judged { path, defect, score: 0.9, decision: Decision::Reject };
     report.images = vec![report_image(&judged, &evaluated, (&image, &marked), THRESHOLDS.pixel); 100];
     report.samples = vec![Thumbnail::from_image(&image); 12];
     let size = render(&report).len();

@@ -1,22 +1,19 @@
 //! What each technique of AnoSeg contributes: the same training without it.
 
-use anoseg_image::AnomalyMap;
-use anoseg_metrics::auroc;
+use anoseg_infer::Provenance;
 use serde::Serialize;
 
-use crate::Result;
+use crate::Table;
 use crate::config::Config;
 use crate::evaluate::{Figures, TestRun};
-use crate::model::Provenance;
-use crate::score::logit;
-use crate::table::{figure, markdown};
+use crate::table::figure;
 
 /// A training that differs from the full one in a known way.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Variant {
     /// Short name, fit for a file.
     pub name: &'static str,
-    /// What is different.
+    /// The difference.
     pub description: &'static str,
     /// Its settings.
     pub config: Config,
@@ -42,7 +39,7 @@ pub fn variants(full: &Config) -> Vec<Variant> {
     type Change<'a> = &'a dyn Fn(&mut Config);
     let changes: [(&str, &str, Change<'_>); 6] = [
         ("full", "all techniques", &|_| ()),
-        ("no-hard-augmentation", "patches cut from the picture itself", &without_hard_augmentation),
+        ("no-hard-augmentation", "patches cut from the image itself", &without_hard_augmentation),
         ("no-adversarial", "without the adversarial loss", &without_adversarial),
         ("no-reconstruction", "without reconstruction and adversarial loss", &without_reconstruction),
         ("no-coordinates", "without coordinate channels", &without_coordinates),
@@ -64,45 +61,39 @@ pub fn variants(full: &Config) -> Vec<Variant> {
 pub struct Outcome {
     /// Name of the variant.
     pub variant: String,
-    /// What is different.
+    /// The difference.
     pub description: String,
     /// Training steps.
     pub steps: u64,
     /// Seconds of training.
     pub seconds: f64,
-    /// Image AUROC were the picture's score that of its map alone (the largest values), without the second GAN. None
-    /// where the test pictures are all good or all not.
+    /// Image AUROC were the image's score that of its map alone (the largest values), without the second GAN. None
+    /// where the test images are all good or all not.
     pub image_auroc_by_map: Option<f64>,
-    /// What came out.
+    /// The figures.
     pub figures: Figures,
 }
 
 impl Outcome {
-    /// What a trained variant reached in `run`.
-    ///
-    /// # Errors
-    /// A map has values that are not finite.
-    pub fn new(variant: &Variant, provenance: &Provenance, run: &TestRun) -> Result<Self> {
-        let by_map = |map: &AnomalyMap| variant.config.output.score.score(map, &map.map(logit));
-        let scores: Vec<f32> = run.evaluated.iter().map(|image| by_map(&image.map)).collect();
-        let anomalous: Vec<bool> = run.evaluated.iter().map(|image| !image.is_good()).collect();
-        Ok(Self {
+    /// The result of a trained variant in `run`.
+    pub fn new(variant: &Variant, provenance: &Provenance, run: &TestRun) -> Self {
+        Self {
             variant: variant.name.to_owned(),
             description: variant.description.to_owned(),
             steps: provenance.steps,
             seconds: provenance.seconds,
-            image_auroc_by_map: auroc(&scores, &anomalous)?,
+            image_auroc_by_map: run.image_auroc_by_map,
             figures: run.figures.clone(),
-        })
+        }
     }
 }
 
-/// Outcomes of all variants; serialises as the JSON object of `anoseg ablate`.
+/// Outcomes of all variants; serialises as one JSON object.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Ablation {
     /// Version of this object's layout.
     pub schema: u32,
-    /// Name of the category folder.
+    /// Name of the dataset's folder.
     pub category: String,
     /// Seed of all trainings.
     pub seed: u64,
@@ -110,8 +101,8 @@ pub struct Ablation {
     pub variants: Vec<Outcome>,
 }
 
-/// Headings of [`Ablation::rows`].
-pub const COLUMNS: [&str; 9] = [
+/// Headings of [`Ablation::table`].
+const COLUMNS: [&str; 9] = [
     "steps",
     "minutes",
     "image AUROC",
@@ -124,31 +115,24 @@ pub const COLUMNS: [&str; 9] = [
 ];
 
 impl Ablation {
-    /// The table: what each variant is, and its figures under [`COLUMNS`].
-    pub fn rows(&self) -> Vec<(String, Vec<String>)> {
-        self.variants
-            .iter()
-            .map(|outcome| {
-                let all = &outcome.figures.all;
-                let figures = [
-                    all.image_auroc,
-                    outcome.image_auroc_by_map,
-                    all.pixel_auroc,
-                    all.pixel_ap,
-                    all.aupro_30,
-                    all.iou_max,
-                    all.iou_at_threshold,
-                ];
-                let budget = [outcome.steps.to_string(), format!("{:.0}", outcome.seconds / 60.0)];
-                let cells = budget.into_iter().chain(figures.map(figure)).collect();
-                (outcome.description.clone(), cells)
-            })
-            .collect()
-    }
-
-    /// The table as Markdown.
-    pub fn markdown(&self) -> String {
-        markdown(&self.category, &COLUMNS, &self.rows())
+    /// The table: a row for each variant.
+    pub fn table(&self) -> Table {
+        let row = |outcome: &Outcome| {
+            let all = &outcome.figures.all;
+            let figures = [
+                all.image_auroc,
+                outcome.image_auroc_by_map,
+                all.pixel_auroc,
+                all.pixel_ap,
+                all.aupro_30,
+                all.iou_max,
+                all.iou_at_threshold,
+            ];
+            let budget = [outcome.steps.to_string(), format!("{:.0}", outcome.seconds / 60.0)];
+            (outcome.description.clone(), budget.into_iter().chain(figures.map(figure)).collect())
+        };
+        let columns = COLUMNS.map(str::to_owned).to_vec();
+        Table { head: self.category.clone(), columns, rows: self.variants.iter().map(row).collect() }
     }
 }
 

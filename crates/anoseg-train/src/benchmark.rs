@@ -2,12 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use anoseg_infer::Provenance;
 use anoseg_metrics::Evaluation;
 use serde::Serialize;
 
+use crate::Table;
 use crate::evaluate::Figures;
-use crate::model::Provenance;
-use crate::table::{figure, markdown};
+use crate::table::figure;
 
 /// One model on one category.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -18,20 +19,19 @@ pub struct Entry {
     pub steps: u64,
     /// Seconds of training.
     pub seconds: f64,
-    /// What came out; it names the category.
+    /// The figures; they name the dataset.
     pub figures: Figures,
 }
 
 impl Entry {
-    /// What a model of this provenance reached.
+    /// The figures of a model of this provenance.
     pub fn new(provenance: &Provenance, figures: Figures) -> Self {
         let Provenance { seed, steps, seconds, .. } = *provenance;
         Self { seed, steps, seconds, figures }
     }
 }
 
-/// The figures of many categories; serialises as the JSON object of `anoseg bench` and of `anoseg eval` on many
-/// categories.
+/// The figures of many categories; serialises as one JSON object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Benchmark {
     /// Version of this object's layout.
@@ -67,39 +67,30 @@ impl Benchmark {
         self.mean = FIGURES.into_iter().map(|(_, name, value)| (name, self.mean_of(value))).collect();
     }
 
-    /// Headings of [`rows`](Self::rows).
-    pub fn columns() -> Vec<&'static str> {
+    /// The table: one row per dataset, means over its seeds, and one with the mean of all datasets.
+    pub fn table(&self) -> Table {
         let budget = ["runs", "steps", "minutes"];
-        budget.into_iter().chain(FIGURES.iter().map(|(heading, ..)| *heading)).collect()
+        let columns = budget.into_iter().chain(FIGURES.iter().map(|(heading, ..)| *heading));
+        let rows = self.categories().into_iter().map(|category| self.row(category)).chain([self.mean_row()]);
+        Table { head: "category".into(), columns: columns.map(str::to_owned).collect(), rows: rows.collect() }
     }
 
-    /// One row per category, means over its seeds, and one with the mean of all categories.
-    pub fn rows(&self) -> Vec<(String, Vec<String>)> {
-        let mut rows: Vec<_> = self
-            .categories()
-            .into_iter()
-            .map(|category| {
-                let runs = self.runs(category);
-                let minutes = mean(runs.iter().map(|run| Some(run.seconds / 60.0)));
-                let budget = [
-                    runs.len().to_string(),
-                    rounded(mean(runs.iter().map(|run| Some(run.steps as f64)))),
-                    minutes.map_or_else(String::new, |minutes| format!("{minutes:.1}")),
-                ];
-                let figures =
-                    FIGURES.iter().map(|(.., value)| figure(self.mean_of_category(category, *value)));
-                (category.to_owned(), budget.into_iter().chain(figures).collect())
-            })
-            .collect();
+    fn row(&self, category: &str) -> (String, Vec<String>) {
+        let runs = self.runs(category);
+        let minutes = mean(runs.iter().map(|run| Some(run.seconds / 60.0)));
+        let budget = [
+            runs.len().to_string(),
+            rounded(mean(runs.iter().map(|run| Some(run.steps as f64)))),
+            minutes.map_or_else(String::new, |minutes| format!("{minutes:.1}")),
+        ];
+        let figures = FIGURES.iter().map(|(.., value)| figure(self.mean_of_category(category, *value)));
+        (category.to_owned(), budget.into_iter().chain(figures).collect())
+    }
+
+    fn mean_row(&self) -> (String, Vec<String>) {
         let total = [self.entries.len().to_string(), String::new(), String::new()];
         let means = FIGURES.iter().map(|(_, name, _)| figure(self.mean.get(name).copied().flatten()));
-        rows.push(("mean".to_owned(), total.into_iter().chain(means).collect()));
-        rows
-    }
-
-    /// The table as Markdown.
-    pub fn markdown(&self) -> String {
-        markdown("category", &Self::columns(), &self.rows())
+        ("mean".to_owned(), total.into_iter().chain(means).collect())
     }
 
     /// Names of the categories, each once, in the order evaluated.
@@ -160,12 +151,12 @@ mod tests {
         benchmark.push(entry("nut", 1, Some(0.7)));
         benchmark.push(entry("bolt", 0, Some(1.0)));
         assert!((benchmark.mean["image_auroc"].unwrap() - 0.8).abs() < 1e-12);
-        let rows = benchmark.rows();
+        let rows = benchmark.table().rows;
         let names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["nut", "bolt", "mean"]);
         assert_eq!(rows[0].1[..4], ["2", "100", "1.0", "0.600"]);
         assert_eq!(rows[2].1[3], "0.800");
-        assert!(rows.iter().all(|(_, cells)| cells.len() == Benchmark::columns().len()));
+        assert!(rows.iter().all(|(_, cells)| cells.len() == benchmark.table().columns.len()));
     }
 
     #[test]
@@ -176,9 +167,9 @@ mod tests {
         assert_eq!(benchmark.mean["image_auroc"], Some(0.5));
         assert_eq!(benchmark.mean["pixel_ap"], None);
         assert!(
-            benchmark.markdown().contains("| all good | 1 | 100 | 1.0 | - |"),
+            benchmark.table().markdown().contains("| all good | 1 | 100 | 1.0 | - |"),
             "{}",
-            benchmark.markdown()
+            benchmark.table().markdown()
         );
     }
 }

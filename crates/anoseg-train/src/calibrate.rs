@@ -1,25 +1,24 @@
-//! Thresholds from good pictures alone.
+//! Thresholds from good images alone.
 //!
-//! Image thresholds are quantiles of the scores of good pictures that the network never saw. With `n` scores the
-//! conformal quantile (the `ceil((n + 1) * (1 - q))`-th smallest) rejects an exchangeable good picture with
+//! Image thresholds are quantiles of the scores of good images that were not trained on. With `n` scores the
+//! conformal quantile (the `ceil((n + 1) * (1 - q))`-th smallest) rejects an exchangeable good image with
 //! probability at most `q`; it exists when `n >= 1/q - 1`. With fewer it is the limit that the next of the
 //! scores' logits exceeds with probability `q` if they are Gumbel's (`gumbel`). That is an assumption, not a guarantee, and
 //! the rule is stored.
 //!
-//! The pixel threshold is the one that segments synthetic anomalies on those same good pictures best, but never
-//! so low that more than one in a thousand of their own pixels exceeds it. Of the places it marks, a [`RegionFilter`] drops
-//! those that are no larger and no stronger than what it marks on good pictures.
+//! The pixel threshold is the one that segments synthetic anomalies on those same good images best, but never
+//! so low that more than one in a thousand of their own pixels exceeds it. Of the regions above it, a [`RegionFilter`] drops
+//! those that are no larger and no stronger than those of good images.
 
-use anoseg_image::{AnomalyMap, Image, Mask, Region};
-use anoseg_metrics::f1_max;
-use anoseg_synth::Synthesizer;
-use serde::{Deserialize, Serialize};
 use std::sync::Arc;
+
+use anoseg_image::{AnomalyMap, Image};
+use anoseg_infer::{Analysis, Calibration, FalseMarks, Model, RegionFilter, Rule, conformal_rank};
+use anoseg_metrics::f1_max;
+use anoseg_synth::{Recipe, Synthesizer};
 
 use crate::config::{CalibrationSettings, validate_rates};
 use crate::gumbel::prediction_limit;
-use crate::model::{Analysis, Model};
-use crate::region_filter::{FalseMarks, RegionFilter};
 use crate::{Error, Result};
 
 /// Synthetic pairs used to choose the pixel threshold.
@@ -28,135 +27,19 @@ const SYNTHETIC_PAIRS: u64 = 48;
 /// Seed of those pairs, so that calibrating twice gives the same threshold.
 const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
 
-/// A reader is warned where fewer of the synthetic anomalies are rejected.
-const FEW_REJECTED: f64 = 0.5;
-
 /// Largest share of good pixels above the pixel threshold.
 const FALSE_PIXELS: f64 = 1e-3;
 
-/// How an image threshold was derived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Rule {
-    /// Order statistic with a finite-sample guarantee.
-    Conformal,
-    /// Prediction limit of a Gumbel distribution, where there are too few scores for the rate.
-    Gumbel,
-}
-
-/// What a picture's score means.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Decision {
-    /// Score at most the review threshold.
-    Good,
-    /// Score above the review threshold, at most the image threshold: a person should look.
-    Review,
-    /// Score above the image threshold.
-    Reject,
-}
-
-/// Thresholds and what they come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Calibration {
-    /// A picture is rejected when its score is greater.
-    pub image_threshold: f32,
-    /// A picture is to be reviewed when its score is greater.
-    pub review_threshold: f32,
-    /// A pixel is anomalous when the map is greater.
-    pub pixel_threshold: f32,
-    /// Which places above the pixel threshold are worth reporting.
-    #[serde(default)]
-    pub regions: RegionFilter,
-    /// Wanted share of good pictures rejected.
-    pub false_reject: f64,
-    /// Wanted share of good pictures rejected or reviewed.
-    pub review: f64,
-    /// How the image threshold was derived.
-    pub rule: Rule,
-    /// Whether the scores come from pictures that the training did not see.
-    pub held_out: bool,
-    /// Scores of the good pictures, ascending.
-    pub normal_scores: Vec<f32>,
-    /// Share of pictures with synthetic anomalies on those good ones that are rejected, 0..=1. None where the recipe makes none, and
-    /// in older models.
-    #[serde(default)]
-    pub synthetic_rejected: Option<f64>,
-}
-
-impl Calibration {
-    /// What to do with a picture of this score.
-    pub fn decide(&self, score: f32) -> Decision {
-        if score > self.image_threshold {
-            Decision::Reject
-        } else if score > self.review_threshold {
-            Decision::Review
-        } else {
-            Decision::Good
-        }
-    }
-
-    /// The pixels of `map` that are worth reporting, and the places that they make up, in the order of their labels.
-    pub fn marks(&self, map: &AnomalyMap) -> (Mask, Vec<Region>) {
-        let mut mask = map.map(|&value| value > self.pixel_threshold);
-        let places = self.regions.apply(&mut mask, map);
-        (mask, places)
-    }
-
-    /// What a reader of the thresholds should know; nothing when they are guaranteed and reject what they should.
-    pub fn cautions(&self) -> Vec<String> {
-        self.of_the_rate().into_iter().chain(self.of_the_finds()).collect()
-    }
-
-    /// Whether good pictures are rejected as rarely as promised.
-    fn of_the_rate(&self) -> Option<String> {
-        let n = self.normal_scores.len();
-        if !self.held_out {
-            return Some(format!(
-                "the thresholds come from the {n} pictures that were also learned from, and will reject too much: \
-                 calibrate with other good pictures"
-            ));
-        }
-        let needed = (1.0 / self.false_reject).ceil() as usize - 1;
-        (self.rule == Rule::Gumbel).then(|| {
-            format!(
-                "{n} good pictures are too few to guarantee a false-reject rate of {}: the threshold is an \
-                 estimate; calibrate with at least {needed} good pictures",
-                self.false_reject
-            )
-        })
-    }
-
-    /// Whether anything else is rejected.
-    fn of_the_finds(&self) -> Option<String> {
-        let share = self.synthetic_rejected.filter(|&share| share < FEW_REJECTED)?;
-        Some(format!(
-            "of pictures with made-up anomalies {:.0} % are rejected, and of true defects perhaps as few: the good pictures differ \
-             among themselves so much that the threshold is high; learn from more of them, calibrate with more, or allow a higher \
-             false-reject rate",
-            100.0 * share
-        ))
-    }
-
-    pub(crate) fn validate(&self) -> Result<(), String> {
-        let thresholds = [self.image_threshold, self.review_threshold, self.pixel_threshold];
-        if !thresholds.iter().all(|threshold| threshold.is_finite()) {
-            return Err("its thresholds are not finite: calibrate it again".into());
-        }
-        self.regions.validate()
-    }
-}
-
-/// Calibrates `model` on good pictures that it was not trained on, each brought to the network's size by
-/// [`Model::fit`].
+/// Calibrates `model` on good images that it was not trained on, each made the network's input by
+/// [`Model::prepare`].
 ///
 /// # Errors
-/// No picture, or rates out of range.
+/// No image, or rates out of range.
 pub fn calibrate(model: &Model, normals: Vec<Image>, settings: &CalibrationSettings) -> Result<Calibration> {
     from_normals(model, &Arc::new(normals), settings, true)
 }
 
-/// As [`calibrate`]; `held_out` tells whether the training saw the pictures.
+/// As [`calibrate`]; `held_out` is false where the images were trained on.
 pub(crate) fn from_normals(
     model: &Model,
     normals: &Arc<Vec<Image>>,
@@ -165,10 +48,10 @@ pub(crate) fn from_normals(
 ) -> Result<Calibration> {
     validate_rates(settings.false_reject, settings.review)?;
     if normals.is_empty() {
-        return Err(Error::Arguments("calibration needs at least one good picture".into()));
+        return Err(Error::data(std::path::Path::new("calibration"), "needs at least one good image"));
     }
-    let judge = |(i, image)| model.judge_from(image, (!held_out).then_some(i));
-    let judged = normals.iter().enumerate().map(judge).collect::<Result<Vec<_>>>()?;
+    let judge = |(i, image)| model.analyse_prepared(image, (!held_out).then_some(i));
+    let judged = normals.iter().enumerate().map(judge).collect::<Result<Vec<_>, _>>()?;
     let (mut scores, maps): (Vec<f32>, Vec<AnomalyMap>) =
         judged.into_iter().map(|Analysis { score, map }| (score, map)).unzip();
     scores.sort_unstable_by(f32::total_cmp);
@@ -191,13 +74,7 @@ pub(crate) fn from_normals(
     })
 }
 
-/// Which of `n` ascending values, counted from 1, another one exceeds with a probability of at most `rate`; above `n` where
-/// none can promise that.
-pub(crate) fn conformal_rank(n: usize, rate: f64) -> usize {
-    (((n + 1) as f64 * (1.0 - rate)).ceil() as usize).max(1)
-}
-
-/// The threshold that good pictures exceed with probability `rate`. `scores` ascend and are not empty.
+/// The threshold that good images exceed with probability `rate`. `scores` ascend and are not empty.
 fn image_threshold(scores: &[f32], rate: f64) -> (f32, Rule) {
     let n = scores.len();
     let rank = conformal_rank(n, rate);
@@ -214,23 +91,27 @@ fn logit(p: f64) -> f64 {
     (p / (1.0 - p)).ln()
 }
 
-/// What a model says of synthetic anomalies on good pictures.
+/// A model's maps and scores of synthetic anomalies on good images.
 struct Trial {
     /// The map's values at all pixels, and which of them are anomalous.
     values: Vec<f32>,
     truth: Vec<bool>,
-    /// Scores of the pictures that have an anomaly.
+    /// Scores of the images that have an anomaly.
     scores: Vec<f32>,
 }
 
 impl Trial {
     fn of(model: &Model, normals: &Arc<Vec<Image>>) -> Result<Self> {
-        let recipe = model.description().synthesis.clone();
+        let recipe: Recipe =
+            serde_json::from_value(model.description().synthesis.clone()).map_err(|error| {
+                let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {error}"));
+                anoseg_infer::Error::model(model.path(), fault)
+            })?;
         let synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?;
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..SYNTHETIC_PAIRS {
             let pair = synthesizer.pair(step, 0);
-            let Analysis { score, map } = model.judge(&pair.image)?;
+            let Analysis { score, map } = model.analyse_prepared(&pair.image, None)?;
             trial.values.extend_from_slice(map.as_slice());
             trial.truth.extend_from_slice(pair.label.as_slice());
             if pair.label.as_slice().contains(&true) {
@@ -246,7 +127,7 @@ impl Trial {
         Ok(best.max(good_pixel_quantile(good)).min(0.999))
     }
 
-    /// Share of the anomalous pictures that score above `threshold`; None if there are none.
+    /// Share of the anomalous images that score above `threshold`; None if there are none.
     fn rejected(&self, threshold: f32) -> Option<f64> {
         let above = self.scores.iter().filter(|&&score| score > threshold).count();
         (!self.scores.is_empty()).then(|| above as f64 / self.scores.len() as f64)
@@ -304,41 +185,6 @@ mod tests {
     fn one_score_gives_a_threshold_that_is_not_below_it() {
         let (threshold, _) = image_threshold(&[0.4], 0.01);
         assert!(threshold >= 0.4 && threshold.is_finite());
-    }
-
-    fn calibration() -> Calibration {
-        Calibration {
-            image_threshold: 0.5,
-            review_threshold: 0.2,
-            pixel_threshold: 0.5,
-            regions: RegionFilter::default(),
-            false_reject: 0.01,
-            review: 0.05,
-            rule: Rule::Conformal,
-            held_out: true,
-            normal_scores: vec![0.1],
-            synthetic_rejected: Some(0.8),
-        }
-    }
-
-    #[test]
-    fn decisions_are_strict() {
-        let calibration = calibration();
-        assert_eq!(calibration.decide(0.2), Decision::Good);
-        assert_eq!(calibration.decide(0.5), Decision::Review);
-        assert_eq!(calibration.decide(0.51), Decision::Reject);
-    }
-
-    /// Seven held-out pictures of very different scores once gave a threshold of 1: the model passed every defect, without a word.
-    #[test]
-    fn thresholds_that_reject_next_to_nothing_are_warned_of() {
-        assert_eq!(calibration().cautions(), Vec::<String>::new());
-        let blind = Calibration { image_threshold: 1.0, synthetic_rejected: Some(0.125), ..calibration() };
-        let [caution] = &blind.cautions()[..] else { panic!("{:?}", blind.cautions()) };
-        assert!(caution.contains("12 % are rejected"), "{caution}");
-        let few = Calibration { rule: Rule::Gumbel, ..blind };
-        assert_eq!(few.cautions().len(), 2);
-        assert!(Calibration { synthetic_rejected: None, ..few }.cautions()[0].contains("too few"));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Few vectors that stand for many: each chosen one is the farthest from those chosen before (k-center greedy; Gonzalez,
+//! A few vectors that represent many: each chosen one is the farthest from those chosen before (k-center greedy; Gonzalez,
 //! "Clustering to minimize the maximum intercluster distance", 1985).
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -12,7 +12,7 @@ const PROJECTED: usize = 48;
 const CHUNK: usize = 1024;
 
 /// Chooses `count` of `vectors` (`channels` numbers each), all if there are fewer. Gives their places in ascending order.
-pub(super) fn choose(vectors: &[f32], channels: usize, count: usize, seed: u64) -> Vec<usize> {
+pub(crate) fn choose(vectors: &[f32], channels: usize, count: usize, seed: u64) -> Vec<usize> {
     let len = vectors.len() / channels;
     if len <= count {
         return (0..len).collect();

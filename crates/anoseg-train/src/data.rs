@@ -1,41 +1,43 @@
-//! Good pictures at the network's size, split into those to learn from and those to calibrate on.
+//! Good images as the network's input, split into those to train on and those to calibrate on.
 
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Category, Image, Limits, decode, resample};
+use anoseg_image::{Dataset, Image, ImageError, Limits, decode};
+use anoseg_infer::Preprocess;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::config::{Config, Input};
+use crate::config::Config;
 use crate::{Error, Result};
 
-/// Pictures kept in memory take at most this much; of a larger set a seeded sample is used.
+/// Images kept in memory take at most this much; of a larger set a seeded sample is used.
 const MAX_MEMORY_BYTES: usize = 4 << 30;
 
-/// With fewer good pictures nothing tells what varies between them.
-const FEWEST_PICTURES: usize = 2;
+/// With fewer good images there is no measure of what varies between them.
+const FEWEST_IMAGES: usize = 2;
 
-/// Good pictures at the network's size.
-pub struct GoodPictures {
-    /// The pictures, `size` x `size`, in the order of their names.
+/// Good images at the network's size.
+pub struct GoodImages {
+    /// The images, `size` x `size`, in the order of their names.
     pub images: Vec<Image>,
     /// BLAKE3 over the names and contents of all files, in order.
     pub manifest: String,
-    /// What was left out or assumed, for the user.
+    /// Remarks on images that were left out, for the user.
     pub warnings: Vec<String>,
 }
 
-/// Reads a category's good pictures. Damaged files are left out and named in the warnings.
+/// Reads a category's good images. Damaged files are left out and named in the warnings.
 ///
 /// # Errors
-/// There is no picture, or not one can be read.
-pub fn load_good_pictures(category: &Category, config: &Config) -> Result<GoodPictures> {
-    let (root, input) = (&category.root, &config.input);
+/// There is no image, or not one can be read.
+pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages> {
+    let (root, size) = (&dataset.root, config.input.size);
+    let preprocess = Preprocess::square(size, config.input.filter);
     let mut warnings = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-    let paths = sample_to_fit(category.training_images()?, input.size, &mut rng, &mut warnings);
-    let read: Vec<_> = paths.par_iter().map(|path| read(path, root, input)).collect();
+    let paths = sample_to_fit(dataset.training_images()?, size, &mut rng, &mut warnings);
+    let read: Vec<_> = paths.par_iter().map(|path| read(path, root, &preprocess)).collect();
     let mut hasher = blake3::Hasher::new();
     let mut images = Vec::with_capacity(read.len());
     for result in read {
@@ -48,28 +50,28 @@ pub fn load_good_pictures(category: &Category, config: &Config) -> Result<GoodPi
         }
     }
     if images.is_empty() {
-        let mut what = "none of its pictures can be read".to_owned();
+        let mut what = "none of its images can be read".to_owned();
         what.extend(warnings.first().map(|first| format!("; the first: {first}")));
         return Err(Error::data(root, what));
     }
-    if images.len() < FEWEST_PICTURES {
+    if images.len() < FEWEST_IMAGES {
         let what = format!(
-            "{} good picture is not enough to learn what is normal: give at least {FEWEST_PICTURES}, better 20",
+            "{} good image is not enough to train on: give at least {FEWEST_IMAGES}, better 20",
             images.len()
         );
         return Err(Error::data(root, what));
     }
-    Ok(GoodPictures { images, manifest: hasher.finalize().to_hex().to_string(), warnings })
+    Ok(GoodImages { images, manifest: hasher.finalize().to_hex().to_string(), warnings })
 }
 
-impl GoodPictures {
-    /// Takes a seeded share of the pictures out, to calibrate on; none, with a warning, when there are too few.
+impl GoodImages {
+    /// Takes a seeded share of the images out, to calibrate on; none, with a warning, when there are too few.
     pub(crate) fn hold_out(&mut self, share: f64, seed: u64) -> Vec<Image> {
         let held_out = split(&mut self.images, share, &mut ChaCha8Rng::seed_from_u64(seed));
         if held_out.is_empty() {
             self.warnings.push(format!(
-                "of {} good pictures none is held out: the thresholds come from the training pictures themselves \
-                 and will reject too much; calibrate with other good pictures",
+                "of {} good images none is held out: the thresholds come from the training images themselves \
+                 and will reject too much; calibrate with other good images",
                 self.images.len()
             ));
         }
@@ -88,8 +90,7 @@ fn sample_to_fit(
     if paths.len() <= most {
         return paths.to_vec();
     }
-    warnings
-        .push(format!("{} pictures do not fit into memory: a random {most} of them are used", paths.len()));
+    warnings.push(format!("{} images do not fit into memory: a random {most} of them are used", paths.len()));
     let mut chosen: Vec<usize> = (0..paths.len()).collect();
     shuffle(&mut chosen, rng);
     chosen.truncate(most);
@@ -97,23 +98,38 @@ fn sample_to_fit(
     chosen.into_iter().map(|i| paths[i].clone()).collect()
 }
 
-/// One picture at the network's size, and the digest of its name and content.
-fn read(path: &Path, root: &Path, input: &Input) -> Result<(Image, blake3::Hash)> {
-    let image = decode::load(path, &Limits::default())?;
-    let content = std::fs::read(path).map_err(|error| Error::io(path, &error))?;
+/// The network's input of one image, and the digest of its name and content. Both come from one read of the file.
+fn read(path: &Path, root: &Path, preprocess: &Preprocess) -> Result<(Image, blake3::Hash)> {
+    let limits = Limits::default();
+    let content = read_file(path, &limits)?;
+    let image = decode::load_bytes(&content, path, &limits)?;
     let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
     let mut hasher = blake3::Hasher::new();
     hasher.update(name.as_bytes()).update(&[0]).update(&content);
-    Ok((resample::resize(&image, input.size, input.size, input.filter), hasher.finalize()))
+    Ok((preprocess.apply(&image), hasher.finalize()))
 }
 
-/// Takes a seeded share of the pictures out of `images`; none when fewer than eight would be left to learn from.
+/// The bytes of a regular file; pipes and devices are refused, for reading them could wait forever.
+fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
+    let io = |source| ImageError::Io { path: path.to_owned(), source };
+    let metadata = std::fs::metadata(path).map_err(io)?;
+    if !metadata.is_file() {
+        return Err(ImageError::NotAFile { path: path.to_owned() });
+    }
+    if metadata.len() > limits.max_file_bytes {
+        // Refused by the decoder, with the limit's name.
+        return decode::load(path, limits).map(|_| Vec::new());
+    }
+    std::fs::read(path).map_err(io)
+}
+
+/// Takes a seeded share of the images out of `images`; none when fewer than eight would be left to train on.
 ///
-/// Of few pictures a larger share, up to a quarter: the fewer scores a threshold comes from, the farther above them it must lie.
+/// Of few images a larger share, up to a quarter: the fewer scores a threshold comes from, the farther above them it must lie.
 /// For one false reject in a hundred that is 6.0 of their standard deviations above their mean with 5 scores, 4.7 with 8 and 3.5
 /// with 31 (`gumbel`).
 fn split(images: &mut Vec<Image>, share: f64, rng: &mut ChaCha8Rng) -> Vec<Image> {
-    const FEWEST_TO_LEARN_FROM: usize = 8;
+    const FEWEST_TO_TRAIN_ON: usize = 8;
     const FEWEST_TO_CALIBRATE_ON: usize = 4;
     const ENOUGH_OF_FEW: usize = 8;
     if share <= 0.0 {
@@ -121,7 +137,7 @@ fn split(images: &mut Vec<Image>, share: f64, rng: &mut ChaCha8Rng) -> Vec<Image
     }
     let quarter = (images.len() / 4).clamp(FEWEST_TO_CALIBRATE_ON, ENOUGH_OF_FEW);
     let wanted = ((images.len() as f64 * share).round() as usize).max(quarter);
-    if images.len() < wanted + FEWEST_TO_LEARN_FROM {
+    if images.len() < wanted + FEWEST_TO_TRAIN_ON {
         return Vec::new();
     }
     let mut order: Vec<usize> = (0..images.len()).collect();
@@ -160,13 +176,13 @@ mod tests {
     }
 
     #[test]
-    fn of_few_pictures_a_quarter_is_held_out_and_at_most_eight() {
+    fn of_few_images_a_quarter_is_held_out_and_at_most_eight() {
         let held_out = |count| split(&mut images(count), 0.15, &mut ChaCha8Rng::seed_from_u64(0)).len();
         assert_eq!([16, 31, 40, 60, 100].map(held_out), [4, 7, 8, 9, 15]);
     }
 
     #[test]
-    fn few_pictures_are_all_learned_from() {
+    fn few_images_are_all_trained_on() {
         let mut few = images(11);
         assert!(split(&mut few, 0.15, &mut ChaCha8Rng::seed_from_u64(0)).is_empty());
         assert_eq!(few.len(), 11);

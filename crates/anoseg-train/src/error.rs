@@ -1,18 +1,20 @@
-//! Everything that can go wrong, sorted by who can mend it.
+//! Errors of training and evaluation, sorted by who can mend them.
 
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{DatasetError, ImageError, WriteError};
+use anoseg_infer::{ErrorKind, SettingError};
 use anoseg_metrics::MetricsError;
 use anoseg_synth::SynthError;
 
-/// What went wrong, where, and what to do about it.
+/// Why a training, a calibration or an evaluation failed.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum Error {
-    /// A picture is bad: damaged, too large, not a picture.
+    /// An error of the inference runtime or the model file.
     #[error(transparent)]
-    Image(#[from] ImageError),
-    /// A folder of pictures is bad: empty, missing, masks that do not fit.
+    Infer(#[from] anoseg_infer::Error),
+    /// A folder of images is bad: empty, missing, masks that do not fit.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
     /// The data cannot serve the purpose.
@@ -20,39 +22,63 @@ pub enum Error {
     Data {
         /// The folder or file.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// What is wrong.
         what: String,
     },
-    /// An argument or a setting is out of range or does not fit the others.
-    #[error("{0}")]
-    Arguments(String),
-    /// A model file or checkpoint is damaged, too new, or not one of ours.
-    #[error("{path}: {what}", path = path.display())]
-    Model {
+    /// A setting is out of range or does not fit the others.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
+    /// A file of settings is no TOML, or names a setting that does not exist.
+    #[error("{path}: {source}", path = path.display())]
+    Toml {
         /// The file.
         path: PathBuf,
-        /// What is wrong and what to do.
-        what: String,
+        /// Where and what.
+        source: Box<toml::de::Error>,
     },
-    /// A file or folder could not be read or written: permissions, full disk.
-    #[error("{path}: {what}", path = path.display())]
-    Environment {
-        /// The file or folder.
+    /// The training needs pretrained weights, and there are none.
+    #[error("the pretrained encoder is missing")]
+    NoEncoder,
+    /// Weights are not the published ones, or damaged.
+    #[error("{path}: not the published weights of EfficientNet-Lite0, or damaged: {what}", path = path.display())]
+    Encoder {
+        /// The file.
         path: PathBuf,
-        /// What is wrong and what to do.
+        /// What is wrong.
         what: String,
     },
-    /// An output could not be written.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// The synthesis settings are out of range.
+    /// Another process uses the run directory.
+    #[error("{path}: another training uses this run directory", path = path.display())]
+    RunDirInUse {
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// The checkpoint to resume from belongs to other settings.
+    #[error("{path}: the checkpoint belongs to other settings", path = path.display())]
+    OtherSettings {
+        /// The checkpoint.
+        path: PathBuf,
+    },
+    /// The checkpoint to resume from belongs to other images.
+    #[error("{path}: the images are not those of the checkpoint", path = path.display())]
+    OtherImages {
+        /// The folder of images.
+        path: PathBuf,
+    },
+    /// There is no checkpoint to resume from.
+    #[error("{path}: there is no training to resume", path = path.display())]
+    NoCheckpoint {
+        /// The run directory.
+        path: PathBuf,
+    },
+    /// The synthesis cannot work with these images or settings.
     #[error(transparent)]
     Synthesis(#[from] SynthError),
-    /// Metrics were asked of values that have none.
+    /// Metrics of values that have none.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     /// The training was stopped on request; its checkpoint is complete.
-    #[error("stopped at step {step}; the checkpoint in {run_dir} is complete: go on with --resume", run_dir = run_dir.display())]
+    #[error("stopped at step {step}; the checkpoint in {run_dir} is complete", run_dir = run_dir.display())]
     Interrupted {
         /// Steps done.
         step: u64,
@@ -60,18 +86,15 @@ pub enum Error {
         run_dir: PathBuf,
     },
     /// Training diverged.
-    #[error(
-        "the training failed at step {step}, before a checkpoint was taken: {why}. Lower optimiser.learning_rate or \
-         loss.adversarial in the configuration and train again"
-    )]
+    #[error("the training failed at step {step}, before a checkpoint was taken: {why}")]
     Diverged {
         /// Step at which it happened.
         step: u64,
         /// What happened.
         why: String,
     },
-    /// A fault of this program.
-    #[error("internal error: {0}; please report it")]
+    /// A fault of this library.
+    #[error("internal error: {0}")]
     Bug(String),
 }
 
@@ -79,16 +102,24 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// The program's exit code for this error: 2 wrong usage, configuration or environment, 3 bad data,
-    /// 4 bad model, 70 a fault of ours, 130 stopped by the user.
-    pub fn exit_code(&self) -> u8 {
+    /// Who can mend it.
+    pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Arguments(_) | Self::Environment { .. } | Self::Write(_) | Self::Synthesis(_) => 2,
-            Self::Diverged { .. } => 2,
-            Self::Interrupted { .. } => 130,
-            Self::Image(_) | Self::Dataset(_) | Self::Data { .. } | Self::Metrics(_) => 3,
-            Self::Model { .. } => 4,
-            Self::Bug(_) => 70,
+            Self::Infer(error) => error.kind(),
+            Self::Dataset(_) | Self::Data { .. } | Self::OtherImages { .. } | Self::Metrics(_) => {
+                ErrorKind::Data
+            }
+            Self::Setting(_)
+            | Self::Toml { .. }
+            | Self::NoEncoder
+            | Self::OtherSettings { .. }
+            | Self::NoCheckpoint { .. }
+            | Self::Synthesis(_)
+            | Self::Diverged { .. } => ErrorKind::Arguments,
+            Self::Encoder { .. } => ErrorKind::Model,
+            Self::RunDirInUse { .. } => ErrorKind::Environment,
+            Self::Interrupted { .. } => ErrorKind::Interrupted,
+            Self::Bug(_) => ErrorKind::Bug,
         }
     }
 
@@ -96,21 +127,20 @@ impl Error {
         Self::Data { path: path.to_owned(), what: what.into() }
     }
 
-    pub(crate) fn model(path: &Path, what: impl Into<String>) -> Self {
-        Self::Model { path: path.to_owned(), what: what.into() }
+    /// An input-output error at `path`.
+    pub fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Infer(anoseg_infer::Error::io(path, source))
     }
+}
 
-    /// An input-output error at `path`, with the way out where there is a usual one.
-    pub fn io(path: &Path, error: &std::io::Error) -> Self {
-        use std::io::ErrorKind;
-        let advice = match error.kind() {
-            ErrorKind::NotFound => ": check the path",
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                ": choose a folder that you may write to, or change its permissions"
-            }
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => ": free some space or choose another disk",
-            _ => "",
-        };
-        Self::Environment { path: path.to_owned(), what: format!("{error}{advice}") }
+impl From<ImageError> for Error {
+    fn from(error: ImageError) -> Self {
+        Self::Infer(error.into())
+    }
+}
+
+impl From<WriteError> for Error {
+    fn from(error: WriteError) -> Self {
+        Self::Infer(error.into())
     }
 }

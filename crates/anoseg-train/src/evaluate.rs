@@ -1,23 +1,29 @@
-//! Evaluating a model on a category's test pictures.
+//! Evaluating a model on a dataset's test images.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use anoseg_image::{Category, Image, Limits, TestImage, dataset, decode, write};
-use anoseg_metrics::{EvaluatedImage, Evaluation, Thresholds};
+use anoseg_image::{Dataset, Image, Limits, TestImage, dataset, decode, write};
+use anoseg_infer::{Analysis, Decision, Model};
+use anoseg_metrics::{Curves, EvaluatedImage, Evaluation, Evaluator, Thresholds};
 use serde::Serialize;
 
-use crate::calibrate::Decision;
-use crate::model::{Analysis, Model};
-use crate::train::make_folder;
-use crate::{Error, Result};
+use crate::{Error, Result, Table};
 
-/// A test picture and what the model decided.
+/// Points of a curve; more cannot be told apart in a plot.
+const CURVE_POINTS: usize = 300;
+
+/// A test image and its result; its map is not kept.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Judged {
-    /// The picture's file.
+    /// The image's file.
     pub path: PathBuf,
-    /// What the model decided.
+    /// Its defect type, `good` for none.
+    pub defect: String,
+    /// How anomalous the image is, 0..=1.
+    pub score: f32,
+    /// The decision at the calibrated thresholds.
     pub decision: Decision,
 }
 
@@ -26,14 +32,14 @@ pub struct Judged {
 pub struct Figures {
     /// Version of this object's layout.
     pub schema: u32,
-    /// Name of the category folder.
+    /// Name of the dataset's folder.
     pub category: String,
-    /// Figures over all test pictures.
+    /// Figures over all test images.
     #[serde(flatten)]
     pub all: Evaluation,
-    /// Mean time from the decoded picture to its map and score.
+    /// Mean time from the decoded image to its map and score.
     pub seconds_per_image: Option<f64>,
-    /// Figures of each defect type against all good pictures.
+    /// Figures of each defect type against all good images.
     pub defects: BTreeMap<String, Evaluation>,
 }
 
@@ -46,14 +52,14 @@ pub struct Record {
     pub figures: Figures,
     /// The thresholds that the figures at a threshold were computed at.
     pub thresholds: ThresholdRecord,
-    /// One entry per picture that could be read, in the dataset's order.
-    pub pictures: Vec<PictureRecord>,
+    /// One entry per image that could be read, in the dataset's order.
+    pub pictures: Vec<ImageRecord>,
 }
 
 /// A model's thresholds; a value must be strictly greater to exceed one.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct ThresholdRecord {
-    /// Scores above this reject the picture.
+    /// Scores above this reject the image.
     pub image: f32,
     /// Scores above this send it to review.
     pub review: f32,
@@ -61,73 +67,126 @@ pub struct ThresholdRecord {
     pub pixel: f32,
 }
 
-/// A test picture as it is written.
+/// A test image as it is written.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PictureRecord {
-    /// The picture's file, below the category folder where it lies there.
+pub struct ImageRecord {
+    /// The image's file, below the dataset's folder where it lies there.
     pub file: PathBuf,
     /// Its defect type, `good` for none.
     pub defect: String,
-    /// How anomalous the model says it is.
+    /// How anomalous the image is, 0..=1.
     pub score: f32,
-    /// What the model decided.
+    /// The decision at the calibrated thresholds.
     pub decision: Decision,
 }
 
 /// An evaluated test set.
+#[derive(Debug)]
 pub struct TestRun {
-    /// One entry per picture that could be read, in the dataset's order.
+    /// One entry per image that could be read, in the dataset's order.
     pub judged: Vec<Judged>,
-    /// Score, map and ground truth of those pictures, in the same order.
-    pub evaluated: Vec<EvaluatedImage>,
-    /// Pictures left out, and why.
+    /// Images left out, and why.
     pub failures: Vec<Error>,
     /// The figures.
     pub figures: Figures,
+    /// The curves, simplified for plotting.
+    pub curves: Curves,
+    /// Image AUROC where the score is that of the map alone, without the second GAN. None where the test images are all
+    /// good or all not.
+    pub image_auroc_by_map: Option<f64>,
     thresholds: ThresholdRecord,
     root: PathBuf,
 }
 
+impl Figures {
+    /// The figures as a table: one row for each defect type and one for all.
+    pub fn table(&self) -> Table {
+        let columns = [
+            "images", "im AUROC", "im AP", "px AUROC", "px AP", "F1 max", "IoU max", "IoU thr", "region",
+            "PRO .30", "PRO .05", "detected",
+        ];
+        let all = std::iter::once((&self.category, &self.all));
+        let rows = self.defects.iter().chain(all).map(|(name, figures)| (name.clone(), cells(figures)));
+        Table { head: String::new(), columns: columns.map(str::to_owned).to_vec(), rows: rows.collect() }
+    }
+
+    /// The image-level shares with their 95 % intervals, a line each.
+    pub fn intervals(&self) -> Vec<String> {
+        let all = &self.all;
+        let share = |name: &str, value: Option<f64>, interval: Option<[f64; 2]>| {
+            let (value, [low, high]) = (value?, interval?);
+            let [value, low, high] = [value, low, high].map(|share| 100.0 * share);
+            Some(format!("{name}: {value:.1} % (95 % interval {low:.1} to {high:.1})"))
+        };
+        let lines = [
+            share("image AUROC", all.image_auroc, all.intervals.image_auroc),
+            share("defective images rejected", all.detection_rate, all.intervals.detection_rate),
+            share("good images rejected", all.false_reject_rate, all.intervals.false_reject_rate),
+        ];
+        lines.into_iter().flatten().collect()
+    }
+}
+
+fn cells(evaluation: &Evaluation) -> Vec<String> {
+    let values = [
+        evaluation.image_auroc,
+        evaluation.image_ap,
+        evaluation.pixel_auroc,
+        evaluation.pixel_ap,
+        evaluation.pixel_f1_max,
+        evaluation.iou_max,
+        evaluation.iou_at_threshold,
+        evaluation.region_recall,
+        evaluation.aupro_30,
+        evaluation.aupro_05,
+        evaluation.detection_rate,
+    ];
+    let text = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.4}"));
+    std::iter::once(evaluation.images.to_string()).chain(values.map(text)).collect()
+}
+
 impl TestRun {
-    /// What `eval --json` writes.
+    /// The record that `eval --json` writes.
     pub fn record(&self) -> Record {
-        let pictures = self.judged.iter().zip(&self.evaluated).map(|(judged, evaluated)| PictureRecord {
+        let pictures = self.judged.iter().map(|judged| ImageRecord {
             file: judged.path.strip_prefix(&self.root).unwrap_or(&judged.path).to_owned(),
-            defect: evaluated.defect.clone(),
-            score: evaluated.score,
+            defect: judged.defect.clone(),
+            score: judged.score,
             decision: judged.decision,
         });
         Record { figures: self.figures.clone(), thresholds: self.thresholds, pictures: pictures.collect() }
     }
 }
 
-/// What is called with each picture, as soon as it is judged: the picture itself is not kept.
+/// Called with each image as soon as it is judged; image and map are dropped behind the call.
 pub type OnJudged<'a> = dyn FnMut(&Judged, &EvaluatedImage, &Image) -> Result<()> + 'a;
 
-/// Checks that `category` has test pictures, before anything long is begun that ends in an evaluation.
+/// Checks that `dataset` has test images, before a long work that ends in an evaluation.
 ///
 /// # Errors
 /// It has none.
-pub fn require_test_pictures(category: &Category) -> Result<()> {
-    if category.test.is_empty() {
+pub fn require_test_images(dataset: &Dataset) -> Result<()> {
+    if dataset.test.is_empty() {
         let what =
-            "there is nothing to evaluate: it has no test folder with pictures (test/good, test/<defect>)";
-        return Err(Error::data(&category.root, what));
+            "there is nothing to evaluate: it has no test folder with images (test/good, test/<defect>)";
+        return Err(Error::data(&dataset.root, what));
     }
     Ok(())
 }
 
-/// Judges every test picture of `category` and computes the figures.
+/// Evaluates a model on every test image of `dataset`. Images are read, judged, ranked and dropped one by one: memory
+/// does not grow with the number of images but for the ranking of their pixels.
 ///
-/// Pictures that cannot be read are left out and returned in [`TestRun::failures`].
+/// Images that cannot be read are left out and returned in [`TestRun::failures`].
 ///
 /// # Errors
-/// There is no test picture, or none can be read; the model is not calibrated; `on_judged` fails.
-pub fn evaluate(model: &Model, category: &Category, on_judged: &mut OnJudged<'_>) -> Result<TestRun> {
-    require_test_pictures(category)?;
+/// There is no test image, or none can be read; the model is not calibrated; `on_judged` fails.
+pub fn evaluate(model: &Model, dataset: &Dataset, on_judged: &mut OnJudged<'_>) -> Result<TestRun> {
+    require_test_images(dataset)?;
     let calibration = model.calibration()?;
-    let (mut judged, mut evaluated, mut failures, mut seconds) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
-    for test in &category.test {
+    let (mut judged, mut failures, mut seconds) = (Vec::new(), Vec::new(), 0.0);
+    let (mut evaluator, mut by_map) = (Evaluator::new(), MapScores::default());
+    for test in &dataset.test {
         let (image, mask) = match read(test) {
             Ok(read) => read,
             Err(error) => {
@@ -136,31 +195,56 @@ pub fn evaluate(model: &Model, category: &Category, on_judged: &mut OnJudged<'_>
             }
         };
         let begun = Instant::now();
-        let analysis = model.analyse(&image)?;
+        let Analysis { score, map } = model.analyse(&image)?;
         seconds += begun.elapsed().as_secs_f64();
-        let decision = calibration.decide(analysis.score);
-        let entry = Judged { path: test.path.clone(), decision };
-        let Analysis { score, map } = analysis;
-        let measured = EvaluatedImage { defect: test.defect.clone(), score, map, mask };
+        let (path, defect) = (test.path.clone(), test.defect.clone());
+        let entry = Judged { path, defect: defect.clone(), score, decision: calibration.decide(score) };
+        let measured = EvaluatedImage { defect, score, map, mask };
         on_judged(&entry, &measured, &image)?;
+        evaluator.add(&measured)?;
+        by_map.add(model, &measured);
         judged.push(entry);
-        evaluated.push(measured);
     }
     if judged.is_empty() {
         let first = failures.into_iter().next();
-        return Err(first.unwrap_or_else(|| Error::data(&category.root, "no test picture can be read")));
+        return Err(first.unwrap_or_else(|| Error::data(&dataset.root, "no test image can be read")));
     }
     let thresholds = Thresholds { image: calibration.image_threshold, pixel: calibration.pixel_threshold };
-    let seconds_per_image = Some(seconds / judged.len() as f64);
-    let all = anoseg_metrics::evaluate(&evaluated, Some(thresholds))?;
-    let defects = anoseg_metrics::evaluate_by_defect(&evaluated, Some(thresholds))?.into_iter().collect();
-    let figures = Figures { schema: 1, category: category.name.clone(), all, seconds_per_image, defects };
+    let results = evaluator.finish(Some(thresholds), CURVE_POINTS)?;
+    let figures = Figures {
+        schema: 1,
+        category: dataset.name.clone(),
+        all: results.all,
+        seconds_per_image: Some(seconds / judged.len() as f64),
+        defects: results.by_defect.into_iter().collect(),
+    };
     let thresholds = ThresholdRecord {
         image: calibration.image_threshold,
         review: calibration.review_threshold,
         pixel: calibration.pixel_threshold,
     };
-    Ok(TestRun { judged, evaluated, failures, figures, thresholds, root: category.root.clone() })
+    let (curves, root) = (results.curves, dataset.root.clone());
+    let image_auroc_by_map = by_map.auroc()?;
+    Ok(TestRun { judged, failures, figures, curves, image_auroc_by_map, thresholds, root })
+}
+
+/// Scores of the maps alone.
+#[derive(Default)]
+struct MapScores {
+    scores: Vec<f32>,
+    anomalous: Vec<bool>,
+}
+
+impl MapScores {
+    fn add(&mut self, model: &Model, image: &EvaluatedImage) {
+        let rule = model.description().postprocess.score;
+        self.scores.push(rule.score(&image.map, &image.map.map(anoseg_infer::logit)));
+        self.anomalous.push(!image.is_good());
+    }
+
+    fn auroc(&self) -> Result<Option<f64>> {
+        Ok(anoseg_metrics::auroc(&self.scores, &self.anomalous)?)
+    }
 }
 
 fn read(test: &TestImage) -> Result<(Image, Option<anoseg_image::Mask>)> {
@@ -176,7 +260,7 @@ fn read(test: &TestImage) -> Result<(Image, Option<anoseg_image::Mask>)> {
 /// The file cannot be written.
 pub fn write_map(folder: &Path, judged: &Judged, evaluated: &EvaluatedImage) -> Result<()> {
     let folder = folder.join(&evaluated.defect);
-    make_folder(&folder)?;
+    std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
     let stem = judged.path.file_stem().unwrap_or(judged.path.as_os_str());
     let mut name = stem.to_os_string();
     name.push(".tiff");

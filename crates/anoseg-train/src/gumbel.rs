@@ -1,13 +1,13 @@
-//! The threshold where good pictures are too few for an order statistic: a prediction limit of Gumbel's distribution.
+//! The threshold where good images are too few for an order statistic: a prediction limit of Gumbel's distribution.
 //!
-//! A picture's score is a mean of largest values, and the distribution of largest values is Gumbel's. With location and scale known its
+//! An image's score is a mean of largest values, and the distribution of largest values is Gumbel's. With location and scale known its
 //! quantile would do; estimated from few scores, such a quantile is exceeded too often. How far the next score lies above the
 //! mean, counted in standard deviations of the sample, has a distribution that depends on the number of scores alone (a
 //! pivot of a location-scale family; Hahn and Meeker, "Statistical Intervals", 1991, chapter 4). Its quantile is found by drawing
 //! samples, so that with Gumbel scores the share rejected is the one asked for, on average over all samples.
 //!
 //! Gumbel's distribution has its long tail above. A score that lies farther below the median than the largest lies above it, such as
-//! that of a nearly empty picture, tells nothing of how high the next may be, but would widen the sample's deviation and lift
+//! that of a nearly empty image, has no bearing on how high the next may be, but would widen the sample's deviation and lift
 //! the limit above every defect. It counts as if it lay only as far below. The draws are treated alike.
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -104,7 +104,7 @@ mod tests {
         assert!((factor(2000, 0.01) - 3.1367).abs() < 0.03);
     }
 
-    /// Seven held-out pictures, one of them nearly empty: the limit was 8.2, above the score of every defect.
+    /// Seven held-out images, one of them nearly empty: the limit was 8.2, above the score of every defect.
     #[test]
     fn a_value_far_below_the_others_does_not_lift_the_limit() {
         let others = [-1.08, -0.76, -0.35, -0.22, 0.41, 0.42];

@@ -1,37 +1,40 @@
-//! Anomaly segmentation learned from pictures of good parts: model, training, calibration, evaluation, prediction.
+//! Training anomaly segmentation models from images of good parts only.
 //!
 //! ```text
-//! folder -> Category -> TrainingRun -> Model -> Analysis -> Calibration -> Verdict
+//! folder -> Dataset -> Preprocess -> Synthesizer -> Batch -> session -> Model -> calibrate -> model file
 //! ```
 //!
-//! Maps and scores are anomaly values: 0 = normal, 1 = anomalous.
+//! [`Trainer`] goes this way from end to end. The only crate of anoseg that needs Burn; no type of Burn is part of its
+//! interface.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`config`] | every setting and its range; presets |
+//! | [`calibrate`](mod@calibrate) | thresholds from good images alone |
+//! | [`evaluate`](mod@evaluate) | figures of a model on a dataset's test images |
+//! | [`series`], [`benchmark`], [`ablation`] | trainings one after the other, and tables of their figures |
 
 pub mod ablation;
-mod archive;
+mod backbone;
 pub mod benchmark;
 pub mod calibrate;
 pub mod config;
+mod coreset;
 mod data;
-pub mod encoder;
+mod encoder;
 mod error;
 pub mod evaluate;
 mod gumbel;
-mod model;
-pub mod network;
-pub mod predict;
-mod region_filter;
-mod score;
+mod run_dir;
+pub mod series;
 mod table;
-pub mod train;
+mod tensors;
+mod train;
 
-pub use calibrate::{Calibration, Decision};
 pub use config::{Budget, Config, Preset};
-pub use data::{GoodPictures, load_good_pictures};
-pub use encoder::PretrainedEncoder;
+pub use data::{GoodImages, load_good_images};
+pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
-pub use model::{Analysis, Description, Model, Provenance};
-pub use region_filter::RegionFilter;
-pub use score::ScoreRule;
-pub use train::{TrainingEvent, TrainingRun};
-
-pub use burn::tensor::Device;
+pub use run_dir::RunDir;
+pub use table::Table;
+pub use train::{Event, Progress, StepLosses, StepRecord, StopToken, Trainer};

@@ -1,13 +1,46 @@
 //! Tables of figures, as text for people.
 
-/// A Markdown table: `head` stands over the rows' names, `columns` over their cells.
-pub(crate) fn markdown(head: &str, columns: &[&str], rows: &[(String, Vec<String>)]) -> String {
-    let mut text = format!("| {head} | {} |\n", columns.join(" | "));
-    text.push_str(&format!("|---|{}\n", "---|".repeat(columns.len())));
-    for (name, cells) in rows {
-        text.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+/// A table: each row has a name and as many cells as there are columns.
+///
+/// ```
+/// use anoseg_train::Table;
+///
+/// let rows = vec![("bottle".to_owned(), vec!["1.000".to_owned()])];
+/// let table = Table { head: "dataset".into(), columns: vec!["AUROC".into()], rows };
+/// assert_eq!(table.markdown(), "| dataset | AUROC |\n|---|---|\n| bottle | 1.000 |\n");
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Table {
+    /// Heading of the rows' names.
+    pub head: String,
+    /// Headings of the cells.
+    pub columns: Vec<String>,
+    /// Names and cells.
+    pub rows: Vec<(String, Vec<String>)>,
+}
+
+impl Table {
+    /// The table in Markdown.
+    pub fn markdown(&self) -> String {
+        let mut text = format!("| {} | {} |\n", self.head, self.columns.join(" | "));
+        text.push_str(&format!("|---|{}\n", "---|".repeat(self.columns.len())));
+        for (name, cells) in &self.rows {
+            text.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+        }
+        text
     }
-    text
+
+    /// The table in columns of equal width, for a terminal.
+    pub fn plain(&self) -> String {
+        let names = self.rows.iter().map(|(name, _)| name.chars().count());
+        let width = names.chain([self.head.chars().count()]).max().unwrap_or(0);
+        let line = |name: &str, cells: &[String]| {
+            let cells: String = cells.iter().map(|cell| format!("  {cell:>8}")).collect();
+            format!("{name:<width$}{cells}\n")
+        };
+        let rows: String = self.rows.iter().map(|(name, cells)| line(name, cells)).collect();
+        line(&self.head, &self.columns) + &rows
+    }
 }
 
 /// Three decimals, or a dash where the data cannot tell.

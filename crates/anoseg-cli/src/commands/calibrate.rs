@@ -1,6 +1,7 @@
 //! `anoseg calibrate`.
 
-use anoseg::config::CalibrationSettings;
+use anoseg::evaluation::{CalibrationSettings, calibrate};
+use anoseg::{Model, TrainError};
 use anoseg_image::{Image, Limits, dataset, decode};
 use anyhow::Result;
 
@@ -9,12 +10,12 @@ use crate::console;
 use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
-    let mut model = super::load_model(&options.model)?;
+    let mut model = Model::load(&options.model)?;
     let paths = dataset::image_paths(std::slice::from_ref(&options.normals))?;
     let (mut normals, mut failures): (Vec<Image>, Vec<_>) = (Vec::new(), Vec::new());
     for path in &paths {
         match decode::load(path, &Limits::default()) {
-            Ok(image) => normals.push(model.fit(&image)),
+            Ok(image) => normals.push(model.prepare(&image)),
             Err(error) => failures.push(error),
         }
     }
@@ -22,12 +23,12 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
         console::warning(&format!("left out: {failure}"));
     }
     if normals.is_empty() {
-        let what = "none of its pictures can be read".into();
-        return Err(anoseg::Error::Data { path: options.normals.clone(), what }.into());
+        let what = "none of its images can be read".into();
+        return Err(TrainError::Data { path: options.normals.clone(), what }.into());
     }
     let review = options.review.unwrap_or((5.0 * options.false_reject).min(0.5).max(options.false_reject));
     let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
-    let calibration = anoseg::calibrate::calibrate(&model, normals, &settings)?;
+    let calibration = calibrate(&model, normals, &settings)?;
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
     console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
     super::show_further_limits(&calibration);

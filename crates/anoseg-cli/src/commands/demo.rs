@@ -2,26 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg::{Config, TrainingRun};
-use anoseg_image::{Category, write};
+use anoseg::evaluation::{EvaluationFiles, evaluate_with_files};
+use anoseg::{Config, RunDir, Trainer};
+use anoseg_image::{Dataset, write};
 use anoseg_synth::demo::{Part, defective, good};
 use anyhow::{Context as _, Result};
 
-use super::{cpu, eval, train};
+use super::{eval, make_folder, train};
 use crate::args::Demo;
 use crate::console;
 use crate::exit::Outcome;
 
-/// Side of the made-up pictures, in pixels.
+/// Side of the generated images, in pixels.
 const SIDE: usize = 256;
 
-/// Good pictures of each part to train on.
+/// Good images of each part to train on.
 const TRAINING: u64 = 60;
 
-/// Good pictures of each part to test on.
+/// Good images of each part to test on.
 const TEST_GOOD: u64 = 16;
 
-/// Pictures of each defect of each part.
+/// Images of each defect of each part.
 const TEST_DEFECTIVE: u64 = 6;
 
 pub(crate) fn run(options: &Demo) -> Result<Outcome> {
@@ -29,26 +30,20 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome> {
     let mut reports = Vec::new();
     for part in Part::ALL {
         let folder = options.out.join(part.name());
-        console::note(&format!("{}: drawing pictures", part.name()));
+        console::note(&format!("{}: generating images", part.name()));
         let data = folder.join("data").join(part.name());
         draw_dataset(&data, part, options.seed)?;
         let config = Config { seed: options.seed, budget: options.time.into(), ..Config::default() };
-        let category = Category::open(&data)?;
-        let (device, run_dir, model_path) = (cpu(), folder.join("model-run"), folder.join("model.anoseg"));
-        let training = TrainingRun {
-            category: &category,
-            config: &config,
-            run_dir: &run_dir,
-            resume: false,
-            device: &device,
-            encoder: None,
-            stop: &stop,
-        };
-        let model = train::with_progress(&training)?;
+        let dataset = Dataset::open(&data)?;
+        let (run_dir, model_path) = (RunDir::open(folder.join("model-run")), folder.join("model.anoseg"));
+        let trainer =
+            Trainer::new(dataset.clone()).config(config).run_dir(run_dir.clone()).stop(stop.clone());
+        let model = train::with_progress(trainer)?;
         model.save(&model_path)?;
         let report = folder.join("report.html");
-        let tested = eval::judge(&model, &category, &run_dir, Some(&report), None)?;
-        eval::print_table(&tested.figures);
+        let files = EvaluationFiles { report: Some(report.clone()), maps: None };
+        let tested = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
+        eval::print_figures(&tested.figures);
         console::result("");
         reports.push((part.name().to_owned(), report));
     }
@@ -67,7 +62,7 @@ fn write_index(out: &Path, reports: &[(String, PathBuf)]) -> Result<PathBuf> {
     Ok(std::fs::canonicalize(&index).unwrap_or(index))
 }
 
-/// Draws a category in MVTec AD layout.
+/// Generates a dataset in MVTec AD layout.
 fn draw_dataset(root: &Path, part: Part, seed: u64) -> Result<()> {
     let good_folders = [("train/good", 0..TRAINING), ("test/good", TRAINING..TRAINING + TEST_GOOD)];
     for (folder, numbers) in good_folders {
@@ -78,13 +73,13 @@ fn draw_dataset(root: &Path, part: Part, seed: u64) -> Result<()> {
         }
     }
     for defect in part.defects() {
-        let pictures = made(root.join("test").join(defect))?;
+        let images = made(root.join("test").join(defect))?;
         let masks = made(root.join("ground_truth").join(defect))?;
         for number in 0..TEST_DEFECTIVE {
             let drawn = defective(part, defect, seed, number, SIDE, SIDE);
             let drawn =
                 drawn.with_context(|| format!("the part {} knows no defect {defect}", part.name()))?;
-            write::write_png(&pictures.join(format!("{number:03}.png")), &drawn.image)?;
+            write::write_png(&images.join(format!("{number:03}.png")), &drawn.image)?;
             write::write_mask_png(&masks.join(format!("{number:03}_mask.png")), &drawn.mask)?;
         }
     }
@@ -92,6 +87,6 @@ fn draw_dataset(root: &Path, part: Part, seed: u64) -> Result<()> {
 }
 
 fn made(folder: PathBuf) -> Result<PathBuf> {
-    std::fs::create_dir_all(&folder).map_err(|error| anoseg::Error::io(&folder, &error))?;
+    make_folder(&folder)?;
     Ok(folder)
 }

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg::network::Kind;
-use anoseg::{Config, Error, PretrainedEncoder};
+use anoseg::{Config, PretrainedEncoder, SettingError, TrainError};
+use anoseg_infer::network::Kind;
 use anyhow::Result;
 use etcetera::BaseStrategy as _;
 
@@ -19,22 +19,20 @@ pub(crate) fn run(command: &EncoderCommand) -> Result<Outcome> {
 }
 
 /// The encoder that `config` needs, if it does: this file's, or the one that was added.
-pub(super) fn of(config: &Config, file: Option<&Path>) -> Result<Option<PretrainedEncoder>, Error> {
+pub(super) fn of(config: &Config, file: Option<&Path>) -> Result<Option<PretrainedEncoder>, TrainError> {
     match (config.architecture.network, file) {
         (Kind::Pretrained, Some(file)) => PretrainedEncoder::read(file).map(Some),
         (Kind::Pretrained, None) => PretrainedEncoder::find(&data_folder()?).map(Some),
-        (_, Some(_)) => {
-            Err(Error::Arguments("--encoder is of no use here: only preset accurate takes one".into()))
-        }
+        (_, Some(file)) => Err(SettingError::new("--encoder", file, "only preset accurate takes one").into()),
         (_, None) => Ok(None),
     }
 }
 
 /// Where the user's programs keep their data.
-fn data_folder() -> Result<PathBuf, Error> {
-    let homeless = |error| {
-        let way_out = "give the encoder's file with --encoder instead";
-        Error::Arguments(format!("there is no folder for the user's data ({error}): {way_out}"))
+fn data_folder() -> Result<PathBuf, TrainError> {
+    let homeless = |error: etcetera::HomeDirError| {
+        let allowed = format!("there is no folder for the user's data ({error}): give the encoder's file");
+        TrainError::from(SettingError::new("--encoder", "", allowed))
     };
     let folders = etcetera::choose_base_strategy().map_err(homeless)?;
     Ok(folders.data_dir().join("anoseg"))

@@ -1,5 +1,6 @@
 //! `anoseg info`.
 
+use anoseg::ModelFile;
 use anyhow::{Context as _, Result};
 
 use crate::args::Info;
@@ -7,22 +8,23 @@ use crate::console::{self, minutes};
 use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Info) -> Result<Outcome> {
-    let model = super::load_model(&options.model)?;
-    let description = model.description();
+    // Read and checked, but not made ready to run.
+    let model = ModelFile::read(&options.model)?;
+    let description = &model.description;
     if options.json {
-        console::result(
-            &serde_json::to_string_pretty(description).context("the description does not serialise")?,
-        );
+        let text = serde_json::to_string_pretty(&description.to_json());
+        console::result(&text.context("the description does not serialise")?);
         return Ok(Outcome::Fine);
     }
     let provenance = &description.provenance;
-    let (input, architecture) = (&description.input, &description.architecture);
+    let [height, width] = description.preprocess.size();
+    let (architecture, parameters) = (&description.architecture, model.parameter_count());
     let rows = [
         ("category", provenance.category.clone()),
-        ("preset", format!("{:?}", description.preset).to_lowercase()),
-        ("input", format!("{0} x {0} pixels", input.size)),
-        ("network", format!("{architecture}, {} parameters", model.parameters())),
-        ("data", format!("{} pictures, blake3 {}", provenance.training_images, provenance.data_blake3)),
+        ("preset", description.preset.clone()),
+        ("input", format!("{width} x {height} pixels")),
+        ("network", format!("{architecture}, {parameters} parameters")),
+        ("data", format!("{} images, blake3 {}", provenance.training_images, provenance.data_blake3)),
         (
             "training",
             format!(
@@ -37,9 +39,9 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
     for (name, value) in rows {
         console::result(&format!("{name:<10}{value}"));
     }
-    let Ok(calibration) = model.calibration() else { return Ok(Outcome::Fine) };
+    let Some(calibration) = &description.calibration else { return Ok(Outcome::Fine) };
     console::result(&format!(
-        "reject    score > {}, wanted false-reject rate {} ({:?} rule, {} good pictures)",
+        "reject    score > {}, wanted false-reject rate {} ({:?} rule, {} good images)",
         super::level(calibration.image_threshold),
         calibration.false_reject,
         calibration.rule,

@@ -8,24 +8,18 @@ pub(crate) mod encoder;
 pub(crate) mod eval;
 pub(crate) mod info;
 pub(crate) mod predict;
-mod series;
 pub(crate) mod synth;
 pub(crate) mod train;
 
 use std::path::Path;
 
-use anoseg::{Calibration, Config, Device, Model, Preset, RegionFilter, Result};
+use anoseg::{Calibration, Config, Preset, RegionFilter, TrainError};
 
 use crate::args::PresetName;
 use crate::console;
 
-/// Where models run that are only used.
-fn cpu() -> Device {
-    Device::flex()
-}
-
 /// The settings of a preset, refined by those of a file.
-fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config> {
+fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config, TrainError> {
     let preset = preset.map(|preset| match preset {
         PresetName::Fast => Preset::Fast,
         PresetName::Accurate => Preset::Accurate,
@@ -37,8 +31,9 @@ fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config> {
     }
 }
 
-fn load_model(path: &Path) -> Result<Model> {
-    Model::load(path, &cpu())
+/// Makes a folder and those above it.
+fn make_folder(path: &Path) -> Result<(), anoseg::Error> {
+    std::fs::create_dir_all(path).map_err(|error| anoseg::Error::io(path, error))
 }
 
 /// A score, a value of a map or a limit of either, 0..=1.
@@ -46,10 +41,10 @@ fn level(value: f32) -> String {
     anoseg_report::format::score_with_decimals(value.into(), 4)
 }
 
-/// How many of the synthetic anomalies are rejected, where that is known.
+/// The share of synthetic anomalies that is rejected, where it is known.
 fn detects(calibration: &Calibration) -> Option<String> {
     let share = calibration.synthetic_rejected?;
-    Some(format!("detects   {:.0} % of pictures with made-up anomalies", 100.0 * share))
+    Some(format!("detects   {:.0} % of images with synthetic anomalies", 100.0 * share))
 }
 
 /// Shows [`further_limits`] and [`detects`].
@@ -59,12 +54,12 @@ fn show_further_limits(calibration: &Calibration) {
     }
 }
 
-/// Above what a picture is to be looked at, a pixel is marked and a marked place is reported, a line each.
+/// The limits for review, for pixels and for regions, a line each.
 fn further_limits(calibration: &Calibration) -> [String; 3] {
     let RegionFilter { min_area, min_peak } = calibration.regions;
     [
         format!("review    score > {}", level(calibration.review_threshold)),
         format!("pixel     value > {}", level(calibration.pixel_threshold)),
-        format!("region    area > {:.3} % of the picture, or peak > {}", 100.0 * min_area, level(min_peak)),
+        format!("region    area > {:.3} % of the image, or peak > {}", 100.0 * min_area, level(min_peak)),
     ]
 }

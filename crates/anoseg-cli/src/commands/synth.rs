@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use anoseg_image::{Category, write};
+use anoseg::evaluation::load_good_images;
+use anoseg_image::{Dataset, write};
 use anoseg_report::{GROUND_TRUTH_COLOUR, contact_sheet, outlined};
 use anoseg_synth::{Pair, Synthesizer};
 use anyhow::Result;
@@ -12,10 +13,10 @@ use crate::args::Synth;
 use crate::console;
 use crate::exit::Outcome;
 
-/// Side of a picture on the contact sheet, in pixels.
+/// Side of an image on the contact sheet, in pixels.
 const CELL: usize = 192;
 
-/// Pictures in a row of the contact sheet: each pair takes two.
+/// Images in a row of the contact sheet: each pair takes two.
 const COLUMNS: usize = 8;
 
 /// Pairs on the contact sheet; the others are written, but a sheet of thousands cannot be looked at.
@@ -25,13 +26,13 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     let mut config = super::settings(options.preset, options.config.as_deref())?;
     config.seed = options.seed.unwrap_or(config.seed);
     config.validate()?;
-    let category = Category::open(&options.data)?;
-    category.warnings.iter().for_each(|warning| console::warning(warning));
-    let good = anoseg::load_good_pictures(&category, &config)?;
+    let dataset = Dataset::open(&options.data)?;
+    dataset.warnings.iter().for_each(|warning| console::warning(warning));
+    let good = load_good_images(&dataset, &config)?;
     good.warnings.iter().for_each(|warning| console::warning(warning));
     let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?;
     let pairs_folder = options.out.join("pairs");
-    std::fs::create_dir_all(&pairs_folder).map_err(|error| anoseg::Error::io(&pairs_folder, &error))?;
+    super::make_folder(&pairs_folder)?;
     let mut cells = Vec::new();
     for number in 0..options.count {
         let pair = synthesizer.pair(number, 0);
@@ -48,7 +49,7 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// The picture, its mask, and what was drawn.
+/// The image, its mask, and what was drawn.
 fn write_pair(folder: &Path, number: u64, pair: &Pair) -> Result<()> {
     write::write_png(&folder.join(format!("{number:05}.png")), &pair.image)?;
     write::write_mask_png(&folder.join(format!("{number:05}_mask.png")), &pair.label)?;

@@ -1,39 +1,29 @@
 //! `anoseg train`.
 
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
-use anoseg::train::default_run_dir;
-use anoseg::{Budget, Config, Device, Error, Model, TrainingEvent, TrainingRun};
-use anoseg_image::Category;
+use anoseg::evaluation::Series;
+use anoseg::{Budget, Config, Event, Model, RunDir, SettingError, StopToken, TrainError, Trainer};
+use anoseg_image::Dataset;
 use anyhow::{Context as _, Result, bail};
 
-use super::{encoder, level};
+use super::{encoder, level, make_folder};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
-    let run_dir = options.run_dir.clone().unwrap_or_else(|| default_run_dir(&options.output));
-    let config =
-        if options.resume { stored_config(&run_dir)? } else { config(options.preset, &options.settings)? };
-    let device = device(&options.device)?;
+    check_device(&options.device)?;
+    let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
+    let config = if options.resume { run_dir.config()? } else { config(options.preset, &options.settings)? };
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
-    let category = Category::open(&options.data)?;
+    let dataset = Dataset::open(&options.data)?;
     check_writable(&options.output)?;
-    let stop = stop_on_ctrl_c()?;
-    let training = TrainingRun {
-        category: &category,
-        config: &config,
-        run_dir: &run_dir,
-        resume: options.resume,
-        device: &device,
-        encoder: encoder.as_ref(),
-        stop: &stop,
-    };
-    let model = with_progress(&training).inspect_err(|error| {
-        if let Error::Interrupted { .. } = error {
+    let trainer = Trainer::new(dataset).encoder(encoder).stop(stop_on_ctrl_c()?);
+    let trainer =
+        if options.resume { trainer.resume(run_dir)? } else { trainer.config(config).run_dir(run_dir) };
+    let model = with_progress(trainer).inspect_err(|error| {
+        if let TrainError::Interrupted { .. } = error {
             console::note(&how_to_resume(options));
         }
     })?;
@@ -53,19 +43,8 @@ fn how_to_resume(options: &Train) -> String {
     )
 }
 
-/// The settings of the run to resume.
-fn stored_config(run_dir: &Path) -> Result<Config, Error> {
-    let path = run_dir.join("config.toml");
-    if !path.is_file() {
-        let message =
-            format!("there is no training to resume in {}: start one without --resume", run_dir.display());
-        return Err(Error::Arguments(message));
-    }
-    Config::read(&path, None)
-}
-
 /// The settings: the preset's, then the file's, then the options'.
-pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<Config, Error> {
+pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<Config, TrainError> {
     let mut config = super::settings(preset, options.config.as_deref())?;
     if let Some(time) = options.time {
         config.budget = time.into();
@@ -80,33 +59,32 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
     Ok(config)
 }
 
-fn device(name: &str) -> Result<Device, Error> {
-    match name {
-        "cpu" => Ok(Device::flex()),
-        _ => Err(Error::Arguments(format!("--device {name}: this build computes on the cpu only"))),
+fn check_device(name: &str) -> Result<(), SettingError> {
+    let known = name == "cpu";
+    if known {
+        Ok(())
+    } else {
+        Err(SettingError::new("--device", name, "this build computes on the cpu only"))
     }
 }
 
 /// Fails before the training, not after it, when the model cannot be written.
 fn check_writable(output: &Path) -> Result<()> {
     let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, &error))?;
+    make_folder(folder)?;
     if output.is_dir() {
-        bail!(Error::Arguments(format!(
-            "{} is a folder: give -o a file such as model.anoseg",
-            output.display()
-        )));
+        bail!(SettingError::new("--output", output, "a folder; give a file such as model.anoseg"));
     }
-    tempfile::tempfile_in(folder).map_err(|error| Error::io(folder, &error))?;
+    tempfile::tempfile_in(folder).map_err(|error| anoseg::Error::io(folder, error))?;
     Ok(())
 }
 
 /// The first Ctrl-C asks the training to stop after its step, the second ends the program at once.
-pub(super) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
+pub(super) fn stop_on_ctrl_c() -> Result<StopToken> {
+    let stop = StopToken::new();
+    let token = stop.clone();
     ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
+        if token.stop() {
             std::process::exit(130);
         }
         console::note("stopping after this step; press Ctrl-C again to stop at once");
@@ -115,12 +93,35 @@ pub(super) fn stop_on_ctrl_c() -> Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-/// Trains and shows how far it is.
-pub(super) fn with_progress(training: &TrainingRun<'_>) -> Result<Model, Error> {
+/// The model of this name of a series, with progress where it must be trained.
+pub(super) fn series_model(
+    series: &Series,
+    name: &str,
+    dataset: &Dataset,
+    config: &Config,
+) -> Result<Model, TrainError> {
     let mut bar = TrainingBar::new();
-    let outcome = training.execute(&mut |event| match event {
-        TrainingEvent::Warning(message) => bar.warning(message),
-        TrainingEvent::Loaded { train, held_out, mirrored, foregrounds, resumed_at } => {
+    let trained = series.model(name, dataset, config, move |event| show(&mut bar, event))?;
+    if trained.known {
+        console::note(&format!("{name}: trained already"));
+    }
+    Ok(trained.model)
+}
+
+/// Trains and shows the progress.
+pub(super) fn with_progress(trainer: Trainer) -> Result<Model, TrainError> {
+    let mut bar = TrainingBar::new();
+    trainer.on_event(move |event| show(&mut bar, event)).run()
+}
+
+fn show(bar: &mut TrainingBar, event: Event) {
+    match event {
+        Event::Warning(message) => bar.warning(&message),
+        Event::FellBack { lost_at, why, step } => bar.warning(&format!(
+            "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
+             Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
+        )),
+        Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at } => {
             let resumed =
                 if resumed_at > 0 { format!(", going on at step {resumed_at}") } else { String::new() };
             let mirrored = match mirrored {
@@ -130,27 +131,26 @@ pub(super) fn with_progress(training: &TrainingRun<'_>) -> Result<Model, Error> 
                 [true, true] => ", mirrored both ways too",
             };
             console::note(&format!(
-                "learning from {train} good pictures{mirrored}; {held_out} held out{resumed}"
+                "training on {train} good images{mirrored}; {held_out} held out{resumed}"
             ));
             if foregrounds == 0 {
-                console::note("anomalies are made up anywhere: no part stands out from a plain background");
+                console::note("synthetic anomalies lie anywhere: no part stands out from a plain background");
             }
         }
-        TrainingEvent::Step(progress) => bar.show(&progress),
-        TrainingEvent::SeenEnough { views } => {
+        Event::Step(progress) => bar.show(&progress),
+        Event::SeenEnough { views } => {
             bar.clear();
             console::note(&format!(
-                "done before the time is up, at {views} views of each picture (optimiser.most_views): more would be learned \
-                 by heart; --steps trains for longer"
+                "done before the time is up, at {views} views of each image (optimiser.most_views): more would be \
+                 memorised; --steps trains for longer"
             ));
         }
-        TrainingEvent::Calibrating => {
+        Event::Calibrating => {
             bar.clear();
             console::note("deriving the thresholds");
         }
-    });
-    bar.clear();
-    outcome
+        _ => {}
+    }
 }
 
 fn summarise(model: &Model, path: &Path) -> Result<()> {

@@ -1,4 +1,4 @@
-//! A made-up category and a network so small that it trains in seconds.
+//! A generated category and a network so small that it trains in seconds.
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use anoseg_synth::demo::{Part, defective, good};
 use assert_cmd::Command;
 use tempfile::TempDir;
 
-/// Side of the made-up pictures.
+/// Side of the generated images.
 pub(crate) const SIDE: usize = 96;
 
 /// A folder with `data/` (a category), `tiny.toml`, `paper.toml` (the published networks at a fiftieth of their width), and
@@ -20,16 +20,16 @@ pub(crate) struct Workshop {
 }
 
 impl Workshop {
-    /// Twenty good pictures to train on, four to test on, and two of each of two defects.
+    /// Twenty good images to train on, four to test on, and two of each of two defects.
     pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let data = folder.path().join("data");
-        let picture = |number| good(Part::Token, 1, number, SIDE, SIDE);
+        let image = |number| good(Part::Token, 1, number, SIDE, SIDE);
         for number in 0..20 {
-            save(&data.join("train/good"), number, |path| write_png(path, &picture(number)).unwrap());
+            save(&data.join("train/good"), number, |path| write_png(path, &image(number)).unwrap());
         }
         for number in 0..4 {
-            save(&data.join("test/good"), number, |path| write_png(path, &picture(100 + number)).unwrap());
+            save(&data.join("test/good"), number, |path| write_png(path, &image(100 + number)).unwrap());
         }
         for defect in ["chip", "colour_spot"] {
             for number in 0..2 {

@@ -7,7 +7,9 @@ use super::exact;
 use super::gallery::Outcome;
 use super::threshold::strip;
 use crate::format::score;
-use crate::model::{Decision, ReportImage};
+use anoseg_infer::Decision;
+
+use crate::model::{ReportImage, label};
 use crate::plot::Axis;
 use crate::thumbnail::Thumbnail;
 
@@ -65,7 +67,7 @@ fn badge(image: &ReportImage, outcome: Outcome) -> Markup {
     let text = match outcome {
         Outcome::Missed => "Missed",
         Outcome::FalseAlarm => "False alarm",
-        Outcome::Review | Outcome::Right => image.decision.label(),
+        Outcome::Review | Outcome::Right => label(image.decision),
     };
     html! { span class={ "badge " (outcome.id()) } { (text) } }
 }

@@ -10,7 +10,9 @@ use super::filters::controls;
 use super::sections::{absent, section};
 use super::threshold::limit_style;
 use crate::format::count;
-use crate::model::{Decision, Mistake, Report, ReportImage};
+use anoseg_infer::Decision;
+
+use crate::model::{Mistake, Report, ReportImage};
 use crate::plot::score_axis;
 
 /// At most this many images are shown, so that the file stays small enough to mail; the tables

@@ -6,15 +6,15 @@ mod validate;
 use std::time::Duration;
 
 use anoseg_image::Filter;
+use anoseg_infer::network::Architecture;
+use anoseg_infer::{Postprocess, ScoreRule};
 use anoseg_synth::Recipe;
 use serde::{Deserialize, Serialize};
 
-use crate::network::Architecture;
-use crate::score::ScoreRule;
 pub use preset::Preset;
 pub(crate) use validate::validate_rates;
 
-/// When a training ends.
+/// The end of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Budget {
@@ -46,19 +46,19 @@ pub struct Optimiser {
     pub weight_decay: f32,
     /// Steps over which the learning rate rises to its peak.
     pub warmup_steps: u64,
-    /// Pictures per step.
+    /// Images per step.
     pub batch: usize,
     /// Learning rate of the discriminators as a share of the others' (Heusel et al., "GANs trained by a two time-scale
     /// update rule", 2017).
     pub discriminator_rate: f64,
-    /// A budget of time ends when each picture has been learned from this often on average, if that is sooner; 0 = it never
+    /// A budget of time ends when each image has been trained on this often on average, if that is sooner; 0 = it never
     /// does. A budget of steps stands.
     pub most_views: u64,
     /// The model has the running average of the weights over about so many steps; 0 = the weights of the last step.
     pub average_steps: u64,
-    /// Pretrained network: share of its features that each picture is learned without, 0 to 0.9; only where the pictures are few.
+    /// Pretrained network: share of its features that each image is trained on without, 0 to 0.9; only where the images are few.
     pub feature_dropout: f32,
-    /// Up to so many pictures to learn from are few.
+    /// Up to so many training images are few.
     pub few_pictures: usize,
 }
 
@@ -129,13 +129,13 @@ impl LossWeights {
 pub struct DetectorSettings {
     /// It learns in every n-th step, this being n: one of its steps costs as much as one of the first GAN's.
     pub every: u64,
-    /// Generator: mean absolute error of the redrawn picture.
+    /// Generator: mean absolute error of the redrawn image.
     pub reconstruction: f32,
     /// Generator: `L_fea`, mean square error of the discriminator's features.
     pub features: f32,
-    /// Generator: its pictures should pass for true ones.
+    /// Generator: its images should pass for true ones.
     pub adversarial: f32,
-    /// Discriminator: `L_cls`, pictures with synthetic anomalies are no true ones.
+    /// Discriminator: `L_cls`, images with synthetic anomalies are no true ones.
     pub classification: f32,
 }
 
@@ -145,15 +145,15 @@ impl Default for DetectorSettings {
     }
 }
 
-/// How thresholds are derived from good pictures that the network never saw.
+/// How thresholds are derived from good images that were not trained on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalibrationSettings {
-    /// Share of the good pictures held out of training; of few pictures it is more, up to a quarter and eight of them. 0 = none.
+    /// Share of the good images held out of training; of few images it is more, up to a quarter and eight of them. 0 = none.
     pub holdout: f64,
-    /// Wanted share of good pictures that are rejected.
+    /// Wanted share of good images that are rejected.
     pub false_reject: f64,
-    /// Wanted share of good pictures that are rejected or sent to review.
+    /// Wanted share of good images that are rejected or sent to review.
     pub review: f64,
 }
 
@@ -163,7 +163,7 @@ impl Default for CalibrationSettings {
     }
 }
 
-/// Everything that decides what a training gives. Written as `config.toml` into the run directory.
+/// All settings of a training. Written as `config.toml` into the run directory.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
@@ -175,15 +175,15 @@ pub struct Config {
     pub checkpoint_seconds: f64,
     /// When the training ends.
     pub budget: Budget,
-    /// How pictures reach the network.
+    /// How images become the network's input.
     pub input: Input,
-    /// How the network's map becomes the one that is given out.
-    pub output: Output,
+    /// How the network's logits become map and score.
+    pub output: Postprocess,
     /// The network's shape.
     pub architecture: Architecture,
     /// How the weights are fitted.
     pub optimiser: Optimiser,
-    /// What is minimised.
+    /// The loss.
     pub loss: LossWeights,
     /// How the second GAN is trained.
     pub detector: DetectorSettings,
@@ -201,7 +201,7 @@ impl Default for Config {
             checkpoint_seconds: 60.0,
             budget: Budget::default(),
             input: Input::default(),
-            output: Output { score: ScoreRule::Logits, ..Output::default() },
+            output: Postprocess { score: ScoreRule::Logits, ..Postprocess::default() },
             architecture: Architecture::default(),
             optimiser: Optimiser::default(),
             loss: LossWeights::default(),
@@ -212,11 +212,11 @@ impl Default for Config {
     }
 }
 
-/// How pictures reach the network.
+/// How images become the network's input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Input {
-    /// Pictures are resampled to `size` x `size` pixels.
+    /// Images are resampled to `size` x `size` pixels.
     pub size: usize,
     /// Resampling filter.
     pub filter: Filter,
@@ -226,18 +226,4 @@ impl Default for Input {
     fn default() -> Self {
         Self { size: 256, filter: Filter::Bilinear }
     }
-}
-
-/// How the network's map becomes the one that is given out. The default is what models have that say nothing of it.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Output {
-    /// Standard deviation of a Gaussian laid over the map's logits, in pixels of a map of 256 x 256 (it scales with the side); 0 = the
-    /// map as the network draws it.
-    pub smoothing_px: f32,
-    /// Pretrained network: how much each standard deviation of the distance to good pictures adds to the map's logits in use. The
-    /// head has learned what synthetic anomalies look like; the distance also sees what they do not.
-    pub distance_weight: f32,
-    /// How the picture's score comes from the map, where no second GAN gives it.
-    pub score: ScoreRule,
 }

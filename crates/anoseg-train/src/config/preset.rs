@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use anoseg_infer::Postprocess;
+use anoseg_infer::network::Architecture;
 use anoseg_synth::Recipe;
 use serde::{Deserialize, Serialize};
 
-use super::{Config, LossWeights, Optimiser, Output};
-use crate::network::Architecture;
+use super::{Config, LossWeights, Optimiser};
 use crate::{Error, Result};
 
 /// Ready-made settings.
@@ -16,11 +17,25 @@ pub enum Preset {
     /// AnoSeg with skip connections and the newer synthesis, from scratch, sized for a 2-core CPU.
     #[default]
     Fast,
-    /// AnoSeg's head on a frozen encoder that was learned elsewhere ([`crate::PretrainedEncoder`]), and the newer synthesis.
+    /// AnoSeg's head on a frozen encoder that was trained elsewhere ([`crate::PretrainedEncoder`]), and the newer synthesis.
     Accurate,
-    /// AnoSeg as published, at a quarter of its channels so that a CPU can train it. What the paper leaves open (rates,
-    /// weights, batch) is ours.
+    /// AnoSeg as published, at a quarter of its channels so that a CPU can train it. Rates, weights and
+    /// batch, which the paper does not give, are ours.
     Paper,
+}
+
+impl Preset {
+    /// All presets.
+    pub const ALL: [Self; 3] = [Self::Fast, Self::Accurate, Self::Paper];
+
+    /// Its name in files and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fast => "fast",
+            Self::Accurate => "accurate",
+            Self::Paper => "paper",
+        }
+    }
 }
 
 /// The one setting that is a choice of kinds: a file's replaces the preset's as a whole.
@@ -34,12 +49,12 @@ impl Config {
             Preset::Accurate => Self {
                 preset,
                 architecture: Architecture::pretrained(),
-                // A head on few pictures learns them by heart, and sooner than a network that starts from nothing.
+                // A head memorises few images, and sooner than a network that starts from random weights.
                 optimiser: Optimiser { most_views: 100, feature_dropout: 0.4, ..Optimiser::default() },
                 // A network that starts from nothing needs the focal loss to find the few anomalous pixels; features that are
                 // good already do not.
                 loss: LossWeights { focal_steps: 0, ..LossWeights::default() },
-                output: Output { distance_weight: 0.75, ..Output::default() },
+                output: Postprocess { distance_weight: 0.75, ..Postprocess::default() },
                 ..Self::default()
             },
             Preset::Paper => Self {
@@ -60,7 +75,7 @@ impl Config {
                     adversarial: 0.1,
                     ..LossWeights::default()
                 },
-                output: Output { smoothing_px: 8.0, ..Output::default() },
+                output: Postprocess { smoothing_px: 8.0, ..Postprocess::default() },
                 synthesis: Recipe::paper(),
                 ..Self::default()
             },
@@ -72,12 +87,16 @@ impl Config {
     /// # Errors
     /// The file cannot be read, is not TOML, or names a setting that does not exist.
     pub fn read(path: &Path, preset: Option<Preset>) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, &error))?;
+        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
         Self::from_toml(&text, preset)
-            .map_err(|error| Error::Arguments(format!("{}: {error}", path.display())))
+            .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })
     }
 
-    fn from_toml(text: &str, preset: Option<Preset>) -> Result<Self, toml::de::Error> {
+    /// Settings from TOML text; see [`Config::read`].
+    ///
+    /// # Errors
+    /// The text is not TOML, or names a setting that does not exist.
+    pub fn from_toml(text: &str, preset: Option<Preset>) -> Result<Self, toml::de::Error> {
         // Read as it stands first, so that an error shows its place in the file.
         let written: Self = toml::from_str(text)?;
         let preset = preset.unwrap_or(written.preset);
@@ -88,6 +107,9 @@ impl Config {
     }
 
     /// The settings as TOML.
+    ///
+    /// # Errors
+    /// Never, unless a setting has no form in TOML: a fault of this library.
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self)
             .map_err(|error| Error::Bug(format!("settings do not serialise: {error}")))
@@ -108,13 +130,14 @@ fn refine(settings: &mut toml::Table, by: toml::Table) {
 
 #[cfg(test)]
 mod tests {
+    use anoseg_infer::network::Kind;
+
     use super::*;
     use crate::config::Budget;
-    use crate::network::Kind;
 
     #[test]
     fn presets_are_valid_and_survive_toml() {
-        for preset in [Preset::Fast, Preset::Accurate, Preset::Paper] {
+        for preset in Preset::ALL {
             let config = Config::of(preset);
             config.validate().unwrap();
             assert_eq!(config.preset, preset);

@@ -1,166 +1,147 @@
 //! Ranges of the settings, and how they fit each other.
 
-use super::{Budget, CalibrationSettings, Config};
-use crate::network::{Architecture, Kind};
-use crate::{Error, Result};
+use anoseg_infer::network::Kind;
+use anoseg_infer::{SettingError, require};
+
+use super::{Budget, CalibrationSettings, Config, Optimiser};
+use crate::Result;
+
+/// Longest time budget: a year.
+const LONGEST_SECONDS: f64 = 366.0 * 86_400.0;
+
+/// Most steps of a budget, and of everything that is counted in steps.
+const MOST_STEPS: u64 = 1 << 48;
 
 impl Config {
     /// Checks ranges and that the settings fit each other.
     ///
     /// # Errors
-    /// Names the setting, its value and what it may be.
+    /// Names the setting, its value and its range.
     pub fn validate(&self) -> Result<()> {
-        let require =
-            |holds: bool, message: String| if holds { Ok(()) } else { Err(Error::Arguments(message)) };
-        match self.budget {
-            Budget::Seconds(seconds) => require(
-                seconds.is_finite() && seconds >= 1.0,
-                format!("a time budget of {seconds} s is too short: give at least 1s"),
-            )?,
-            Budget::Steps(steps) => require(
-                steps > 0 || self.architecture.network == Kind::Pretrained,
-                "a budget of 0 steps trains nothing: give at least 1, or choose preset accurate, which then judges by \
-                 the distance to good pictures alone"
-                    .into(),
-            )?,
-        }
-        require(
-            self.checkpoint_seconds >= 0.0,
-            format!("checkpoint_seconds = {}: must be at least 0", self.checkpoint_seconds),
-        )?;
-        let widths = &self.architecture.widths;
-        require(
-            (1..=6).contains(&widths.len()) && widths.iter().all(|&width| (1..=2048).contains(&width)),
-            format!("architecture.widths = {widths:?}: give 1 to 6 widths of 1 to 2048 channels"),
-        )?;
-        require(
-            self.architecture.blocks <= 16,
-            format!("architecture.blocks = {}: at most 16", self.architecture.blocks),
-        )?;
-        let scale = self.architecture.coordinate_scale;
-        require(
-            (0.0..=1.0).contains(&scale),
-            format!("architecture.coordinate_scale = {scale}: must be 0 to 1"),
-        )?;
-        let memory = self.architecture.memory;
-        require(
-            (1..=100_000).contains(&memory),
-            format!("architecture.memory = {memory}: must be 1 to 100000"),
-        )?;
-        let width = self.architecture.width;
-        require(
-            width > 0.0 && width <= 1.0,
-            format!("architecture.width = {width}: must be above 0 and at most 1"),
-        )?;
-        let (size, mut stride) = (self.input.size, self.architecture.stride());
-        let judged = self.architecture.network == Kind::Published && self.loss.adversarial > 0.0;
-        if judged || self.architecture.detector {
-            // The published discriminator halves the picture eight times.
-            stride = 256;
-        }
-        require(
-            size > 0 && size <= 4096 && size.is_multiple_of(stride),
-            format!("input.size = {size}: must be a multiple of {stride} and at most 4096"),
-        )?;
-        let smoothing = self.output.smoothing_px;
-        require(
-            (0.0..=64.0).contains(&smoothing),
-            format!("output.smoothing_px = {smoothing}: must be 0 to 64"),
-        )?;
-        require(
-            (0.0..=10.0).contains(&self.output.distance_weight),
-            format!("output.distance_weight = {}: must be 0 to 10", self.output.distance_weight),
-        )?;
-        require(
-            (1..=1024).contains(&self.optimiser.batch),
-            format!("optimiser.batch = {}: must be 1 to 1024", self.optimiser.batch),
-        )?;
-        let rate = self.optimiser.learning_rate;
-        require(
-            rate > 0.0 && rate < 1.0,
-            format!("optimiser.learning_rate = {rate}: must lie between 0 and 1"),
-        )?;
-        let rate = self.optimiser.discriminator_rate;
-        require(
-            rate > 0.0 && rate <= 10.0,
-            format!("optimiser.discriminator_rate = {rate}: must be above 0 and at most 10"),
-        )?;
-        let dropout = self.optimiser.feature_dropout;
-        require(
-            (0.0..=0.9).contains(&dropout),
-            format!("optimiser.feature_dropout = {dropout}: must be 0 to 0.9"),
-        )?;
-        let every = self.detector.every;
-        require(every > 0, format!("detector.every = {every}: must be at least 1"))?;
+        self.validate_budget()?;
+        self.architecture.validate()?;
+        self.validate_input()?;
+        self.output.validate()?;
+        self.validate_optimiser()?;
         self.validate_losses()?;
-        let Architecture { network, reconstruction, detector, .. } = self.architecture;
-        require(
-            network != Kind::Pretrained || !(reconstruction || detector),
-            "a pretrained network draws the map alone: leave architecture.reconstruction and .detector off"
-                .into(),
-        )?;
         let CalibrationSettings { holdout, false_reject, review } = self.calibration;
-        require(
-            (0.0..=0.5).contains(&holdout),
-            format!("calibration.holdout = {holdout}: must be 0 to 0.5"),
-        )?;
+        require((0.0..=0.5).contains(&holdout), "calibration.holdout", holdout, "must be 0 to 0.5")?;
         validate_rates(false_reject, review)?;
         self.synthesis.validate()?;
         Ok(())
     }
 
-    fn validate_losses(&self) -> Result<()> {
+    fn validate_budget(&self) -> Result<(), SettingError> {
+        match self.budget {
+            Budget::Seconds(seconds) => {
+                let in_range = (1.0..=LONGEST_SECONDS).contains(&seconds);
+                require(in_range, "budget.seconds", seconds, "must be 1 second to a year")?;
+            }
+            Budget::Steps(0) => {
+                let allowed =
+                    "0 steps are for preset accurate alone, whose map is then the distance to good images";
+                require(self.architecture.network == Kind::Pretrained, "budget.steps", 0, allowed)?;
+            }
+            Budget::Steps(steps) => {
+                require(steps <= MOST_STEPS, "budget.steps", steps, format!("must be at most {MOST_STEPS}"))?;
+            }
+        }
+        let seconds = self.checkpoint_seconds;
+        require(seconds >= 0.0, "checkpoint_seconds", seconds, "must be at least 0")
+    }
+
+    fn validate_input(&self) -> Result<(), SettingError> {
+        let judged = self.architecture.network == Kind::Published && self.loss.adversarial > 0.0;
+        // The published discriminator halves the image eight times.
+        let stride = if judged || self.architecture.detector { 256 } else { self.architecture.stride() };
+        let size = self.input.size;
+        let smallest = anoseg_synth::SMALLEST_SIDE.next_multiple_of(stride);
+        let in_range = (smallest..=4096).contains(&size) && size.is_multiple_of(stride);
+        require(
+            in_range,
+            "input.size",
+            size,
+            format!("must be a multiple of {stride} from {smallest} to 4096"),
+        )
+    }
+
+    fn validate_optimiser(&self) -> Result<(), SettingError> {
+        let Optimiser { learning_rate, weight_decay, batch, discriminator_rate, .. } = self.optimiser;
+        let Optimiser { warmup_steps, most_views, average_steps, feature_dropout, .. } = self.optimiser;
+        require((1..=1024).contains(&batch), "optimiser.batch", batch, "must be 1 to 1024")?;
+        let in_range = learning_rate > 0.0 && learning_rate < 1.0;
+        require(in_range, "optimiser.learning_rate", learning_rate, "must lie between 0 and 1")?;
+        let in_range = (0.0..=1.0).contains(&weight_decay);
+        require(in_range, "optimiser.weight_decay", weight_decay, "must be 0 to 1")?;
+        let in_range = discriminator_rate > 0.0 && discriminator_rate <= 10.0;
+        let name = "optimiser.discriminator_rate";
+        require(in_range, name, discriminator_rate, "must be above 0 and at most 10")?;
+        let in_range = (0.0..=0.9).contains(&feature_dropout);
+        require(in_range, "optimiser.feature_dropout", feature_dropout, "must be 0 to 0.9")?;
+        let counts = [
+            ("optimiser.warmup_steps", warmup_steps),
+            ("optimiser.most_views", most_views),
+            ("optimiser.average_steps", average_steps),
+            ("loss.focal_steps", self.loss.focal_steps),
+        ];
+        for (name, count) in counts {
+            require(count <= MOST_STEPS, name, count, format!("must be at most {MOST_STEPS}"))?;
+        }
+        let every = self.detector.every;
+        require((1..=MOST_STEPS).contains(&every), "detector.every", every, "must be at least 1")
+    }
+
+    fn validate_losses(&self) -> Result<(), SettingError> {
         let (loss, detector) = (&self.loss, &self.detector);
         let weights = [
-            loss.focal,
-            loss.focal_gamma,
-            loss.cross_entropy,
-            loss.dice,
-            loss.segmentation,
-            loss.reconstruction,
-            loss.adversarial,
-            detector.reconstruction,
-            detector.features,
-            detector.adversarial,
-            detector.classification,
+            ("loss.focal", loss.focal),
+            ("loss.focal_gamma", loss.focal_gamma),
+            ("loss.cross_entropy", loss.cross_entropy),
+            ("loss.dice", loss.dice),
+            ("loss.segmentation", loss.segmentation),
+            ("loss.reconstruction", loss.reconstruction),
+            ("loss.adversarial", loss.adversarial),
+            ("detector.reconstruction", detector.reconstruction),
+            ("detector.features", detector.features),
+            ("detector.adversarial", detector.adversarial),
+            ("detector.classification", detector.classification),
         ];
-        if weights.iter().any(|weight| !weight.is_finite() || *weight < 0.0) {
-            return Err(Error::Arguments(
-                "loss and detector: every weight must be finite and at least 0".into(),
-            ));
+        for (name, weight) in weights {
+            let in_range = weight.is_finite() && weight >= 0.0;
+            require(in_range, name, weight, "must be finite and at least 0")?;
         }
         let throughout = loss.dice + loss.segmentation;
-        let phases =
-            [("focal", loss.focal, loss.focal_steps > 0), ("cross_entropy", loss.cross_entropy, true)];
-        if let Some((name, ..)) =
-            phases.into_iter().find(|&(_, weight, comes)| comes && weight + throughout <= 0.0)
-        {
-            return Err(Error::Arguments(format!(
-                "loss.{name}, loss.dice and loss.segmentation are all 0: the map would learn nothing"
-            )));
+        let phases = [
+            ("loss.focal", loss.focal, loss.focal_steps > 0),
+            ("loss.cross_entropy", loss.cross_entropy, true),
+        ];
+        for (name, weight, comes) in phases {
+            let allowed = "it, loss.dice and loss.segmentation are all 0: the map would not be trained";
+            require(!comes || weight + throughout > 0.0, name, weight, allowed)?;
         }
-        if loss.reconstruction + loss.adversarial > 0.0 && !self.architecture.reconstruction {
-            return Err(Error::Arguments(
-                "loss.reconstruction and loss.adversarial need architecture.reconstruction = true".into(),
-            ));
-        }
-        Ok(())
+        let reconstructs = loss.reconstruction + loss.adversarial > 0.0;
+        let allowed = "loss.reconstruction and loss.adversarial need architecture.reconstruction = true";
+        require(
+            !reconstructs || self.architecture.reconstruction,
+            "architecture.reconstruction",
+            false,
+            allowed,
+        )
     }
 }
 
-/// Both rates lie between 0 and 1, and review is the laxer one.
-pub(crate) fn validate_rates(false_reject: f64, review: f64) -> Result<()> {
-    if !(false_reject > 0.0 && false_reject < 1.0) {
-        let message =
-            format!("a false-reject rate of {false_reject} is out of range: give a share such as 0.01");
-        return Err(Error::Arguments(message));
-    }
-    if !(review >= false_reject && review < 1.0) {
-        let message =
-            format!("a review rate of {review} must lie between the false-reject rate {false_reject} and 1");
-        return Err(Error::Arguments(message));
-    }
-    Ok(())
+/// Checks that both rates lie between 0 and 1, and that review is the laxer one.
+pub(crate) fn validate_rates(false_reject: f64, review: f64) -> Result<(), SettingError> {
+    let in_range = false_reject > 0.0 && false_reject < 1.0;
+    require(
+        in_range,
+        "calibration.false_reject",
+        false_reject,
+        "give a share between 0 and 1, such as 0.01",
+    )?;
+    let in_range = review >= false_reject && review < 1.0;
+    let allowed = format!("must lie between the false-reject rate {false_reject} and 1");
+    require(in_range, "calibration.review", review, allowed)
 }
 
 #[cfg(test)]
@@ -179,8 +160,25 @@ mod tests {
         assert!(refusal(|config| config.input.size = 250).contains("input.size = 250"));
     }
 
+    /// 8 x 8 pixels leave one position at stride 8: the synthesis and the network once failed on it.
     #[test]
-    fn a_detector_that_never_learns_is_refused() {
+    fn sizes_and_step_counts_at_the_ends_of_their_ranges_are_judged() {
+        let mut config = Config::default();
+        config.architecture.widths = vec![8];
+        for size in [0, 4, usize::MAX] {
+            config.input.size = size;
+            assert!(config.validate().unwrap_err().to_string().contains("input.size"), "{size}");
+        }
+        config.input.size = 8;
+        config.validate().unwrap();
+        config.budget = Budget::Steps(u64::MAX);
+        assert!(config.validate().unwrap_err().to_string().contains("budget.steps"));
+        config.budget = Budget::Seconds(f64::INFINITY);
+        assert!(config.validate().unwrap_err().to_string().contains("budget.seconds"));
+    }
+
+    #[test]
+    fn a_detector_that_is_never_trained_is_refused() {
         let mut config = Config::default();
         config.detector.every = 0;
         assert!(config.validate().unwrap_err().to_string().contains("detector.every = 0"));

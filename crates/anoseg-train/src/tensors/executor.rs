@@ -2,7 +2,8 @@
 
 use anoseg_infer::network::{Behind, Convolution, ConvolutionKind, Executor, MemoryBank};
 use anoseg_kernels::extension::{
-    self as operators, Convolution as Options, batch_norm, conv_transpose2d, conv2d, conv2d_joined, upsample2d,
+    self as operators, Convolution as Options, batch_norm, conv_transpose2d, conv2d, conv2d_joined,
+    upsample2d,
 };
 use anoseg_kernels::{Activation, EPSILON, NearestVectors, Pool, Upsampling};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};

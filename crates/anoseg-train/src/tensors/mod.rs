@@ -6,6 +6,8 @@
 mod discriminator;
 mod dropout;
 mod executor;
+#[cfg(test)]
+mod executor_tests;
 mod init;
 mod parameters;
 #[cfg(test)]

@@ -76,9 +76,7 @@ impl Parameters {
     /// Every parameter's gradient by dotted path. Parameters that had no part in the loss are absent.
     pub(crate) fn gradients(&self, gradients: &mut Gradients) -> BTreeMap<String, Tensor<1>> {
         let pairs = self.tensors.iter().zip(self.specs.iter());
-        pairs
-            .filter_map(|(tensor, spec)| Some((spec.name.clone(), tensor.grad_remove(gradients)?)))
-            .collect()
+        pairs.filter_map(|(tensor, spec)| Some((spec.name.clone(), tensor.grad_remove(gradients)?))).collect()
     }
 
     /// Every parameter by dotted path.

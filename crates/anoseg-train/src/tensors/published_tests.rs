@@ -16,8 +16,7 @@ fn zeros(shape: [usize; 4]) -> Tensor<4> {
 
 /// Shapes of all filters, in the order of the layers' names.
 fn filters(network: &Parameters, names: &[&str]) -> Vec<Vec<usize>> {
-    let shape =
-        |name: &&str| network.specs().iter().find(|spec| spec.name == **name).unwrap().shape.clone();
+    let shape = |name: &&str| network.specs().iter().find(|spec| spec.name == **name).unwrap().shape.clone();
     names.iter().map(shape).collect()
 }
 

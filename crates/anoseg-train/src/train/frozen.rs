@@ -79,11 +79,7 @@ impl FrozenFeatures {
 }
 
 /// The maps `[n, 1, h, w]` that a generator with these parameters gives in use for images `[n, 3, h, w]`.
-pub(super) fn maps(
-    generator: &ImageGenerator,
-    parameters: &ParameterStore,
-    images: &Tensor<4>,
-) -> Tensor<4> {
+pub(super) fn maps(generator: &ImageGenerator, parameters: &ParameterStore, images: &Tensor<4>) -> Tensor<4> {
     let shape @ [n, _, h, w] = images.dims();
     let (mut x, input) = Recorder::new(shape);
     x.use_parameters(parameters);

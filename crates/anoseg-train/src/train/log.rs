@@ -29,52 +29,82 @@ pub(super) struct StepLog {
     file: BufWriter<File>,
 }
 
-fn path(run_dir: &Path) -> PathBuf {
-    run_dir.join("metrics.jsonl")
+/// A log as read.
+#[derive(Debug, Default)]
+pub(crate) struct ReadLog {
+    /// The steps of whole lines.
+    pub(crate) records: Vec<StepRecord>,
+    /// Lines that are no records.
+    pub(crate) broken: usize,
 }
 
 impl StepLog {
-    pub(super) fn create(run_dir: &Path) -> Result<Self> {
-        let path = path(run_dir);
-        let file = File::create(&path).map_err(|error| Error::io(&path, &error))?;
-        Ok(Self { path, file: BufWriter::new(file) })
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        let file = File::create(path).map_err(|error| Error::io(path, error))?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
-    /// Goes on after `step`: lines of later steps, from a run that was killed after its last checkpoint, go.
-    pub(super) fn reopen(run_dir: &Path, step: u64) -> Result<Self> {
-        let kept: Vec<StepRecord> =
-            read_log(run_dir)?.into_iter().filter(|record| record.step <= step).collect();
-        let mut log = Self::create(run_dir)?;
-        kept.iter().try_for_each(|record| log.append(record))?;
+    /// Goes on after `step`: lines of later steps, from a run that was killed after its last checkpoint, are dropped, and so
+    /// are broken ones, whose number is given.
+    pub(super) fn reopen(path: &Path, step: u64) -> Result<(Self, usize)> {
+        let ReadLog { records, broken } = read_log(path)?;
+        let mut log = Self::create(path)?;
+        records.iter().filter(|record| record.step <= step).try_for_each(|record| log.append(record))?;
         log.flush()?;
-        Ok(log)
+        Ok((log, broken))
     }
 
     pub(super) fn append(&mut self, record: &StepRecord) -> Result<()> {
         let line = serde_json::to_string(record).map_err(|error| Error::Bug(error.to_string()))?;
-        writeln!(self.file, "{line}").map_err(|error| Error::io(&self.path, &error))
+        writeln!(self.file, "{line}").map_err(|error| Error::io(&self.path, error))
     }
 
     pub(super) fn flush(&mut self) -> Result<()> {
-        self.file.flush().map_err(|error| Error::io(&self.path, &error))
+        self.file.flush().map_err(|error| Error::io(&self.path, error))
     }
 }
 
-/// The steps logged in a run directory. A last line that was cut short is left out; no log is no steps.
-///
-/// # Errors
-/// The log exists but cannot be read.
-pub fn read_log(run_dir: &Path) -> Result<Vec<StepRecord>> {
-    let path = path(run_dir);
-    let file = match File::open(&path) {
+/// The steps of a log; no log is no steps.
+pub(crate) fn read_log(path: &Path) -> Result<ReadLog> {
+    let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Error::io(&path, &error)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ReadLog::default()),
+        Err(error) => return Err(Error::io(path, error)),
     };
-    let mut records = Vec::new();
-    for line in BufReader::new(file).lines() {
-        let line = line.map_err(|error| Error::io(&path, &error))?;
-        records.extend(serde_json::from_str::<StepRecord>(&line).ok());
+    let mut log = ReadLog::default();
+    for line in BufReader::new(file).split(b'\n') {
+        let line = line.map_err(|error| Error::io(path, error))?;
+        match serde_json::from_slice::<StepRecord>(&line) {
+            Ok(record) => log.records.push(record),
+            Err(_) => log.broken += 1,
+        }
     }
-    Ok(records)
+    Ok(log)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Broken lines were once dropped without a word.
+    #[test]
+    fn broken_lines_are_counted_and_whole_ones_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("metrics.jsonl");
+        let mut log = StepLog::create(&path).unwrap();
+        for step in 1..=4 {
+            let losses = StepLosses::default();
+            log.append(&StepRecord { step, learning_rate: 0.1, losses, elapsed: 0.0 }).unwrap();
+        }
+        log.flush().unwrap();
+        let mut text = std::fs::read(&path).unwrap();
+        text.extend_from_slice(b"\xff\xfe not a record\n{\"step\": 5");
+        std::fs::write(&path, text).unwrap();
+        let read = read_log(&path).unwrap();
+        assert_eq!((read.records.len(), read.broken), (4, 2));
+        let (_, broken) = StepLog::reopen(&path, 3).unwrap();
+        assert_eq!(broken, 2);
+        let read = read_log(&path).unwrap();
+        assert_eq!((read.records.len(), read.broken), (3, 0));
+    }
 }

@@ -1,26 +1,63 @@
-//! AdamW over named parameters, with a state that can be saved and restored exactly.
+//! AdamW over named parameters (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), with a state that can
+//! be saved and restored exactly.
 
 use std::collections::BTreeMap;
 
 use anoseg_infer::parameters::ParameterData;
-use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::{Device, Tensor};
 
 use crate::tensors::{Parameters, tensor_of, values_of};
 
-/// Burn's AdamW, its moments kept under the parameters' dotted paths.
-pub(super) struct ParameterOptimiser {
-    adamw: AdamW,
-    states: BTreeMap<String, AdamWState<1>>,
-}
+/// Decay of the running means of the gradients, and of their squares.
+const BETAS: [f32; 2] = [0.9, 0.999];
+
+/// Keeps the division by the root of the second moment finite.
+const EPSILON: f32 = 1e-8;
 
 /// Gradients of more than this Euclidean norm (over all parameters) are scaled down to it.
 const MAX_GRADIENT_NORM: f32 = 1.0;
 
+/// AdamW, its moments kept under the parameters' dotted paths.
+pub(super) struct ParameterOptimiser {
+    weight_decay: f32,
+    states: BTreeMap<String, Moments>,
+}
+
+/// Running means of a parameter's gradients and of their squares.
+struct Moments {
+    /// Steps that are part of them.
+    steps: i32,
+    first: Tensor<1>,
+    second: Tensor<1>,
+}
+
+impl Moments {
+    /// The moments with one more gradient.
+    fn next(known: Option<Self>, gradient: Tensor<1>) -> Self {
+        let [keep_first, keep_second] = BETAS;
+        let first = gradient.clone().mul_scalar(1.0 - keep_first);
+        let second = gradient.square().mul_scalar(1.0 - keep_second);
+        match known {
+            None => Self { steps: 1, first, second },
+            Some(known) => Self {
+                steps: known.steps.saturating_add(1),
+                first: known.first.mul_scalar(keep_first).add(first),
+                second: known.second.mul_scalar(keep_second).add(second),
+            },
+        }
+    }
+
+    /// The direction of the step: the moments, corrected for their start at zero.
+    fn direction(&self) -> Tensor<1> {
+        let [first, second] = BETAS.map(|keep| 1.0 - keep.powi(self.steps));
+        let scale = self.second.clone().div_scalar(second).sqrt().add_scalar(EPSILON);
+        self.first.clone().div_scalar(first).div(scale)
+    }
+}
+
 impl ParameterOptimiser {
     pub(super) fn new(weight_decay: f32) -> Self {
-        let adamw = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(weight_decay).build();
-        Self { adamw, states: BTreeMap::new() }
+        Self { weight_decay, states: BTreeMap::new() }
     }
 
     /// One step against `gradients`, given by dotted path and flattened; `rate` is each parameter's learning rate.
@@ -33,11 +70,13 @@ impl ParameterOptimiser {
         let norm = gradients.values().map(|g| values_of(g.clone().square().sum())[0]).sum::<f32>().sqrt();
         let scale = (MAX_GRADIENT_NORM / norm.max(1e-12)).min(1.0);
         parameters.map(|spec, parameter| {
-            let name = spec.name.as_str();
-            let Some(gradient) = gradients.remove(name) else { return parameter };
-            let state = self.states.remove(name);
-            let (updated, state) = self.adamw.step(rate(name), parameter, gradient * scale, state);
-            self.states.extend(state.map(|state| (name.to_owned(), state)));
+            let Some(gradient) = gradients.remove(&spec.name) else { return parameter };
+            let moments = Moments::next(self.states.remove(&spec.name), gradient * scale);
+            let rate = rate(&spec.name);
+            let decay = rate * f64::from(self.weight_decay);
+            let decayed = if decay == 0.0 { parameter } else { parameter.mul_scalar(1.0 - decay) };
+            let updated = decayed - moments.direction().mul_scalar(rate);
+            self.states.insert(spec.name.clone(), moments);
             updated
         })
     }
@@ -45,8 +84,8 @@ impl ParameterOptimiser {
     /// First and second moments, as `<parameter>.m` and `<parameter>.v`.
     pub(super) fn export(&self) -> BTreeMap<String, ParameterData> {
         let mut found = BTreeMap::new();
-        for (name, state) in &self.states {
-            for (suffix, moment) in [("m", &state.momentum.moment_1), ("v", &state.momentum.moment_2)] {
+        for (name, moments) in &self.states {
+            for (suffix, moment) in [("m", &moments.first), ("v", &moments.second)] {
                 let values = values_of(moment.clone());
                 found.insert(format!("{name}.{suffix}"), ParameterData { shape: vec![values.len()], values });
             }
@@ -56,15 +95,48 @@ impl ParameterOptimiser {
 
     /// Restores what [`ParameterOptimiser::export`] gave after `steps` steps.
     pub(super) fn import(&mut self, from: &BTreeMap<String, ParameterData>, steps: u64, device: &Device) {
-        let tensor = |data: &ParameterData| {
-            tensor_of(data.values.clone(), [data.values.len()], device)
-        };
+        let tensor = |data: &ParameterData| tensor_of(data.values.clone(), [data.values.len()], device);
+        let steps = i32::try_from(steps).unwrap_or(i32::MAX);
         self.states.clear();
         for (key, first) in from {
             let Some(name) = key.strip_suffix(".m") else { continue };
             let Some(second) = from.get(&format!("{name}.v")) else { continue };
-            let momentum = AdaptiveMomentumState::new(steps as usize, tensor(first), tensor(second));
-            self.states.insert(name.to_owned(), AdamWState::new(momentum));
+            let moments = Moments { steps, first: tensor(first), second: tensor(second) };
+            self.states.insert(name.to_owned(), moments);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anoseg_infer::network::{Blueprint, Init};
+
+    use super::*;
+    use crate::tensors::{WeightInit, cpu};
+
+    /// The update rule by its definition, in double precision.
+    #[test]
+    fn steps_are_those_of_the_definition() {
+        let mut blueprint = Blueprint::default();
+        blueprint.trained("p", [2], Init::Constant(0.5));
+        let mut parameters = Parameters::draw(blueprint, &mut WeightInit::new(0, &cpu().autodiff()));
+        let mut optimiser = ParameterOptimiser::new(0.1);
+        let (mut expected, mut first, mut second) = ([0.5f64; 2], [0.0f64; 2], [0.0f64; 2]);
+        for step in 1..=20 {
+            // Of a norm below 1, which is not scaled down.
+            let gradient = [0.3 / f64::from(step), -0.2];
+            let values = gradient.map(|value| value as f32).to_vec();
+            let gradients = [("p".to_owned(), tensor_of(values, [2], &cpu()))].into();
+            parameters = optimiser.step(parameters, gradients, |_| 0.01);
+            for i in 0..2 {
+                first[i] = 0.9 * first[i] + 0.1 * gradient[i];
+                second[i] = 0.999 * second[i] + 0.001 * gradient[i] * gradient[i];
+                let [m, v] = [first[i] / (1.0 - 0.9f64.powi(step)), second[i] / (1.0 - 0.999f64.powi(step))];
+                expected[i] = expected[i] * (1.0 - 0.01 * 0.1) - 0.01 * m / (v.sqrt() + 1e-8);
+            }
+        }
+        for (found, expected) in parameters.export()["p"].values.iter().zip(expected) {
+            assert!((f64::from(*found) - expected).abs() < 1e-5, "{found} is not {expected}");
         }
     }
 }

@@ -1,13 +1,16 @@
-use std::sync::atomic::AtomicBool;
+//! Trainings of tiny networks from end to end.
 
-use anoseg_image::{Category, write::write_png};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use anoseg_image::{Dataset, write::write_png};
+use anoseg_infer::network::Architecture;
 use anoseg_synth::demo::{Part, good};
-use burn::tensor::Device;
 
 use super::health::Health;
 use super::*;
-use crate::config::Budget;
-use crate::network::Architecture;
+use crate::config::{Budget, Config};
+use crate::{Error, Result, RunDir};
 
 fn tiny(steps: u64) -> Config {
     let mut config = Config { budget: Budget::Steps(steps), checkpoint_seconds: 0.0, ..Config::default() };
@@ -17,64 +20,82 @@ fn tiny(steps: u64) -> Config {
     config
 }
 
-/// Runs a training in `folder/run`; gives the model's steps and the warnings.
-fn run(folder: &Path, category: &Category, config: &Config, resume: bool) -> (Result<u64>, Vec<String>) {
-    let (device, stop, run_dir) = (Device::flex(), AtomicBool::new(false), folder.join("run"));
-    let training = TrainingRun {
-        category,
-        config,
-        run_dir: &run_dir,
-        resume,
-        device: &device,
-        encoder: None,
-        stop: &stop,
-    };
-    let mut warnings = Vec::new();
-    let model = training.execute(&mut |event| {
-        if let TrainingEvent::Warning(warning) = event {
-            warnings.push(warning.to_owned());
+/// Runs a training in `folder/run`; gives the model's steps and the events but for its steps.
+fn run(folder: &Path, dataset: &Dataset, config: &Config, resume: bool) -> (Result<u64>, Vec<Event>) {
+    let run_dir = RunDir::open(folder.join("run"));
+    let events = Arc::new(Mutex::new(Vec::new()));
+    let sink = events.clone();
+    let trainer = Trainer::new(dataset.clone()).config(config.clone()).on_event(move |event| {
+        if !matches!(event, Event::Step(_)) {
+            sink.lock().unwrap().push(event);
         }
     });
-    (model.map(|model| model.description().provenance.steps), warnings)
+    let trainer = if resume { trainer.resume(run_dir).unwrap() } else { trainer.run_dir(run_dir) };
+    let steps = trainer.run().map(|model| model.description().provenance.steps);
+    let events = events.lock().unwrap().clone();
+    (steps, events)
 }
 
-fn pictures(folder: &Path) -> Category {
+fn images(folder: &Path) -> Dataset {
     let data = folder.join("data");
     std::fs::create_dir(&data).unwrap();
     for number in 0..12 {
         write_png(&data.join(format!("{number:02}.png")), &good(Part::Fabric, 0, number, 32, 32)).unwrap();
     }
-    Category::open(&data).unwrap()
+    Dataset::open(&data).unwrap()
 }
 
 #[test]
 fn a_training_that_is_lost_ends_at_its_last_good_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let (category, config) = (pictures(folder.path()), tiny(9));
-    let (steps, _) = run(folder.path(), &category, &config, false);
+    let (dataset, config) = (images(folder.path()), tiny(9));
+    let (steps, _) = run(folder.path(), &dataset, &config, false);
     assert_eq!(steps.unwrap(), 9);
     // As if the training had reached a loss far below all that follow, and stood at step 5.
-    let run_dir = folder.path().join("run");
-    let (mut state, tensors) = checkpoint::load(&run_dir).unwrap();
+    let run_dir = RunDir::open(folder.path().join("run"));
+    let (mut state, tensors) = checkpoint::load(&run_dir.checkpoint_path()).unwrap();
     state.step = 5;
     state.health = Health::after_loss(1e-9);
-    checkpoint::save(&run_dir, &state, &tensors).unwrap();
-    let (steps, warnings) = run(folder.path(), &category, &config, true);
+    checkpoint::save(&run_dir.checkpoint_path(), &state, &tensors).unwrap();
+    let (steps, events) = run(folder.path(), &dataset, &config, true);
     assert_eq!(steps.unwrap(), 5);
-    let told = warnings.iter().any(|warning| warning.starts_with("stopped at step 6: the loss rose"));
-    assert!(told, "{warnings:?}");
-    assert_eq!(read_log(&run_dir).unwrap().len(), 5);
+    let told = events.iter().any(|event| {
+        matches!(event, Event::FellBack { lost_at: 6, why, step: 5 } if why.starts_with("the loss rose"))
+    });
+    assert!(told, "{events:?}");
+    assert_eq!(run_dir.log().unwrap().len(), 5);
 }
 
 #[test]
 fn a_training_that_is_lost_before_any_checkpoint_is_an_error() {
     let folder = tempfile::tempdir().unwrap();
-    let (category, mut config) = (pictures(folder.path()), tiny(9));
+    let (dataset, mut config) = (images(folder.path()), tiny(9));
     config.checkpoint_seconds = 1e6;
     config.loss.focal = f32::MAX;
     config.loss.dice = f32::MAX;
-    let (steps, _) = run(folder.path(), &category, &config, false);
+    let (steps, _) = run(folder.path(), &dataset, &config, false);
     let error = steps.unwrap_err();
     assert!(matches!(error, Error::Diverged { step: 1, .. }), "{error}");
-    assert!(error.to_string().contains("optimiser.learning_rate"), "{error}");
+}
+
+#[test]
+fn a_stopped_training_resumes_to_the_same_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dataset, config) = (images(folder.path()), tiny(6));
+    let whole = Trainer::new(dataset.clone()).config(config.clone()).run().unwrap().to_file().tensors;
+    let (stop, run_dir) = (StopToken::new(), RunDir::open(folder.path().join("stopped")));
+    let token = stop.clone();
+    let stopped = Trainer::new(dataset.clone())
+        .config(config)
+        .run_dir(run_dir.clone())
+        .stop(stop)
+        .on_event(move |event| {
+            if matches!(event, Event::Step(progress) if progress.step == 3) {
+                token.stop();
+            }
+        })
+        .run();
+    assert!(matches!(stopped, Err(Error::Interrupted { step: 3, .. })));
+    let resumed = Trainer::new(dataset).resume(run_dir).unwrap().run().unwrap().to_file().tensors;
+    assert_eq!(resumed, whole);
 }

@@ -131,11 +131,7 @@ mod tests {
     fn the_average_follows_the_weights_at_the_pace_of_its_horizon() {
         let mut average = Average { parameters: network(9.0), horizon: 4, steps: 0 };
         average.follow(&network(1.0));
-        assert_eq!(
-            distinct(&average.parameters),
-            [1.0],
-            "the value before the first step has no weight"
-        );
+        assert_eq!(distinct(&average.parameters), [1.0], "the value before the first step has no weight");
         let mut expected = 1.0;
         for steps in 1..60 {
             average.follow(&network(steps as f32));

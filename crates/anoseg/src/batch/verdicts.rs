@@ -3,19 +3,19 @@
 use std::io::Write;
 use std::str::FromStr;
 
+use anoseg_infer::Decision;
 use serde::Serialize;
 use serde_json::json;
 
 use super::{RegionRecord, Verdict};
-use crate::calibrate::Decision;
 
 /// How verdicts are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Format {
-    /// One JSON object per line and picture.
+    /// One JSON object per line and image.
     #[default]
     Jsonl,
-    /// One line per picture; regions as counts and the largest one.
+    /// One line per image; regions as counts and the largest one.
     Csv,
     /// One COCO object-detection document.
     Coco,
@@ -56,6 +56,19 @@ struct Line<'a> {
 }
 
 /// Writes verdicts one by one; [`VerdictWriter::finish`] ends the document.
+///
+/// ```
+/// use anoseg::batch::{Format, Verdict, VerdictWriter};
+/// use anoseg::prelude::*;
+///
+/// let path = "a.png".into();
+/// let (score, decision, regions) = (0.25, Decision::Good, Vec::new());
+/// let mut writer = VerdictWriter::new(Format::Jsonl, Vec::new())?;
+/// writer.write(&Verdict { path, width: 20, height: 10, score, decision, regions })?;
+/// let text = String::from_utf8(writer.finish()?)?;
+/// assert!(text.starts_with(r#"{"image":"a.png","width":20,"height":10,"score":0.25,"decision":"good""#));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct VerdictWriter<W: Write> {
     format: Format,
     target: W,

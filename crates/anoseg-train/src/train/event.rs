@@ -1,0 +1,91 @@
+//! What a training tells while it runs, and how it is stopped.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::step_losses::StepLosses;
+
+/// What happens during a training.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Event {
+    /// A remark for the user; the training goes on.
+    Warning(String),
+    /// The training is lost; it ends with the networks of its last good checkpoint.
+    FellBack {
+        /// The step at which it was lost.
+        lost_at: u64,
+        /// What happened.
+        why: String,
+        /// The step of the checkpoint.
+        step: u64,
+    },
+    /// The images are read.
+    Loaded {
+        /// Number of training images.
+        train: usize,
+        /// Number of images held out for calibration.
+        held_out: usize,
+        /// Whether images are also trained on mirrored left to right, and top to bottom.
+        mirrored: [bool; 2],
+        /// Number of images in which the part can be told from its background, so that anomalies are mostly drawn on the
+        /// part; on the others they are drawn anywhere.
+        foregrounds: usize,
+        /// Steps done before, when resumed.
+        resumed_at: u64,
+    },
+    /// A step is done.
+    Step(Progress),
+    /// The training is over before its time: each image has been trained on as often as is good.
+    SeenEnough {
+        /// How often, on average.
+        views: u64,
+    },
+    /// All steps are done; thresholds are being derived.
+    Calibrating,
+}
+
+/// How far a training is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Steps done.
+    pub step: u64,
+    /// All steps, as far as can be told.
+    pub total: Option<u64>,
+    /// Losses of the last step.
+    pub losses: StepLosses,
+    /// Images per second since the start.
+    pub images_per_second: f64,
+    /// Seconds left, as far as can be told.
+    pub remaining: Option<f64>,
+}
+
+/// Stops a training from outside, with a checkpoint. Clones stop the same training.
+///
+/// ```
+/// let stop = anoseg_train::StopToken::new();
+/// let other = stop.clone();
+/// other.stop();
+/// assert!(stop.is_stopped());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct StopToken {
+    stopped: Arc<AtomicBool>,
+}
+
+impl StopToken {
+    /// A token that is not stopped.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the training to stop behind its current step. Tells whether it was asked before.
+    pub fn stop(&self) -> bool {
+        self.stopped.swap(true, Ordering::Relaxed)
+    }
+
+    /// Whether the training was asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}

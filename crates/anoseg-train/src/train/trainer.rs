@@ -1,0 +1,238 @@
+//! The training from end to end.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anoseg_image::{Dataset, Image};
+use anoseg_infer::network::{Backbone, Kind};
+use anoseg_infer::{Description, Model, Preprocess, Provenance};
+use anoseg_kernels::Level;
+use anoseg_synth::{Flip, Synthesizer};
+
+use super::event::{Event, StopToken};
+use super::session::Session;
+use crate::config::{Budget, Config, Preset};
+use crate::data::load_good_images;
+use crate::encoder::PretrainedEncoder;
+use crate::run_dir::RunDir;
+use crate::{Error, Result, backbone, calibrate};
+
+/// Trains a model on the good images of a dataset.
+///
+/// ```
+/// use anoseg_image::{Dataset, write::write_png};
+/// use anoseg_synth::demo::{Part, good};
+/// use anoseg_train::{Budget, Config, Event, Trainer};
+///
+/// let folder = tempfile::tempdir()?;
+/// for number in 0..12 {
+///     let image = good(Part::Fabric, 0, number, 32, 32);
+///     write_png(&folder.path().join(format!("{number:02}.png")), &image)?;
+/// }
+/// // A tiny network, so that this example takes a moment only.
+/// let mut config = Config { budget: Budget::Steps(2), ..Config::default() };
+/// config.architecture.widths = vec![4, 4];
+/// config.input.size = 32;
+/// let model = Trainer::new(Dataset::open(folder.path())?)
+///     .config(config)
+///     .on_event(|event| {
+///         if let Event::Step(progress) = event {
+///             println!("step {}", progress.step);
+///         }
+///     })
+///     .run()?;
+/// assert!(model.inspect(&good(Part::Fabric, 0, 99, 48, 40)).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Trainer {
+    dataset: Dataset,
+    config: Config,
+    run_dir: Option<RunDir>,
+    resume: bool,
+    encoder: Option<PretrainedEncoder>,
+    stop: StopToken,
+    on_event: Box<dyn FnMut(Event) + Send>,
+}
+
+impl Trainer {
+    /// A training on this dataset with the default preset.
+    pub fn new(dataset: Dataset) -> Self {
+        Self {
+            dataset,
+            config: Config::default(),
+            run_dir: None,
+            resume: false,
+            encoder: None,
+            stop: StopToken::new(),
+            on_event: Box::new(|_| ()),
+        }
+    }
+
+    /// With the settings of a preset; the seed and the budget stay.
+    pub fn preset(mut self, preset: Preset) -> Self {
+        self.config = Config { seed: self.config.seed, budget: self.config.budget, ..Config::of(preset) };
+        self
+    }
+
+    /// With these settings.
+    pub fn config(self, config: Config) -> Self {
+        Self { config, ..self }
+    }
+
+    /// For this time, or this many steps.
+    pub fn budget(mut self, budget: impl Into<Budget>) -> Self {
+        self.config.budget = budget.into();
+        self
+    }
+
+    /// With this seed of weights, synthesis and split.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.config.seed = seed;
+        self
+    }
+
+    /// Keeps settings, log and checkpoint in this folder. Without, the training cannot be resumed.
+    pub fn run_dir(self, run_dir: RunDir) -> Self {
+        Self { run_dir: Some(run_dir), ..self }
+    }
+
+    /// Goes on from the checkpoint in the run directory, with the settings stored there.
+    ///
+    /// # Errors
+    /// There is no training to resume.
+    pub fn resume(self, run_dir: RunDir) -> Result<Self> {
+        let config = run_dir.config()?;
+        Ok(Self { config, run_dir: Some(run_dir), resume: true, ..self })
+    }
+
+    /// With these pretrained weights, which preset `accurate` needs.
+    pub fn encoder(self, encoder: Option<PretrainedEncoder>) -> Self {
+        Self { encoder, ..self }
+    }
+
+    /// Stops, with a checkpoint, when this token is stopped.
+    pub fn stop(self, stop: StopToken) -> Self {
+        Self { stop, ..self }
+    }
+
+    /// Tells `observe` what happens.
+    pub fn on_event(self, observe: impl FnMut(Event) + Send + 'static) -> Self {
+        Self { on_event: Box::new(observe), ..self }
+    }
+
+    /// Trains, calibrates and gives the model.
+    ///
+    /// # Errors
+    /// Bad settings or data, a run directory that cannot be written or is in use, a checkpoint of other settings or
+    /// images, a diverged loss, or [`Error::Interrupted`] after the token was stopped.
+    pub fn run(mut self) -> Result<Model> {
+        let begun = Instant::now();
+        self.config.validate()?;
+        Level::requested().map_err(anoseg_infer::Error::from)?;
+        let temporary = match self.run_dir {
+            Some(_) => None,
+            None => Some(tempfile::tempdir().map_err(|error| Error::io(&std::env::temp_dir(), error))?),
+        };
+        let run_dir = match (&self.run_dir, &temporary) {
+            (Some(run_dir), _) => run_dir.clone(),
+            (None, Some(folder)) => RunDir::open(folder.path()),
+            (None, None) => unreachable!("a folder was made where none was given"),
+        };
+        let _lock = run_dir.lock()?;
+        let trained = self.train(&run_dir, begun);
+        // A folder that nobody named is no place to resume from.
+        match trained {
+            Err(Error::Interrupted { step, .. }) if temporary.is_some() => {
+                Err(Error::Interrupted { step, run_dir: std::path::PathBuf::new() })
+            }
+            trained => trained,
+        }
+    }
+
+    fn train(&mut self, run_dir: &RunDir, begun: Instant) -> Result<Model> {
+        let (config, seed) = (self.config.clone(), self.config.seed);
+        let mut data = load_good_images(&self.dataset, &config)?;
+        let held_out = data.hold_out(config.calibration.holdout, seed);
+        for warning in self.dataset.warnings.iter().chain(&data.warnings) {
+            (self.on_event)(Event::Warning(warning.clone()));
+        }
+        let (train, spared) = (data.images.len(), held_out.len());
+        let images = Arc::new(data.images);
+        let synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
+        let backbone = self.backbone(&images)?;
+        let setup = begun.elapsed().as_secs_f64();
+        let identity = (data.manifest.as_str(), train);
+        let mut session = if self.resume {
+            Session::resume(&config, run_dir, identity, backbone, &mut self.on_event).map_err(|error| {
+                let path = self.dataset.root.clone();
+                if let Error::OtherImages { .. } = error { Error::OtherImages { path } } else { error }
+            })?
+        } else {
+            Session::begin(&config, run_dir, identity, backbone, setup)?
+        };
+        (self.on_event)(loaded(&synthesizer, [train, spared], session.state.step));
+        session.run(&synthesizer, &self.stop, &mut self.on_event)?;
+        if session.state.schedule.ended_early() {
+            (self.on_event)(Event::SeenEnough { views: config.optimiser.most_views });
+        }
+        (self.on_event)(Event::Calibrating);
+        let provenance = Provenance {
+            program_version: env!("CARGO_PKG_VERSION").to_owned(),
+            category: self.dataset.name.clone(),
+            data_blake3: data.manifest,
+            training_images: train,
+            held_out_images: spared,
+            seed,
+            steps: session.state.step,
+            seconds: session.state.elapsed,
+        };
+        let mut model = model(&config, provenance, &synthesizer, &session)?;
+        let normals = if spared == 0 { images } else { Arc::new(held_out) };
+        let calibration = calibrate::from_normals(&model, &normals, &config.calibration, spared > 0)?;
+        model.set_calibration(calibration);
+        Ok(model)
+    }
+
+    /// The frozen backbone of a pretrained network, measured on these images.
+    fn backbone(&self, images: &[Image]) -> Result<Option<Arc<Backbone>>> {
+        let Config { architecture, seed, .. } = &self.config;
+        if architecture.network != Kind::Pretrained {
+            return Ok(None);
+        }
+        let encoder = self.encoder.as_ref().ok_or(Error::NoEncoder)?;
+        let backbone = backbone::measure(encoder.parameters(), images, (architecture.memory, *seed))
+            .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
+        Ok(Some(Arc::new(backbone)))
+    }
+}
+
+fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], resumed_at: u64) -> Event {
+    let base = &synthesizer.recipe().base;
+    let mirrored = [base.flip_horizontal, base.flip_vertical].map(|flip| flip == Flip::Always);
+    let foregrounds = (0..train).filter(|&i| synthesizer.foreground(i).is_some()).count();
+    Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at }
+}
+
+/// The model of a session that is over, not calibrated yet.
+fn model(
+    config: &Config,
+    provenance: Provenance,
+    synthesizer: &Synthesizer,
+    session: &Session,
+) -> Result<Model> {
+    // Settings that depend on the images are stored as the training resolved them.
+    let synthesis =
+        serde_json::to_value(synthesizer.recipe()).map_err(|error| Error::Bug(error.to_string()))?;
+    let description = Description {
+        preset: config.preset.name().to_owned(),
+        architecture: config.architecture.clone().in_use(),
+        preprocess: Preprocess::square(config.input.size, config.input.filter),
+        postprocess: config.output.clone(),
+        synthesis,
+        calibration: None,
+        provenance,
+    };
+    let network = session.learner.network(description.is_trained());
+    let network = network.map_err(|error| Error::Bug(format!("the network does not fit: {error}")))?;
+    Ok(Model::new(description, network)?)
+}
