@@ -67,8 +67,7 @@ fn recounts(figures: &Value) {
     let images = figures["pictures"].as_array().unwrap();
     assert_eq!(images.len(), 8);
     let rejected = |good: bool| {
-        let of_kind: Vec<_> =
-            images.iter().filter(|image| (image["defect"] == "good") == good).collect();
+        let of_kind: Vec<_> = images.iter().filter(|image| (image["defect"] == "good") == good).collect();
         let rejected = of_kind.iter().filter(|image| image["score"].as_f64().unwrap() > threshold);
         rejected.clone().for_each(|image| assert_eq!(image["decision"], "reject"));
         rejected.count() as f64 / of_kind.len() as f64

@@ -9,25 +9,23 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use anoseg_kernels::memory::{Allocator, keep_freed_memory};
-use anoseg_kernels::{
-    Convolution, Level, Upsampling, batch_norm, conv_transpose2d, conv2d, depth_to_space, depthwise_conv2d,
-    max_pool2d, space_to_depth, upsample2d,
+use anoseg_kernels::extension::{
+    Convolution, batch_norm, conv_transpose2d, conv2d, depth_to_space, space_to_depth, upsample2d,
 };
+use anoseg_kernels::{Level, Upsampling};
 use burn::tensor::{Device, Distribution, Tensor};
 use pulp::{Arch, Simd, WithSimd};
 
 #[global_allocator]
-static ALLOCATOR: Allocator = Allocator;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// Pictures in a batch.
+/// Images in a batch.
 const BATCH: usize = 4;
 
 /// How long each operator is repeated.
 const TIME: Duration = Duration::from_millis(400);
 
 fn main() {
-    keep_freed_memory();
     // On a thread of the pool, where networks run: calls from outside wait for one to wake up.
     rayon::scope(|_| operators());
 }
@@ -54,14 +52,6 @@ fn operators() {
     convolution("3 x 3, stride 2", [32, 64, 64, 3], halving(1), peak);
     convolution("4 x 4, stride 2", [32, 64, 64, 4], halving(1), peak);
     convolution("7 x 7, stride 2", [5, 64, 256, 7], halving(3), peak);
-    for (kernel, stride) in [(3, 1), (3, 2), (5, 1), (5, 2)] {
-        let options = Convolution { stride, padding: kernel / 2, relu: false };
-        let depthwise = |x, weight, bias| depthwise_conv2d(x, weight, bias, options);
-        let name = format!("depthwise {kernel} x {kernel}, stride {stride}, 96 at 64");
-        let shapes = [[BATCH, 96, 64, 64], [96, 1, kernel, kernel]];
-        let multiplications = BATCH * 96 * kernel * kernel * (64 / stride) * (64 / stride);
-        report(&name, shapes, 96, depthwise, Work::Multiply(multiplications), peak);
-    }
     let transposed = |x, weight, bias| conv_transpose2d(x, weight, bias, halving(1));
     let multiplications = BATCH * 64 * 32 * 16 * 32 * 32;
     let shapes = [[BATCH, 64, 32, 32], [64, 32, 4, 4]];
@@ -81,8 +71,6 @@ fn operators() {
     report("space to depth, 32 at 64", shapes, 32, deep, Work::Move(2 * bytes), peak);
     let flat = |x, _: Tensor<4>, _: Tensor<1>| depth_to_space(x, 2);
     report("depth to space, 32 at 64", shapes, 32, flat, Work::Move(2 * bytes), peak);
-    let pool = |x, _: Tensor<4>, _: Tensor<1>| max_pool2d(x);
-    report("max-pool, 32 at 64", shapes, 32, pool, Work::Move(bytes * 5 / 4), peak);
     for (name, upsampling) in [("nearest", Upsampling::Nearest), ("bilinear", Upsampling::Bilinear)] {
         let double = |x, _: Tensor<4>, _: Tensor<1>| upsample2d(x, upsampling);
         report(&format!("{name} x 2, 32 at 64"), shapes, 32, double, Work::Move(5 * bytes), peak);

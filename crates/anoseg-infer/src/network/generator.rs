@@ -16,6 +16,7 @@ pub struct Outputs<V> {
 
 /// A generator that starts from images.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a model has one of them")]
 pub enum ImageGenerator {
     /// The network of preset `fast`.
     Compact {

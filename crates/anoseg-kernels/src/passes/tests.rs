@@ -2,6 +2,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::filters::Roles;
+use crate::finish::Activation;
 
 /// Convolution by its definition, in double precision.
 fn by_definition(geometry: &Geometry, x: &[f32], weight: &[f32], batch: usize) -> Vec<f64> {
@@ -48,7 +49,7 @@ fn check(geometry: Geometry, batch: usize, seed: u64) -> Result<(), TestCaseErro
     let expected = by_definition(&geometry, &x, &weight, batch);
     for level in Level::available() {
         let part = Part { values: &x, channels: inputs };
-        let finish = Finish { bias: None, relu: false };
+        let finish = Finish { bias: None, activation: Activation::None, residual: None };
         let filters = Filters::new(level, &geometry, &weight, Roles::AsGiven);
         let kept = Filters::kept(level, [outputs, inputs, kernel], weight.clone());
         let y = forward(&geometry, &[part], &filters, finish);
@@ -111,7 +112,7 @@ proptest! {
         let whole = [Part { values: &joined, channels: first + second }];
         let run = |x: &[Part<'_>]| {
             let filters = Filters::new(Level::current(), &geometry, &weight, Roles::AsGiven);
-            forward(&geometry, x, &filters, Finish { bias: None, relu: true })
+            forward(&geometry, x, &filters, Finish { bias: None, activation: Activation::Relu, residual: None })
         };
         prop_assert_eq!(run(&parts), run(&whole));
     }

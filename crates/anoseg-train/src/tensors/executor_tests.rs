@@ -280,7 +280,10 @@ fn the_score_of_the_second_gan_is_the_same_through_every_executor() {
         let Behind::Bias(bias) = layer.behind else { unreachable!() };
         let outputs = layer.shape[0];
         let weight = (0..outputs * 4).map(|i| f32::from(u8::from(i % 4 == first + i / 4))).collect();
-        names.extend([(layer.weight, weight, layer.shape.to_vec()), (bias, vec![0.0; outputs], vec![outputs])]);
+        names.extend([
+            (layer.weight, weight, layer.shape.to_vec()),
+            (bias, vec![0.0; outputs], vec![outputs]),
+        ]);
     }
     let mut specs = blueprint.into_parameters();
     for (id, values, shape) in names {

@@ -25,9 +25,9 @@ use crate::tensors::{Discriminator, Parameters, Statistics, Training, WeightInit
 /// The forward pass of the generator.
 enum Generator {
     /// From images.
-    Images(ImageGenerator),
+    Images(Box<ImageGenerator>),
     /// From a frozen backbone's features.
-    Head(Head, FrozenFeatures),
+    Head(Box<Head>, FrozenFeatures),
 }
 
 /// The networks under training and their optimisers.
@@ -56,11 +56,11 @@ impl Learner {
             Some(backbone) => {
                 let head = anoseg_infer::network::head(&mut blueprint, architecture);
                 let dropout = feature_dropout(&config.optimiser, images);
-                Generator::Head(head, FrozenFeatures::new(backbone, dropout, config.seed))
+                Generator::Head(Box::new(head), FrozenFeatures::new(backbone, dropout, config.seed))
             }
             None => {
                 let generator = ImageGenerator::new(&mut blueprint, architecture);
-                Generator::Images(generator.expect("a pretrained network comes with a backbone"))
+                Generator::Images(Box::new(generator.expect("a pretrained network comes with a backbone")))
             }
         };
         let parameters = Parameters::draw(blueprint, &mut init);
