@@ -33,7 +33,10 @@ class Model(typing.NamedTuple):
     def side(self):
         """Height and width of the images that the network takes."""
         # Format 1 names it `input`, format 2 `preprocess`.
-        return (self.description.get("preprocess") or self.description["input"])["size"]
+        preprocess = self.description.get("preprocess")
+        if preprocess:
+            return preprocess["geometry"]["whole"]["width"]
+        return self.description["input"]["size"]
 
     @property
     def postprocess(self):
