@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Is the false-reject rate that was promised the one that is met? Measured with the program itself on good pictures alone.
+"""Is the promised false-reject rate met? Measured with the program itself on good images alone.
 
     cargo build --release
     pip install scipy
-    scripts/calibration_study.py DATA_ROOT OUT [--preset accurate] [--categories bottle tile cookie] [--steps 400] [--seeds 10]
+    scripts/calibration_study.py DATA_ROOT OUT [--preset accurate] [--steps 400] [--seeds 10]
+        [--categories bottle tile cookie]
 
-Of each category's good pictures (train/good and test/good) a third is learned from. The others, which the training has
-not seen, are split anew with every seed: two thirds are calibrated on, the rest is measured. A seed holds its promise when
-the promised rate lies inside the exact (Clopper-Pearson) 95 % interval of the share rejected. The splits of one category
-overlap and share a model, so the ten are not independent.
+A third of each category's good images (train/good and test/good) is trained on. The others are
+split anew with every seed: two thirds for calibration, the rest for measurement. A seed holds its
+promise when the promised rate lies inside the exact (Clopper-Pearson) 95 % interval of the share
+rejected. The splits of one category overlap and share a model, so they are not independent.
 
 Prints a Markdown table and writes OUT/calibration.json. Models in OUT are kept and used again.
 """
@@ -103,7 +104,7 @@ def main():
         for rate in RATES:
             some = [row for row in found if row["promised"] == rate]
             rejected, measured = (sum(row[key] for row in some) for key in ("rejected", "measured"))
-            # The order statistic of the conformal rule exists from 1 / rate - 1 pictures on.
+            # The order statistic of the conformal rule exists from 1 / rate - 1 images on.
             rule = "conformal" if some[0]["calibrated_on"] >= round(1 / rate) - 1 else "Gumbel"
             print(
                 f"| {category} | {rate:.0%} | {some[0]['calibrated_on']} | {rule} | {rejected} of {measured} "

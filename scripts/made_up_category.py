@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Makes a category to evaluate on out of synthetic anomalies, so that settings can be chosen without any test picture.
+"""Makes a category to evaluate on from synthetic anomalies, to choose settings without test images.
 
     anoseg synth DATA/bottle --preset fast --seed 99 --count 80 --out pairs
     pip install numpy pillow
     scripts/made_up_category.py pairs made-up
     anoseg eval MODEL made-up
 
-Fit for models that learn from the other family of anomalies (presets `paper` and `fast`) only: on its own family a model shows
-what it has practised. The pictures are those that models learn from, so that false alarms are not measured.
+Only for models that were trained on the other family of synthetic anomalies (presets `paper` and
+`fast`): on its own family a model is evaluated on what it was trained on. The good images are
+training images, so false alarms are not measured.
 """
 
 import shutil
@@ -38,7 +39,7 @@ def main():
             shutil.copy(picture, folders["train/good"])
     if 0 in counts:
         sys.exit(f"{pairs}: {counts[0]} clean and {counts[1]} anomalous pairs; both kinds are needed")
-    print(f"{out}: {counts[0]} clean and {counts[1]} anomalous pictures")
+    print(f"{out}: {counts[0]} clean and {counts[1]} anomalous images")
 
 
 if __name__ == "__main__":
