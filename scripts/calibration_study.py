@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
-"""Is the false-reject rate that was promised the one that is met? Measured with the program itself on good pictures alone.
+"""Measures whether the false-reject rate on new images is the one asked for, on good images alone.
 
     cargo build --release
     pip install scipy
-    scripts/calibration_study.py DATA_ROOT OUT [--preset accurate] [--categories bottle tile cookie] [--steps 400] [--seeds 10]
+    scripts/calibration_study.py DATA_ROOT OUT [--preset accurate] [--steps 400] [--seeds 10]
 
-Of each category's good pictures (train/good and test/good) a third is learned from. The others, which the training has
-not seen, are split anew with every seed: two thirds are calibrated on, the rest is measured. A seed holds its promise when
-the promised rate lies inside the exact (Clopper-Pearson) 95 % interval of the share rejected. The splits of one category
-overlap and share a model, so the ten are not independent.
+A third of each category's good images (train/good and test/good) is used for training. The others
+are split anew with every seed: two thirds are used for calibration, the rest is measured. A seed
+keeps the rate if the rate lies inside the exact (Clopper-Pearson) 95 % interval of the share
+rejected. The splits of one category overlap and share a model, so they are not independent.
 
 Prints a Markdown table and writes OUT/calibration.json. Models in OUT are kept and used again.
 """
@@ -31,18 +31,18 @@ def anoseg(program, *arguments):
         raise SystemExit(f"anoseg {' '.join(map(str, arguments))}\n{done.stderr}")
 
 
-def folder_of(pictures, folder):
+def folder_of(images, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for picture in pictures:
+    for image in images:
         # Names may repeat between train and test.
-        (folder / f"{picture.parent.parent.name}-{picture.name}").symlink_to(picture)
+        (folder / f"{image.parent.parent.name}-{image.name}").symlink_to(image)
     return folder
 
 
-def verdicts(program, model, pictures, out):
+def verdicts(program, model, images, out):
     shutil.rmtree(out, ignore_errors=True)
-    anoseg(program, "predict", model, pictures, "-o", out)
+    anoseg(program, "predict", model, images, "-o", out)
     return [json.loads(line) for line in (out / "verdicts.jsonl").read_text().splitlines()]
 
 
@@ -58,10 +58,10 @@ def study(program, category, out, preset, steps, seeds):
     model = out / "calibrated.anoseg"
     rows = []
     for seed in range(seeds):
-        pictures = unseen.copy()
-        random.Random(seed).shuffle(pictures)
-        cut = 2 * len(pictures) // 3
-        calibrated, measured = folder_of(pictures[:cut], out / "normals"), folder_of(pictures[cut:], out / "fresh")
+        images = unseen.copy()
+        random.Random(seed).shuffle(images)
+        cut = 2 * len(images) // 3
+        calibrated, measured = folder_of(images[:cut], out / "normals"), folder_of(images[cut:], out / "fresh")
         for rate in RATES:
             shutil.copy(trained, model)
             anoseg(program, "calibrate", model, calibrated, "--false-reject", rate)
@@ -103,7 +103,7 @@ def main():
         for rate in RATES:
             some = [row for row in found if row["promised"] == rate]
             rejected, measured = (sum(row[key] for row in some) for key in ("rejected", "measured"))
-            # The order statistic of the conformal rule exists from 1 / rate - 1 pictures on.
+            # The order statistic of the conformal rule exists from 1 / rate - 1 images on.
             rule = "conformal" if some[0]["calibrated_on"] >= round(1 / rate) - 1 else "Gumbel"
             print(
                 f"| {category} | {rate:.0%} | {some[0]['calibrated_on']} | {rule} | {rejected} of {measured} "
