@@ -1,14 +1,25 @@
 #!/usr/bin/env python3
+<<<<<<< HEAD
 """Is the promised false-reject rate met? Measured with the program itself on good images alone.
+=======
+"""Measures whether the false-reject rate on new images is the one asked for, on good images alone.
+>>>>>>> lang
 
     cargo build --release
     pip install scipy
     scripts/calibration_study.py DATA_ROOT OUT [--preset accurate] [--steps 400] [--seeds 10]
+<<<<<<< HEAD
         [--categories bottle tile cookie]
 
 A third of each category's good images (train/good and test/good) is trained on. The others are
 split anew with every seed: two thirds for calibration, the rest for measurement. A seed holds its
 promise when the promised rate lies inside the exact (Clopper-Pearson) 95 % interval of the share
+=======
+
+A third of each category's good images (train/good and test/good) is used for training. The others
+are split anew with every seed: two thirds are used for calibration, the rest is measured. A seed
+keeps the rate if the rate lies inside the exact (Clopper-Pearson) 95 % interval of the share
+>>>>>>> lang
 rejected. The splits of one category overlap and share a model, so they are not independent.
 
 Prints a Markdown table and writes OUT/calibration.json. Models in OUT are kept and used again.
@@ -32,18 +43,18 @@ def anoseg(program, *arguments):
         raise SystemExit(f"anoseg {' '.join(map(str, arguments))}\n{done.stderr}")
 
 
-def folder_of(pictures, folder):
+def folder_of(images, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    for picture in pictures:
+    for image in images:
         # Names may repeat between train and test.
-        (folder / f"{picture.parent.parent.name}-{picture.name}").symlink_to(picture)
+        (folder / f"{image.parent.parent.name}-{image.name}").symlink_to(image)
     return folder
 
 
-def verdicts(program, model, pictures, out):
+def verdicts(program, model, images, out):
     shutil.rmtree(out, ignore_errors=True)
-    anoseg(program, "predict", model, pictures, "-o", out)
+    anoseg(program, "predict", model, images, "-o", out)
     return [json.loads(line) for line in (out / "verdicts.jsonl").read_text().splitlines()]
 
 
@@ -59,10 +70,10 @@ def study(program, category, out, preset, steps, seeds):
     model = out / "calibrated.anoseg"
     rows = []
     for seed in range(seeds):
-        pictures = unseen.copy()
-        random.Random(seed).shuffle(pictures)
-        cut = 2 * len(pictures) // 3
-        calibrated, measured = folder_of(pictures[:cut], out / "normals"), folder_of(pictures[cut:], out / "fresh")
+        images = unseen.copy()
+        random.Random(seed).shuffle(images)
+        cut = 2 * len(images) // 3
+        calibrated, measured = folder_of(images[:cut], out / "normals"), folder_of(images[cut:], out / "fresh")
         for rate in RATES:
             shutil.copy(trained, model)
             anoseg(program, "calibrate", model, calibrated, "--false-reject", rate)

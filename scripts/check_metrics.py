@@ -1,14 +1,26 @@
 #!/usr/bin/env python3
+<<<<<<< HEAD
 """Computes every figure of an evaluation again, from its maps and masks; fails where one differs.
+=======
+"""Recomputes every figure of an evaluation from its maps and masks, and fails where one differs.
+>>>>>>> lang
 
     anoseg eval MODEL DATA --json figures.json --maps maps
     pip install numpy scipy scikit-learn pillow
     scripts/check_metrics.py DATA figures.json maps
 
+<<<<<<< HEAD
 Independent of anoseg: AUROC and average precision are scikit-learn's, regions are SciPy's (corners
 touch), F1, IoU and AUPRO follow their definitions over all distinct thresholds. If adeval is
 installed, its figures are printed beside (it counts in a thousand strips of equal width and is
 inexact where a map is nearly flat). If pyaupro is installed, the area under its curve is compared.
+=======
+No code of anoseg is used. AUROC and average precision are scikit-learn's, regions are SciPy's
+(corners touch), and F1, IoU and AUPRO follow their definitions over all distinct thresholds. If
+adeval is installed, its figures are printed too, without a check: it uses a thousand bins of equal
+width, which is inaccurate where a map is nearly flat. If pyaupro is installed, the area under its
+curve is compared.
+>>>>>>> lang
 """
 
 import argparse
@@ -26,10 +38,17 @@ GOOD = "good"
 CORNERS = np.ones((3, 3))
 
 
+<<<<<<< HEAD
 def read_pictures(data, record, maps):
     """Each image's map, mask and region labels; the mask is None for unlabelled defects."""
     for picture in record["pictures"]:
         stem, defect = Path(picture["file"]).stem, picture["defect"]
+=======
+def read_images(data, record, maps):
+    """Each image's map, mask and region labels; mask is None for a defect without ground truth."""
+    for image in record["pictures"]:
+        stem, defect = Path(image["file"]).stem, image["defect"]
+>>>>>>> lang
         with Image.open(maps / defect / f"{stem}.tiff") as file:
             values = np.asarray(file, np.float32)
         found = [data / "ground_truth" / defect / name for name in (f"{stem}_mask.png", f"{stem}.png")]
@@ -44,7 +63,7 @@ def read_pictures(data, record, maps):
             if truth.shape != values.shape:
                 sys.exit(f"{mask} is {truth.shape}, its map {values.shape}")
         labels = None if truth is None else ndimage.label(truth, CORNERS)[0]
-        yield {**picture, "values": values, "truth": truth, "labels": labels}
+        yield {**image, "values": values, "truth": truth, "labels": labels}
 
 
 def both(truth):
@@ -65,14 +84,14 @@ def f1_max(values, truth):
     return float(np.max(2 * precision * recall / np.maximum(precision + recall, 1e-300)))
 
 
-def pro_curve(pictures):
-    """(false-positive rate, mean share of each region found), a point for each distinct value from the highest."""
+def pro_curve(images):
+    """(false-positive rate, mean share of each region found) per distinct value, the highest first."""
     values, normal, shares, regions = [], [], [], 0
-    for picture in pictures:
-        labels = picture["labels"].ravel()
+    for image in images:
+        labels = image["labels"].ravel()
         areas = np.bincount(labels)
         regions += len(areas) - 1
-        values.append(picture["values"].ravel())
+        values.append(image["values"].ravel())
         normal.append(labels == 0)
         shares.append(np.where(labels > 0, 1 / areas[labels], 0))
     values, normal, shares = (np.concatenate(lists) for lists in (values, normal, shares))
@@ -93,13 +112,13 @@ def aupro(curve, limit):
     return np.trapezoid(np.append(pro[inside], np.interp(limit, fpr, pro)), np.append(fpr[inside], limit)) / limit
 
 
-def region_recall(pictures, threshold):
+def region_recall(images, threshold):
     shares = []
-    for picture in pictures:
-        labels = picture["labels"]
+    for image in images:
+        labels = image["labels"]
         numbers = np.arange(1, labels.max() + 1)
         if len(numbers):
-            shares.extend(ndimage.mean(picture["values"] > threshold, labels, numbers))
+            shares.extend(ndimage.mean(image["values"] > threshold, labels, numbers))
     return float(np.mean(shares)) if shares else None
 
 
@@ -107,6 +126,7 @@ def share(values):
     return float(np.mean(values)) if len(values) else None
 
 
+<<<<<<< HEAD
 def figures(pictures, thresholds):
     """The figures that anoseg should give for these images."""
     defective = np.array([picture["defect"] != GOOD for picture in pictures])
@@ -114,12 +134,21 @@ def figures(pictures, thresholds):
     known = [picture for picture in pictures if picture["truth"] is not None]
     values = np.concatenate([picture["values"].ravel() for picture in known])
     truth = np.concatenate([picture["truth"].ravel() for picture in known])
+=======
+def figures(images, thresholds):
+    """The figures that anoseg should report for these images."""
+    defective = np.array([image["defect"] != GOOD for image in images])
+    scores = np.array([image["score"] for image in images])
+    known = [image for image in images if image["truth"] is not None]
+    values = np.concatenate([image["values"].ravel() for image in known])
+    truth = np.concatenate([image["truth"].ravel() for image in known])
+>>>>>>> lang
     image_auroc, image_ap = ranked(scores, defective)
     pixel_auroc, pixel_ap = ranked(values, truth)
     best, curve = f1_max(values, truth), pro_curve(known)
     above, rejected = values > np.float32(thresholds["pixel"]), scores > thresholds["image"]
     return {
-        "images": len(pictures),
+        "images": len(images),
         "image_auroc": image_auroc,
         "image_ap": image_ap,
         "pixel_auroc": pixel_auroc,
@@ -136,7 +165,7 @@ def figures(pictures, thresholds):
 
 
 def compare(name, theirs, ours):
-    """Prints figures side by side; how many differ."""
+    """Prints figures side by side. Returns how many differ."""
     wrong = 0
     for figure, value in ours.items():
         claimed = theirs.get(figure)
@@ -147,31 +176,31 @@ def compare(name, theirs, ours):
     return wrong
 
 
-def second_opinions(pictures, ours):
-    """How many second opinions contradict."""
-    known = [picture for picture in pictures if picture["truth"] is not None]
-    same_size = len({picture["values"].shape for picture in known}) == 1
+def second_opinions(images, ours):
+    """Compares with other packages. Returns how many of their figures differ."""
+    known = [image for image in images if image["truth"] is not None]
+    same_size = len({image["values"].shape for image in known}) == 1
     try:
         if not hasattr(np, "trapz"):  # adeval uses the name that NumPy 2.4 removed
             np.trapz = np.trapezoid
         import adeval
     except ImportError:
-        print("adeval is not installed: not asked")
+        print("adeval is not installed: skipped")
     else:
-        maps = [picture["values"] for picture in known]
-        auroc, _, pro = adeval.auroc_aupr_aupro(maps, [picture["truth"].astype(np.uint8) for picture in known])
+        maps = [image["values"] for image in known]
+        auroc, _, pro = adeval.auroc_aupr_aupro(maps, [image["truth"].astype(np.uint8) for image in known])
         print(f"adeval: pixel AUROC {auroc - ours['pixel_auroc']:+.1e}, AUPRO 0.3 {pro - ours['aupro_30']:+.1e}")
     try:
         import torch
         from pyaupro import PerRegionOverlap
     except ImportError:
-        print("pyaupro is not installed: not asked")
+        print("pyaupro is not installed: skipped")
         return 0
     if not same_size:
         print("pyaupro takes images of one size only: skipped")
         return 0
     curve = PerRegionOverlap(thresholds=None)
-    stacked = [np.stack([picture[what] for picture in known]) for what in ("values", "truth")]
+    stacked = [np.stack([image[what] for image in known]) for what in ("values", "truth")]
     curve.update(torch.from_numpy(stacked[0]), torch.from_numpy(stacked[1].astype(np.int64)))
     difference = aupro([np.asarray(axis, np.float64) for axis in curve.compute()], 0.3) - ours["aupro_30"]
     print(f"pyaupro: AUPRO 0.3 {difference:+.1e}")
@@ -185,15 +214,15 @@ def main():
     parser.add_argument("maps", type=Path, help="what `anoseg eval --maps` wrote")
     options = parser.parse_args()
     record = json.loads(options.json.read_text())
-    pictures = list(read_pictures(options.data, record, options.maps))
-    ours = figures(pictures, record["thresholds"])
+    images = list(read_images(options.data, record, options.maps))
+    ours = figures(images, record["thresholds"])
     print(f"{'':20} {'figure':18} {'anoseg':>14} {'here':>14}")
     wrong = compare(record["category"], record, ours)
     for defect, claimed in record["defects"].items():
-        some = [picture for picture in pictures if picture["defect"] in (GOOD, defect)]
+        some = [image for image in images if image["defect"] in (GOOD, defect)]
         wrong += compare(defect, claimed, figures(some, record["thresholds"]))
     if ours["aupro_30"] is not None:
-        wrong += second_opinions(pictures, ours)
+        wrong += second_opinions(images, ours)
     if wrong:
         sys.exit(f"{wrong} figures differ")
     print("all figures agree")

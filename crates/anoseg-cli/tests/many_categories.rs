@@ -34,7 +34,7 @@ fn json(path: &Path) -> Value {
 }
 
 #[test]
-fn a_benchmark_measures_every_category_and_goes_on_where_it_stopped() {
+fn a_benchmark_measures_every_category_and_resumes() {
     let shop = two_categories();
     let bench = "bench parts --out bench --config tiny.toml --steps 3 --seeds 2";
     let (table, _) = shop.run(bench, 0);

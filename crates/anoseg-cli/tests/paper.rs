@@ -1,4 +1,5 @@
-//! AnoSeg as published, at a fiftieth of its width: training with both GANs, resuming, and the ablation.
+//! AnoSeg as published, at a fiftieth of its width: training with both GANs, resuming, and the
+//! ablation.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -11,7 +12,7 @@ fn json(text: &str) -> Value {
 }
 
 #[test]
-fn the_published_method_trains_and_judges() {
+fn the_published_method_trains_and_predicts() {
     let shop = Workshop::new();
     shop.run("train data -o paper.anoseg --config paper.toml --steps 4", 0);
     let log = std::fs::read_to_string(shop.path("paper-run/metrics.jsonl")).unwrap();

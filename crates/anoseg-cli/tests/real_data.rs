@@ -1,5 +1,5 @@
-//! Real images, where they are at hand: a folder with the categories bottle, tile and cookie, named by the
-//! variable `ANOSEG_DATA` or found beside the project as `shared/data`.
+//! Real images, where they are available: a folder with the categories bottle, tile and cookie,
+//! named by the variable `ANOSEG_DATA` or found beside the project as `shared/data`.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -22,7 +22,7 @@ fn category(name: &str) -> Option<PathBuf> {
     None
 }
 
-/// Trains for a few steps; what comes out must be complete and better than nothing, not good.
+/// Trains for a few steps. All figures must exist; their values are not checked.
 fn trains_and_evaluates(name: &str, images: u64) {
     let Some(data) = category(name) else { return };
     let shop = Workshop::new();

@@ -1,4 +1,5 @@
-//! The same data, seed and steps give the same model: at any number of threads, and however often it was killed.
+//! The same data, seed and steps give the same model: at any number of threads, and however often
+//! it was killed.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -23,7 +24,7 @@ fn the_number_of_threads_does_not_change_the_model() {
 }
 
 #[test]
-fn the_kernels_learn_what_stock_operators_learn() {
+fn training_with_the_kernels_equals_training_with_stock_operators() {
     let shop = Workshop::new();
     let losses = |name: &str, operators: &str| -> Vec<f64> {
         let arguments = format!("train data -o {name}.anoseg --config tiny.toml --steps 8");
@@ -76,7 +77,7 @@ fn a_killed_training_resumes_to_the_same_bits() {
 
 #[cfg(unix)]
 #[test]
-fn ctrl_c_saves_and_says_how_to_go_on() {
+fn ctrl_c_saves_and_prints_how_to_resume() {
     let shop = Workshop::new();
     let mut child = shop.start("train data -o int.anoseg --config tiny.toml --steps 100000");
     shop.wait_for_steps("int-run", 2);
@@ -115,7 +116,8 @@ fn a_time_budget_is_kept() {
     assert!((3.0..20.0).contains(&seconds), "6 s of training took {seconds} s");
 }
 
-/// Starts a training and sends it a signal once some steps are done. Gives the number of steps in the log.
+/// Starts a training and sends it a signal once some steps are done. Gives the number of steps in
+/// the log.
 fn stop_in_the_middle(shop: &Workshop, model: &str, with: &str) -> usize {
     let run_dir = model.replace(".anoseg", "-run");
     let mut child = shop.start(&format!("train data -o {model} --config tiny.toml --steps {STEPS}"));

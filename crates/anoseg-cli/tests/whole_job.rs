@@ -1,4 +1,4 @@
-//! Train, evaluate, predict, calibrate, look: the whole job on a generated category.
+//! Train, evaluate, predict, calibrate, info: the whole workflow on a generated category.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;
@@ -8,7 +8,7 @@ use common::{SIDE, Workshop};
 use serde_json::Value;
 
 #[test]
-fn the_whole_job_from_good_images_to_masks() {
+fn the_whole_workflow_from_good_images_to_masks() {
     let shop = Workshop::new();
     shop.train(12);
     for name in ["model.anoseg", "model-run/config.toml", "model-run/metrics.jsonl"] {
@@ -61,7 +61,7 @@ fn evaluates(shop: &Workshop) {
     assert!(!report.replace("http://www.w3.org", "").contains("http://"), "the report loads from elsewhere");
 }
 
-/// The rates follow from the scores and the threshold that stand beside them.
+/// The rates follow from the scores and the threshold in the same file.
 fn recounts(figures: &Value) {
     let threshold = figures["thresholds"]["image"].as_f64().unwrap();
     let images = figures["pictures"].as_array().unwrap();

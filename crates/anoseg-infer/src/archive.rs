@@ -1,4 +1,5 @@
-//! Tensors and one JSON document in a safetensors file, guarded by a digest: model files and checkpoints.
+//! Tensors and one JSON document in a safetensors file, protected by digests: model files and
+//! checkpoints.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -15,8 +16,8 @@ use crate::{Error, ModelFault, Result};
 /// Files larger than this are refused before they are read.
 const MAX_BYTES: u64 = 4 << 30;
 
-/// Key of the document in the file's metadata. One key only: the format keeps no order among several, and the
-/// same model must give the same bytes.
+/// Key of the document in the file's metadata. One key only: the format keeps no order among
+/// several, and the same model must give the same bytes.
 const KEY: &str = "anoseg";
 
 /// The document as stored: what it is, which version wrote it, the digests, and the body.
@@ -28,7 +29,7 @@ struct Envelope {
     tensors_blake3: String,
     /// BLAKE3 of kind, format and the body's JSON text.
     body_blake3: String,
-    /// The body as JSON text, so that its digest does not depend on how a reader would print it.
+    /// The body as JSON text, so that its digest does not depend on a parser's formatting.
     body: String,
 }
 
@@ -101,7 +102,7 @@ pub(crate) fn read(path: &Path, kind: &str) -> Result<Vec<u8>> {
     let io = |source| Error::io(path, source);
     let metadata = std::fs::metadata(path).map_err(io)?;
     if !metadata.is_file() {
-        let what = "it is no regular file".to_owned();
+        let what = "it is not a regular file".to_owned();
         return Err(Error::model(path, ModelFault::NotAnArchive { kind: kind.to_owned(), what }));
     }
     if metadata.len() > MAX_BYTES {
@@ -209,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn any_flipped_bit_is_noticed() {
+    fn any_flipped_bit_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let (_, bytes) = sample(folder.path());
         for position in 0..bytes.len() {
@@ -225,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn any_shortening_is_noticed() {
+    fn any_truncation_is_detected() {
         let folder = tempfile::tempdir().unwrap();
         let (_, bytes) = sample(folder.path());
         for length in 0..bytes.len() {
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn newer_files_and_other_kinds_say_so() {
+    fn newer_files_and_other_kinds_have_their_own_errors() {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = sample(folder.path());
         let newer = load::<Vec<f64>>(&path, "model", 2).err().unwrap().to_string();

@@ -1,4 +1,4 @@
-//! Thresholds, and what they decide.
+//! Thresholds, and the decisions that they give.
 
 use anoseg_image::{AnomalyMap, Mask, Region};
 use serde::{Deserialize, Serialize};
@@ -25,13 +25,14 @@ pub enum Rule {
 pub enum Decision {
     /// Score at most the review threshold.
     Good,
-    /// Score above the review threshold, at most the image threshold: a person should look.
+    /// Score above the review threshold, at most the image threshold: a person should inspect the
+    /// image.
     Review,
     /// Score above the image threshold.
     Reject,
 }
 
-/// Thresholds and what they come from.
+/// Thresholds, and the scores they are derived from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     /// An image is rejected when its score is greater.
@@ -53,8 +54,8 @@ pub struct Calibration {
     pub held_out: bool,
     /// Scores of the good images, ascending.
     pub normal_scores: Vec<f32>,
-    /// Share of images with synthetic anomalies on those good ones that are rejected, 0..=1. None where the recipe makes none, and
-    /// in older models.
+    /// Share of images with synthetic anomalies that are rejected, 0..=1; the anomalies are on the
+    /// same good images. None where the recipe makes no anomalies, and in older models.
     #[serde(default)]
     pub synthetic_rejected: Option<f64>,
 }
@@ -71,25 +72,27 @@ impl Calibration {
         }
     }
 
-    /// The pixels of `map` that are reported, and their connected regions, in the order of their labels.
+    /// The pixels of `map` that are reported, and their connected regions, in the order of their
+    /// labels.
     pub fn marks(&self, map: &AnomalyMap) -> (Mask, Vec<Region>) {
         let mut mask = map.map(|&value| value > self.pixel_threshold);
         let regions = self.regions.apply(&mut mask, map);
         (mask, regions)
     }
 
-    /// Remarks on the thresholds; none when they are guaranteed and reject most synthetic anomalies.
+    /// Remarks on the thresholds; none when they are guaranteed and reject most synthetic
+    /// anomalies.
     pub fn cautions(&self) -> Vec<String> {
         self.rate_caution().into_iter().chain(self.detection_caution()).collect()
     }
 
-    /// Whether good images are rejected as rarely as promised.
+    /// A remark if the false-reject rate is not guaranteed.
     fn rate_caution(&self) -> Option<String> {
         let n = self.normal_scores.len();
         if !self.held_out {
             return Some(format!(
-                "the thresholds come from the {n} images that were also trained on, and will reject too much: \
-                 calibrate with other good images"
+                "the thresholds come from the {n} images that were also trained on, and will reject too \
+                 much: calibrate with other good images"
             ));
         }
         let needed = (1.0 / self.false_reject).ceil() as usize - 1;
@@ -102,13 +105,13 @@ impl Calibration {
         })
     }
 
-    /// Whether anything else is rejected.
+    /// A remark if few synthetic anomalies are rejected.
     fn detection_caution(&self) -> Option<String> {
         let share = self.synthetic_rejected.filter(|&share| share < FEW_REJECTED)?;
         Some(format!(
-            "of images with synthetic anomalies {:.0} % are rejected, and of true defects perhaps as few: the good images differ \
-             among themselves so much that the threshold is high; train on more of them, calibrate with more, or allow a higher \
-             false-reject rate",
+            "only {:.0} % are rejected of the images with synthetic anomalies, and perhaps as few of the \
+             real defects. The good images differ so much that the threshold is high: train on more of \
+             them, calibrate with more of them, or allow a higher false-reject rate",
             100.0 * share
         ))
     }
@@ -162,10 +165,10 @@ mod tests {
         assert_eq!(calibration.decide(0.51), Decision::Reject);
     }
 
-    /// Seven held-out images of very different scores once gave a threshold of 1: the model passed every defect, without a
-    /// warning.
+    /// Seven held-out images of very different scores once gave a threshold of 1: the model passed
+    /// every defect, without a warning.
     #[test]
-    fn thresholds_that_reject_next_to_nothing_are_warned_of() {
+    fn thresholds_that_reject_few_anomalies_give_a_warning() {
         assert_eq!(calibration().cautions(), Vec::<String>::new());
         let blind = Calibration { image_threshold: 1.0, synthetic_rejected: Some(0.125), ..calibration() };
         let [caution] = &blind.cautions()[..] else { panic!("{:?}", blind.cautions()) };

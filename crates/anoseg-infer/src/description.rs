@@ -1,4 +1,4 @@
-//! The document of a model file: what a model says besides its tensors.
+//! The description of a model: the document in a model file beside the tensors.
 
 use anoseg_image::Filter;
 use serde::{Deserialize, Serialize};
@@ -17,15 +17,16 @@ pub struct Description {
     pub preprocess: Preprocess,
     /// How the network's logits become map and score.
     pub postprocess: Postprocess,
-    /// How synthetic anomalies were made; calibration makes them again. The format is the training's.
+    /// Settings of the synthesis, which calibration uses again. The training crate defines their
+    /// format.
     pub synthesis: serde_json::Value,
     /// Thresholds and the scores that they come from. None until calibrated.
     pub calibration: Option<Calibration>,
-    /// Where the model comes from.
+    /// Provenance of the model.
     pub provenance: Provenance,
 }
 
-/// Where a model comes from.
+/// Provenance of a model.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Provenance {
     /// Version of anoseg that trained it.
@@ -47,7 +48,7 @@ pub struct Provenance {
 }
 
 impl Description {
-    /// Whether there is a trained network that gives the map; else the map is the distance to good images.
+    /// Whether a trained network gives the map; otherwise the map is the distance to good images.
     pub fn is_trained(&self) -> bool {
         self.provenance.steps > 0 || self.architecture.network != Kind::Pretrained
     }
@@ -65,8 +66,8 @@ impl Description {
         self.calibration.as_ref().map_or(Ok(()), Calibration::validate)
     }
 
-    /// The document as it is shown: its fields, and `input` and `output` as earlier versions called preprocessing and
-    /// postprocessing.
+    /// The document as it is shown: its fields, and `input` and `output` as earlier versions called
+    /// preprocessing and postprocessing.
     pub fn to_json(&self) -> serde_json::Value {
         let mut json = serde_json::to_value(self).unwrap_or_default();
         let [height, width] = self.preprocess.size();

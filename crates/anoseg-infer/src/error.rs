@@ -1,4 +1,4 @@
-//! Errors of inference, sorted by who can mend them.
+//! Errors of inference, classified by who can fix them.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use anoseg_kernels::UnknownLevel;
 use crate::SettingError;
 use crate::parameters::ParameterError;
 
-/// Who can mend an error.
+/// Who can fix an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ErrorKind {
@@ -82,7 +82,7 @@ pub enum ModelFault {
     NotAnArchive {
         /// What was wanted.
         kind: String,
-        /// What the reader says.
+        /// The parser's message.
         what: String,
     },
     /// A safetensors file of another program.
@@ -96,7 +96,7 @@ pub enum ModelFault {
     OtherKind {
         /// What was wanted.
         kind: String,
-        /// What it is.
+        /// The kind found.
         found: String,
     },
     /// Written by a newer version.
@@ -133,7 +133,7 @@ pub enum ModelFault {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Who can mend it.
+    /// Who can fix it.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Image(_) => ErrorKind::Data,

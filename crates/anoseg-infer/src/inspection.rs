@@ -13,14 +13,15 @@ pub struct Analysis {
     pub map: AnomalyMap,
 }
 
-/// The verdict on an image, with what it rests on.
+/// The decision on an image, with the values it is based on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Inspection {
     /// Accept, review or reject.
     pub decision: Decision,
     /// How anomalous the image is, 0..=1.
     pub score: f32,
-    /// Connected regions above the pixel threshold that the region filter keeps, the highest peak first.
+    /// Connected regions above the pixel threshold that the region filter keeps, the highest peak
+    /// first.
     pub regions: Vec<Region>,
     /// The pixels of those regions, at the image's own resolution.
     pub mask: Mask,

@@ -4,7 +4,8 @@
 //! Image -> Preprocess -> network -> logits -> Postprocess -> AnomalyMap + score -> Calibration -> Inspection
 //! ```
 //!
-//! [`Model::load`] reads a model file, [`Model::inspect`] judges an image. This crate knows nothing of training.
+//! [`Model::load`] reads a model file, [`Model::inspect`] judges an image. This crate does not
+//! depend on the training code.
 //!
 //! | module | what |
 //! |---|---|

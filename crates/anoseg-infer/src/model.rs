@@ -14,8 +14,8 @@ use crate::runtime::{Program, Recorder, Value};
 use crate::score::probability;
 use crate::{Analysis, Calibration, Description, Error, Inspection, ModelFault, ModelFile, Result, Threads};
 
-/// Standard deviations above the mean distance at which a pixel counts as anomalous and normal alike, where there is
-/// nothing but the distance.
+/// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
+/// the map comes from the distance alone.
 const DOUBTFUL: f32 = 6.0;
 
 /// Bytes of memory that a run may take.
@@ -31,7 +31,8 @@ pub enum Network {
         /// Parameters of the second GAN.
         detector: Option<ParameterStore>,
     },
-    /// A frozen backbone, and the head on it; without a head the map is the distance to good images.
+    /// A frozen backbone, and the head on it. Without a head the map is the distance to good
+    /// images.
     Pretrained {
         /// Features and memory bank.
         backbone: Arc<Backbone>,
@@ -40,7 +41,8 @@ pub enum Network {
     },
 }
 
-/// A trained model. `Send + Sync`; it has no global state, and several threads may call it at a time.
+/// A trained model. `Send + Sync`; it has no global state, and several threads may call it at a
+/// time.
 ///
 /// ```no_run
 /// use anoseg_image::{Limits, decode};
@@ -91,7 +93,8 @@ impl Model {
     /// A model of these parameters.
     ///
     /// # Errors
-    /// The parameters do not fit the description, or the environment asks for instructions that this machine does not have.
+    /// The parameters do not fit the description, or the environment asks for instructions that
+    /// this machine does not have.
     pub fn new(description: Description, network: Network) -> Result<Self> {
         Level::requested()?;
         let program =
@@ -99,7 +102,8 @@ impl Model {
         Ok(Self { description, network, program, threads: None, path: PathBuf::new() })
     }
 
-    /// The same model, computing on these threads. Without, it computes on those of the caller's rayon pool.
+    /// The same model, computing on these threads. Otherwise it computes on those of the caller's
+    /// rayon pool.
     pub fn with_threads(self, threads: Threads) -> Self {
         Self { threads: Some(threads), ..self }
     }
@@ -129,7 +133,7 @@ impl Model {
         self.to_file().write(path)
     }
 
-    /// What the model file says besides its tensors.
+    /// The model's description.
     pub fn description(&self) -> &Description {
         &self.description
     }
@@ -181,8 +185,9 @@ impl Model {
         self.description.preprocess.apply(image)
     }
 
-    /// Score and map of an image that [`Model::prepare`] gave, the map of that size too. `source` is the number of the
-    /// training image that it is, whose own features then do not count; of no effect once the model was saved and loaded.
+    /// Score and map of an image that [`Model::prepare`] gave, the map of that size too. `source`
+    /// is the number of the training image that it is, whose own features then do not count; it has
+    /// no effect after the model was saved and loaded.
     ///
     /// # Errors
     /// The network gave a value that is not finite.
@@ -206,7 +211,7 @@ impl Model {
         Ok(Analysis { score, map })
     }
 
-    /// On a thread of a pool: every operator called from outside would have to wake one up.
+    /// Runs on a thread of a pool. Called from outside, every operator would have to wake one up.
     fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.threads {
             Some(threads) => threads.run(work),

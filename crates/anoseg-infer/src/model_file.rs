@@ -14,16 +14,16 @@ const KIND: &str = "model";
 /// Version of the model file. Older ones stay readable.
 const FORMAT: u32 = 2;
 
-/// What the names of the second GAN's parameters begin with.
+/// Prefix of the names of the second GAN's parameters.
 pub(crate) const DETECTOR: &str = "detector";
 
-/// What those of the frozen encoder and the memory bank begin with.
+/// Prefix of the names of the frozen encoder and the memory bank.
 pub(crate) const BACKBONE: &str = "backbone";
 
 /// The contents of a model file: checked, but not made ready to run.
 #[derive(Clone, Debug)]
 pub struct ModelFile {
-    /// What the model says besides its tensors.
+    /// The model's description.
     pub description: Description,
     /// All parameters by name.
     pub tensors: BTreeMap<String, ParameterData>,
@@ -69,8 +69,8 @@ impl ModelFile {
     }
 }
 
-/// The shapes of the trained network, without its numbers: nothing is allocated for them before the file is known to hold
-/// them.
+/// The shapes of the trained network, without values: no memory is allocated before the file is
+/// known to hold the values.
 fn network_parameters(description: &Description) -> Result<Blueprint, ModelFault> {
     let mut blueprint = Blueprint::default();
     let architecture = Architecture { reconstruction: false, ..description.architecture.clone() };

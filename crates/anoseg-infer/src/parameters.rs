@@ -1,4 +1,4 @@
-//! Parameters by name: in and out of a network, whatever its shape.
+//! Parameters by name: import and export for any network.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,8 @@ pub enum ParameterError {
     Range(String),
 }
 
-/// The values of all parameters of a network, in the order of its [`Blueprint`](crate::network::Blueprint).
+/// The values of all parameters of a network, in the order of its
+/// [`Blueprint`](crate::network::Blueprint).
 #[derive(Clone, Debug, PartialEq, Default)]
 pub struct ParameterStore {
     names: Vec<String>,
@@ -43,7 +44,7 @@ pub struct ParameterStore {
 }
 
 impl ParameterStore {
-    /// The parameters that `specs` lists, taken from those given by name; others are left alone.
+    /// The parameters that `specs` lists, taken from those given by name; others are ignored.
     ///
     /// # Errors
     /// A parameter is missing or has another shape, or a variance is negative.

@@ -9,20 +9,21 @@ use crate::SettingError;
 use crate::score::{ScoreRule, gaussian_blur};
 use crate::settings::require;
 
-/// A map is smoothed in its logits, so that nearly anomalous pixels count more than clearly normal ones; beyond this, a
-/// probability of one in ten thousand, differences mean nothing.
+/// A map is smoothed in its logits, so that nearly anomalous pixels count more than clearly normal
+/// ones; beyond this, a probability of one in ten thousand, differences mean nothing.
 const CERTAIN: f32 = 9.21;
 
-/// How the network's logits become the anomaly map and the score. Stored in the model file. The default is that of models
-/// whose file names no setting.
+/// How the network's logits become the anomaly map and the score. Stored in the model file. The
+/// default is that of models whose file names no setting.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Postprocess {
-    /// Standard deviation of a Gaussian over the map's logits, in pixels of a map of 256 x 256 (it scales with the side);
-    /// 0 = none.
+    /// Standard deviation of a Gaussian over the map's logits, in pixels of a map of 256 x 256 (it
+    /// scales with the side); 0 = none.
     pub smoothing_px: f32,
-    /// Pretrained network: what each standard deviation of the distance to good images adds to the map's logits in use.
-    /// The head was trained on synthetic anomalies; the distance also rises on anomalies that are unlike them.
+    /// Pretrained network: amount that each standard deviation of the distance to good images adds
+    /// to the map's logits at inference. The head was trained on synthetic anomalies; the distance
+    /// also rises on anomalies that are unlike them.
     pub distance_weight: f32,
     /// How the score comes from the map, where no second GAN gives it.
     pub score: ScoreRule,

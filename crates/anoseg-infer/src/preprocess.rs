@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use crate::SettingError;
 use crate::settings::require;
 
-/// How images become the network's input. Stored in the model file; training, calibration and prediction use the same.
+/// How images become the network's input. Stored in the model file; training, calibration and
+/// prediction use the same.
 ///
 /// ```
 /// use anoseg_image::{Filter, Image};

@@ -9,9 +9,10 @@ use crate::settings::require;
 
 /// Drops regions that are both small and weak; large or strong ones are kept.
 ///
-/// Both limits come from good images that were not trained on, each the conformal quantile at half of the
-/// false-reject rate, so that a good image has a kept region with a probability of at most that rate. With fewer than
-/// `2 / rate - 1` images they are the largest seen, and the probability is at most `2 / (n + 1)`.
+/// Both limits come from good images that were not trained on, each the conformal quantile at half
+/// of the false-reject rate, so that a good image has a kept region with a probability of at most
+/// that rate. With fewer than `2 / rate - 1` images the limits are the largest values of those
+/// images, and the probability is at most `2 / (n + 1)`.
 ///
 /// The default keeps everything.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -61,7 +62,8 @@ impl RegionFilter {
         region.area as f64 > self.min_area * pixels as f64 || region.peak > self.min_peak
     }
 
-    /// Removes the regions that are not kept from `mask`; gives the others, in the order of their labels.
+    /// Removes the regions that are not kept from `mask`; gives the others, in the order of their
+    /// labels.
     ///
     /// # Panics
     /// If mask and map differ in size.
@@ -86,8 +88,8 @@ impl RegionFilter {
     }
 }
 
-/// Which of `n` ascending values, counted from 1, another one exceeds with a probability of at most `rate`; above `n` where
-/// none can promise that (the conformal quantile).
+/// Rank, counted from 1, of the conformal quantile of `n` ascending values: another value exceeds
+/// it with a probability of at most `rate`. The rank is above `n` if no value has this guarantee.
 pub fn conformal_rank(n: usize, rate: f64) -> usize {
     (((n + 1) as f64 * (1.0 - rate)).ceil() as usize).max(1)
 }
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_both_small_and_weak_is_dropped() {
+    fn only_regions_both_small_and_weak_are_dropped() {
         let mut mask = mask();
         let kept = RegionFilter { min_area: 1.0 / 32.0, min_peak: 0.7 }.apply(&mut mask, &image());
         assert_eq!(kept.iter().map(|region| (region.x, region.area)).collect::<Vec<_>>(), [(2, 1), (5, 4)]);
@@ -129,13 +131,14 @@ mod tests {
     }
 
     #[test]
-    fn what_good_images_show_is_measured() {
+    fn regions_of_good_images_are_measured() {
         let marks = FalseMarks::of(&image(), 0.5);
         assert_eq!(marks, FalseMarks { area: 4.0 / 32.0, peak: 0.9 });
         assert_eq!(FalseMarks::of(&image(), 0.95), FalseMarks::default());
     }
 
-    /// Share of fresh good images with a kept region, over many drawings of `n` images to calibrate on.
+    /// Share of fresh good images with a kept region, over many drawings of `n` images to calibrate
+    /// on.
     fn kept(n: usize, rate: f64) -> f64 {
         let mut rng = ChaCha8Rng::seed_from_u64(11);
         let mut draw = || {
@@ -153,12 +156,12 @@ mod tests {
     }
 
     #[test]
-    fn good_images_show_a_kept_region_no_more_often_than_promised() {
+    fn good_images_keep_a_region_no_more_often_than_the_rate() {
         for (n, rate) in [(199, 0.01), (39, 0.05), (60, 0.1)] {
             let found = kept(n, rate);
             assert!(found <= rate + 3.0 * (rate / 2000.0).sqrt(), "n {n}: {found} > {rate}");
         }
-        // Too few for the rate: what holds is 2 / (n + 1).
+        // Too few images for the rate: the bound is 2 / (n + 1).
         let found = kept(9, 0.01);
         assert!(found <= 0.2 + 0.03, "{found}");
     }

@@ -9,12 +9,13 @@ const TOP_PIXELS: f32 = 100.0;
 /// At 256 x 256 pixels: standard deviation of [`ScoreRule::Smoothed`]'s Gaussian, in pixels.
 const SIGMA: f32 = 2.0;
 
-/// How an image's score comes from its map: a mean of the most anomalous pixels, as many as 100 of 256 x 256, so that the same defect
-/// gives the same score at another network size.
+/// How an image's score comes from its map: a mean of the most anomalous pixels, as many as 100 of
+/// 256 x 256, so that the same defect gives the same score at another network size.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum ScoreRule {
-    /// The mean of their probabilities, in the map smoothed by two pixels: the rule of models whose file names none.
+    /// The mean of their probabilities, in the map smoothed by two pixels: the rule of models whose
+    /// file names none.
     #[default]
     Smoothed,
     /// The mean of their logits, as a probability. Where the probabilities are all nearly 1, logits
@@ -47,12 +48,12 @@ fn mean_of_largest(mut values: Vec<f32>, count: usize) -> f32 {
     largest.iter().sum::<f32>() / count as f32
 }
 
-/// The probability that a logit stands for.
+/// The probability of a logit.
 pub fn probability(logit: &f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
-/// The logit of a probability, finite also of 0 and 1.
+/// The logit of a probability, finite for 0 and 1 too.
 pub fn logit(probability: &f32) -> f32 {
     // The probability in f32 that is nearest to 1 and is not 1.
     const NEXT_TO_ONE: f32 = 1.0 - f32::EPSILON / 2.0;
@@ -82,7 +83,8 @@ pub(crate) fn gaussian_blur(map: &AnomalyMap, sigma: f32) -> AnomalyMap {
     blurred
 }
 
-/// Adds `kernel[k] * row(k)` to `target` for every k: whole rows at a time, which the compiler turns into vectors.
+/// Adds `kernel[k] * row(k)` to `target` for every k: whole rows at a time, which the compiler
+/// turns into vectors.
 fn weigh<'a>(kernel: &[f32], row: impl Fn(usize) -> &'a [f32], target: &mut [f32]) {
     for (k, weight) in kernel.iter().enumerate() {
         target.iter_mut().zip(row(k)).for_each(|(sum, value)| *sum += weight * value);
@@ -133,7 +135,8 @@ mod tests {
         }
     }
 
-    /// Good images with one broad region of medium logits scored above defects with a small region of high ones.
+    /// Good images with one broad region of medium logits scored above defects with a small region
+    /// of high ones.
     #[test]
     fn a_small_region_of_high_logits_outranks_a_broad_one_of_medium_logits() {
         let (small, broad) = (marked(11, 9.0), marked(60, 4.0));

@@ -15,7 +15,7 @@ fn image() -> Image {
 }
 
 #[test]
-fn scores_and_maps_are_those_of_the_version_that_wrote_the_file() {
+fn scores_and_maps_equal_those_of_the_version_that_wrote_the_file() {
     for (name, score, decision) in
         [("compact", 0.046_888_914, Decision::Review), ("published", 0.000_913_983_56, Decision::Reject)]
     {
@@ -31,7 +31,7 @@ fn scores_and_maps_are_those_of_the_version_that_wrote_the_file() {
 }
 
 #[test]
-fn saved_again_it_is_of_the_present_format_and_scores_alike() {
+fn saved_again_the_model_has_the_present_format_and_equal_scores() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.anoseg");
     let model = Model::load(&fixture("compact.anoseg")).unwrap();

@@ -1,9 +1,11 @@
-//! Speed of every operator at the sizes our networks use, beside what the processor's multipliers can do at most.
+//! Speed of every operator at the sizes our networks use, compared with the processor's peak.
 //!
-//! `cargo bench --bench operators` prints, for each operator (or those whose name contains the argument), the median time of one pass over a batch, GFLOP/s (a
-//! multiplication and an addition are two operations, counted as in the operator's definition, however it is computed)
-//! and the share of the measured peak of all threads. Operators that hardly multiply show GB/s instead: bytes of their
-//! inputs and outputs, each counted once. `forward` is the pass alone, `both` is forward and backward together.
+//! `cargo bench --bench operators` prints, for each operator (or those whose name contains the
+//! argument), the median time of one pass over a batch, GFLOP/s (a multiplication and an addition
+//! are two operations, counted as in the operator's definition, however it is computed) and the
+//! share of the measured peak of all threads. Operators that hardly multiply show GB/s instead:
+//! bytes of their inputs and outputs, each counted once. `forward` is the pass alone, `both` is
+//! forward and backward together.
 #![allow(clippy::print_stdout, reason = "this is what the benchmark is for")]
 
 use std::hint::black_box;
@@ -157,7 +159,7 @@ fn peak(threads: usize) -> f64 {
     2e-9 * (threads * rounds * CHAINS * lanes) as f64 / seconds
 }
 
-/// Sums that do not wait for each other: more than latency times multipliers of any processor.
+/// Independent sums: more than latency times multipliers of any processor.
 const CHAINS: usize = 24;
 
 struct Multiply {

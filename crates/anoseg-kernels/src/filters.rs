@@ -1,4 +1,4 @@
-//! Filters in the orders in which the inner loops want them.
+//! Filters in the orders in which the inner loops read them.
 
 use std::borrow::Cow;
 use std::sync::OnceLock;
@@ -119,10 +119,10 @@ impl std::fmt::Debug for Filters<'_> {
     }
 }
 
-/// What `cell` holds, made by `make` if it is empty.
+/// The contents of `cell`, made by `make` if it is empty.
 ///
-/// Not made within the cell's lock: a thread that waits for others to help with `make` may meanwhile start a job that
-/// needs the same cell.
+/// `make` runs outside of the cell's lock: a thread that waits for other threads in `make` may
+/// start a job that needs the same cell meanwhile.
 fn once<T>(cell: &OnceLock<T>, make: impl FnOnce() -> T) -> &T {
     if cell.get().is_none() {
         let value = make();

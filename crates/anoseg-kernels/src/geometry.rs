@@ -1,9 +1,11 @@
-//! Where the values of a convolution lie, so that one loop serves every kernel size, stride and padding.
+//! Where the values of a convolution lie, so that one loop serves every kernel size, stride and
+//! padding.
 //!
-//! A image's plane is laid out in *phases*: with stride s, rows `i, i + s, i + 2s ...` and columns likewise form
-//! one of s x s smaller planes, zero padding included. In a phase each filter tap reads at a constant offset, so the
-//! strided convolution is a sum of shifted planes: output position `q = y * stride + x` reads `q + offset`. Rows are
-//! stored one after the other; positions behind a row's end are computed too and thrown away.
+//! An image's plane is laid out in *phases*: with stride s, rows `i, i + s, i + 2s ...` and columns
+//! likewise form one of s x s smaller planes, zero padding included. In a phase each filter tap
+//! reads at a constant offset, so the strided convolution is a sum of shifted planes: output
+//! position `q = y * stride + x` reads `q + offset`. Rows are stored one after the other; positions
+//! behind a row's end are computed too and discarded.
 
 /// Sizes of a convolution with square filters and equal stride and padding on both axes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,8 @@ impl Geometry {
         height * width
     }
 
-    /// The convolution with reversed filters that leads from outputs to inputs, where stride 1 makes it one.
+    /// The convolution with reversed filters that leads from outputs to inputs, where stride 1
+    /// makes it one.
     pub(crate) fn mirrored(&self) -> Option<Self> {
         let padding = (self.kernel - 1).checked_sub(self.padding)?;
         let mirrored = Self {
@@ -60,8 +63,8 @@ impl Geometry {
 /// Positions behind a plane's last that a vector loop may still read.
 const SLACK: usize = 64;
 
-/// One input plane of a correlation: `rows` x `stride` positions are computed, each reading up to `reach` rows and
-/// columns further.
+/// One input plane of a correlation: `rows` x `stride` positions are computed, each reading up to
+/// `reach` rows and columns further.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
     /// Rows of results.
@@ -74,7 +77,8 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    /// Results of `rows` x `columns`. `shared` columns of padding at a row's end are also the next row's start.
+    /// Results of `rows` x `columns`. `shared` columns of padding at a row's end are also the next
+    /// row's start.
     fn new([rows, columns]: [usize; 2], reach: usize, shared: usize) -> Self {
         let stride = columns + reach - shared;
         Self { rows, stride, reach, columns: stride }
@@ -90,7 +94,8 @@ impl Layout {
         self.positions() + self.reach * (self.stride + 1) + SLACK
     }
 
-    /// Lays out a plane: position `(t, u)` takes `source[t * step + origin.0][u * step + origin.1]`, zero outside.
+    /// Lays out a plane: position `(t, u)` takes
+    /// `source[t * step + origin.0][u * step + origin.1]`, zero outside.
     fn gather(&self, source: &[f32], size: [usize; 2], step: usize, origin: [isize; 2], target: &mut [f32]) {
         target.fill(0.0);
         let rows = self.rows + self.reach;
@@ -134,7 +139,8 @@ pub(crate) struct Plan {
 /// The forward pass: output `(y, x)` of the convolution is position `(y, x)` of the layout.
 pub(crate) fn forward_plan(geometry: &Geometry) -> Plan {
     let Geometry { kernel, stride, padding, .. } = *geometry;
-    // Where the padding behind a row is followed by the padding before the next, one serves for both.
+    // Where the padding behind a row is followed by the padding before the next, one serves for
+    // both.
     let shared = if stride == 1 { padding.min(kernel - 1) } else { 0 };
     let layout = Layout::new(geometry.output_size(), geometry.reach(), shared);
     let phases = geometry.phases();
@@ -158,7 +164,8 @@ pub(crate) fn gather_input(geometry: &Geometry, plan: &Plan, source: &[f32], tar
     }
 }
 
-/// The rows of results in the layout of [`forward_plan`], each with its row of the output plane `[h', w']`.
+/// The rows of results in the layout of [`forward_plan`], each with its row of the output plane
+/// `[h', w']`.
 pub(crate) fn output_rows<'a, T>(
     geometry: &Geometry,
     plan: &Plan,
@@ -170,13 +177,14 @@ pub(crate) fn output_rows<'a, T>(
     rows.zip(target.chunks_exact_mut(width))
 }
 
-/// Lays out one output plane so that it meets the input of [`forward_plan`] position by position, zero behind the
-/// rows' ends.
+/// Lays out one output plane so that it meets the input of [`forward_plan`] position by position,
+/// zero behind the rows' ends.
 pub(crate) fn gather_output(geometry: &Geometry, plan: &Plan, source: &[f32], target: &mut [f32]) {
     plan.layout.gather(source, geometry.output_size(), 1, [0, 0], target);
 }
 
-/// The transposed pass, from outputs to inputs: one correlation for each phase of the input's pixels.
+/// The transposed pass, from outputs to inputs: one correlation for each phase of the input's
+/// pixels.
 pub(crate) struct Transposed {
     pub(crate) plan: Plan,
     /// Where position `(0, 0)` lies in the input, as row and column.
@@ -187,7 +195,8 @@ pub(crate) struct Transposed {
 pub(crate) fn transposed_plans(geometry: &Geometry) -> Vec<Transposed> {
     let Geometry { size, kernel, stride, padding, .. } = *geometry;
     let reach = geometry.reach();
-    // Pixel y is reached from output row v - a by tap a * stride + phase, where y + padding = v * stride + phase.
+    // Pixel y is reached from output row v - a by tap a * stride + phase, where y + padding = v *
+    // stride + phase.
     let first = padding / stride;
     let last = |size: usize| (size + padding).saturating_sub(1) / stride;
     let results = size.map(|size| last(size) + 1 - first.min(last(size)));

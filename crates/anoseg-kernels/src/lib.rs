@@ -1,15 +1,16 @@
 //! CPU operators of convolutional networks, on plain slices.
 //!
-//! Values are planes, `[n, channels, h, w]` in row-major order. [`PreparedConvolution`] is a layer of a trained network with
-//! its filters laid out once; [`space_to_depth`], [`depth_to_space`], [`double`], [`average_pool`] and [`max_pool`] change
-//! the resolution; [`NearestVectors`] finds distances to a memory bank.
+//! Values are planes, `[n, channels, h, w]` in row-major order. [`PreparedConvolution`] is a layer
+//! of a trained network with its filters laid out once; [`space_to_depth`], [`depth_to_space`],
+//! [`double`], [`average_pool`] and [`max_pool`] change the resolution; [`NearestVectors`] finds
+//! distances to a memory bank.
 //!
 //! | feature | what |
 //! |---|---|
 //! | `burn` | `extension`: the operators that training needs, with their gradients, on Burn's tensors |
 //!
-//! Instructions are chosen when the program runs: AVX-512, AVX2 with FMA, or portable code; see [`Level`]. Results
-//! have the same bits at any number of threads.
+//! Instructions are chosen when the program runs: AVX-512, AVX2 with FMA, or portable code; see
+//! [`Level`]. Results have the same bits at any number of threads.
 #![cfg_attr(
     not(feature = "burn"),
     allow(dead_code, reason = "gradients are reached from Burn's extension alone")

@@ -1,8 +1,9 @@
-//! The losses of an anomaly map, with exponentials and logarithms that the compiler turns into vectors.
+//! The losses of an anomaly map, with exponentials and logarithms that the compiler turns into
+//! vectors.
 //!
-//! For a logit z and its label, s = z on anomalous and -z on normal pixels. `p = sigmoid(s)` is the probability that the
-//! map gives to the truth and `m = 1 - p` what it misses. Sums are taken over pieces of fixed length in a fixed order, so
-//! that threads do not change a bit.
+//! For a logit z and its label, s = z on anomalous and -z on normal pixels. `p = sigmoid(s)` is the
+//! probability that the map gives to the label, and `m = 1 - p` its error. Sums are taken over
+//! pieces of fixed length in a fixed order, so that threads do not change a bit.
 
 use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
@@ -48,14 +49,14 @@ impl Sums {
     }
 }
 
-/// How the loss depends on each pixel.
+/// Derivatives of the loss, the same for all pixels.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Slopes {
-    /// On its focal term.
+    /// By the focal term of a pixel.
     focal: f32,
-    /// On its probability of an anomaly.
+    /// By the probability of an anomaly of a pixel.
     everywhere: f32,
-    /// The same, added where there is one.
+    /// Added to `everywhere` on anomalous pixels.
     labelled: f32,
 }
 
@@ -106,11 +107,12 @@ impl Pixel {
     }
 }
 
-/// `e^x` for x up to 0, to a few units in the last place; 0 is approached down to e^-87 (after Cephes' `expf`).
+/// `e^x` for x up to 0, to a few units in the last place; 0 is approached down to e^-87 (after
+/// Cephes' `expf`).
 #[inline(always)]
 fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
-    // Written so that what is not a number stays so.
+    // Written so that NaN stays NaN.
     let x = if x < -87.0 { -87.0 } else { x };
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;

@@ -1,7 +1,8 @@
 //! Batch normalisation (Ioffe & Szegedy, 2015) with an optional ReLU, forward and backward.
 //!
-//! Every channel is handled on its own, so threads do not change the order of a sum. The loops are plain Rust over
-//! sixteen lanes, which the compiler turns into the vectors of the chosen instructions.
+//! Every channel is handled on its own, so threads do not change the order of a sum. The loops are
+//! plain Rust over sixteen lanes, which the compiler turns into the vectors of the chosen
+//! instructions.
 
 use std::mem::MaybeUninit;
 
@@ -15,7 +16,7 @@ use crate::simd::Level;
 /// Sums are kept in this many lanes.
 const LANES: usize = 16;
 
-/// Sizes of pictures `[n, channels, h, w]`.
+/// Sizes of images `[n, channels, h, w]`.
 #[derive(Clone, Copy)]
 pub(crate) struct Shape {
     pub(crate) batch: usize,
@@ -25,7 +26,7 @@ pub(crate) struct Shape {
 }
 
 impl Shape {
-    /// The planes of one channel in all pictures.
+    /// The planes of one channel in all images.
     fn planes(self, values: &[f32], channel: usize) -> impl Iterator<Item = &[f32]> {
         (0..self.batch).map(move |n| &values[(n * self.channels + channel) * self.pixels..][..self.pixels])
     }
@@ -95,7 +96,8 @@ pub(crate) fn moments(level: Level, shape: Shape, x: &[f32]) -> Vec<f32> {
     moments
 }
 
-/// `scale * (x - mean) / sqrt(variance + epsilon) + shift`, and zero where that is negative if there is a ReLU.
+/// `scale * (x - mean) / sqrt(variance + epsilon) + shift`, and zero where that is negative if
+/// there is a ReLU.
 pub(crate) fn normalise(level: Level, shape: Shape, x: &[f32], affine: Affine<'_>) -> Vec<f32> {
     let pixels = shape.pixels.max(1);
     // SAFETY: planes of `y` and `x` have the same sizes, and every number of a plane is written.
@@ -129,8 +131,8 @@ pub(crate) fn affine_gradient(
     sums
 }
 
-/// Gradient of `x` from the output's and from `sums`, the result of [`affine_gradient`]. The moments are those of
-/// `x` itself, so they move with it.
+/// Gradient of `x` from the output's and from `sums`, the result of [`affine_gradient`]. The
+/// moments are those of `x` itself, so they depend on it.
 pub(crate) fn input_gradient(
     level: Level,
     shape: Shape,
@@ -140,7 +142,8 @@ pub(crate) fn input_gradient(
 ) -> Vec<f32> {
     let pixels = shape.pixels.max(1);
     assert_eq!(x.len(), grad.len());
-    // SAFETY: planes of the result, `x` and `grad` have the same sizes, and every number of a plane is written.
+    // SAFETY: planes of the result, `x` and `grad` have the same sizes, and every number of a plane
+    // is written.
     unsafe {
         written(x.len(), |gradient| {
             let planes =

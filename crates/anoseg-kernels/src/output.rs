@@ -2,7 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-/// A vector of `len` numbers that `write` has written. Clearing the memory first would take as long as some operators.
+/// A vector of `len` numbers that `write` has written. Clearing the memory first would take as long
+/// as some operators.
 ///
 /// # Safety
 /// `write` must write every number.
@@ -10,7 +11,7 @@ pub(crate) unsafe fn written(len: usize, write: impl FnOnce(&mut [MaybeUninit<f3
     let mut values = Vec::with_capacity(len);
     let numbers = &mut values.spare_capacity_mut()[..len];
     if cfg!(debug_assertions) {
-        // A number that was forgotten shows up in the tests.
+        // A number that was not written shows up in the tests.
         numbers.fill(MaybeUninit::new(f32::NAN));
     }
     write(numbers);
@@ -19,8 +20,10 @@ pub(crate) unsafe fn written(len: usize, write: impl FnOnce(&mut [MaybeUninit<f3
     values
 }
 
-/// Memory that holds numbers already, for operators that write to memory of either kind. They must write numbers only.
+/// Memory that holds numbers already, for operators that write to memory of either kind. They must
+/// write numbers only.
 pub(crate) fn initialised(values: &mut [f32]) -> &mut [MaybeUninit<f32>] {
-    // SAFETY: both types have one layout, and no operator of this crate writes anything but numbers.
+    // SAFETY: both types have one layout, and no operator of this crate writes anything but
+    // numbers.
     unsafe { &mut *(std::ptr::from_mut(values) as *mut [MaybeUninit<f32>]) }
 }

@@ -1,4 +1,4 @@
-//! Other resolutions: pooling, and doubling by interpolation.
+//! Changes of resolution: pooling, and doubling by interpolation.
 
 use std::mem::MaybeUninit;
 
@@ -35,7 +35,8 @@ impl Pool {
     }
 }
 
-/// The mean of each window of planes of `size`, into `y`; pixels outside of the plane count as zeros.
+/// The mean of each window of planes of `size`, into `y`; pixels outside of the plane count as
+/// zeros.
 ///
 /// # Panics
 /// If `y` has another size.
@@ -52,7 +53,7 @@ pub fn average_pool(x: &[f32], size: [usize; 2], pool: Pool, y: &mut [f32]) {
     );
 }
 
-/// The largest pixel of each window of planes of `size`, into `y`; what is not a number wins.
+/// The largest pixel of each window of planes of `size`, into `y`; NaN counts as the largest.
 ///
 /// # Panics
 /// If `y` has another size.
@@ -95,12 +96,13 @@ fn each_window(
 pub enum Upsampling {
     /// With the pixel they lie in.
     Nearest,
-    /// Linear between the centres of the pixels, on both axes; at the border the last pixel is repeated.
+    /// Linear between the centres of the pixels, on both axes; at the border the last pixel is
+    /// repeated.
     Bilinear,
 }
 
 impl Upsampling {
-    /// What a new pixel takes from its neighbour.
+    /// Weight of the neighbour in a new pixel.
     pub(crate) fn share(self) -> f32 {
         match self {
             Self::Nearest => 0.0,
@@ -117,8 +119,9 @@ pub fn double(x: &[f32], size: [usize; 2], upsampling: Upsampling, y: &mut [f32]
     upsample_into(x, size, upsampling.share(), initialised(y));
 }
 
-/// Twice the height and width. Each new pixel is `1 - share` of the pixel it lies in and `share` of that pixel's
-/// neighbour on its side, on both axes; beyond the border the last pixel is repeated. Every number of `y` is written.
+/// Twice the height and width. Each new pixel is `1 - share` of the pixel it lies in and `share` of
+/// that pixel's neighbour on its side, on both axes; beyond the border the last pixel is repeated.
+/// Every number of `y` is written.
 pub(crate) fn upsample_into(x: &[f32], [height, width]: [usize; 2], share: f32, y: &mut [MaybeUninit<f32>]) {
     assert_eq!(y.len(), 4 * x.len(), "the output has another size");
     let planes = y.par_chunks_mut((4 * height * width).max(1)).zip(x.par_chunks((height * width).max(1)));

@@ -6,8 +6,8 @@ use rayon::prelude::*;
 
 use crate::output::initialised;
 
-/// Sizes of one channel: `block * height` x `block * width` pixels on one side, `block * block` channels of
-/// `height` x `width` pixels on the other.
+/// Sizes of one channel: `block * height` x `block * width` pixels on one side, `block * block`
+/// channels of `height` x `width` pixels on the other.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Blocks {
     pub(crate) height: usize,
@@ -22,7 +22,8 @@ impl Blocks {
     }
 }
 
-/// Channel `c * block^2 + i * block + j` of the result holds the pixels in row i and column j of the blocks of channel c.
+/// Channel `c * block^2 + i * block + j` of the result holds the pixels in row i and column j of
+/// the blocks of channel c.
 fn space_to_depth_into(x: &[f32], blocks: Blocks, y: &mut [MaybeUninit<f32>]) {
     shuffle(x, blocks, y, |x, y| {
         let Blocks { height, width, block } = blocks;
@@ -34,7 +35,7 @@ fn space_to_depth_into(x: &[f32], blocks: Blocks, y: &mut [MaybeUninit<f32>]) {
                     let y = &mut targets.next().expect("one plane for each column of a block")[row * width..]
                         [..width];
                     match block {
-                        // The same, with a distance that the compiler knows.
+                        // The same, with a distance known at compile time.
                         2 => y.iter_mut().zip(x[j..].iter().step_by(2)).for_each(|(y, x)| _ = y.write(*x)),
                         4 => y.iter_mut().zip(x[j..].iter().step_by(4)).for_each(|(y, x)| _ = y.write(*x)),
                         _ => {
@@ -89,8 +90,8 @@ fn shuffle(
     y.par_chunks_mut(plane).zip(x.par_chunks(plane)).for_each(|(y, x)| move_plane(x, y));
 }
 
-/// Moves every `block` x `block` square of pixels of planes of `size` into `block * block` planes: from one channel of
-/// `[h, w]` to as many of `[h / block, w / block]`.
+/// Moves every `block` x `block` square of pixels of planes of `size` into `block * block` planes:
+/// from one channel of `[h, w]` to as many of `[h / block, w / block]`.
 ///
 /// # Panics
 /// If `block` does not divide height and width, or `y` has another number of values.
@@ -99,7 +100,8 @@ pub fn space_to_depth(x: &[f32], size: [usize; 2], block: usize, y: &mut [f32]) 
     space_to_depth_into(x, Blocks { height: size[0] / block, width: size[1] / block, block }, initialised(y));
 }
 
-/// The reverse of [`space_to_depth`], from planes of `size` to planes of `block` times the height and width.
+/// The reverse of [`space_to_depth`], from planes of `size` to planes of `block` times the height
+/// and width.
 ///
 /// # Panics
 /// If `y` has another number of values.

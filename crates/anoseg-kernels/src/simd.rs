@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 
 use pulp::{Simd, WithSimd};
 
-/// Name of the environment variable that picks the instructions, `avx512`, `avx2` or `portable`, or with `stock` Burn's
-/// own operators in place of the kernels, to compare with.
+/// Name of the environment variable that picks the instructions, `avx512`, `avx2` or `portable`, or
+/// with `stock` Burn's own operators in place of the kernels, to compare with.
 pub const SIMD_VARIABLE: &str = "ANOSEG_SIMD";
 
 /// The value that asks for Burn's own operators.
@@ -57,7 +57,8 @@ enum Kind {
 }
 
 impl Level {
-    /// The instructions that [`SIMD_VARIABLE`] asks for; the best of this machine where it is not set or empty.
+    /// The instructions that [`SIMD_VARIABLE`] asks for; the best of this machine where it is not
+    /// set or empty.
     ///
     /// # Errors
     /// The machine does not have them, or there are none of this name.
@@ -77,8 +78,8 @@ impl Level {
         levels.iter().find(|level| level.name() == wish).copied().ok_or_else(unknown)
     }
 
-    /// The instructions that the kernels use: those of [`Level::requested`], which programs check when they start, or the
-    /// best of this machine.
+    /// The instructions that the kernels use: those of [`Level::requested`], which programs check
+    /// when they start, or the best of this machine.
     pub fn current() -> Self {
         static CURRENT: OnceLock<Level> = OnceLock::new();
         *CURRENT.get_or_init(|| Self::requested().unwrap_or_else(|_| Self::available()[0]))
@@ -144,13 +145,14 @@ pub(crate) fn mul_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S
 /// Numbers of scratch memory that a thread keeps for later: 128 MiB.
 const MOST_KEPT: usize = 32 << 20;
 
-/// Runs `work` on `len` numbers of scratch memory with any content. The thread keeps the memory, up to [`MOST_KEPT`], so
-/// that a training step allocates nothing once it is warm.
+/// Runs `work` on `len` numbers of scratch memory with any content. The thread keeps the memory, up
+/// to [`MOST_KEPT`], so that only the first training steps allocate.
 pub(crate) fn with_scratch<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
     thread_local! {
         static SPARE: Cell<Spare> = const { Cell::new(Spare { buffers: Vec::new(), kept: 0 }) };
     }
-    // Taken out while in use: the work may itself ask for scratch, or wait and run another job that does.
+    // Taken out while in use: the work may itself ask for scratch, or wait and run another job that
+    // does.
     let mut spare = SPARE.take();
     let mut buffer = spare.take();
     SPARE.set(spare);
@@ -200,7 +202,7 @@ mod tests {
         assert_eq!(Level::named("").unwrap().name(), Level::available()[0].name());
     }
 
-    /// A thread that once ran a large job kept its memory for ever.
+    /// A thread that ran a large job once kept its memory for ever.
     #[test]
     fn scratch_memory_is_bounded() {
         let mut spare = Spare::default();

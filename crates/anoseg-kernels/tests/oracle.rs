@@ -1,4 +1,5 @@
-//! Every operator and its gradients against stock Burn, and against itself at another number of threads.
+//! Every operator and its gradients against stock Burn, and against itself at another number of
+//! threads.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use anoseg_kernels::extension::{
@@ -29,7 +30,8 @@ fn flat(data: TensorData) -> Vec<f32> {
     data.try_into_vec().unwrap()
 }
 
-/// The output of `operator` and the gradients of a weighted sum of it, by input, weight and two numbers per channel.
+/// The output of `operator` and the gradients of a weighted sum of it, by input, weight and two
+/// numbers per channel.
 fn run(
     operator: impl Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>,
     shapes: [[usize; 4]; 2],
@@ -41,7 +43,8 @@ fn run(
 
 /// Compares an operator that may have a ReLU with `linear`, the same without, and a ReLU behind it.
 ///
-/// Results within rounding of zero do not count in the gradients: on one side of zero they have one, on the other none.
+/// Results within rounding of zero do not count in the gradients: on one side of zero they have
+/// one, on the other none.
 fn assert_rectified_alike(
     ours: impl Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>,
     linear: impl Fn(Tensor<4>, Tensor<4>, Tensor<1>) -> Tensor<4>,
@@ -229,8 +232,8 @@ proptest! {
     }
 }
 
-/// A result of this convolution lies within rounding of zero, where ours and stock Burn's have other gradients: the comparison
-/// once took that for a fault.
+/// A result of this convolution lies within rounding of zero, where our gradient and stock Burn's
+/// differ. The comparison once reported that as an error.
 #[test]
 fn a_result_at_the_kink_of_the_relu_is_no_difference() {
     let options = Convolution { stride: 1, padding: 0, relu: true };

@@ -1,4 +1,4 @@
-//! What each technique of AnoSeg contributes: the same training without it.
+//! Ablation: measures what each technique of AnoSeg contributes, by the same training without it.
 
 use anoseg_infer::Provenance;
 use serde::Serialize;
@@ -19,13 +19,14 @@ pub struct Variant {
     pub config: Config,
 }
 
-/// The full training, the same without each technique, and with none of them. Variants that would be the full training
-/// once more, because it lacks the technique itself, are left out.
+/// The full training, the same without each technique, and with none of them. A variant is left out
+/// where the full training does not use the technique.
 pub fn variants(full: &Config) -> Vec<Variant> {
     let without_hard_augmentation = |config: &mut Config| config.synthesis.paper.hard_augmentation = false;
     let without_adversarial = |config: &mut Config| config.loss.adversarial = 0.0;
     let without_reconstruction = |config: &mut Config| {
-        // The discriminator judges reconstructions: without them there is no adversarial loss either.
+        // The discriminator judges reconstructions: without them there is no adversarial loss
+        // either.
         config.loss.adversarial = 0.0;
         config.loss.reconstruction = 0.0;
         config.architecture.reconstruction = false;
@@ -67,8 +68,8 @@ pub struct Outcome {
     pub steps: u64,
     /// Seconds of training.
     pub seconds: f64,
-    /// Image AUROC were the image's score that of its map alone (the largest values), without the second GAN. None
-    /// where the test images are all good or all not.
+    /// Image AUROC with the score of the map alone (its largest values), without the second GAN.
+    /// None where the test images are all good or all not.
     pub image_auroc_by_map: Option<f64>,
     /// The figures.
     pub figures: Figures,
@@ -142,7 +143,7 @@ mod tests {
     use crate::config::Preset;
 
     #[test]
-    fn each_variant_lacks_what_it_says() {
+    fn each_variant_lacks_the_technique_it_names() {
         let full = Config::of(Preset::Paper);
         let variants = variants(&full);
         let names: Vec<&str> = variants.iter().map(|variant| variant.name).collect();
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn techniques_that_are_off_already_are_not_taken_out_again() {
+    fn variants_of_unused_techniques_are_left_out() {
         let names: Vec<&str> = variants(&Config::default()).iter().map(|variant| variant.name).collect();
         assert_eq!(names, ["full", "no-hard-augmentation", "no-coordinates", "cutpaste"]);
     }

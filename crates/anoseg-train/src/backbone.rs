@@ -1,4 +1,5 @@
-//! Measuring good images through a frozen encoder: spread of the features, memory bank, spread of the distances.
+//! Measuring good images through a frozen encoder: spread of the features, memory bank, spread of
+//! the distances.
 
 use std::collections::BTreeMap;
 
@@ -13,16 +14,17 @@ use rayon::prelude::*;
 
 use crate::coreset;
 
-/// Images that means and deviations are taken from: more hardly change them.
+/// Most images that means and deviations are computed from; more hardly change them.
 const MEASURED: usize = 64;
 
-/// Images that the memory bank is drawn from.
-const REMEMBERED: usize = 1024;
+/// Most images that the memory bank is drawn from.
+const MEMORY_IMAGES: usize = 1024;
 
 /// Candidates for each vector of the memory bank.
 const CANDIDATES: usize = 4;
 
-/// The backbone of good images, all of one size. `vectors` is the size of the memory bank, `seed` that of its choice.
+/// The backbone of good images, all of one size. `vectors` is the size of the memory bank, `seed`
+/// the seed of its selection.
 ///
 /// # Errors
 /// The encoder's parameters are not those of the network.
@@ -39,7 +41,7 @@ pub(crate) fn measure(
     let raw = features(&encoder, &encoder_parameters, shape);
     let spread_of = |run: &(dyn Fn(usize) -> Vec<Vec<f32>> + Sync), channels: &[usize]| {
         let sums: Vec<Sums> = measured.par_iter().map(|&i| Sums::of(&run(i), channels)).collect();
-        // In the images' order, so that the sums do not depend on which was done first.
+        // Added in the order of the images, so that the sums do not depend on the threads' order.
         sums.into_iter().fold(Sums::default(), Sums::add).spread()
     };
     let channels = anoseg_infer::network::pretrained::CHANNELS;
@@ -47,7 +49,7 @@ pub(crate) fn measure(
     debug_assert_eq!(features.mean.len(), ALL_CHANNELS);
     let described = descriptors(&encoder, &encoder_parameters, &features, shape);
     let describe = |i: usize| described.run(images[i].as_slice(), &[]).swap_remove(0);
-    let memory = remember(images.len(), describe, (vectors, seed));
+    let memory = memory_bank(images.len(), describe, (vectors, seed));
     let unmeasured = Spread { mean: vec![0.0], deviation: vec![1.0] };
     let mut backbone = Backbone { encoder, encoder_parameters, features, memory, distances: unmeasured };
     let distances = distances(&backbone, shape);
@@ -57,7 +59,7 @@ pub(crate) fn measure(
     Ok(backbone)
 }
 
-/// Gives the encoder's features as they are.
+/// A program that gives the encoder's features without standardisation.
 fn features(encoder: &EfficientNet, parameters: &ParameterStore, shape: [usize; 4]) -> Program {
     let (mut x, image) = Recorder::new(shape);
     x.use_parameters(parameters);
@@ -65,7 +67,7 @@ fn features(encoder: &EfficientNet, parameters: &ParameterStore, shape: [usize; 
     x.finish(&features)
 }
 
-/// Gives the descriptors.
+/// A program that gives the descriptors.
 fn descriptors(
     encoder: &EfficientNet,
     parameters: &ParameterStore,
@@ -78,7 +80,7 @@ fn descriptors(
     x.finish(&[descriptors])
 }
 
-/// Gives the distances as they are.
+/// A program that gives the distances without standardisation.
 fn distances(backbone: &Backbone, shape: [usize; 4]) -> Program {
     let (mut x, image) = Recorder::new(shape);
     x.use_parameters(&backbone.encoder_parameters);
@@ -87,19 +89,19 @@ fn distances(backbone: &Backbone, shape: [usize; 4]) -> Program {
     x.finish(&[distances])
 }
 
-/// The vectors that stand best for all positions of the images, as `describe` gives them.
-fn remember(
+/// A coreset of the descriptors that `describe` gives for all positions of the images.
+fn memory_bank(
     images: usize,
     describe: impl Fn(usize) -> Vec<f32> + Sync,
     (vectors, seed): (usize, u64),
 ) -> MemoryBank {
-    let remembered = evenly(images, REMEMBERED);
-    let share = (CANDIDATES * vectors).div_ceil(remembered.len().max(1));
-    let drawn: Vec<Vec<f32>> = remembered
+    let sampled = evenly(images, MEMORY_IMAGES);
+    let share = (CANDIDATES * vectors).div_ceil(sampled.len().max(1));
+    let drawn: Vec<Vec<f32>> = sampled
         .par_iter()
         .map(|&i| draw(&describe(i), share, &mut ChaCha8Rng::seed_from_u64(seed.wrapping_add(i as u64))))
         .collect();
-    let owners: Vec<usize> = remembered
+    let owners: Vec<usize> = sampled
         .iter()
         .zip(&drawn)
         .flat_map(|(&i, vectors)| std::iter::repeat_n(i, vectors.len() / DESCRIPTOR))
@@ -111,8 +113,8 @@ fn remember(
     MemoryBank::new(vectors, chosen.into_iter().map(|i| owners[i]).collect())
 }
 
-/// `count` positions of the descriptors `[DESCRIPTOR, positions]`, drawn without replacement, as vectors
-/// `[count, DESCRIPTOR]`; all if there are fewer.
+/// `count` positions of the descriptors `[DESCRIPTOR, positions]`, drawn without replacement, as
+/// vectors `[count, DESCRIPTOR]`; all if there are fewer.
 fn draw(descriptors: &[f32], count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     let len = descriptors.len() / DESCRIPTOR;
     let mut positions: Vec<usize> = (0..len).collect();
@@ -124,7 +126,7 @@ fn draw(descriptors: &[f32], count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
     chosen.iter().flat_map(vector).collect()
 }
 
-/// `count` numbers below `len` at even distances, all of them if there are fewer.
+/// `count` evenly spaced numbers below `len`; all of them if there are fewer.
 fn evenly(len: usize, count: usize) -> Vec<usize> {
     let count = count.min(len);
     (0..count).map(|i| i * len / count).collect()
@@ -135,7 +137,7 @@ fn evenly(len: usize, count: usize) -> Vec<usize> {
 struct Sums(Vec<[f64; 3]>);
 
 impl Sums {
-    /// Of values `[channels, positions]`, their channels counted through.
+    /// The sums for several values `[channels, positions]`, their channels one after the other.
     fn of(values: &[Vec<f32>], channels: &[usize]) -> Self {
         let of_level = |(values, &channels): (&Vec<f32>, &usize)| {
             let positions = (values.len() / channels).max(1);
@@ -148,7 +150,7 @@ impl Sums {
         Self(values.iter().zip(channels).flat_map(of_level).collect())
     }
 
-    /// Adds those of another image.
+    /// Adds the sums of another image.
     fn add(mut self, other: Self) -> Self {
         self.0.resize(other.0.len(), [0.0; 3]);
         self.0.iter_mut().flatten().zip(other.0.into_iter().flatten()).for_each(|(sum, value)| *sum += value);
@@ -173,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn channels_are_counted_through_all_levels() {
+    fn channels_of_all_levels_follow_each_other() {
         let first = vec![vec![1.0, 3.0], vec![5.0, 5.0, 0.0, 8.0]];
         let second = vec![vec![2.0, 2.0], vec![5.0, 5.0, 4.0, 4.0]];
         let sums = Sums::default().add(Sums::of(&first, &[1, 2])).add(Sums::of(&second, &[1, 2]));

@@ -36,14 +36,14 @@ impl Entry {
 pub struct Benchmark {
     /// Version of this object's layout.
     pub schema: u32,
-    /// Plain mean over the categories, each being the mean over its seeds, by the name of the figure; a category that cannot
-    /// tell a figure is left out of its mean.
+    /// Plain mean over the categories, each being the mean over its seeds, by the name of the
+    /// figure; a category without a value for a figure is left out of that figure's mean.
     pub mean: BTreeMap<&'static str, Option<f64>>,
     /// One entry per category and seed, in the order evaluated.
     pub entries: Vec<Entry>,
 }
 
-/// A figure of the table: its heading, its name in JSON, and where it stands.
+/// A figure of the table: its heading, its name in JSON, and its value.
 type Column = (&'static str, &'static str, fn(&Evaluation) -> Option<f64>);
 
 const FIGURES: [Column; 10] = [
@@ -118,7 +118,7 @@ impl Benchmark {
     }
 }
 
-/// Of the values that are there; `None` where none is.
+/// Mean of the values that are defined; `None` if there are none.
 fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let (sum, n) = values.flatten().fold((0.0, 0), |(sum, n), value| (sum + value, n + 1));
     (n > 0).then(|| sum / f64::from(n))
@@ -145,7 +145,7 @@ mod tests {
     }
 
     #[test]
-    fn categories_weigh_the_same_however_many_seeds_they_have() {
+    fn categories_have_equal_weight_at_any_number_of_seeds() {
         let mut benchmark = Benchmark::default();
         benchmark.push(entry("nut", 0, Some(0.5)));
         benchmark.push(entry("nut", 1, Some(0.7)));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_category_cannot_tell_is_left_out_of_the_mean() {
+    fn undefined_figures_are_left_out_of_the_mean() {
         let mut benchmark = Benchmark::default();
         benchmark.push(entry("nut", 0, Some(0.5)));
         benchmark.push(entry("all good", 0, None));

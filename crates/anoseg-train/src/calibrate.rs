@@ -1,14 +1,16 @@
 //! Thresholds from good images alone.
 //!
-//! Image thresholds are quantiles of the scores of good images that were not trained on. With `n` scores the
-//! conformal quantile (the `ceil((n + 1) * (1 - q))`-th smallest) rejects an exchangeable good image with
-//! probability at most `q`; it exists when `n >= 1/q - 1`. With fewer it is the limit that the next of the
-//! scores' logits exceeds with probability `q` if they are Gumbel's (`gumbel`). That is an assumption, not a guarantee, and
-//! the rule is stored.
+//! Image thresholds are quantiles of the scores of good images that were not trained on. With `n`
+//! scores the conformal quantile (the `ceil((n + 1) * (1 - q))`-th smallest) rejects an
+//! exchangeable good image with probability at most `q`; it exists when `n >= 1/q - 1`. With fewer
+//! scores the threshold is a prediction limit (`gumbel`): the logit of the next score exceeds it
+//! with probability `q`, if the logits follow a Gumbel distribution. That is an assumption, not a
+//! guarantee. The model file names the rule that was used.
 //!
-//! The pixel threshold is the one that segments synthetic anomalies on those same good images best, but never
-//! so low that more than one in a thousand of their own pixels exceeds it. Of the regions above it, a [`RegionFilter`] drops
-//! those that are no larger and no stronger than those of good images.
+//! The pixel threshold has the best F1 on synthetic anomalies on the same good images, but it is
+//! never so low that more than one in a thousand of the good images' own pixels exceeds it. A
+//! [`RegionFilter`] drops the regions above it that are no larger and no stronger than those of
+//! good images.
 
 use std::sync::Arc;
 
@@ -30,7 +32,7 @@ const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
 /// Largest share of good pixels above the pixel threshold.
 const FALSE_PIXELS: f64 = 1e-3;
 
-/// Calibrates `model` on good images that it was not trained on, each made the network's input by
+/// Calibrates `model` on good images that it was not trained on, each prepared by
 /// [`Model::prepare`].
 ///
 /// # Errors
@@ -74,7 +76,8 @@ pub(crate) fn from_normals(
     })
 }
 
-/// The threshold that good images exceed with probability `rate`. `scores` ascend and are not empty.
+/// The threshold that good images exceed with probability `rate`. `scores` ascend and are not
+/// empty.
 fn image_threshold(scores: &[f32], rate: f64) -> (f32, Rule) {
     let n = scores.len();
     let rank = conformal_rank(n, rate);
@@ -121,7 +124,8 @@ impl Trial {
         Ok(trial)
     }
 
-    /// Best F1, but at least what all but [`FALSE_PIXELS`] of the good pixels stay below.
+    /// The threshold of the best F1, but at least the value that all but a share [`FALSE_PIXELS`]
+    /// of the good pixels stay below.
     fn pixel_threshold(&self, good: &[AnomalyMap]) -> Result<f32> {
         let best = f1_max(&self.values, &self.truth)?.map_or(0.5, |best| best.threshold);
         Ok(best.max(good_pixel_quantile(good)).min(0.999))
@@ -161,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_conformal_threshold_keeps_its_promise() {
+    fn the_conformal_threshold_keeps_the_rate() {
         for (n, rate) in [(19, 0.05), (50, 0.05), (99, 0.01), (200, 0.1)] {
             let found = rejected(n, rate, |rng| rng.random::<f32>().powi(3));
             assert!(found <= rate + 3.0 * (rate / 3000.0).sqrt(), "n {n}: {found} > {rate}");
@@ -176,7 +180,7 @@ mod tests {
         assert!(threshold > 0.05 && threshold < 0.6, "{threshold}");
         let (stricter, _) = image_threshold(&scores, 0.001);
         assert!(stricter > threshold);
-        // Fewer scores tell less.
+        // Fewer scores raise the threshold: the estimate is less certain.
         let (careful, _) = image_threshold(&scores[5..], 0.01);
         assert!(careful > threshold);
     }

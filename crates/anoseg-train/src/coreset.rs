@@ -1,17 +1,19 @@
-//! A few vectors that represent many: each chosen one is the farthest from those chosen before (k-center greedy; Gonzalez,
-//! "Clustering to minimize the maximum intercluster distance", 1985).
+//! Coreset selection: each chosen vector is the one farthest from those chosen before (k-center
+//! greedy; Gonzalez, "Clustering to minimize the maximum intercluster distance", 1985).
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-/// Distances are taken between random projections to this many numbers, which nearly keep them (Johnson and Lindenstrauss, 1984).
+/// Distances are taken between random projections to this many numbers, which nearly keep them
+/// (Johnson and Lindenstrauss, 1984).
 const PROJECTED: usize = 48;
 
 /// Vectors of one job.
 const CHUNK: usize = 1024;
 
-/// Chooses `count` of `vectors` (`channels` numbers each), all if there are fewer. Gives their places in ascending order.
+/// Chooses `count` of `vectors` (`channels` numbers each), all if there are fewer. Returns their
+/// indices in ascending order.
 pub(crate) fn choose(vectors: &[f32], channels: usize, count: usize, seed: u64) -> Vec<usize> {
     let len = vectors.len() / channels;
     if len <= count {
@@ -30,7 +32,7 @@ pub(crate) fn choose(vectors: &[f32], channels: usize, count: usize, seed: u64) 
             .map(|(nearest, points)| approach(nearest, points, &point))
             .collect();
         let chunks = farthest.into_iter().enumerate();
-        // The first of several equally far ones, whichever job was done first.
+        // On a tie the first vector is chosen, in whatever order the jobs finish.
         next = chunks
             .fold(
                 (0, -1.0),
@@ -45,7 +47,8 @@ pub(crate) fn choose(vectors: &[f32], channels: usize, count: usize, seed: u64) 
     chosen
 }
 
-/// Updates the distances to the nearest chosen one; gives the farthest of these and how far it is.
+/// Updates the distances to the nearest chosen vector. Returns the farthest vector and its
+/// distance.
 fn approach(nearest: &mut [f32], points: &[[f32; PROJECTED]], point: &[f32; PROJECTED]) -> (usize, f32) {
     let mut farthest = (0, -1.0);
     for (i, (nearest, other)) in nearest.iter_mut().zip(points).enumerate() {
@@ -58,7 +61,8 @@ fn approach(nearest: &mut [f32], points: &[[f32; PROJECTED]], point: &[f32; PROJ
     farthest
 }
 
-/// Random directions have entries of -1 and 1 (Achlioptas, "Database-friendly random projections", 2003).
+/// Random directions have entries of -1 and 1 (Achlioptas, "Database-friendly random projections",
+/// 2003).
 fn project(vectors: &[f32], channels: usize, seed: u64) -> Vec<[f32; PROJECTED]> {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let directions: Vec<[f32; PROJECTED]> = (0..channels)
@@ -81,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_chosen_ones_cover_all_groups() {
+    fn the_chosen_vectors_cover_all_groups() {
         // Ten tight groups of very different sizes.
         let mut rng = ChaCha8Rng::seed_from_u64(0);
         let sizes = [2000, 500, 300, 100, 50, 20, 10, 3, 2, 1];
@@ -97,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn few_vectors_are_all_kept_and_equal_ones_once() {
+    fn few_vectors_are_all_kept_and_duplicates_once() {
         assert_eq!(choose(&[1.0, 2.0, 3.0], 1, 5, 0), [0, 1, 2]);
         assert_eq!(choose(&[7.0; 6], 1, 3, 0), [0]);
     }

@@ -11,10 +11,10 @@ use rayon::prelude::*;
 use crate::config::Config;
 use crate::{Error, Result};
 
-/// Images kept in memory take at most this much; of a larger set a seeded sample is used.
+/// Most bytes of images kept in memory; of a larger set a seeded sample is used.
 const MAX_MEMORY_BYTES: usize = 4 << 30;
 
-/// With fewer good images there is no measure of what varies between them.
+/// With fewer good images the variation between them cannot be measured.
 const FEWEST_IMAGES: usize = 2;
 
 /// Good images at the network's size.
@@ -30,7 +30,7 @@ pub struct GoodImages {
 /// Reads a category's good images. Damaged files are left out and named in the warnings.
 ///
 /// # Errors
-/// There is no image, or not one can be read.
+/// There is no image, or none can be read.
 pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages> {
     let (root, size) = (&dataset.root, config.input.size);
     let preprocess = Preprocess::square(size, config.input.filter);
@@ -65,7 +65,8 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
 }
 
 impl GoodImages {
-    /// Takes a seeded share of the images out, to calibrate on; none, with a warning, when there are too few.
+    /// Holds out a seeded share of the images for calibration; none, with a warning, when there are
+    /// too few.
     pub(crate) fn hold_out(&mut self, share: f64, seed: u64) -> Vec<Image> {
         let held_out = split(&mut self.images, share, &mut ChaCha8Rng::seed_from_u64(seed));
         if held_out.is_empty() {
@@ -98,7 +99,8 @@ fn sample_to_fit(
     chosen.into_iter().map(|i| paths[i].clone()).collect()
 }
 
-/// The network's input of one image, and the digest of its name and content. Both come from one read of the file.
+/// The network's input of one image, and the digest of its name and content. Both come from one
+/// read of the file.
 fn read(path: &Path, root: &Path, preprocess: &Preprocess) -> Result<(Image, blake3::Hash)> {
     let limits = Limits::default();
     let content = read_file(path, &limits)?;
@@ -109,7 +111,8 @@ fn read(path: &Path, root: &Path, preprocess: &Preprocess) -> Result<(Image, bla
     Ok((preprocess.apply(&image), hasher.finalize()))
 }
 
-/// The bytes of a regular file; pipes and devices are refused, for reading them could wait forever.
+/// The bytes of a regular file; pipes and devices are refused, because reading them could wait
+/// forever.
 fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let io = |source| ImageError::Io { path: path.to_owned(), source };
     let metadata = std::fs::metadata(path).map_err(io)?;
@@ -123,11 +126,11 @@ fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     std::fs::read(path).map_err(io)
 }
 
-/// Takes a seeded share of the images out of `images`; none when fewer than eight would be left to train on.
+/// Holds out a seeded share of `images`; none when fewer than eight would be left to train on.
 ///
-/// Of few images a larger share, up to a quarter: the fewer scores a threshold comes from, the farther above them it must lie.
-/// For one false reject in a hundred that is 6.0 of their standard deviations above their mean with 5 scores, 4.7 with 8 and 3.5
-/// with 31 (`gumbel`).
+/// With few images the share is larger, up to a quarter: the fewer scores there are, the farther
+/// above them the threshold must lie. At a false-reject rate of 1 % it lies 6.0 standard deviations
+/// above the mean with 5 scores, 4.7 with 8 and 3.5 with 31 (`gumbel`).
 fn split(images: &mut Vec<Image>, share: f64, rng: &mut ChaCha8Rng) -> Vec<Image> {
     const FEWEST_TO_TRAIN_ON: usize = 8;
     const FEWEST_TO_CALIBRATE_ON: usize = 4;

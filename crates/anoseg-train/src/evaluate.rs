@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use crate::{Error, Result, Table};
 
-/// Points of a curve; more cannot be told apart in a plot.
+/// Most points of a curve; more make no visible difference in a plot.
 const CURVE_POINTS: usize = 300;
 
 /// A test image and its result; its map is not kept.
@@ -43,8 +43,8 @@ pub struct Figures {
     pub defects: BTreeMap<String, Evaluation>,
 }
 
-/// The JSON object of `eval --json`: the figures, and what they were computed from but the maps, so that anybody can
-/// compute them again.
+/// The JSON object of `eval --json`: the figures, and the data they were computed from except the
+/// maps, so that they can be recomputed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Record {
     /// The figures.
@@ -67,10 +67,10 @@ pub struct ThresholdRecord {
     pub pixel: f32,
 }
 
-/// A test image as it is written.
+/// A test image's entry in the record.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct ImageRecord {
-    /// The image's file, below the dataset's folder where it lies there.
+    /// The image's file, relative to the dataset's folder if it is inside.
     pub file: PathBuf,
     /// Its defect type, `good` for none.
     pub defect: String,
@@ -91,8 +91,8 @@ pub struct TestRun {
     pub figures: Figures,
     /// The curves, simplified for plotting.
     pub curves: Curves,
-    /// Image AUROC where the score is that of the map alone, without the second GAN. None where the test images are all
-    /// good or all not.
+    /// Image AUROC with the score of the map alone, without the second GAN. None where the test
+    /// images are all good or all not.
     pub image_auroc_by_map: Option<f64>,
     thresholds: ThresholdRecord,
     root: PathBuf,
@@ -148,20 +148,20 @@ fn cells(evaluation: &Evaluation) -> Vec<String> {
 impl TestRun {
     /// The record that `eval --json` writes.
     pub fn record(&self) -> Record {
-        let pictures = self.judged.iter().map(|judged| ImageRecord {
+        let images = self.judged.iter().map(|judged| ImageRecord {
             file: judged.path.strip_prefix(&self.root).unwrap_or(&judged.path).to_owned(),
             defect: judged.defect.clone(),
             score: judged.score,
             decision: judged.decision,
         });
-        Record { figures: self.figures.clone(), thresholds: self.thresholds, pictures: pictures.collect() }
+        Record { figures: self.figures.clone(), thresholds: self.thresholds, pictures: images.collect() }
     }
 }
 
-/// Called with each image as soon as it is judged; image and map are dropped behind the call.
+/// Called with each image as soon as it is judged; image and map are dropped after the call.
 pub type OnJudged<'a> = dyn FnMut(&Judged, &EvaluatedImage, &Image) -> Result<()> + 'a;
 
-/// Checks that `dataset` has test images, before a long work that ends in an evaluation.
+/// Checks that `dataset` has test images, before a long run that ends in an evaluation.
 ///
 /// # Errors
 /// It has none.
@@ -174,8 +174,9 @@ pub fn require_test_images(dataset: &Dataset) -> Result<()> {
     Ok(())
 }
 
-/// Evaluates a model on every test image of `dataset`. Images are read, judged, ranked and dropped one by one: memory
-/// does not grow with the number of images but for the ranking of their pixels.
+/// Evaluates a model on every test image of `dataset`. Images are read, judged, ranked and dropped
+/// one by one: memory does not grow with the number of images, except for the ranking of their
+/// pixels.
 ///
 /// Images that cannot be read are left out and returned in [`TestRun::failures`].
 ///
@@ -254,7 +255,8 @@ fn read(test: &TestImage) -> Result<(Image, Option<anoseg_image::Mask>)> {
     Ok((image, mask))
 }
 
-/// Writes a map as float32 TIFF into `folder`, in the test folder's structure: `<folder>/<defect>/<stem>.tiff`.
+/// Writes a map as float32 TIFF into `folder`, in the test folder's structure:
+/// `<folder>/<defect>/<stem>.tiff`.
 ///
 /// # Errors
 /// The file cannot be written.

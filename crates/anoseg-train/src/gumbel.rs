@@ -1,14 +1,20 @@
-//! The threshold where good images are too few for an order statistic: a prediction limit of Gumbel's distribution.
+//! The threshold where good images are too few for an order statistic: a prediction limit of
+//! Gumbel's distribution.
 //!
-//! An image's score is a mean of largest values, and the distribution of largest values is Gumbel's. With location and scale known its
-//! quantile would do; estimated from few scores, such a quantile is exceeded too often. How far the next score lies above the
-//! mean, counted in standard deviations of the sample, has a distribution that depends on the number of scores alone (a
-//! pivot of a location-scale family; Hahn and Meeker, "Statistical Intervals", 1991, chapter 4). Its quantile is found by drawing
-//! samples, so that with Gumbel scores the share rejected is the one asked for, on average over all samples.
+//! An image's score is a mean of the map's largest values, and largest values follow a Gumbel
+//! distribution. With known location and scale, the threshold would be its quantile. With location
+//! and scale estimated from few scores, that quantile is exceeded too often. The distance of the
+//! next score from the sample mean, in standard deviations of the sample, is a pivot of a
+//! location-scale family: its distribution depends on the number of scores alone (Hahn and Meeker,
+//! "Statistical Intervals", 1991, chapter 4). The quantile of the pivot is estimated by drawing
+//! samples. With Gumbel scores the share rejected is then the one asked for, on average over all
+//! samples.
 //!
-//! Gumbel's distribution has its long tail above. A score that lies farther below the median than the largest lies above it, such as
-//! that of a nearly empty image, has no bearing on how high the next may be, but would widen the sample's deviation and lift
-//! the limit above every defect. It counts as if it lay only as far below. The draws are treated alike.
+//! The upper tail of a Gumbel distribution is the long one. A score far below the median, such as
+//! that of a nearly empty image, does not tell how high the next score may be, but it increases the
+//! sample's deviation and so raises the limit above every defect. A score that lies farther below
+//! the median than the largest lies above it is therefore moved up to the same distance. The draws
+//! are treated in the same way.
 
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -19,8 +25,8 @@ const DRAWS: usize = 2000;
 /// Always the same samples, so that the same scores give the same threshold.
 const SEED: u64 = 0x6775_6d62;
 
-/// What the next value exceeds with probability `rate`, where `values` and it are from one Gumbel distribution. A single
-/// value says nothing of the spread and is its own limit.
+/// The limit that the next value exceeds with probability `rate`, if it and `values` are from one
+/// Gumbel distribution. A single value has no spread and is its own limit.
 ///
 /// # Panics
 /// When there is no value.
@@ -29,7 +35,8 @@ pub(crate) fn prediction_limit(values: &[f64], rate: f64) -> f64 {
     if deviation == 0.0 { mean } else { mean + deviation * factor(values.len(), rate) }
 }
 
-/// How many sample deviations above the sample mean the next of `n` values lies with probability `rate`.
+/// How many sample deviations above the sample mean the next of `n` values lies with probability
+/// `rate`.
 fn factor(n: usize, rate: f64) -> f64 {
     let mut rng = ChaCha8Rng::seed_from_u64(SEED);
     let samples: Vec<(f64, f64)> = (0..DRAWS)
@@ -56,12 +63,14 @@ fn factor(n: usize, rate: f64) -> f64 {
 
 /// A value of the standard Gumbel distribution.
 fn draw(rng: &mut ChaCha8Rng) -> f64 {
-    // Of (0, 1], and its logarithm kept off 0, so that both logarithms exist.
+    // The uniform value is in (0, 1] and its logarithm is kept away from 0, so that both logarithms
+    // are finite.
     let uniform = 1.0 - rng.random::<f64>();
     -(-uniform.ln()).max(f64::MIN_POSITIVE).ln()
 }
 
-/// Mean and standard deviation of a sample, 0 for a single value; none counts as farther below the median than the largest is above.
+/// Mean and standard deviation of a sample; the deviation of a single value is 0. Values farther
+/// below the median than the largest is above it are moved up to that distance.
 fn moments(values: &[f64]) -> (f64, f64) {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -78,9 +87,9 @@ fn moments(values: &[f64]) -> (f64, f64) {
 mod tests {
     use super::*;
 
-    /// With the mere quantile, 6 % of twenty scores' successors were rejected where 1 % was promised.
+    /// With the plain quantile, 6 % were rejected instead of 1 % with twenty scores.
     #[test]
-    fn the_limit_is_exceeded_as_rarely_as_promised() {
+    fn the_limit_is_exceeded_at_the_given_rate() {
         for (n, rate) in [(5, 0.05), (20, 0.01), (50, 0.01)] {
             let mut rng = ChaCha8Rng::seed_from_u64(3);
             let factor = factor(n, rate);
@@ -99,14 +108,15 @@ mod tests {
     }
 
     #[test]
-    fn with_many_values_the_factor_is_the_quantile_s() {
+    fn with_many_values_the_factor_is_the_quantile() {
         // ((-ln(-ln 0.99)) - 0.5772) * sqrt(6) / pi
         assert!((factor(2000, 0.01) - 3.1367).abs() < 0.03);
     }
 
-    /// Seven held-out images, one of them nearly empty: the limit was 8.2, above the score of every defect.
+    /// Seven held-out images, one of them nearly empty: the limit was 8.2, above the score of every
+    /// defect.
     #[test]
-    fn a_value_far_below_the_others_does_not_lift_the_limit() {
+    fn a_value_far_below_the_others_does_not_raise_the_limit() {
         let others = [-1.08, -0.76, -0.35, -0.22, 0.41, 0.42];
         let limit = |lowest: f64| prediction_limit(&[&[lowest][..], &others].concat(), 0.01);
         assert_eq!(limit(-5.0), limit(-50.0));

@@ -4,8 +4,8 @@
 //! folder -> Dataset -> Preprocess -> Synthesizer -> Batch -> session -> Model -> calibrate -> model file
 //! ```
 //!
-//! [`Trainer`] goes this way from end to end. The only crate of anoseg that needs Burn; no type of Burn is part of its
-//! interface.
+//! [`Trainer`] runs these steps from end to end. This is the only crate of anoseg that trains with
+//! Burn; no type of Burn is part of its interface.
 //!
 //! | module | what |
 //! |---|---|

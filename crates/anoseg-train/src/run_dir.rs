@@ -9,8 +9,8 @@ use crate::config::Config;
 use crate::train::{StepRecord, read_log};
 use crate::{Error, Result};
 
-/// A run directory: `config.toml` (the resolved settings), `metrics.jsonl` (one line per step), `checkpoint/`, and a lock
-/// while a training uses it.
+/// A run directory: `config.toml` (the resolved settings), `metrics.jsonl` (one line per step),
+/// `checkpoint/`, and a lock while a training uses it.
 ///
 /// ```
 /// use anoseg_train::RunDir;
@@ -25,10 +25,10 @@ pub struct RunDir {
     path: PathBuf,
 }
 
-/// Holds a run directory for one training; dropped, it is free again.
+/// Locks a run directory for one training, until it is dropped.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    /// The system releases the lock when the file is closed, also where the program is killed.
+    /// The system releases the lock when the file is closed, also when the program is killed.
     _file: File,
 }
 
@@ -38,7 +38,7 @@ impl RunDir {
         Self { path: path.into() }
     }
 
-    /// The run directory of a model file where none is named: beside it, `<stem>-run`.
+    /// The default run directory of a model file: `<stem>-run` beside it.
     pub fn beside(model: &Path) -> Self {
         let stem = model.file_stem().unwrap_or(model.as_os_str());
         let mut name = stem.to_os_string();
@@ -103,7 +103,7 @@ impl RunDir {
         Ok(read_log(&self.log_path())?.records)
     }
 
-    /// Makes the folder and keeps every other training out of it.
+    /// Creates the folder and locks it for one training.
     pub(crate) fn lock(&self) -> Result<Lock> {
         let checkpoint = self.path.join("checkpoint");
         std::fs::create_dir_all(&checkpoint).map_err(|error| Error::io(&checkpoint, error))?;
@@ -112,7 +112,7 @@ impl RunDir {
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(TryLockError::WouldBlock) => Err(Error::RunDirInUse { path: self.path.clone() }),
-            // A file system without locks: the training is worth more than the lock.
+            // The file system has no locks; the training then runs without one.
             Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
                 Ok(Lock { _file: file })
             }

@@ -7,12 +7,13 @@ use anoseg_infer::Model;
 
 use crate::{Config, Error, Event, PretrainedEncoder, Result, RunDir, StopToken, Trainer};
 
-/// The folder in which a series of trainings keeps its models and run directories, each training under its name.
+/// The folder in which a series of trainings keeps its models and run directories, each training
+/// under its name.
 #[derive(Clone, Debug)]
 pub struct Series {
     /// The folder.
     pub folder: PathBuf,
-    /// Stops the training under way.
+    /// Stops the running training.
     pub stop: StopToken,
     /// The pretrained encoder, where the settings need one.
     pub encoder: Option<PretrainedEncoder>,
@@ -28,8 +29,8 @@ pub struct SeriesModel {
 }
 
 impl Series {
-    /// The model of this name: that of an earlier call with the same settings and images, or trained now, going on where an
-    /// earlier call was stopped.
+    /// The model of this name. It is loaded if an earlier call trained it with the same settings
+    /// and images. Otherwise it is trained now, and resumes where an earlier call was stopped.
     ///
     /// # Errors
     /// As [`Trainer::run`], and if the folder cannot be read or written.
@@ -75,8 +76,8 @@ impl Series {
     }
 }
 
-/// The folder and its good images with their sizes in bytes: tells whether a model was trained on the files that lie there
-/// now.
+/// The folder and its good images with their sizes in bytes, to check whether a model was trained
+/// on the present files.
 fn listing(dataset: &Dataset) -> Result<String> {
     let folder = std::fs::canonicalize(&dataset.root).unwrap_or_else(|_| dataset.root.clone());
     let mut listing = format!("{}\n", folder.display());

@@ -43,7 +43,7 @@ impl Table {
     }
 }
 
-/// Three decimals, or a dash where the data cannot tell.
+/// Three decimals, or a dash where there is no value.
 pub(crate) fn figure(value: Option<f64>) -> String {
     value.map_or_else(|| "-".to_owned(), |value| format!("{value:.3}"))
 }

@@ -1,4 +1,5 @@
-//! Inspects every image of a folder: `cargo run --release --example inspect_folder -- part.anoseg new-images`
+//! Inspects every image of a folder:
+//! `cargo run --release --example inspect_folder -- part.anoseg new-images`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
 use std::path::PathBuf;

@@ -1,6 +1,8 @@
-//! Inspects camera frames from memory, on several threads: `cargo run --release --example inspect_frames`
+//! Inspects camera frames from memory, on several threads:
+//! `cargo run --release --example inspect_frames`
 //!
-//! The frames are generated here, in the layout that a camera's SDK gives: 8-bit BGR with padded rows.
+//! The frames are generated here, in the layout that a camera's SDK gives: 8-bit BGR with padded
+//! rows.
 #![allow(clippy::print_stdout, reason = "an example prints")]
 
 use anoseg::prelude::*;
@@ -49,7 +51,7 @@ fn frame(image: &Image) -> Vec<u8> {
     bytes
 }
 
-/// A model that was trained for a moment only.
+/// A model that was trained for a few seconds only.
 fn train() -> Result<Model, Box<dyn std::error::Error>> {
     let folder = tempfile::tempdir()?;
     for number in 0..16 {

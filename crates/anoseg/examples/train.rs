@@ -1,4 +1,5 @@
-//! Trains on a folder of good images, with progress and Ctrl-C's place: `cargo run --release --example train -- good-parts part.anoseg`
+//! Trains on a folder of good images, with progress and a stop token:
+//! `cargo run --release --example train -- good-parts part.anoseg`
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example prints")]
 
 use std::path::PathBuf;

@@ -26,8 +26,8 @@ pub struct EvaluationFiles {
     pub maps: Option<PathBuf>,
 }
 
-/// Evaluates a model and writes the files that are asked for. `run_dir` is the training's run directory, for the report's
-/// training curve; what it lacks is left out.
+/// Evaluates a model and writes the files that are asked for. `run_dir` is the training's run
+/// directory, for the report's training curve; what it lacks is left out.
 ///
 /// # Errors
 /// As [`evaluate`], or a file cannot be written.
@@ -45,7 +45,8 @@ pub fn evaluate_with_files(
     Ok(run)
 }
 
-/// Evaluates a model, writes the maps if asked for, and gives the contents of the report if one is asked for.
+/// Evaluates a model, writes the maps if asked for, and gives the contents of the report if one is
+/// asked for.
 ///
 /// # Errors
 /// As [`evaluate`], or a map cannot be written.
@@ -122,7 +123,8 @@ impl BenchmarkResults {
     }
 }
 
-/// Writes `ablation.json`, `ablation.md` and, around the full training's report, `report.html` into a folder.
+/// Writes `ablation.json`, `ablation.md` and, around the full training's report, `report.html` into
+/// a folder.
 ///
 /// # Errors
 /// One cannot be written.

@@ -1,4 +1,4 @@
-//! Anomaly segmentation learned from images of good parts only.
+//! Anomaly segmentation, trained on images of good parts only.
 //!
 //! ```no_run
 //! use anoseg::prelude::*;
@@ -23,8 +23,8 @@
     doc = "| [`evaluation`] | figures of a model on test images, with report and maps |"
 )]
 //!
-//! The feature `train` (default) has training, evaluation and the HTML report; without it only the inference runtime is
-//! built. No type of a deep-learning framework is part of this interface.
+//! The feature `train` (default) has training, evaluation and the HTML report; without it only the
+//! inference runtime is built. No type of a deep-learning framework is part of this interface.
 
 pub mod batch;
 #[cfg(feature = "train")]

@@ -16,7 +16,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     let full = train::config(Some(options.preset), &options.settings)?;
     let dataset = Dataset::open(&options.data)?;
     dataset.warnings.iter().for_each(|warning| console::warning(warning));
-    // Before hours of training, not after.
+    // Checked before hours of training, not after.
     require_test_images(&dataset)?;
     make_folder(&options.out)?;
     let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
@@ -35,7 +35,8 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
         run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
         complete &= run.failures.is_empty();
         ablation.variants.push(Row::new(&variant, &model.description().provenance, &run));
-        // After each variant, so that an interrupted ablation leaves the table so far.
+        // After each variant, so that an interrupted ablation leaves a table of the variants that
+        // are done.
         write_ablation(&ablation, page.as_ref(), &options.out)?;
     }
     console::result(ablation.table().markdown().trim_end());

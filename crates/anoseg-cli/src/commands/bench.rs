@@ -31,7 +31,8 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
                 Ok((entry, all_read)) => {
                     complete &= all_read;
                     results.add(name, entry);
-                    // After each training, so that an interrupted benchmark leaves the table so far.
+                    // After each training, so that an interrupted benchmark leaves a table of the
+                    // runs that are done.
                     results.write(&options.out)?;
                 }
                 Err(error) if concerns_one_dataset(&error) => {
@@ -60,20 +61,20 @@ fn seeds(first: u64, count: u64) -> Result<std::ops::RangeInclusive<u64>, Settin
     last.map(|last| first..=last).ok_or_else(|| SettingError::new("--seed", first, allowed()))
 }
 
-/// The datasets with test images that lie in a folder; the folder itself where it is one.
+/// The datasets with test images in a folder; the folder itself if it is a dataset.
 fn open(root: &Path) -> Result<Vec<Dataset>> {
     let folders = dataset::categories(root)?;
     let folders = if folders.is_empty() { vec![root.to_owned()] } else { folders };
     let datasets = folders.iter().map(|folder| Dataset::open(folder)).collect::<Result<Vec<_>, _>>()?;
     for dataset in &datasets {
-        // Before hours of training, not after.
+        // Checked before hours of training, not after.
         require_test_images(dataset)?;
         dataset.warnings.iter().for_each(|warning| console::warning(warning));
     }
     Ok(datasets)
 }
 
-/// Trains and evaluates; whether every test image could be read.
+/// Trains and evaluates. Returns whether every test image could be read.
 fn measure(series: &Series, name: &str, dataset: &Dataset, config: &Config) -> Result<(Entry, bool)> {
     let model = train::series_model(series, name, dataset, config)?;
     console::note(&format!("{name}: evaluating"));
@@ -83,7 +84,7 @@ fn measure(series: &Series, name: &str, dataset: &Dataset, config: &Config) -> R
     Ok((Entry::new(&model.description().provenance, run.figures), run.failures.is_empty()))
 }
 
-/// Whether the other datasets can still be measured: the images of this one are at fault.
+/// Whether the other datasets can still be measured: only the images of this one are bad.
 fn concerns_one_dataset(error: &anyhow::Error) -> bool {
     error.chain().find_map(kind_of) == Some(ErrorKind::Data)
 }
@@ -92,7 +93,8 @@ fn concerns_one_dataset(error: &anyhow::Error) -> bool {
 mod tests {
     use super::*;
 
-    /// The last seed of all once gave no training at all, and a message about warnings that were none.
+    /// The last possible seed once gave no training, and a message about warnings that did not
+    /// exist.
     #[test]
     fn the_last_seed_is_one() {
         assert_eq!(seeds(u64::MAX, 1).unwrap().collect::<Vec<_>>(), [u64::MAX]);

@@ -77,8 +77,7 @@ fn draw_dataset(root: &Path, part: Part, seed: u64) -> Result<()> {
         let masks = made(root.join("ground_truth").join(defect))?;
         for number in 0..TEST_DEFECTIVE {
             let drawn = defective(part, defect, seed, number, SIDE, SIDE);
-            let drawn =
-                drawn.with_context(|| format!("the part {} knows no defect {defect}", part.name()))?;
+            let drawn = drawn.with_context(|| format!("the part {} has no defect {defect}", part.name()))?;
             write::write_png(&images.join(format!("{number:03}.png")), &drawn.image)?;
             write::write_mask_png(&masks.join(format!("{number:03}_mask.png")), &drawn.mask)?;
         }

@@ -18,7 +18,8 @@ pub(crate) fn run(command: &EncoderCommand) -> Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// The encoder that `config` needs, if it does: this file's, or the one that was added.
+/// The encoder that `config` needs: from this file, or the one that was added. None if it needs
+/// none.
 pub(super) fn of(config: &Config, file: Option<&Path>) -> Result<Option<PretrainedEncoder>, TrainError> {
     match (config.architecture.network, file) {
         (Kind::Pretrained, Some(file)) => PretrainedEncoder::read(file).map(Some),

@@ -19,7 +19,8 @@ const CELL: usize = 192;
 /// Images in a row of the contact sheet: each pair takes two.
 const COLUMNS: usize = 8;
 
-/// Pairs on the contact sheet; the others are written, but a sheet of thousands cannot be looked at.
+/// Pairs on the contact sheet; the others are written as files only, because a sheet of thousands
+/// would be too large.
 const MOST_ON_SHEET: usize = 120;
 
 pub(crate) fn run(options: &Synth) -> Result<Outcome> {

@@ -32,7 +32,7 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// The command that goes on where this one stopped.
+/// The command that resumes this training.
 fn how_to_resume(options: &Train) -> String {
     let run_dir =
         options.run_dir.as_ref().map_or_else(String::new, |dir| format!(" --run-dir {}", dir.display()));
@@ -141,8 +141,8 @@ fn show(bar: &mut TrainingBar, event: Event) {
         Event::SeenEnough { views } => {
             bar.clear();
             console::note(&format!(
-                "done before the time is up, at {views} views of each image (optimiser.most_views): more would be \
-                 memorised; --steps trains for longer"
+                "done before the time is up, at {views} views of each image \
+                 (optimiser.most_views): more would overfit; --steps trains for longer"
             ));
         }
         Event::Calibrating => {

@@ -13,8 +13,8 @@ use tempfile::TempDir;
 /// Side of the generated images.
 pub(crate) const SIDE: usize = 96;
 
-/// A folder with `data/` (a category), `tiny.toml`, `paper.toml` (the published networks at a fiftieth of their width), and
-/// room for results.
+/// A folder with `data/` (a category), `tiny.toml`, `paper.toml` (the published networks at a
+/// fiftieth of their width), and room for results.
 pub(crate) struct Workshop {
     folder: TempDir,
 }

@@ -15,9 +15,9 @@ pub enum Kind {
     /// Works at a quarter of the image's resolution and below, with skip connections.
     #[default]
     Compact,
-    /// A head on a frozen encoder's features and their distance to those of good pictures.
+    /// A head on a frozen encoder's features and their distance to those of good images.
     Pretrained,
-    /// As AnoSeg was published: ResNet-18, decoders without skip connections.
+    /// The published AnoSeg: ResNet-18, decoders without skip connections.
     Published,
 }
 
@@ -33,20 +33,22 @@ pub struct Architecture {
     pub blocks: usize,
     /// Pretrained network: number of feature vectors in the memory bank.
     pub memory: usize,
-    /// Whether each position is compared with the whole image; in the pretrained network with its wider surroundings, too.
+    /// Whether each position is compared with the whole image; in the pretrained network also with
+    /// its wider surroundings.
     #[serde(default)]
     pub context: bool,
     /// Published network: its channels as a share of the published ones, above 0 and at most 1.
     pub width: f32,
     /// Whether each pixel's row and column are given to the first layer.
     pub coordinates: bool,
-    /// Compact network: rows and columns run from minus to plus this, 0 to 1. In the others they run from -1 to 1.
+    /// Compact network: coordinates run from minus to plus this value, 0 to 1. In the other
+    /// networks they run from -1 to 1.
     #[serde(default = "unscaled")]
     pub coordinate_scale: f32,
     /// Whether a second decoder reconstructs the image while training.
     pub reconstruction: bool,
-    /// Whether a second GAN scores the image from its map (AnoSeg, appendix), in place of the map's largest values. It
-    /// has the published layers at `width`.
+    /// Whether a second GAN scores the image from its map (AnoSeg, appendix), in place of the map's
+    /// largest values. It has the published layers at `width`.
     pub detector: bool,
 }
 
@@ -119,7 +121,7 @@ impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.network {
             Kind::Compact => write!(f, "compact, widths {:?}", self.widths),
-            Kind::Pretrained => write!(f, "pretrained, {} vectors remembered", self.memory),
+            Kind::Pretrained => write!(f, "pretrained, memory bank of {} vectors", self.memory),
             Kind::Published => write!(f, "published, width {}", self.width),
         }
     }
@@ -135,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_model_from_before_context_and_scale_is_read_as_it_was() {
+    fn a_model_without_context_and_scale_gets_the_former_values() {
         for stored in [r#"{"network": "pretrained", "memory": 4000}"#, r#"{"network": "compact"}"#] {
             let read = serde_json::from_str::<Architecture>(stored).unwrap();
             assert_eq!((read.context, read.coordinate_scale), (false, 1.0));
@@ -146,13 +148,13 @@ mod tests {
     }
 
     #[test]
-    fn an_architecture_is_described_by_what_decides_its_size() {
+    fn an_architecture_is_described_by_its_size() {
         let published = Architecture { width: 0.125, ..Architecture::published() };
         let described = [Architecture::default(), Architecture::pretrained(), published]
             .map(|architecture| architecture.to_string());
         let expected = [
             "compact, widths [32, 64, 96, 128]",
-            "pretrained, 4000 vectors remembered",
+            "pretrained, memory bank of 4000 vectors",
             "published, width 0.125",
         ];
         assert_eq!(described, expected);

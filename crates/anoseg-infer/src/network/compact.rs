@@ -1,8 +1,9 @@
 //! The network of preset `fast`, with skip connections.
 //!
-//! All convolution happens at a quarter of the image's resolution and below: the first layer takes each 4 x 4 block of
-//! pixels as one position with sixteen times the channels, and the last layer writes sixteen map pixels per position.
-//! No pixel is dropped, and the matrix products are large enough to keep a CPU busy.
+//! All convolution happens at a quarter of the image's resolution and below: the first layer takes
+//! each 4 x 4 block of pixels as one position with sixteen times the channels, and the last layer
+//! writes sixteen map pixels per position. No pixel is dropped, and the matrix products are large
+//! enough to keep a CPU busy.
 
 use super::{Architecture, Blueprint, Convolution, Executor, Residual};
 
@@ -14,7 +15,7 @@ pub const PATCH: usize = 4;
 pub struct Encoder {
     stem: Convolution,
     stages: Vec<Stage>,
-    /// Rows and columns run from minus to plus this.
+    /// Coordinates run from minus to plus this value.
     coordinates: Option<f32>,
 }
 
@@ -23,7 +24,7 @@ pub struct Encoder {
 struct Stage {
     down: Option<Convolution>,
     blocks: Vec<Residual>,
-    /// Takes each position beside mean and deviation of all positions.
+    /// Joins each position with mean and standard deviation of all positions.
     context: Option<Convolution>,
 }
 
@@ -50,8 +51,8 @@ impl Encoder {
         Self { stem, stages, coordinates }
     }
 
-    /// Images `[n, 3, h, w]`, h and w multiples of 4 * 2^(scales - 1), to one value per scale, finest first:
-    /// `[n, widths[i], h / (4 * 2^i), w / (4 * 2^i)]`.
+    /// Images `[n, 3, h, w]`, h and w multiples of 4 * 2^(scales - 1), to one value per scale,
+    /// finest first: `[n, widths[i], h / (4 * 2^i), w / (4 * 2^i)]`.
     pub(super) fn forward<X: Executor>(&self, x: &mut X, images: &X::Value) -> Vec<X::Value> {
         let size = x.size(images);
         let blocks = x.space_to_depth(images, PATCH);
@@ -91,7 +92,7 @@ pub struct Decoder {
     head: Convolution,
 }
 
-/// Doubles the resolution and takes in the encoder's features of that scale.
+/// Doubles the resolution and adds the encoder's features of that scale.
 #[derive(Clone, Debug)]
 struct Up {
     expand: Convolution,
@@ -113,8 +114,8 @@ impl Decoder {
 
     /// `features` as the encoder gives them, to `[n, channels, h, w]` before any activation.
     ///
-    /// With `skips` false only the coarsest features are used, as in the published network: a reconstruction that may
-    /// copy its input learns nothing.
+    /// With `skips` false only the coarsest features are used, as in the published network: a
+    /// reconstruction that can copy its input learns nothing.
     pub(super) fn forward<X: Executor>(&self, x: &mut X, features: &[X::Value], skips: bool) -> X::Value {
         let mut y = features[features.len() - 1].clone();
         let finer = features[..features.len() - 1].iter().rev();

@@ -1,26 +1,28 @@
-//! The operators that networks are made of, whoever carries them out.
+//! The operators that networks consist of, independent of the executor that runs them.
 
 use anoseg_kernels::Pool;
 
 use super::{Convolution, MemoryBank};
 
-/// Carries out the operators of a network. A forward pass is written once, generic over this trait: the runtime records a
-/// program ([`crate::runtime::Recorder`]), training computes on tensors with gradients, an export writes a graph.
+/// Runs the operators of a network. A forward pass is written once, generic over this trait: the
+/// runtime records a program ([`crate::runtime::Recorder`]), training computes on tensors with
+/// gradients, an export writes a graph.
 ///
-/// Values are `[n, channels, h, w]`. Where an operator takes several values, one of a single image serves all images of the
-/// others.
+/// Values are `[n, channels, h, w]`. Where an operator takes several values, one of a single image
+/// serves all images of the others.
 pub trait Executor {
-    /// A tensor, or what stands for one.
+    /// A tensor, or a handle of one.
     type Value: Clone;
 
     /// Height and width.
     fn size(&self, x: &Self::Value) -> [usize; 2];
 
-    /// A convolution with its normalisation or bias and its activation. Several inputs are joined along the channels; one
-    /// of a single position is the same at all positions.
+    /// A convolution with its normalisation or bias and its activation. Several inputs are joined
+    /// along the channels; one of a single position is the same at all positions.
     fn convolution(&mut self, layer: &Convolution, inputs: &[&Self::Value]) -> Self::Value;
 
-    /// Two channels that hold each pixel's row and column, scaled to -1..=1 (AnoSeg, section 3.3): `[1, 2, h, w]`.
+    /// Two channels that hold each pixel's row and column, scaled to -1..=1 (AnoSeg, section 3.3):
+    /// `[1, 2, h, w]`.
     fn coordinates(&mut self, size: [usize; 2]) -> Self::Value;
 
     /// `x + summand`, element by element.
@@ -47,7 +49,8 @@ pub trait Executor {
     /// Twice the resolution, linear between the pixels' centres.
     fn double(&mut self, x: &Self::Value) -> Self::Value;
 
-    /// `[n, c, h, w]` -> `[n, c * block^2, h / block, w / block]`: each block of pixels becomes channels.
+    /// `[n, c, h, w]` -> `[n, c * block^2, h / block, w / block]`: each block of pixels becomes
+    /// channels.
     fn space_to_depth(&mut self, x: &Self::Value, block: usize) -> Self::Value;
 
     /// The reverse of [`Executor::space_to_depth`].
@@ -74,7 +77,7 @@ pub trait Executor {
     /// Mean over each image of the squared difference: `[n, 1, 1, 1]`.
     fn mean_squared_difference(&mut self, a: &Self::Value, b: &Self::Value) -> Self::Value;
 
-    /// Values in 0..=1, brought to -2..=2.
+    /// Values in 0..=1, scaled to -2..=2.
     fn centre(&mut self, x: &Self::Value) -> Self::Value {
         let centred = self.add_scalar(x, -0.5);
         self.multiply_scalar(&centred, 4.0)

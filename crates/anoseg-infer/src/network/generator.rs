@@ -1,16 +1,19 @@
-//! The generators: one encoder, a decoder for the anomaly map, and optionally one for the reconstruction.
+//! The generators: one encoder, a decoder for the anomaly map, and optionally one for the
+//! reconstruction.
 
 use super::{Architecture, Blueprint, Executor, Head, Kind, compact, published};
 
-/// Logit of the map before training: about two pixels in a hundred are anomalous, as in the training pairs. Without it the
-/// first hundreds of steps are spent on learning that most pixels are normal (Lin et al., "Focal loss", 2017, 4.1).
+/// Logit of the map before training: about two pixels in a hundred are anomalous, as in the
+/// training pairs. Without it the first hundreds of steps are spent on learning that most pixels
+/// are normal (Lin et al., "Focal loss", 2017, 4.1).
 const PRIOR: f32 = -4.0;
 
 /// The outputs of a generator for a batch.
 pub struct Outputs<V> {
     /// `[n, 1, h, w]`: the anomaly map before the sigmoid; positive = anomalous.
     pub map_logits: V,
-    /// `[n, 3, h, w]`: the reconstructed image, values in 0..=1. None without a reconstruction decoder.
+    /// `[n, 3, h, w]`: the reconstructed image, values in 0..=1. None without a reconstruction
+    /// decoder.
     pub reconstruction: Option<V>,
 }
 

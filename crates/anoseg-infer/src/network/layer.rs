@@ -4,7 +4,7 @@ use std::fmt::Display;
 
 use anoseg_kernels::Activation;
 
-/// Which of a network's parameters.
+/// Index of a parameter in its network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ParameterId(pub usize);
 
@@ -26,7 +26,7 @@ pub struct ParameterSpec {
     pub shape: Vec<usize>,
     /// Its values before training.
     pub init: Init,
-    /// Whether gradients move it; else it is a running average.
+    /// Whether it is trained by gradients; otherwise it is a running average.
     pub trained: bool,
 }
 
@@ -42,8 +42,8 @@ impl ParameterSpec {
     }
 }
 
-/// Collects the parameters of a network while its layers are described. Weights are drawn in the order of the
-/// descriptions.
+/// Collects the parameters of a network while its layers are described. Weights are drawn in the
+/// order of the descriptions.
 ///
 /// ```
 /// use anoseg_infer::network::{Blueprint, Convolution};
@@ -78,7 +78,7 @@ impl Blueprint {
         described
     }
 
-    /// Adds a parameter that training moves.
+    /// Adds a trained parameter.
     pub fn trained(&mut self, name: &str, shape: impl Into<Vec<usize>>, init: Init) -> ParameterId {
         self.add(name, shape.into(), init, true)
     }
@@ -106,13 +106,14 @@ pub enum ConvolutionKind {
     Transposed,
 }
 
-/// The numbers behind a convolution, one per output.
+/// The parameters after a convolution, one value per output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Behind {
     /// A bias.
     Bias(ParameterId),
-    /// Batch normalisation (Ioffe & Szegedy, 2015). While training every channel is normalised by the batch; in use by
-    /// running averages of the batches' moments, which are then part of the filters.
+    /// Batch normalisation (Ioffe & Szegedy, 2015). While training, every channel is normalised by
+    /// the batch. At inference it is normalised by running averages of the batches' moments, which
+    /// are then folded into the filters.
     Normalisation {
         /// Factor.
         scale: ParameterId,
@@ -140,12 +141,13 @@ pub struct Convolution {
     pub stride: usize,
     /// Rows and columns of zeros on every side.
     pub padding: usize,
-    /// The function behind it.
+    /// The activation after it.
     pub activation: Activation,
 }
 
 impl Convolution {
-    /// Stride 1 and padding that keeps the size, `kernel` x `kernel` filters, batch normalisation and a ReLU.
+    /// Stride 1 and padding that keeps the size, `kernel` x `kernel` filters, batch normalisation
+    /// and a ReLU.
     pub fn normalised(blueprint: &mut Blueprint, name: &str, channels: [usize; 2], kernel: usize) -> Self {
         Self::strided(blueprint, name, channels, kernel, [1, kernel / 2])
     }
@@ -167,8 +169,8 @@ impl Convolution {
         })
     }
 
-    /// Transposed convolution with 4 x 4 filters that doubles the size, batch normalisation and a ReLU. Four taps meet in
-    /// each result.
+    /// Transposed convolution with 4 x 4 filters that doubles the size, batch normalisation and a
+    /// ReLU. Four taps meet in each result.
     pub fn doubling(blueprint: &mut Blueprint, name: &str, [inputs, outputs]: [usize; 2]) -> Self {
         blueprint.at(name, |b| {
             let shape = [inputs, outputs, 4, 4];
@@ -204,7 +206,7 @@ impl Convolution {
     }
 }
 
-/// Weights whose sums of so many products keep the signal's variance.
+/// Initial weights that keep the signal's variance in sums of this many products.
 pub fn keeping_variance(fan_in: usize) -> Init {
     Init::Normal((fan_in as f32).sqrt().recip())
 }

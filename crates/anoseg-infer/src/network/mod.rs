@@ -1,9 +1,9 @@
-//! The networks, each written once: layers and parameters as data ([`Blueprint`]), and a forward pass that is generic over
-//! the [`Executor`] that carries it out.
+//! The networks, each written once: layers and parameters as data ([`Blueprint`]), and a forward
+//! pass that is generic over the [`Executor`] that runs it.
 //!
-//! An encoder takes the image with its coordinate channels (AnoSeg, section 3.3); a decoder gives the anomaly map, another
-//! may reconstruct the image. [`compact`] and [`published`] start from images ([`ImageGenerator`]), [`pretrained`] from a
-//! frozen backbone's features.
+//! An encoder takes the image with its coordinate channels (AnoSeg, section 3.3); a decoder gives
+//! the anomaly map, another may reconstruct the image. [`compact`] and [`published`] start from
+//! images ([`ImageGenerator`]), [`pretrained`] from a frozen backbone's features.
 
 mod architecture;
 pub mod compact;

@@ -1,5 +1,5 @@
-//! AnoSeg's head on a frozen encoder (preset `accurate`): training moves only the layers from features that were learned
-//! elsewhere, and from their distance to those of good images, to the map.
+//! AnoSeg's head on a frozen encoder (preset `accurate`): only the head is trained. It computes the
+//! map from the pretrained features and from their distance to those of good images.
 
 mod backbone;
 mod efficientnet;

@@ -1,5 +1,5 @@
-//! The networks as AnoSeg describes them (Song et al., 2021): a ResNet-18 encoder, decoders without skip connections, and
-//! a discriminator of eight layers; or narrower ones of the same shape.
+//! The networks as AnoSeg describes them (Song et al., 2021): a ResNet-18 encoder, decoders without
+//! skip connections, and a discriminator of eight layers; or narrower ones of the same shape.
 
 mod decoder;
 mod detector;

@@ -1,4 +1,4 @@
-//! Carrying out one step of a program.
+//! Execution of one step of a program.
 
 use std::ops::Range;
 
@@ -22,7 +22,8 @@ impl Program {
         buffers: &mut [Vec<f32>],
     ) {
         let Place::Buffer(number) = step.output.place else { return };
-        // Taken out, so that the inputs can be read while it is written; no input lies in it.
+        // The buffer is taken out, so that the inputs can be read while it is written. It holds no
+        // input.
         let mut target = std::mem::take(&mut buffers[number]);
         let values: Vec<&[f32]> =
             step.inputs.iter().map(|operand| self.values(*operand, input, buffers)).collect();
@@ -41,7 +42,7 @@ pub(super) fn compute(step: &Step, x: &[&[f32]], excluded: &[Range<usize>], y: &
         Operation::Scalars(scalars) => scalars_of(scalars, x[0], y),
         Operation::Standardise { mean, deviation } => standardise(shape(0), x[0], [mean, deviation], y),
         Operation::Add => pairs(x[0], x[1], y, |a, b| a + b),
-        // Written so that what is not a number stays so.
+        // Written so that NaN stays NaN.
         Operation::AddRelu => pairs(x[0], x[1], y, |a, b| if a + b < 0.0 { 0.0 } else { a + b }),
         Operation::AveragePool(pool) => average_pool(x[0], step.inputs[0].size(), *pool, y),
         Operation::MaxPool(pool) => max_pool(x[0], step.inputs[0].size(), *pool, y),

@@ -1,9 +1,10 @@
-//! Fusing neighbouring operators, so that values are not written and read again. Fused or not, the same numbers come out.
+//! Fusing neighbouring operators, so that values are not written and read again. The results are
+//! the same with and without fusion.
 
 use super::program::{Operation, ResidualPlace};
 use super::recorder::{Entry, Value};
 
-/// Fuses what can be fused; `outputs` are needed behind the last entry.
+/// Fuses what can be fused; `outputs` are needed after the last entry.
 pub(super) fn fuse(entries: &mut Vec<Entry>, outputs: &[Value]) {
     let mut i = 0;
     while i < entries.len() {
@@ -46,7 +47,7 @@ fn residual(entries: &mut Vec<Entry>, i: usize, outputs: &[Value]) -> bool {
     let [a, b] = [entries[i].inputs[0], entries[i].inputs[1]];
     for (summand, other) in [(b, a), (a, b)] {
         let Some(giver) = entries[..i].iter().position(|entry| entry.output == summand) else { continue };
-        // The other summand must be there before the convolution runs.
+        // The other summand must be computed before the convolution runs.
         let known = entries[giver..i].iter().all(|entry| entry.output != other);
         if summand == other || !known || uses(entries, summand, outputs) > 1 {
             continue;

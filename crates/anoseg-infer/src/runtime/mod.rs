@@ -1,9 +1,10 @@
 //! The inference runtime: a network's forward pass as a program of operators on planes.
 //!
-//! [`Recorder`] runs a forward pass once, for one input shape, and notes its operators. Filters are folded with their
-//! normalisation and laid out, constants are computed, neighbouring operators are fused, and every value gets a place in
-//! memory that is reused as soon as the value is no longer needed. [`Program::run`] then goes through the list: no locks, no
-//! look-ups by name, no allocation once a thread's workspace is warm.
+//! [`Recorder`] runs a forward pass once, for one input shape, and records its operators. Filters
+//! are folded with their normalisation and laid out, constants are computed, neighbouring operators
+//! are fused, and every value gets a place in memory that is reused as soon as the value is no
+//! longer needed. [`Program::run`] then goes through the list: no locks, no search by name, and no
+//! allocation once a thread has its workspace.
 
 mod execute;
 mod fuse;

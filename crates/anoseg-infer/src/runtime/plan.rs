@@ -3,7 +3,8 @@
 use super::program::{Operand, Place, Program, Step};
 use super::recorder::{Entry, Origin, Recorded, Value};
 
-/// Assigns buffers in the order of the entries: a buffer is free again behind the last use of the value in it.
+/// Assigns buffers in the order of the entries: a buffer is free again after the last use of the
+/// value in it.
 pub(super) fn plan(
     input: [usize; 4],
     values: &[Recorded],
@@ -71,7 +72,8 @@ struct Buffers {
 }
 
 impl Buffers {
-    /// A free buffer for `len` values: the smallest that is large enough, else the largest, which grows, else a new one.
+    /// A free buffer for `len` values: the smallest that is large enough, else the largest, which
+    /// grows, else a new one.
     fn take(&mut self, len: usize) -> usize {
         let lens = &self.lens;
         let large = self.free.iter().enumerate().filter(|(_, number)| lens[**number] >= len);

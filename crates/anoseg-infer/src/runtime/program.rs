@@ -11,7 +11,8 @@ use crate::network::MemoryBank;
 /// The operators that a program consists of.
 #[derive(Clone, Debug)]
 pub(super) enum Operation {
-    /// Inputs: the layer's inputs, then a bias for this image if `dynamic_bias`, then the residual if there is one.
+    /// Inputs: the layer's inputs, then a bias for this image if `dynamic_bias`, then the residual
+    /// if there is one.
     Convolution {
         layer: Arc<PreparedConvolution>,
         dynamic_bias: bool,
@@ -87,7 +88,8 @@ pub(super) struct Step {
     pub(super) output: Operand,
 }
 
-/// A network's forward pass for one input shape, ready to run. It is immutable and may run on several threads at a time.
+/// A network's forward pass for one input shape, ready to run. It is immutable and may run on
+/// several threads at a time.
 #[derive(Clone, Debug)]
 pub struct Program {
     pub(super) input: [usize; 4],
@@ -116,15 +118,17 @@ impl Program {
         self.buffers.iter().sum::<usize>() * size_of::<f32>()
     }
 
-    /// The outputs, in the order in which they were given to [`Recorder::finish`](super::Recorder::finish), for an input of
-    /// [`Program::input_shape`]. `excluded` names, for each image of the batch, vectors of the memory bank that do not
-    /// count; it may be empty.
+    /// The outputs, in the order in which they were given to
+    /// [`Recorder::finish`](super::Recorder::finish), for an input of [`Program::input_shape`].
+    /// `excluded` names, for each image of the batch, vectors of the memory bank that do not count;
+    /// it may be empty.
     ///
     /// # Panics
     /// If the input has another number of values.
     pub fn run(&self, input: &[f32], excluded: &[Range<usize>]) -> Vec<Vec<f32>> {
         assert_eq!(input.len(), self.input.iter().product::<usize>(), "an input of {:?}", self.input);
-        // Taken out while in use: while it waits, this thread may run another job that needs a workspace.
+        // Taken out while in use: while it waits, this thread may run another job that needs a
+        // workspace.
         let mut buffers = WORKSPACE.take();
         buffers.resize_with(buffers.len().max(self.buffers.len()), Vec::new);
         for (buffer, &len) in buffers.iter_mut().zip(&self.buffers) {

@@ -1,4 +1,4 @@
-//! Noting a forward pass.
+//! Recording of a forward pass.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -61,7 +61,8 @@ pub(super) struct Entry {
 /// ```
 pub struct Recorder<'p> {
     parameters: Option<&'p ParameterStore>,
-    /// Layers of the present parameters by their filters, so that a layer that is used twice is laid out once.
+    /// Prepared layers of the present parameters by their filters, so that a layer that is used
+    /// twice is prepared once.
     layers: BTreeMap<usize, Arc<PreparedConvolution>>,
     input: [usize; 4],
     values: Vec<Recorded>,
@@ -181,8 +182,8 @@ impl<'p> Recorder<'p> {
         (folded.collect(), bias)
     }
 
-    /// A layer of 1 x 1 filters over `inputs` and `uniform`, whose share in the sums is the same at all positions: a bias
-    /// for this image.
+    /// A layer of 1 x 1 filters over `inputs` and `uniform`, whose share in the sums is the same at
+    /// all positions: a bias for this image.
     fn with_uniform_input(&mut self, layer: &Convolution, inputs: &[Value], uniform: Value) -> Value {
         let (weight, bias) = self.folded(layer);
         let [outputs, channels, ..] = layer.shape;

@@ -223,7 +223,8 @@ fn tracked<B: KernelOps, C: CheckpointStrategy>(
     }
 }
 
-/// Gradients are reached from `Backward` alone, and moments from a wrapper that calls the inner backend.
+/// Gradients are reached from `Backward` alone, and moments from a wrapper that calls the inner
+/// backend.
 fn no_second_order() -> ! {
     unreachable!("gradients of gradients are not part of this crate's interface")
 }

@@ -199,7 +199,7 @@ impl<B: KernelOps> Backward<B, 1> for Shuffle {
     }
 }
 
-/// The gradient in front of the ReLU whose output was `y`.
+/// The gradient before the ReLU whose output was `y`.
 fn before_relu<B: KernelOps>(grad: FloatTensor<B>, y: Option<FloatTensor<B>>) -> FloatTensor<B> {
     match y {
         Some(y) => B::relu_gradient(y, grad),

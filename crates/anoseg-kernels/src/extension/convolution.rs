@@ -31,11 +31,12 @@ impl Convolution {
     }
 }
 
-/// Convolution with zero padding: `x [n, c, h, w]` with filters `[o, c, k, k]` and a bias `[o]` gives
-/// `[n, o, h', w']`, h' = (h + 2 padding - k) / stride + 1, rounded down.
+/// Convolution with zero padding: `x [n, c, h, w]` with filters `[o, c, k, k]` and a bias `[o]`
+/// gives `[n, o, h', w']`, h' = (h + 2 padding - k) / stride + 1, rounded down.
 ///
 /// # Panics
-/// If the shapes do not fit each other, filters are not square, or the padded input is smaller than a filter.
+/// If the shapes do not fit each other, filters are not square, or the padded input is smaller than
+/// a filter.
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolution) -> Tensor<4> {
     let geometry = geometry(x.dims(), &weight, &bias, options);
     if !kernels_run(&x) {
@@ -45,11 +46,13 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolu
     Tensor::from_dispatch(Dispatch::convolution(x, weight, bias, geometry, options.relu))
 }
 
-/// [`conv2d`] of two inputs joined along the channels, `[n, c, h, w]` and `[n, d, h, w]` with filters `[o, c + d, k, k]`,
-/// which are not copied together. An input of one image, `[1, c, h, w]`, is joined to every image of the other.
+/// [`conv2d`] of two inputs joined along the channels, `[n, c, h, w]` and `[n, d, h, w]` with
+/// filters `[o, c + d, k, k]`, which are not copied together. An input of one image,
+/// `[1, c, h, w]`, is joined to every image of the other.
 ///
 /// # Panics
-/// As [`conv2d`], and if the inputs differ in height or width, or in the number of images where neither is 1.
+/// As [`conv2d`], and if the inputs differ in height or width, or in the number of images where
+/// neither is 1.
 pub fn conv2d_joined(
     x: [Tensor<4>; 2],
     weight: Tensor<4>,
@@ -103,8 +106,8 @@ fn stock(x: Tensor<4>, weight: Tensor<4>, bias: Tensor<1>, options: Convolution)
     finish(module::conv2d(x, weight, Some(bias), options), relu)
 }
 
-/// Transposed convolution: `x [n, c, h, w]` with filters `[c, o, k, k]` and a bias `[o]` gives `[n, o, h', w']`,
-/// h' = (h - 1) * stride + k - 2 padding.
+/// Transposed convolution: `x [n, c, h, w]` with filters `[c, o, k, k]` and a bias `[o]` gives
+/// `[n, o, h', w']`, h' = (h - 1) * stride + k - 2 padding.
 ///
 /// # Panics
 /// If the shapes do not fit each other, filters are not square, or padding leaves nothing.

@@ -79,7 +79,7 @@ impl KernelOps for Flex {
     }
 
     fn add_relu(a: FlexTensor, b: FlexTensor) -> FlexTensor {
-        // Written so that what is not a number stays so.
+        // Written so that NaN stays NaN.
         elementwise(a, b, |a, b| if a + b < 0.0 { 0.0 } else { a + b })
     }
 
@@ -206,7 +206,8 @@ fn forward<const N: usize>(
     tensor(y, [batch, geometry.outputs, height, width])
 }
 
-/// Gradient of a convolution's filters from its inputs, joined along the channels, and the output's.
+/// Gradient of a convolution's filters from its inputs, joined along the channels, and the
+/// output's.
 fn weight_gradient<const N: usize>(x: [FlexTensor; N], grad: FlexTensor, geometry: Geometry) -> FlexTensor {
     let (x, grad) = (x.map(|x| x.to_contiguous()), grad.to_contiguous());
     let parts = x.each_ref().map(part);
@@ -239,7 +240,7 @@ fn elementwise(a: FlexTensor, b: FlexTensor, f: impl Fn(f32, f32) -> f32) -> Fle
     tensor(results, dims::<4>(&a))
 }
 
-/// What normalises: moments, scale and shift.
+/// The parameters of a normalisation: moments, scale and shift.
 fn affine([moments, scale, shift]: &[FlexTensor; 3], relu: bool) -> Affine<'_> {
     Affine { moments: values(moments), scale: values(scale), shift: values(shift), relu }
 }

@@ -1,4 +1,4 @@
-//! What stands between the convolutions, and the losses behind them, as the networks call them.
+//! The layers between the convolutions, and the losses after them, as the networks call them.
 
 use burn::backend::Dispatch;
 use burn::tensor::ops::{InterpolateMode, InterpolateOptions};
@@ -9,16 +9,18 @@ use super::ops::KernelOps;
 use crate::EPSILON;
 use crate::pool::Upsampling;
 
-/// What [`batch_norm`] gives.
+/// The result of [`batch_norm`].
 pub struct Normalised {
     /// `[n, c, h, w]`
     pub output: Tensor<4>,
-    /// `[2, c]`: mean and variance (of the whole population) of every channel of the input. Outside autodiff.
+    /// `[2, c]`: mean and variance (of the whole population) of every channel of the input. Outside
+    /// autodiff.
     pub moments: Tensor<2>,
 }
 
-/// Batch normalisation while training: every channel of `x [n, c, h, w]` is brought to mean 0 and variance 1, then
-/// multiplied by `scale [c]`, shifted by `shift [c]`, and with `relu` cut off below zero.
+/// Batch normalisation while training: every channel of `x [n, c, h, w]` is brought to mean 0 and
+/// variance 1, then multiplied by `scale [c]`, shifted by `shift [c]`, and with `relu` cut off
+/// below zero.
 ///
 /// # Panics
 /// If the shapes do not fit each other.
@@ -74,11 +76,11 @@ pub fn upsample2d(x: Tensor<4>, upsampling: Upsampling) -> Tensor<4> {
 
 /// The losses of an anomaly map.
 pub struct MapLosses {
-    /// Focal loss (Lin et al., 2017), mean over all pixels: `-(1 - p)^gamma * log p`, p being the probability that the
-    /// map gives to a pixel's label.
+    /// Focal loss (Lin et al., 2017), mean over all pixels: `-(1 - p)^gamma * log p`, p being the
+    /// probability that the map gives to a pixel's label.
     pub focal: Tensor<1>,
-    /// Soft Dice loss over the whole batch: `1 - (2 * sum(q * y) + 1) / (sum(q) + sum(y) + 1)`, q being the probability
-    /// of an anomaly and y the label.
+    /// Soft Dice loss over the whole batch: `1 - (2 * sum(q * y) + 1) / (sum(q) + sum(y) + 1)`, q
+    /// being the probability of an anomaly and y the label.
     pub dice: Tensor<1>,
 }
 
@@ -89,7 +91,8 @@ pub struct MapLosses {
 pub fn map_losses(logits: Tensor<4>, labels: Tensor<4>, gamma: f32) -> MapLosses {
     assert_eq!(logits.dims(), labels.dims(), "one label for each logit");
     if !kernels_run(&logits) {
-        // With s = +1 on anomalous and -1 on normal pixels, p = sigmoid(s * logit) covers both at once.
+        // With s = +1 on anomalous and -1 on normal pixels, p = sigmoid(s * logit) covers both at
+        // once.
         let signed = logits.clone() * (labels.clone() * 2.0 - 1.0);
         let focal = activation::sigmoid(-signed.clone()).powf_scalar(gamma) * activation::log_sigmoid(signed);
         let map = activation::sigmoid(logits);
@@ -121,7 +124,8 @@ pub fn space_to_depth(x: Tensor<4>, block: usize) -> Tensor<4> {
     x.reshape([n, c, h / block, block, w / block, block]).permute([0, 1, 3, 5, 2, 4]).reshape(deep)
 }
 
-/// The reverse of [`space_to_depth`]: `[n, c * block * block, h, w]` -> `[n, c, h * block, w * block]`.
+/// The reverse of [`space_to_depth`]: `[n, c * block * block, h, w]` ->
+/// `[n, c, h * block, w * block]`.
 ///
 /// # Panics
 /// If the channels are no multiple of `block * block`.

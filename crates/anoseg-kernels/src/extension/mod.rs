@@ -1,9 +1,10 @@
-//! The kernels as operators of Burn, with hand-written gradients. On the CPU backend (flex) they run our vector code; on
-//! any other device they are Burn's own.
+//! The kernels as operators of Burn, with hand-written gradients. On the CPU backend (flex) they
+//! run our vector code; on any other device they run Burn's own operators.
 //!
-//! Burn's flex computes the gradient of a convolution's weights by a generic path that makes a training step several
-//! times slower than its forward pass. Here all passes of a convolution are one pair of loops over shifted planes
-//! ([`conv2d`], [`conv_transpose2d`]), and batch normalisation is one operator with its ReLU ([`batch_norm`]).
+//! Burn's flex computes the gradient of a convolution's weights by a generic path that makes a
+//! training step several times slower than its forward pass. Here all passes of a convolution are
+//! one pair of loops over shifted planes ([`conv2d`], [`conv_transpose2d`]), and batch
+//! normalisation is one operator with its ReLU ([`batch_norm`]).
 
 mod autodiff;
 mod backward;

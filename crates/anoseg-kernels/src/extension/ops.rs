@@ -1,4 +1,5 @@
-//! The kernels as operators of Burn's backends: on flex they run here (see `flex`), on others they are not called.
+//! The kernels as operators of Burn's backends: on flex they run this crate's kernels (see `flex`);
+//! on other backends they are not called.
 
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Backend, backend_extension};
@@ -17,7 +18,8 @@ pub(crate) trait KernelOps: Backend {
         relu: bool,
     ) -> FloatTensor<Self>;
 
-    /// [`KernelOps::convolution`] of two inputs that are joined along the channels; one image serves all of the other.
+    /// [`KernelOps::convolution`] of two inputs that are joined along the channels; one image
+    /// serves all of the other.
     fn joined_convolution(
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
@@ -27,7 +29,8 @@ pub(crate) trait KernelOps: Backend {
         relu: bool,
     ) -> FloatTensor<Self>;
 
-    /// `x [n, o, h', w']`, `weight [o, c, k, k]`, `bias [c]` -> `[n, c, h, w]`: from outputs to inputs of `geometry`.
+    /// `x [n, o, h', w']`, `weight [o, c, k, k]`, `bias [c]` -> `[n, c, h, w]`: from outputs to
+    /// inputs of `geometry`.
     fn transposed_convolution(
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
@@ -50,7 +53,8 @@ pub(crate) trait KernelOps: Backend {
         geometry: Geometry,
     ) -> FloatTensor<Self>;
 
-    /// Gradient of the filters of [`KernelOps::joined_convolution`], `[o, c, k, k]`, from the output's.
+    /// Gradient of the filters of [`KernelOps::joined_convolution`], `[o, c, k, k]`, from the
+    /// output's.
     fn joined_convolution_weight_gradient(
         a: FloatTensor<Self>,
         b: FloatTensor<Self>,
@@ -98,7 +102,7 @@ pub(crate) trait KernelOps: Backend {
     fn depth_to_space(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self>;
 
     /// Mean and variance of every channel of `[n, c, h, w]`, as `[2, c]`. Called outside autodiff:
-    /// the gradient of [`KernelOps::normalisation`] knows how they depend on the input.
+    /// the gradient of [`KernelOps::normalisation`] includes their dependence on the input.
     fn moments(x: FloatTensor<Self>) -> FloatTensor<Self>;
 
     /// `x [n, c, h, w]` normalised by its own `moments`, with `scale [c]` and `shift [c]`.

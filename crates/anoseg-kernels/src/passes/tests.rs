@@ -59,8 +59,8 @@ fn check(geometry: Geometry, batch: usize, seed: u64) -> Result<(), TestCaseErro
         for (found, expected) in y.iter().zip(&expected) {
             prop_assert!((f64::from(*found) - expected).abs() < 1e-4, "{}", level.name());
         }
-        // The gradients are those of <grad, y>, which is linear in x and in the weight: <grad, y> itself is
-        // what each gives with its own variable.
+        // The gradients are those of <grad, y>, which is linear in x and in the weight: <grad, y>
+        // itself is what each gives with its own variable.
         let total = dot(&grad, expected.iter().copied());
         let exchanged = Filters::new(level, &geometry, &weight, Roles::Exchanged);
         let by_x = transposed(&geometry, &grad, &exchanged, finish);

@@ -1,8 +1,8 @@
-//! The gradient of filters by minimal filtering: the factors of the inputs' tiles times those of the results' gradients,
-//! summed over all tiles, then transformed to nine taps.
+//! The gradient of filters by minimal filtering: the factors of the inputs' tiles times those of
+//! the results' gradients, summed over all tiles, then transformed to nine taps.
 //!
-//! Here channels lie side by side, [`LANES`] to a group, so that a vector holds the same place of many channels, and the
-//! sums over tiles need no sum over a vector's lanes.
+//! Here channels lie side by side, [`LANES`] to a group, so that a vector holds the same place of
+//! many channels, and the sums over tiles need no sum over a vector's lanes.
 
 use rayon::prelude::*;
 
@@ -13,11 +13,12 @@ use crate::correlate::{LANES, PairSums};
 use crate::geometry::Geometry;
 use crate::simd::{Level, with_scratch};
 
-/// Factors of a block of tiles, inputs' and gradients' together, that stay in a core's second-level cache.
+/// Factors of a block of tiles, inputs' and gradients' together, that stay in a core's second-level
+/// cache.
 const BLOCK: usize = 1 << 18;
 
-/// Gradient of the filters, `[o, c, 3, 3]`. `source` and `grad` give the planes of a image and a channel of the input
-/// and of the output's gradient.
+/// Gradient of the filters, `[o, c, 3, 3]`. `source` and `grad` give the planes of an image and a
+/// channel of the input and of the output's gradient.
 pub(crate) fn weight_gradient<'a>(
     level: Level,
     geometry: &Geometry,
@@ -29,7 +30,7 @@ pub(crate) fn weight_gradient<'a>(
     let result = geometry.output_size();
     let tiles = Tiles::new(size, result, padding);
     let [rows, columns] = [outputs, inputs].map(|channels| channels.div_ceil(LANES));
-    // Not a matter of threads: the order in which blocks are added is part of the result.
+    // Blocks as for one thread: the order in which they are added affects the result.
     let blocks = blocks(&tiles, batch, BLOCK / (PRODUCTS * LANES * (rows + columns)), 1);
     let mut gradient = vec![0.0; outputs * inputs * 9];
     with_scratch(PRODUCTS * rows * columns * LANES * LANES, |sums| {
@@ -59,8 +60,8 @@ pub(crate) fn weight_gradient<'a>(
     gradient
 }
 
-/// Numbers from one factor of a tile to the next: all tiles, and an odd number of groups, lest all lie in the same few
-/// places of the cache.
+/// Numbers from one factor of a tile to the next: all tiles, and an odd number of groups, so that
+/// they do not all map to the same few sets of the cache.
 fn factor_row(tiles: usize) -> usize {
     (tiles | 1) * LANES
 }
@@ -77,8 +78,8 @@ struct Side<'f, F> {
 }
 
 impl<'a, F: Fn(usize, usize) -> &'a [f32] + Sync> Side<'_, F> {
-    /// Hands the factors of a block to `work`: `[group of channels][PRODUCTS][factor_row]`, in which a tile has
-    /// [`LANES`] numbers.
+    /// Hands the factors of a block to `work`: `[group of channels][PRODUCTS][factor_row]`, in
+    /// which a tile has [`LANES`] numbers.
     fn with_factors(&self, level: Level, tiles: &Tiles, block: &Block, work: impl FnOnce(&[f32])) {
         let row = factor_row(block.tiles);
         with_scratch(self.channels.div_ceil(LANES) * PRODUCTS * row, |factors| {
@@ -119,7 +120,8 @@ impl<'a, F: Fn(usize, usize) -> &'a [f32] + Sync> Side<'_, F> {
     }
 }
 
-/// Adds the products of all pairs of channels, summed over `tiles`, to `sums [PRODUCTS][left][right]`.
+/// Adds the products of all pairs of channels, summed over `tiles`, to
+/// `sums [PRODUCTS][left][right]`.
 fn add_products(level: Level, tiles: usize, left: &[f32], right: &[f32], sums: &mut [f32]) {
     let row = factor_row(tiles);
     let groups = |side: &[f32]| side.len() / (PRODUCTS * row);

@@ -1,12 +1,12 @@
-//! Convolution with filters of 3 x 3 and stride 1 by minimal filtering (Winograd 1980; Lavin and Gray, "Fast algorithms
-//! for convolutional neural networks", 2016), F(4 x 4, 3 x 3).
+//! Convolution with filters of 3 x 3 and stride 1 by minimal filtering (Winograd 1980; Lavin and
+//! Gray, "Fast algorithms for convolutional neural networks", 2016), F(4 x 4, 3 x 3).
 //!
-//! A tile of 6 x 6 inputs and a filter are each transformed to 36 factors; their products, summed over the channels, are
-//! transformed to 4 x 4 results. That takes 36 multiplications where the definition takes 144. Rounding errors are a few
-//! times those of the definition.
+//! A tile of 6 x 6 inputs and a filter are each transformed to 36 factors; their products, summed
+//! over the channels, are transformed to 4 x 4 results. That takes 36 multiplications where the
+//! definition takes 144. Rounding errors are a few times those of the definition.
 //!
-//! A block of tiles, as many as the fast memory holds, goes through three steps: all channels to factors, then for
-//! each block of filters factors to products and products to results.
+//! A block of tiles, as many as the fast memory holds, goes through three steps: all channels to
+//! factors, then for each block of filters factors to products and products to results.
 
 mod gradient;
 mod tiles;
@@ -44,8 +44,8 @@ const FEWEST: usize = 32;
 /// Fewest tiles where the filters' factors are kept: a vector.
 const FEWEST_KEPT: usize = LANES;
 
-/// Whether these loops compute `geometry`, and faster than those of `correlate`. `kept` tells whether the filters'
-/// factors serve more than one call.
+/// Whether these loops compute `geometry`, and faster than those of `correlate`. `kept` tells
+/// whether the filters' factors serve more than one call.
 pub(crate) fn suits(geometry: &Geometry, batch: usize, kept: bool) -> bool {
     let [rows, columns] = geometry.output_size().map(|size| size.div_ceil(RESULTS));
     geometry.kernel == 3
@@ -56,7 +56,8 @@ pub(crate) fn suits(geometry: &Geometry, batch: usize, kept: bool) -> bool {
         && 2 * rows * columns * RESULTS * RESULTS <= 3 * geometry.output_pixels()
 }
 
-/// The convolution of `geometry` into `y`, every number of which is written. `source` gives the plane of an image and a channel.
+/// The convolution of `geometry` into `y`, every number of which is written. `source` gives the
+/// plane of an image and a channel.
 pub(crate) fn convolve<'a>(
     geometry: &Geometry,
     batch: usize,
@@ -172,8 +173,8 @@ struct Piece {
     start: usize,
 }
 
-/// Cuts all rows of tiles of a batch into blocks of about equal size, `most` tiles if that is not too few, their number
-/// a multiple of `threads` if there is more than one.
+/// Cuts all rows of tiles of a batch into blocks of about equal size, `most` tiles if that is not
+/// too few, their number a multiple of `threads` if there is more than one.
 fn blocks(tiles: &Tiles, batch: usize, most: usize, threads: usize) -> Vec<Block> {
     let most = (most / (3 * LANES) * (3 * LANES)).max(3 * LANES);
     let rows = batch * tiles.rows;
@@ -258,8 +259,8 @@ fn products_to_rows<'a, 'b: 'a>(
 pub(crate) struct FilterFactors {
     /// `[block of filters][PRODUCTS][row]`
     values: Vec<f32>,
-    /// Distance of two factors: `[inputs][filters of a block]`, and a bit more, lest all lie in the same few places of
-    /// the cache.
+    /// Distance of two factors: `[inputs][filters of a block]`, and a bit more, so that they do not
+    /// all map to the same few sets of the cache.
     row: usize,
 }
 

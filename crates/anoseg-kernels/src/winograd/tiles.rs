@@ -1,5 +1,5 @@
-//! Between rows of pixels and rows of tiles: each row of a tile's pixels is a line of its own, one number per tile, so
-//! that vectors of neighbouring tiles are read and written at once.
+//! Between rows of pixels and rows of tiles: each row of a tile's pixels is a line of its own, one
+//! number per tile, so that vectors of neighbouring tiles are read and written at once.
 
 use std::mem::MaybeUninit;
 
@@ -18,7 +18,7 @@ pub(super) struct Tiles {
     pub(super) result: [usize; 2],
     /// Rows and columns of zeros around the source.
     pub(super) padding: usize,
-    /// Rows of tiles in a image.
+    /// Rows of tiles in an image.
     pub(super) rows: usize,
     /// Tiles in a row.
     pub(super) columns: usize,
@@ -30,7 +30,8 @@ impl Tiles {
         Self { source, result, padding, rows, columns }
     }
 
-    /// Length of the lines of `rows` rows of tiles: an element's row and the next, of which the last elements are part.
+    /// Length of the lines of `rows` rows of tiles: an element's row and the next, of which the
+    /// last elements are part.
     fn line(&self, rows: usize) -> usize {
         ((rows + 1) * self.columns).next_multiple_of(LANES) + LANES
     }
@@ -174,8 +175,8 @@ impl Lanes<'_> {
     }
 }
 
-/// `lines[j][t] = groups[t][j]`, except that the order of t within a whole vector is the processor's own; [`gather`]
-/// has the same.
+/// `lines[j][t] = groups[t][j]`, except that the order of t within a whole vector is the
+/// processor's own; [`gather`] has the same.
 #[inline(always)]
 fn deal<S: Simd, const LINES: usize>(simd: S, groups: &[[f32; RESULTS]], mut lines: [&mut [f32]; LINES]) {
     let count = lines[0].len();
@@ -184,7 +185,8 @@ fn deal<S: Simd, const LINES: usize>(simd: S, groups: &[[f32; RESULTS]], mut lin
     for t in (0..whole).step_by(S::F32_LANES) {
         let mut values = [simd.splat_f32s(0.0); RESULTS];
         for (i, value) in values.iter_mut().enumerate() {
-            // SAFETY: four vectors from 4 t on hold the groups t to t + F32_LANES, which end before `whole`.
+            // SAFETY: four vectors from 4 t on hold the groups t to t + F32_LANES, which end before
+            // `whole`.
             *value = unsafe { load::<S>(groups.as_flattened(), RESULTS * t + i * S::F32_LANES) };
         }
         let dealt: [S::f32s; RESULTS] = simd.deinterleave_shfl_f32s(values);
@@ -218,7 +220,8 @@ fn gather<S: Simd>(simd: S, lines: [&[f32]; RESULTS], groups: &mut [[f32; RESULT
             *value = unsafe { load::<S>(line, t) };
         }
         for (i, value) in simd.interleave_shfl_f32s(values).into_iter().enumerate() {
-            // SAFETY: four vectors from 4 t on hold the groups t to t + F32_LANES, which end before `whole`.
+            // SAFETY: four vectors from 4 t on hold the groups t to t + F32_LANES, which end before
+            // `whole`.
             unsafe { store::<S>(groups.as_flattened_mut(), RESULTS * t + i * S::F32_LANES, value) };
         }
     }

@@ -1,7 +1,8 @@
 //! The transforms of F(4 x 4, 3 x 3), from the interpolation points 0, 1, -1, 2, -2 and infinity.
 //!
-//! In one dimension four results of a filter of three taps are `A^T [(G g) * (B^T d)]`, the product element by element,
-//! for the six inputs d and the filter g. In two dimensions each matrix is applied to the columns, then to the rows.
+//! In one dimension four results of a filter of three taps are `A^T [(G g) * (B^T d)]`, the product
+//! element by element, for the six inputs d and the filter g. In two dimensions each matrix is
+//! applied to the columns, then to the rows.
 
 use pulp::{Simd, WithSimd};
 
@@ -44,7 +45,8 @@ impl WithSimd for ToFactors<'_> {
                 let row = input(simd, across(&columns, i));
                 for (j, value) in row.into_iter().enumerate() {
                     let at = (i * SIDE + j) * self.row + self.first + n;
-                    // SAFETY: first and the tiles in whole vectors fit into a row, and all rows into `factors`.
+                    // SAFETY: first and the tiles in whole vectors fit into a row, and all rows
+                    // into `factors`.
                     unsafe { store::<S>(self.factors, at, value) };
                 }
             }
@@ -59,7 +61,8 @@ pub(super) struct ToResults<'a> {
     pub(super) first: usize,
     pub(super) row: usize,
     pub(super) tiles: usize,
-    /// Result `(i, j)` of tile n goes to `lines[(i * RESULTS + j) * line + n]`; whole vectors are written.
+    /// Result `(i, j)` of tile n goes to `lines[(i * RESULTS + j) * line + n]`; whole vectors are
+    /// written.
     pub(super) lines: &'a mut [f32],
     pub(super) line: usize,
 }
@@ -78,7 +81,8 @@ impl WithSimd for ToResults<'_> {
                 let mut products = [simd.splat_f32s(0.0); SIDE];
                 for (i, product) in products.iter_mut().enumerate() {
                     let at = (i * SIDE + j) * self.row + self.first + n;
-                    // SAFETY: first and the tiles in whole vectors fit into a row, and all rows into `products`.
+                    // SAFETY: first and the tiles in whole vectors fit into a row, and all rows
+                    // into `products`.
                     *product = unsafe { load::<S>(self.products, at) };
                 }
                 *column = output(simd, products);
@@ -86,7 +90,8 @@ impl WithSimd for ToResults<'_> {
             for i in 0..RESULTS {
                 let row = output(simd, across(&columns, i));
                 for (j, value) in row.into_iter().enumerate() {
-                    // SAFETY: the tiles in whole vectors fit into a line, and all lines into `lines`.
+                    // SAFETY: the tiles in whole vectors fit into a line, and all lines into
+                    // `lines`.
                     unsafe { store::<S>(self.lines, (i * RESULTS + j) * self.line + n, value) };
                 }
             }
@@ -94,7 +99,8 @@ impl WithSimd for ToResults<'_> {
     }
 }
 
-/// Row `i` of a matrix given by its columns. Closures would not be inlined into vector code, so this has none.
+/// Row `i` of a matrix given by its columns. Closures would not be inlined into vector code, so
+/// this has none.
 #[inline(always)]
 fn across<T: Copy, const ROWS: usize>(columns: &[[T; ROWS]; SIDE], i: usize) -> [T; SIDE] {
     let [a, b, c, d, e, f] = columns;
@@ -180,7 +186,8 @@ impl LanesToFactors<'_> {
         for (i, line) in lines.iter_mut().enumerate() {
             let mut pixels = [simd.splat_f32s(0.0); SIZE];
             for (j, pixel) in pixels.iter_mut().enumerate() {
-                // SAFETY: `tiles` asserted that the last tile's pixels lie in `pixels`, and a vector in its lanes.
+                // SAFETY: `tiles` asserted that the last tile's pixels lie in `pixels`, and a
+                // vector in its lanes.
                 *pixel = unsafe { load::<S>(self.pixels, from + (i * self.width + j) * LANES) };
             }
             *line = factors(simd, pixels);
@@ -191,7 +198,8 @@ impl LanesToFactors<'_> {
                 *pixel = line[j];
             }
             for (i, value) in factors(simd, pixels).into_iter().enumerate() {
-                // SAFETY: `tiles` asserted that the last tile lies in every row, and all rows in `factors`.
+                // SAFETY: `tiles` asserted that the last tile lies in every row, and all rows in
+                // `factors`.
                 unsafe { store::<S>(self.factors, (i * SIDE + j) * self.row + to, value) };
             }
         }

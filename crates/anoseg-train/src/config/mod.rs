@@ -48,17 +48,19 @@ pub struct Optimiser {
     pub warmup_steps: u64,
     /// Images per step.
     pub batch: usize,
-    /// Learning rate of the discriminators as a share of the others' (Heusel et al., "GANs trained by a two time-scale
-    /// update rule", 2017).
+    /// Learning rate of the discriminators as a share of the others' (Heusel et al., "GANs trained
+    /// by a two time-scale update rule", 2017).
     pub discriminator_rate: f64,
-    /// A budget of time ends when each image has been trained on this often on average, if that is sooner; 0 = it never
-    /// does. A budget of steps stands.
+    /// A time budget ends early when each image has been used this many times on average; 0 = no
+    /// limit. A step budget is not affected.
     pub most_views: u64,
-    /// The model has the running average of the weights over about so many steps; 0 = the weights of the last step.
+    /// The model gets the running average of the weights over about this many steps; 0 = the
+    /// weights of the last step.
     pub average_steps: u64,
-    /// Pretrained network: share of its features that each image is trained on without, 0 to 0.9; only where the images are few.
+    /// Pretrained network: share of the feature channels that are dropped for each image while
+    /// training, 0 to 0.9; only with at most `few_pictures` training images.
     pub feature_dropout: f32,
-    /// Up to so many training images are few.
+    /// `feature_dropout` applies up to this many training images.
     pub few_pictures: usize,
 }
 
@@ -86,7 +88,7 @@ pub struct LossWeights {
     pub focal: f32,
     /// Exponent of the focal loss.
     pub focal_gamma: f32,
-    /// After so many steps the cross-entropy takes the place of the focal loss; 0 = from the start.
+    /// After this many steps the cross-entropy replaces the focal loss; 0 = from the start.
     pub focal_steps: u64,
     /// Cross-entropy of the anomaly map, in the steps after those.
     pub cross_entropy: f32,
@@ -122,20 +124,21 @@ impl LossWeights {
     }
 }
 
-/// How the second GAN is trained, where `architecture.detector` is on. The paper (appendix) names its losses; their weights
-/// are ours.
+/// How the second GAN is trained, where `architecture.detector` is on. The paper (appendix) names
+/// its losses; the weights are our choice.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DetectorSettings {
-    /// It learns in every n-th step, this being n: one of its steps costs as much as one of the first GAN's.
+    /// The second GAN is trained in every n-th step; this is n. One of its steps costs as much as
+    /// one of the first GAN's.
     pub every: u64,
-    /// Generator: mean absolute error of the redrawn image.
+    /// Generator: mean absolute error of the reconstructed image.
     pub reconstruction: f32,
     /// Generator: `L_fea`, mean square error of the discriminator's features.
     pub features: f32,
-    /// Generator: its images should pass for true ones.
+    /// Generator: adversarial loss; its images are to be classified as real.
     pub adversarial: f32,
-    /// Discriminator: `L_cls`, images with synthetic anomalies are no true ones.
+    /// Discriminator: `L_cls`; images with synthetic anomalies are to be classified as not real.
     pub classification: f32,
 }
 
@@ -149,7 +152,8 @@ impl Default for DetectorSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CalibrationSettings {
-    /// Share of the good images held out of training; of few images it is more, up to a quarter and eight of them. 0 = none.
+    /// Share of the good images held out of training. With few images the share is larger: up to a
+    /// quarter, and at most eight images. 0 = none.
     pub holdout: f64,
     /// Wanted share of good images that are rejected.
     pub false_reject: f64,
@@ -167,7 +171,7 @@ impl Default for CalibrationSettings {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Ready-made settings that the others refine.
+    /// The preset; the other settings override its values.
     pub preset: Preset,
     /// Seed of weights, synthesis and split.
     pub seed: u64,

@@ -17,10 +17,11 @@ pub enum Preset {
     /// AnoSeg with skip connections and the newer synthesis, from scratch, sized for a 2-core CPU.
     #[default]
     Fast,
-    /// AnoSeg's head on a frozen encoder that was trained elsewhere ([`crate::PretrainedEncoder`]), and the newer synthesis.
+    /// AnoSeg's head on a frozen pretrained encoder ([`crate::PretrainedEncoder`]), and the newer
+    /// synthesis.
     Accurate,
-    /// AnoSeg as published, at a quarter of its channels so that a CPU can train it. Rates, weights and
-    /// batch, which the paper does not give, are ours.
+    /// AnoSeg as published, at a quarter of its channels so that a CPU can train it. The paper
+    /// gives no learning rates, loss weights or batch size; those used here are our choice.
     Paper,
 }
 
@@ -38,7 +39,7 @@ impl Preset {
     }
 }
 
-/// The one setting that is a choice of kinds: a file's replaces the preset's as a whole.
+/// This setting is an enum: a file's value replaces the preset's as a whole.
 const BUDGET: &str = "budget";
 
 impl Config {
@@ -49,10 +50,11 @@ impl Config {
             Preset::Accurate => Self {
                 preset,
                 architecture: Architecture::pretrained(),
-                // A head memorises few images, and sooner than a network that starts from random weights.
+                // A head overfits few images, and sooner than a network that starts from random
+                // weights.
                 optimiser: Optimiser { most_views: 100, feature_dropout: 0.4, ..Optimiser::default() },
-                // A network that starts from nothing needs the focal loss to find the few anomalous pixels; features that are
-                // good already do not.
+                // A network that starts from random weights needs the focal loss to find the few
+                // anomalous pixels. A head on pretrained features does not.
                 loss: LossWeights { focal_steps: 0, ..LossWeights::default() },
                 output: Postprocess { distance_weight: 0.75, ..Postprocess::default() },
                 ..Self::default()
@@ -82,7 +84,8 @@ impl Config {
         }
     }
 
-    /// Reads settings from a TOML file; what the file leaves out is as in its preset, or in `preset` if given.
+    /// Reads settings from a TOML file; what the file leaves out is as in its preset, or in
+    /// `preset` if given.
     ///
     /// # Errors
     /// The file cannot be read, is not TOML, or names a setting that does not exist.
@@ -97,7 +100,7 @@ impl Config {
     /// # Errors
     /// The text is not TOML, or names a setting that does not exist.
     pub fn from_toml(text: &str, preset: Option<Preset>) -> Result<Self, toml::de::Error> {
-        // Read as it stands first, so that an error shows its place in the file.
+        // Parsed without the preset first, so that an error shows its place in the file.
         let written: Self = toml::from_str(text)?;
         let preset = preset.unwrap_or(written.preset);
         let mut settings = toml::Table::try_from(Self::of(preset)).expect("our settings are TOML");
@@ -116,7 +119,7 @@ impl Config {
     }
 }
 
-/// Puts the values of `by` in the place of those in `settings`, table by table.
+/// Replaces values of `settings` by those in `by`, table by table.
 fn refine(settings: &mut toml::Table, by: toml::Table) {
     for (name, value) in by {
         match (settings.get_mut(&name), value) {

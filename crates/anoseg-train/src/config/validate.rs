@@ -39,7 +39,7 @@ impl Config {
             }
             Budget::Steps(0) => {
                 let allowed =
-                    "0 steps are for preset accurate alone, whose map is then the distance to good images";
+                    "0 steps are for preset accurate only; its map is then the distance to good images";
                 require(self.architecture.network == Kind::Pretrained, "budget.steps", 0, allowed)?;
             }
             Budget::Steps(steps) => {
@@ -148,7 +148,7 @@ pub(crate) fn validate_rates(false_reject: f64, review: f64) -> Result<(), Setti
 mod tests {
     use super::*;
 
-    /// What the default settings are refused for after this change.
+    /// The error of the default settings after `change`.
     fn refusal(change: impl FnOnce(&mut Config)) -> String {
         let mut config = Config::default();
         change(&mut config);
@@ -160,7 +160,8 @@ mod tests {
         assert!(refusal(|config| config.input.size = 250).contains("input.size = 250"));
     }
 
-    /// 8 x 8 pixels leave one position at stride 8: the synthesis and the network once failed on it.
+    /// 8 x 8 pixels leave one position at stride 8: the synthesis and the network once failed on
+    /// it.
     #[test]
     fn sizes_and_step_counts_at_the_ends_of_their_ranges_are_judged() {
         let mut config = Config::default();

@@ -47,7 +47,7 @@ fn published_shape(name: &str) -> Option<Vec<usize>> {
     if layer != published_names(&ours).0 {
         return Some(vec![outputs]);
     }
-    // Even filters are ours: the published ones are a pixel smaller.
+    // Filters of even side are ours; the published ones are a pixel smaller.
     let kernel = kernel - usize::from(kernel % 2 == 0);
     (part == "weight").then(|| vec![outputs, inputs, kernel, kernel])
 }
@@ -85,15 +85,16 @@ fn agrees(parameters: &BTreeMap<String, ParameterData>, expected: &Value) {
 }
 
 #[test]
-fn features_are_pytorch_s_with_synthetic_weights() {
+fn features_equal_pytorch_with_synthetic_weights() {
     let parameters =
         folded(|name| Ok(synthetic(name, &published_shape(name).ok_or_else(|| name.to_owned())?))).unwrap();
-    agrees(&parameters, &fixture()["made_up"]);
+    agrees(&parameters, &fixture()["synthetic"]);
 }
 
-/// The published weights are not in the project: `ANOSEG_ENCODER` names the file, or the package that it comes in.
+/// The published weights are not in the project: `ANOSEG_ENCODER` names the file, or the package
+/// that it comes in.
 #[test]
-fn features_are_pytorch_s_with_the_published_weights() {
+fn features_equal_pytorch_with_the_published_weights() {
     let Some(path) = std::env::var_os("ANOSEG_ENCODER") else {
         #[allow(clippy::print_stderr, reason = "the reader of the test log must know")]
         {

@@ -1,4 +1,5 @@
-//! The discriminators of the adversarial losses: does this map belong to this image?
+//! The discriminators of the adversarial losses: they classify pairs of image and anomaly map as
+//! real or generated.
 
 use anoseg_infer::network::compact::PATCH;
 use anoseg_infer::network::{
@@ -23,14 +24,14 @@ impl Discriminator {
     /// The discriminator that goes with the generator of `architecture`.
     pub(crate) fn new(b: &mut Blueprint, architecture: &Architecture) -> Self {
         match architecture.network {
-            // A pretrained network has no use for one.
+            // A pretrained network has no reconstruction, so it needs no discriminator.
             Kind::Compact | Kind::Pretrained => Self::Compact(Compact::new(b, &architecture.widths)),
             Kind::Published => Self::Published(published::Discriminator::new(b, architecture.width)),
         }
     }
 
-    /// Images `[n, 3, h, w]` and anomaly maps `[n, 1, h, w]`, both in 0..=1, to logits `[n, 1, h', w']`; positive = a
-    /// true pair.
+    /// Images `[n, 3, h, w]` and anomaly maps `[n, 1, h, w]`, both in 0..=1, to logits
+    /// `[n, 1, h', w']`; positive = a true pair.
     pub(crate) fn forward(&self, x: &mut Training<'_>, images: &Tensor<4>, maps: &Tensor<4>) -> Tensor<4> {
         let (images, maps) = (x.centre(images), x.centre(maps));
         match self {
@@ -80,15 +81,16 @@ const EPSILON: f32 = 1e-6;
 /// Side of the filters.
 const KERNEL: usize = 3;
 
-/// Gain that keeps the variance of a ReLU's output at one for a unit normal input: sqrt(2 / (1 - 1/pi)) (Brock et al.,
-/// "Characterizing signal propagation to close the performance gap in unnormalized ResNets", 2021).
+/// Gain that keeps the variance of a ReLU's output at one for a unit normal input: sqrt(2 / (1 -
+/// 1/pi)) (Brock et al., "Characterizing signal propagation to close the performance gap in
+/// unnormalized ResNets", 2021).
 const RELU_GAIN: f32 = 1.712_858_5;
 
 /// Convolution with scaled weight standardisation (Brock et al., 2021).
 ///
-/// Each filter is brought to mean 0 and to the variance that preserves the signal's, then scaled by a trained gain. The
-/// discriminator has it in place of batch normalisation, by which it could tell real from generated pairs by the batch
-/// they come in.
+/// Each filter is brought to mean 0 and to the variance that preserves the signal's, then scaled by
+/// a trained gain. The discriminator has it in place of batch normalisation, because batch
+/// statistics would reveal whether a batch holds real or generated pairs.
 #[derive(Clone, Debug)]
 struct StandardisedConvolution {
     weight: ParameterId,
@@ -98,8 +100,8 @@ struct StandardisedConvolution {
 }
 
 impl StandardisedConvolution {
-    /// 3 x 3 filters, zero padding that keeps the size. A `gain` of 1 keeps the signal's variance, [`RELU_GAIN`] that of a
-    /// signal before its ReLU.
+    /// 3 x 3 filters, zero padding that keeps the size. A `gain` of 1 keeps the signal's variance,
+    /// [`RELU_GAIN`] that of a signal before its ReLU.
     fn new(b: &mut Blueprint, [input, output]: [usize; 2], gain: f32) -> Self {
         let fan_in = input * KERNEL * KERNEL;
         Self {

@@ -1,13 +1,14 @@
-//! Features left out while training, so that the head does not memorise few images.
+//! Feature dropout while training, so that the head does not overfit few images.
 
 use anoseg_infer::network::Features;
 use burn::tensor::{Tensor, TensorData};
 use rand::RngExt as _;
 use rand_chacha::ChaCha8Rng;
 
-/// Zeroes each channel of each image's features with probability `share` in 0..1 and scales the others up by as much, the
-/// distance excepted: whole channels, because neighbouring positions tell what a single dropped position held (Tompson et
-/// al., "Efficient object localization using convolutional networks", 2015, 3.2).
+/// Zeroes each channel of each image's features with probability `share` in 0..1 and scales the
+/// others up to compensate; the distance is kept. Whole channels are dropped, because neighbouring
+/// positions are correlated and would reveal a single dropped position (Tompson et al., "Efficient
+/// object localization using convolutional networks", 2015, 3.2).
 pub(crate) fn drop_channels(features: &mut Features<Tensor<4>>, share: f32, rng: &mut ChaCha8Rng) {
     let Features { stride2, stride4, stride8, stride16, distance: _ } = features;
     for scale in [stride2, stride4, stride8, stride16] {
@@ -45,7 +46,7 @@ mod tests {
         assert!((340..460).contains(&gone), "{gone} of 2000");
         assert!(values.iter().all(|&value| value == 0.0 || value == 1.25));
         assert_eq!(values_of(features.distance), [1.0; 24]);
-        // Each image loses other channels.
+        // Different channels are dropped for each image.
         assert_ne!(values[..3000], values[3000..6000]);
     }
 }

@@ -11,8 +11,8 @@ use burn::tensor::{Tensor, activation, module};
 
 use super::{Parameters, Statistics, tensor_of, values_of};
 
-/// Carries out a network on batches to train on: every channel is normalised by the batch itself, and its moments are
-/// recorded.
+/// Runs a network on training batches: every channel is normalised by the batch itself, and its
+/// moments are recorded.
 pub(crate) struct Training<'p> {
     parameters: &'p Parameters,
     /// The moments of this pass.
@@ -158,7 +158,7 @@ impl Executor for Training<'_> {
         Tensor::cat(vec![mean, (variance + EPSILON).sqrt()], 1)
     }
 
-    /// Without gradient: no network is trained below a memory bank.
+    /// Without gradient: no trained layer precedes a memory bank.
     fn nearest_distance(&mut self, x: &Tensor<4>, bank: &MemoryBank) -> Tensor<4> {
         let [n, channels, h, w] = x.dims();
         let nearest = NearestVectors::new(&bank.vectors().values, bank.channels());
@@ -174,7 +174,7 @@ impl Executor for Training<'_> {
     }
 
     fn leaky_relu(&mut self, x: &Tensor<4>, slope: f32) -> Tensor<4> {
-        // By way of text, so that 0.2 stays 0.2 in double precision.
+        // Converted through its decimal text, so that 0.2 stays 0.2 in double precision.
         let slope = slope.to_string().parse().unwrap_or_else(|_| f64::from(slope));
         activation::leaky_relu(x.clone(), slope)
     }

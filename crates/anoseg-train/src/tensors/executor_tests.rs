@@ -1,7 +1,7 @@
 //! Every preset's network through every executor, compared with stock Burn.
 //!
-//! [`Stock`] carries a network out with Burn's own operators and unfolded normalisation, and shares no code with the other
-//! executors.
+//! [`Stock`] runs a network with Burn's own operators and unfolded normalisation, and shares no
+//! code with the other executors.
 
 use anoseg_infer::network::pretrained::{ALL_CHANNELS, CHANNELS, DESCRIPTOR, EfficientNet, Spread};
 use anoseg_infer::network::{
@@ -268,7 +268,7 @@ fn the_score_of_the_second_gan_is_the_same_through_every_executor() {
     let expected = detector.score(&mut stock, &images, &maps);
     let store = store(&parameters);
     let (mut x, pair) = Recorder::new([1, 4, 256, 256]);
-    // The runtime has one input: image and map are its channels, taken apart by 1 x 1 filters.
+    // The runtime has one input: image and map are its channels, separated by 1 x 1 filters.
     let mut blueprint = Blueprint::default();
     let [image, map] = [3, 1].map(|outputs| {
         let layer = Convolution::head(&mut blueprint, "take", [4, outputs], 0.0);

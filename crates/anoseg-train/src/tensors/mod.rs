@@ -1,7 +1,7 @@
 //! Networks under training, on Burn's tensors.
 //!
-//! The forward passes are those of [`anoseg_infer::network`]; [`Training`] carries them out with gradients and batch
-//! statistics. [`Parameters`] holds a network's tensors in the order of its blueprint.
+//! The forward passes are those of [`anoseg_infer::network`]; [`Training`] runs them with gradients
+//! and batch statistics. [`Parameters`] holds a network's tensors in the order of its blueprint.
 
 mod discriminator;
 mod dropout;

@@ -9,7 +9,8 @@ use burn::tensor::{Device, Gradients, Tensor};
 
 use super::{WeightInit, tensor_of, values_of};
 
-/// A network's parameters in the order of its blueprint, each flattened, as leaves of an autodiff graph.
+/// A network's parameters in the order of its blueprint, each flattened, as leaves of an autodiff
+/// graph.
 #[derive(Clone)]
 pub(crate) struct Parameters {
     specs: Arc<[ParameterSpec]>,
@@ -45,14 +46,14 @@ impl Parameters {
         self.tensors[id.0].clone().reshape(shape)
     }
 
-    /// The same parameters outside of any graph's reach: gradients do not flow to them.
+    /// The same parameters outside of every autodiff graph: gradients do not flow to them.
     pub(crate) fn frozen(&self) -> Self {
         let frozen = |tensor: &Tensor<1>| tensor.clone().inner().autodiff();
         Self { specs: self.specs.clone(), tensors: self.tensors.iter().map(frozen).collect() }
     }
 
-    /// A copy whose parameters are leaves of a graph of their own: graphs that share a leaf are one graph to Burn and would
-    /// wait for each other.
+    /// A copy whose parameters are leaves of a graph of their own: Burn treats graphs that share a
+    /// leaf as one graph, and they would wait for each other.
     pub(crate) fn own_leaves(&self) -> Self {
         self.clone().map(|_, flat| flat)
     }
@@ -64,7 +65,8 @@ impl Parameters {
         Self { specs: self.specs, tensors }
     }
 
-    /// Each parameter moved by a `share` of its distance to that of `other`, a network of the same shape.
+    /// Each parameter moved by a `share` of its distance to that of `other`, a network of the same
+    /// shape.
     pub(crate) fn blend(self, other: &Self, share: f32) -> Self {
         let mut others = other.tensors.iter();
         self.map(|_, flat| match others.next() {
@@ -73,7 +75,8 @@ impl Parameters {
         })
     }
 
-    /// Every parameter's gradient by dotted path. Parameters that had no part in the loss are absent.
+    /// Every parameter's gradient by dotted path. Parameters that had no part in the loss are
+    /// absent.
     pub(crate) fn gradients(&self, gradients: &mut Gradients) -> BTreeMap<String, Tensor<1>> {
         let pairs = self.tensors.iter().zip(self.specs.iter());
         pairs.filter_map(|(tensor, spec)| Some((spec.name.clone(), tensor.grad_remove(gradients)?))).collect()
@@ -88,7 +91,7 @@ impl Parameters {
         self.tensors.iter().zip(self.specs.iter()).map(data).collect()
     }
 
-    /// The same network with the parameters that [`Parameters::export`] gave; others are left alone.
+    /// The same network with the parameters that [`Parameters::export`] gave; others are ignored.
     ///
     /// # Errors
     /// A parameter is missing or has another shape.

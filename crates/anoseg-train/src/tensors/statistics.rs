@@ -18,7 +18,8 @@ pub(crate) struct Statistics {
 const MOMENTUM: f32 = 0.1;
 
 impl Statistics {
-    /// Takes mean and variance, the rows of `moments [2, c]`, for the parameters that keep their averages.
+    /// Takes mean and variance, the rows of `moments [2, c]`, for the parameters that keep their
+    /// averages.
     pub(super) fn record(&mut self, parameters: [ParameterId; 2], moments: Tensor<2>) {
         let channels = moments.dims()[1];
         for (row, parameter) in parameters.into_iter().enumerate() {

@@ -6,9 +6,10 @@ use burn::tensor::{Device, Tensor, TensorData};
 
 use crate::tensors::join;
 
-/// Parts of a batch that are computed side by side, each on its own copy of the weights; their gradients are then
-/// averaged. Much of a step is single-threaded, so this keeps a second core busy. The number is part of the result
-/// (it decides the order of sums), hence fixed and not taken from the machine.
+/// Parts of a batch that are computed in parallel, each on its own copy of the weights; their
+/// gradients are then averaged. Much of a step is single-threaded, so this keeps a second core
+/// busy. The number affects the result, because it decides the order of sums. It is therefore fixed
+/// and does not depend on the machine.
 const SHARDS: usize = 2;
 
 /// A batch: one part for each shard.
@@ -16,8 +17,8 @@ pub(super) struct Batch {
     pub(super) shards: Vec<Shard>,
 }
 
-/// Images `[n, 3, h, w]` and labels `[n, 1, h, w]`, 1 = anomalous; in steps of the second GAN also the same images
-/// without their anomalies, `[n, 3, h, w]`.
+/// Images `[n, 3, h, w]` and labels `[n, 1, h, w]`, 1 = anomalous; in steps of the second GAN also
+/// the same images without their anomalies, `[n, 3, h, w]`.
 pub(super) struct Shard {
     images: TensorData,
     labels: TensorData,
@@ -35,14 +36,15 @@ pub(super) struct ShardTensors {
     pub(super) anomalous: Vec<bool>,
     /// Which training image each of `images` is made from.
     pub(super) sources: Vec<usize>,
-    /// Which step of the training it is part of.
+    /// Number of the training step.
     pub(super) step: u64,
-    /// Which shard of the training it is: what is drawn at random for it is drawn from this.
+    /// Number of the shard; it seeds the shard's random draws.
     pub(super) number: u64,
 }
 
 impl Batch {
-    /// Joins pairs of one size, and their images without anomalies if given: as many, in the same order.
+    /// Joins pairs of one size, and their images without anomalies if given: as many, in the same
+    /// order.
     pub(super) fn new(step: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
         let size = pairs.len().div_ceil(SHARDS).max(1);
         let shard = |(part, pairs): (usize, &[Pair])| {

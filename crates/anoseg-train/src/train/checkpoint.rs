@@ -1,4 +1,4 @@
-//! The state of a training between two steps: enough to go on exactly where it stopped.
+//! The state of a training between two steps: enough to resume exactly where it stopped.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::Result;
 const KIND: &str = "checkpoint";
 const FORMAT: u32 = 1;
 
-/// A training's state between two steps; the parameters travel beside it.
+/// A training's state between two steps; the parameters are stored beside it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct State {
     /// Steps done.
@@ -24,9 +24,9 @@ pub(super) struct State {
     pub(super) schedule: Schedule,
     #[serde(default)]
     pub(super) health: Health,
-    /// The settings as TOML; a training goes on only with the same.
+    /// The settings as TOML; a training resumes only with the same.
     pub(super) config: String,
-    /// Digest of the data; a training goes on only with the same.
+    /// Digest of the data; a training resumes only with the same.
     pub(super) manifest: String,
 }
 

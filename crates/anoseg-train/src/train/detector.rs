@@ -1,8 +1,9 @@
 //! Training the second GAN, which scores the image from its map (AnoSeg, appendix).
 //!
-//! The paper names the losses; their weights and form are ours. The generator learns on good images alone, under the maps
-//! that the first GAN gives for them. For the discriminator only good images with an empty map are true; reconstructed
-//! images, and images with synthetic anomalies under their true map, are not.
+//! The paper names the losses; their weights and form are our choice. The generator is trained on
+//! good images alone, with the maps that the first GAN gives for them. For the discriminator only
+//! good images with an empty map are true; reconstructed images, and images with synthetic
+//! anomalies under their true map, are not.
 
 use std::ops::Range;
 
@@ -19,7 +20,7 @@ use crate::tensors::{Statistics, Training};
 pub(super) struct DetectorPass {
     /// The generator's weighted loss.
     pub(super) loss: f32,
-    /// Share of the pairs that the discriminator judged rightly.
+    /// Share of the pairs that the discriminator classified correctly.
     pub(super) accuracy: f32,
     /// Of generator and discriminator together: they share no parameter.
     pub(super) gradients: Gradients,
@@ -33,9 +34,9 @@ pub(super) struct DetectorGan {
 }
 
 impl DetectorGan {
-    /// Losses and gradients from good images `[n, 3, h, w]` with the maps that the first GAN gives for them
-    /// `[n, 1, h, w]`, and images with anomalies under their true maps, of the same shapes, if there are any. All are
-    /// outside autodiff's graph.
+    /// Losses and gradients from good images `[n, 3, h, w]` with the maps that the first GAN gives
+    /// for them `[n, 1, h, w]`, and images with anomalies under their true maps, of the same
+    /// shapes, if there are any. All are outside autodiff's graph.
     pub(super) fn pass(
         &self,
         good: Tensor<4>,
@@ -74,8 +75,8 @@ impl DetectorGan {
         DetectorPass { loss: scalar(&total), accuracy, gradients, statistics }
     }
 
-    /// Judges several kinds of pairs as one batch. Normalised apart, what all pairs of a kind have in common, such as a map
-    /// that is not empty, would be removed.
+    /// Classifies several kinds of pairs as one batch. Separate normalisation would remove what all
+    /// pairs of a kind have in common, such as a map that is not empty.
     fn judge_together(
         &self,
         training: &mut Training<'_>,

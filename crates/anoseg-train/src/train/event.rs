@@ -1,4 +1,4 @@
-//! What a training tells while it runs, and how it is stopped.
+//! Events of a running training, and how to stop it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,9 +11,9 @@ use super::step_losses::StepLosses;
 pub enum Event {
     /// A remark for the user; the training goes on.
     Warning(String),
-    /// The training is lost; it ends with the networks of its last good checkpoint.
+    /// The training has failed; it ends with the networks of its last good checkpoint.
     FellBack {
-        /// The step at which it was lost.
+        /// The step at which it failed.
         lost_at: u64,
         /// What happened.
         why: String,
@@ -28,15 +28,16 @@ pub enum Event {
         held_out: usize,
         /// Whether images are also trained on mirrored left to right, and top to bottom.
         mirrored: [bool; 2],
-        /// Number of images in which the part can be told from its background, so that anomalies are mostly drawn on the
-        /// part; on the others they are drawn anywhere.
+        /// Number of images in which the part can be told from its background, so that anomalies
+        /// are mostly drawn on the part; on the others they are drawn anywhere.
         foregrounds: usize,
         /// Steps done before, when resumed.
         resumed_at: u64,
     },
     /// A step is done.
     Step(Progress),
-    /// The training is over before its time: each image has been trained on as often as is good.
+    /// The training ends before its time is used up: each image has been used
+    /// `optimiser.most_views` times.
     SeenEnough {
         /// How often, on average.
         views: u64,
@@ -45,7 +46,7 @@ pub enum Event {
     Calibrating,
 }
 
-/// How far a training is.
+/// Progress of a training.
 #[derive(Clone, Copy, Debug)]
 pub struct Progress {
     /// Steps done.
@@ -79,7 +80,7 @@ impl StopToken {
         Self::default()
     }
 
-    /// Asks the training to stop behind its current step. Tells whether it was asked before.
+    /// Asks the training to stop after its current step. Returns whether it was asked before.
     pub fn stop(&self) -> bool {
         self.stopped.swap(true, Ordering::Relaxed)
     }

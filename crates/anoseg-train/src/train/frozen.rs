@@ -1,4 +1,4 @@
-//! Networks that are not trained, run beside those that are, by the inference runtime.
+//! Frozen networks, run by the inference runtime beside the networks under training.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,7 +22,8 @@ pub(super) struct FrozenFeatures {
 }
 
 impl FrozenFeatures {
-    /// Of a backbone. Each image is trained on without a share `dropout` of its features, drawn from `seed`.
+    /// For a backbone. A share `dropout` of each image's feature channels is dropped, drawn from
+    /// `seed`.
     pub(super) fn new(backbone: Arc<Backbone>, dropout: f32, seed: u64) -> Self {
         Self { backbone, dropout, seed, programs: Mutex::default() }
     }
@@ -31,8 +32,8 @@ impl FrozenFeatures {
         self.backbone.clone()
     }
 
-    /// Features of `images [n, 3, h, w]` made from the training images `sources`, of shard number `number`: constants of
-    /// the graph. An image's own vectors in the memory bank do not count.
+    /// Features of `images [n, 3, h, w]` made from the training images `sources`, of shard number
+    /// `number`: constants of the graph. An image's own vectors in the memory bank do not count.
     pub(super) fn forward(&self, images: &Tensor<4>, sources: &[usize], number: u64) -> Features<Tensor<4>> {
         let shape @ [n, _, h, w] = images.dims();
         let own: Vec<_> = sources.iter().map(|&source| self.backbone.memory.own(Some(source))).collect();
@@ -68,7 +69,8 @@ impl FrozenFeatures {
         if let Some(known) = programs().get(&shape) {
             return known.clone();
         }
-        // Recorded outside the lock: a thread that waits for others to help may meanwhile run another shard.
+        // Recorded outside the lock: a thread that waits for other threads may run another shard
+        // meanwhile.
         let (mut x, images) = Recorder::new(shape);
         x.use_parameters(&self.backbone.encoder_parameters);
         let Features { stride2, stride4, stride8, stride16, distance } =
@@ -78,7 +80,8 @@ impl FrozenFeatures {
     }
 }
 
-/// The maps `[n, 1, h, w]` that a generator with these parameters gives in use for images `[n, 3, h, w]`.
+/// The maps `[n, 1, h, w]` that a generator with these parameters gives at inference for images
+/// `[n, 3, h, w]`.
 pub(super) fn maps(generator: &ImageGenerator, parameters: &ParameterStore, images: &Tensor<4>) -> Tensor<4> {
     let shape @ [n, _, h, w] = images.dims();
     let (mut x, input) = Recorder::new(shape);

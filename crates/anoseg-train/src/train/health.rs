@@ -4,20 +4,23 @@ use serde::{Deserialize, Serialize};
 
 use super::step_losses::StepLosses;
 
-/// Steps that the averages look back over.
+/// Horizon of the running averages, in steps.
 const MEMORY: f64 = 100.0;
 
-/// Steps before anything is judged: early losses say little.
+/// Steps before anything is judged: early losses vary too much.
 const GRACE: u64 = 300;
 
-/// The training is lost when the average of its losses is this many times the best so far, doubtful at the root of it.
+/// The training is lost when the average of its losses is this many times the lowest so far, and
+/// doubtful at the square root of this factor.
 const RISE: f64 = 4.0;
 
-/// A discriminator that is nearly always right, and sure of it, teaches nothing any more: lost when both averages are
-/// reached (accuracy, the generator's adversarial loss), doubtful at the second pair.
+/// Collapse: a discriminator that is nearly always right, with high confidence, gives the generator
+/// no useful gradient. The training is lost when both averages of the first pair are reached
+/// (accuracy, the generator's adversarial loss), and doubtful at the second pair.
 const OVERPOWERED: [[f64; 2]; 2] = [[0.995, 9.0], [0.98, 7.0]];
 
-/// Running averages of the losses. Part of a checkpoint, so that a resumed training judges alike.
+/// Running averages of the losses. Part of a checkpoint, so that a resumed training decides in the
+/// same way.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(super) struct Health {
     steps: u64,
@@ -26,7 +29,8 @@ pub(super) struct Health {
     lowest: f64,
     accuracy: f64,
     adversarial: f64,
-    /// Whether the losses have the focal one among them. What takes its place is of another size, and judged anew.
+    /// Whether the losses include the focal loss. The loss that replaces it has another scale, so
+    /// the averages start anew.
     #[serde(default)]
     focal: bool,
 }
@@ -34,16 +38,17 @@ pub(super) struct Health {
 /// State of a training.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Condition {
-    /// It learns.
+    /// It improves.
     Good,
     /// It may be about to fail: no checkpoint is taken.
     Doubtful,
-    /// It has failed, in these words.
+    /// It has failed, for this reason.
     Lost(String),
 }
 
 impl Health {
-    /// Takes in the losses of a step; `adversarial_weight` is the share of `losses.adversarial` in the total.
+    /// Adds the losses of a step to the averages; `adversarial_weight` is the share of
+    /// `losses.adversarial` in the total.
     pub(super) fn observe(&mut self, losses: &StepLosses, adversarial_weight: f32) -> Condition {
         if !losses.total.is_finite() {
             return Condition::Lost(format!("the loss became {}", losses.total));
@@ -69,20 +74,21 @@ impl Health {
         }
         if overpowered(OVERPOWERED[0]) {
             return Condition::Lost(format!(
-                "the discriminator tells {:.1} % of the pairs apart and teaches nothing any more (collapse)",
+                "the discriminator classifies {:.1} % of the pairs correctly and no longer helps the \
+                 generator (collapse)",
                 100.0 * self.accuracy
             ));
         }
         if rise >= RISE.sqrt() || overpowered(OVERPOWERED[1]) { Condition::Doubtful } else { Condition::Good }
     }
 
-    /// A training by the focal loss that has had this loss for long.
+    /// A training with the focal loss that has had this loss for many steps.
     #[cfg(test)]
     pub(super) fn after_loss(loss: f64) -> Self {
         Self { steps: 2 * GRACE, loss, lowest: loss, focal: true, ..Self::default() }
     }
 
-    /// Moves an average towards `value`; the first steps weigh alike.
+    /// Moves an average towards `value`; the first steps have equal weight.
     fn average(&mut self, of: impl Fn(&mut Self) -> &mut f64, value: f32) {
         let weight = 1.0 / MEMORY.min(self.steps as f64);
         let average = of(self);
@@ -124,9 +130,9 @@ mod tests {
         assert!(why.contains("rose"), "{why}");
     }
 
-    /// A cross-entropy that is many times the focal loss before it passed for a loss that rises.
+    /// A cross-entropy many times the focal loss before it once counted as a rising loss.
     #[test]
-    fn another_loss_in_the_focal_one_s_place_is_no_rise() {
+    fn the_loss_that_replaces_the_focal_loss_is_no_rise() {
         let mut health = Health::default();
         after(&mut health, 400, &StepLosses { focal: Some(0.01), ..losses(0.1, 0.0, 0.5) });
         let then = StepLosses { cross_entropy: Some(0.2), ..losses(0.4, 0.0, 0.5) };

@@ -49,7 +49,7 @@ impl Learner {
         let (architecture, decay) = (&config.architecture, config.optimiser.weight_decay);
         let device = cpu().autodiff();
         let mut init = WeightInit::new(config.seed, &device);
-        // In this order: all weights come from one stream.
+        // The order matters: all weights come from one stream.
         let horizon = config.optimiser.average_steps;
         let mut blueprint = Blueprint::default();
         let generator = match backbone {
@@ -92,10 +92,12 @@ impl Learner {
         }
     }
 
-    /// The networks of a model of this moment; `trained` is false where a pretrained network has made no step.
+    /// The networks of a model at the present step; `trained` is false if a pretrained network has
+    /// made no step.
     ///
     /// # Errors
-    /// Never, unless a parameter of the network is not among those trained: a fault of this library.
+    /// Never, unless a parameter of the network is not among those trained: a fault of this
+    /// library.
     pub(super) fn network(&self, trained: bool) -> Result<Network, ParameterError> {
         let mut blueprint = Blueprint::default();
         let parameters = self.trained.in_use().export();
@@ -141,7 +143,8 @@ impl Learner {
         losses
     }
 
-    /// Runs the shards beside each other. They share the kernels' threads: one that is idle helps with a shard's parts.
+    /// Runs the shards in parallel. They share the kernels' threads: an idle thread helps with the
+    /// parts of a shard.
     fn side_by_side(&self, shards: Vec<Shard>) -> Vec<Pass> {
         shards.into_par_iter().map(|shard| self.pass(shard)).collect()
     }
@@ -216,7 +219,8 @@ impl Learner {
         Pass { losses, parts }
     }
 
-    /// The second GAN's pass on good images, and on those `images` with `labels` that are `anomalous`.
+    /// The second GAN's pass on good images, and on those `images` with `labels` that are
+    /// `anomalous`.
     fn detect(
         &self,
         good: Tensor<4>,
@@ -230,7 +234,8 @@ impl Learner {
         Some(detector.pass(good, maps, anomalous, &self.detector_weights))
     }
 
-    /// The maps that the generator gives in use, `[n, 1, h, w]`, for images `[n, 3, h, w]`; outside the graph.
+    /// The maps that the generator gives at inference, `[n, 1, h, w]`, for images `[n, 3, h, w]`;
+    /// outside the graph.
     fn maps(&self, images: &Tensor<4>) -> Option<Tensor<4>> {
         let Generator::Images(generator) = &self.generator else { return None };
         let parameters = self.trained.parameters.export();
@@ -267,12 +272,12 @@ impl Learner {
     }
 }
 
-/// Dropout keeps a head from memorising few images; with many there is less need.
+/// Dropout keeps a head from overfitting few images; with many images it is not needed.
 fn feature_dropout(optimiser: &Optimiser, images: usize) -> f32 {
     if images <= optimiser.few_pictures { optimiser.feature_dropout } else { 0.0 }
 }
 
-/// Those entries of `tensor [n, ...]` for which `wanted` is true, unless there are none.
+/// The entries of `tensor [n, ...]` for which `wanted` is true; None if there are none.
 fn choose(tensor: &Tensor<4>, wanted: &[bool]) -> Option<Tensor<4>> {
     let chosen: Vec<i32> = (0..).zip(wanted).filter(|(_, wanted)| **wanted).map(|(i, _)| i).collect();
     let indices = Tensor::<1, Int>::from_data(chosen.as_slice(), &tensor.device());

@@ -9,7 +9,8 @@ use super::*;
 use crate::config::Preset;
 use crate::tensors::values_of;
 
-/// The published networks at a fiftieth of their width, and two anomalous images with their originals.
+/// The published networks at a fiftieth of their width, and two anomalous images with their
+/// originals.
 fn tiny() -> (Learner, [Shard; 2]) {
     let mut config = Config::of(Preset::Paper);
     config.architecture.width = 0.02;

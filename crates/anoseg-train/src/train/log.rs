@@ -34,7 +34,7 @@ pub(super) struct StepLog {
 pub(crate) struct ReadLog {
     /// The steps of whole lines.
     pub(crate) records: Vec<StepRecord>,
-    /// Lines that are no records.
+    /// Number of lines that are not records.
     pub(crate) broken: usize,
 }
 
@@ -44,8 +44,8 @@ impl StepLog {
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
-    /// Goes on after `step`: lines of later steps, from a run that was killed after its last checkpoint, are dropped, and so
-    /// are broken ones, whose number is given.
+    /// Continues after `step`. Lines of later steps, from a run that was killed after its last
+    /// checkpoint, are dropped, and so are broken lines, whose number is returned.
     pub(super) fn reopen(path: &Path, step: u64) -> Result<(Self, usize)> {
         let ReadLog { records, broken } = read_log(path)?;
         let mut log = Self::create(path)?;
@@ -86,7 +86,7 @@ pub(crate) fn read_log(path: &Path) -> Result<ReadLog> {
 mod tests {
     use super::*;
 
-    /// Broken lines were once dropped without a word.
+    /// Broken lines were once dropped without a warning.
     #[test]
     fn broken_lines_are_counted_and_whole_ones_kept() {
         let folder = tempfile::tempdir().unwrap();

@@ -1,12 +1,13 @@
-//! The losses besides those of the map itself (`anoseg_kernels::extension::map_losses`). Maps are anomaly maps: 1 = anomalous (the
-//! paper's maps are 1 = normal; only signs differ).
+//! The losses besides those of the map itself (`anoseg_kernels::extension::map_losses`). Maps are
+//! anomaly maps: 1 = anomalous (the paper's maps are 1 = normal; only signs differ).
 
 use burn::tensor::Tensor;
 use burn::tensor::activation::softplus;
 
 use crate::tensors::values_of;
 
-/// `L_seg` of AnoSeg (section 3.2): mean absolute error of the map. `map` and `labels` are `[n, 1, h, w]`.
+/// `L_seg` of AnoSeg (section 3.2): mean absolute error of the map. `map` and `labels` are
+/// `[n, 1, h, w]`.
 pub(super) fn segmentation(map: Tensor<4>, labels: &Tensor<4>) -> Tensor<1> {
     (map - labels.clone()).abs().mean()
 }
@@ -24,27 +25,29 @@ pub(super) fn reconstruction(
     error.sum() / (normal.sum() * 3.0 + 1.0)
 }
 
-/// What the discriminator minimises: true pairs above zero, generated pairs below.
+/// The discriminator's loss: logits of true pairs are to be above zero, those of generated pairs
+/// below.
 pub(super) fn discriminator(real: Tensor<4>, fake: Tensor<4>) -> Tensor<1> {
     softplus(-real, 1.0).mean() + softplus(fake, 1.0).mean()
 }
 
-/// What a discriminator adds for pairs that are not to be taken for true (`L_cls` of AnoSeg's appendix).
+/// The discriminator's additional loss for pairs that are not true (`L_cls` of AnoSeg's appendix).
 pub(super) fn refusal(logits: Tensor<4>) -> Tensor<1> {
     softplus(logits, 1.0).mean()
 }
 
-/// `L_fea` of AnoSeg's appendix: mean square difference of what the discriminator sees in the image and in the redrawn one.
+/// `L_fea` of AnoSeg's appendix: mean square difference between the discriminator's features of the
+/// image and of its reconstruction.
 pub(super) fn features(wanted: Tensor<4>, found: Tensor<4>) -> Tensor<1> {
     (wanted - found).square().mean()
 }
 
-/// Mean absolute error of images redrawn as they are.
+/// Mean absolute error of reconstructed images.
 pub(super) fn redrawing(images: Tensor<4>, redrawn: Tensor<4>) -> Tensor<1> {
     (images - redrawn).abs().mean()
 }
 
-/// Share of the pairs that the discriminator took for what they are, from its logits.
+/// Share of the pairs that the discriminator classified correctly, from its logits.
 pub(super) fn accuracy(real: Tensor<4>, fake: Tensor<4>) -> f32 {
     let (real, fake) = (values_of(real), values_of(fake));
     let right =
@@ -52,8 +55,9 @@ pub(super) fn accuracy(real: Tensor<4>, fake: Tensor<4>) -> f32 {
     right as f32 / (real.len() + fake.len()) as f32
 }
 
-/// What the generator adds: its pairs should pass for true ones. The non-saturating form of `L_adv`, ours: the
-/// published `log(1 - D)` has no gradient where the discriminator is sure.
+/// The generator's adversarial loss: its pairs are to be classified as true. This is the
+/// non-saturating form of `L_adv` (our choice): the published `log(1 - D)` has no gradient where
+/// the discriminator is certain.
 pub(super) fn adversarial(fake: Tensor<4>) -> Tensor<1> {
     softplus(-fake, 1.0).mean()
 }

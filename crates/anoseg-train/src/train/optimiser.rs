@@ -1,5 +1,5 @@
-//! AdamW over named parameters (Loshchilov and Hutter, "Decoupled weight decay regularization", 2019), with a state that can
-//! be saved and restored exactly.
+//! AdamW over named parameters (Loshchilov and Hutter, "Decoupled weight decay regularization",
+//! 2019), with a state that can be saved and restored exactly.
 
 use std::collections::BTreeMap;
 
@@ -60,7 +60,8 @@ impl ParameterOptimiser {
         Self { weight_decay, states: BTreeMap::new() }
     }
 
-    /// One step against `gradients`, given by dotted path and flattened; `rate` is each parameter's learning rate.
+    /// One step against `gradients`, given by dotted path and flattened; `rate` is each parameter's
+    /// learning rate.
     pub(super) fn step(
         &mut self,
         parameters: Parameters,

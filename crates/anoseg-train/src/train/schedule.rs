@@ -1,8 +1,9 @@
 //! The learning rate over a training whose number of steps may not be known at its start.
 //!
-//! Warm up, hold, then fall linearly to zero over the last two fifths. With a time budget the fall begins when
-//! three fifths of the time are over; the steps done by then fix the total, and a limit of steps may end it sooner. A run that
-//! was cut by the clock is therefore the same as one of that many steps: `--steps` reproduces what `--time` gave.
+//! Warm up, hold, then fall linearly to zero over the last two fifths. With a time budget the fall
+//! begins when three fifths of the time are over; the steps done by then fix the total, and a limit
+//! of steps may end it sooner. A run that was cut by the clock is therefore the same as one of that
+//! many steps: `--steps` reproduces what `--time` gave.
 
 use serde::{Deserialize, Serialize};
 
@@ -14,9 +15,10 @@ pub(super) struct Schedule {
     peak: f64,
     warmup_steps: u64,
     budget: Budget,
-    /// Known from the start for a budget of steps; from three fifths of the time, or of the limit, on for a budget of time.
+    /// Known from the start for a budget of steps; from three fifths of the time, or of the limit,
+    /// on for a budget of time.
     total_steps: Option<u64>,
-    /// A budget of time is not used up where this many steps are enough.
+    /// A time budget ends early after this many steps.
     #[serde(default)]
     limit: Option<u64>,
 }
@@ -30,7 +32,7 @@ impl Schedule {
         Self { peak, warmup_steps, budget, total_steps, limit }
     }
 
-    /// Tells the clock: `steps` are done after `elapsed` seconds of training.
+    /// Updates the schedule: `steps` are done after `elapsed` seconds of training.
     pub(super) fn observe(&mut self, steps: u64, elapsed: f64) {
         let (Budget::Seconds(seconds), None) = (self.budget, self.total_steps) else { return };
         if let Some(limit) = self.limit.filter(|&limit| steps >= three_fifths(limit)) {
@@ -40,7 +42,7 @@ impl Schedule {
         }
     }
 
-    /// Whether `steps` are all.
+    /// Whether the training is over after `steps` steps.
     pub(super) fn is_over(&self, steps: u64) -> bool {
         self.total_steps.is_some_and(|total| steps >= total)
     }
@@ -126,7 +128,7 @@ mod tests {
             assert_eq!(rates, (0..limit).map(|step| counted.learning_rate(step)).collect::<Vec<_>>());
         }
         let asked_for = Schedule::new(1.0, 10, Budget::Steps(50), Some(20));
-        assert!(!asked_for.is_over(49), "who asks for steps gets them");
+        assert!(!asked_for.is_over(49), "a step budget has no limit");
     }
 
     #[test]

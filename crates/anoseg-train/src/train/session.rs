@@ -1,4 +1,4 @@
-//! A training under way: its steps, its checkpoints, and how it ends.
+//! A running training: its steps, its checkpoints, and how it ends.
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -19,7 +19,7 @@ use crate::config::{Budget, Config};
 use crate::run_dir::RunDir;
 use crate::{Error, Result};
 
-/// Who is told what happens.
+/// Receives the events.
 type OnEvent<'a> = dyn FnMut(Event) + Send + 'a;
 
 /// Share of a time budget kept for the calibration at the end.
@@ -28,7 +28,7 @@ const CALIBRATION_SHARE: f64 = 0.03;
 /// Batches made ahead of the step that uses them.
 const BATCHES_AHEAD: usize = 2;
 
-/// A training under way.
+/// A running training.
 pub(super) struct Session {
     pub(super) learner: Learner,
     pub(super) state: checkpoint::State,
@@ -40,7 +40,8 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A new session for so many `images` with this `manifest`. `setup_seconds` of a time budget are gone.
+    /// A new session for so many `images` with this `manifest`. `setup_seconds` of a time budget
+    /// are used already.
     pub(super) fn begin(
         config: &Config,
         run_dir: &RunDir,
@@ -169,7 +170,7 @@ impl Session {
         }
     }
 
-    /// Ends a training that is lost with the networks of the last good checkpoint.
+    /// Ends a failed training with the networks of the last good checkpoint.
     fn fall_back(&mut self, why: String, on_event: &mut OnEvent<'_>) -> Result<()> {
         let lost_at = self.state.step;
         if !self.saved {

@@ -1,6 +1,6 @@
 //! The losses of one step.
 
-/// Losses of one step, unweighted but for `total`.
+/// Losses of one step, unweighted except `total`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct StepLosses {
     /// The loss that the generator minimised: the weighted sum.
@@ -25,19 +25,19 @@ pub struct StepLosses {
     /// The discriminator's own loss.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub discriminator: Option<f32>,
-    /// Share of the pairs, true and generated, that the discriminator judged rightly.
+    /// Share of the pairs, true and generated, that the discriminator classified correctly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discriminator_accuracy: Option<f32>,
-    /// What the second GAN's generator minimised, where there is one.
+    /// Loss of the second GAN's generator, where there is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detector: Option<f32>,
-    /// Share of the pairs that the second GAN's discriminator judged rightly.
+    /// Share of the pairs that the second GAN's discriminator classified correctly.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detector_accuracy: Option<f32>,
 }
 
 impl StepLosses {
-    /// `self * weight`, added to `sum`; what `sum` lacks is taken over.
+    /// `self * weight`, added to `sum`; losses that `sum` lacks are copied.
     pub(super) fn add_to(self, sum: &mut Self, weight: f32) {
         let add = |sum: &mut Option<f32>, value: Option<f32>| {
             *sum = value.map(|value| sum.unwrap_or(0.0) + value * weight).or(*sum);

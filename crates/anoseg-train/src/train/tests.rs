@@ -20,7 +20,8 @@ fn tiny(steps: u64) -> Config {
     config
 }
 
-/// Runs a training in `folder/run`; gives the model's steps and the events but for its steps.
+/// Runs a training in `folder/run`; returns the model's number of steps, and the events except the
+/// steps.
 fn run(folder: &Path, dataset: &Dataset, config: &Config, resume: bool) -> (Result<u64>, Vec<Event>) {
     let run_dir = RunDir::open(folder.join("run"));
     let events = Arc::new(Mutex::new(Vec::new()));

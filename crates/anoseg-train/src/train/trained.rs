@@ -1,4 +1,4 @@
-//! A network's parameters under training, with their optimiser and their running average.
+//! A network's parameters in training, with their optimiser and their running average.
 
 use std::collections::BTreeMap;
 
@@ -23,19 +23,19 @@ impl Trained {
         Self { parameters, optimiser: ParameterOptimiser::new(weight_decay), average: None, names }
     }
 
-    /// Keeps a running average over about so many steps; none if 0.
+    /// Keeps a running average over about this many steps; none if 0.
     pub(super) fn averaged(self, horizon: u64) -> Self {
         let parameters = self.parameters.clone();
         Self { average: (horizon > 0).then(|| Average { parameters, horizon, steps: 0 }), ..self }
     }
 
-    /// The parameters as they are to be used: the average where one is kept.
+    /// The parameters for inference: the average where one is kept.
     pub(super) fn in_use(&self) -> &Parameters {
         self.average.as_ref().map_or(&self.parameters, |average| &average.parameters)
     }
 
-    /// Moves the weights against the gradients of a batch, and the running averages towards its moments. `rate` is the
-    /// learning rate of a parameter of this name.
+    /// Updates the weights by the gradients of a batch, and the running averages by its moments.
+    /// `rate` is the learning rate of a parameter of this name.
     pub(super) fn step(&mut self, gradients: Gradients, statistics: Statistics, rate: impl Fn(&str) -> f64) {
         let parameters = self.optimiser.step(self.parameters.clone(), gradients, rate);
         self.parameters = statistics.average_into(parameters);
@@ -77,24 +77,24 @@ impl Trained {
     }
 }
 
-/// The average's name in a checkpoint, of the network with this one.
+/// The average's name in a checkpoint, for the network of this name.
 fn average_of(network: &str) -> String {
     format!("{network}_average")
 }
 
-/// A running average of a network's parameters, those of its normalisations included (Polyak and Juditsky, "Acceleration of
-/// stochastic approximation by averaging", 1992, here exponential).
+/// A running average of a network's parameters, those of its normalisations included (Polyak and
+/// Juditsky, "Acceleration of stochastic approximation by averaging", 1992, here exponential).
 struct Average {
     parameters: Parameters,
-    /// Over about so many steps.
+    /// Horizon in steps.
     horizon: u64,
     /// Steps averaged so far.
     steps: u64,
 }
 
 impl Average {
-    /// Moves the average towards `parameters` as they are after one more step. At first the average is over the last tenth
-    /// of the steps: older ones are far from anything learned.
+    /// Moves the average towards `parameters` as they are after one more step. At first the average
+    /// is over the last tenth of the steps: older weights are far from the present ones.
     fn follow(&mut self, parameters: &Parameters) {
         let share = (10.0 / (10.0 + self.steps as f32)).max(1.0 / self.horizon as f32);
         self.parameters = self.parameters.clone().blend(parameters, share);

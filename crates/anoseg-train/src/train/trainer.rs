@@ -115,16 +115,17 @@ impl Trainer {
         Self { stop, ..self }
     }
 
-    /// Tells `observe` what happens.
+    /// Calls `observe` with each event.
     pub fn on_event(self, observe: impl FnMut(Event) + Send + 'static) -> Self {
         Self { on_event: Box::new(observe), ..self }
     }
 
-    /// Trains, calibrates and gives the model.
+    /// Trains, calibrates and returns the model.
     ///
     /// # Errors
-    /// Bad settings or data, a run directory that cannot be written or is in use, a checkpoint of other settings or
-    /// images, a diverged loss, or [`Error::Interrupted`] after the token was stopped.
+    /// Bad settings or data, a run directory that cannot be written or is in use, a checkpoint of
+    /// other settings or images, a diverged loss, or [`Error::Interrupted`] after the token was
+    /// stopped.
     pub fn run(mut self) -> Result<Model> {
         let begun = Instant::now();
         self.config.validate()?;
@@ -140,7 +141,7 @@ impl Trainer {
         };
         let _lock = run_dir.lock()?;
         let trained = self.train(&run_dir, begun);
-        // A folder that nobody named is no place to resume from.
+        // A temporary run directory cannot be resumed from.
         match trained {
             Err(Error::Interrupted { step, .. }) if temporary.is_some() => {
                 Err(Error::Interrupted { step, run_dir: std::path::PathBuf::new() })

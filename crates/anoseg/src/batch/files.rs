@@ -50,7 +50,8 @@ impl ImageFiles {
         Self { map: true, ..self }
     }
 
-    /// Also writes the image with its anomalous regions, `<name>_overlay.png`. Colours begin below `pixel_threshold`.
+    /// Also writes the image with its anomalous regions, `<name>_overlay.png`. Colours begin below
+    /// `pixel_threshold`.
     #[cfg(feature = "train")]
     pub fn overlay(self, pixel_threshold: f32) -> Self {
         Self { overlay: Some(pixel_threshold), ..self }

@@ -1,7 +1,7 @@
 //! Folders of images to verdicts, masks and maps.
 //!
-//! [`inspect_files`] reads images, inspects them and hands each result to [`Sink`]s. A file that cannot be read does not
-//! stop the batch.
+//! [`inspect_files`] reads images, inspects them and hands each result to [`Sink`]s. A file that
+//! cannot be read does not stop the batch.
 
 mod files;
 mod verdicts;
@@ -100,8 +100,8 @@ impl Summary {
     }
 }
 
-/// Inspects image files one by one and hands each result to all `sinks`. `on_failure` hears of each file that failed, as it
-/// happens.
+/// Inspects image files one by one and hands each result to all `sinks`. `on_failure` is called
+/// with each failure as it happens.
 ///
 /// # Errors
 /// The model is not calibrated.
@@ -154,7 +154,8 @@ pub fn inspect_file(model: &Model, path: &Path) -> Result<Inspected> {
     Ok(Inspected { path: path.to_owned(), image, inspection })
 }
 
-/// A region as it is written: box `[x, y, width, height]` in pixels, area in pixels, highest map value.
+/// A region as it is written: box `[x, y, width, height]` in pixels, area in pixels, highest map
+/// value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RegionRecord {
     /// `[x, y, width, height]`.

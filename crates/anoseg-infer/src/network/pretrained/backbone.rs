@@ -42,7 +42,8 @@ pub struct Features<V> {
     pub stride8: V,
     /// `[n, 112, h / 16, w / 16]`
     pub stride16: V,
-    /// `[n, 1, h / 8, w / 8]`: distance to the memory bank in standard deviations from the mean of good images.
+    /// `[n, 1, h / 8, w / 8]`: distance to the memory bank in standard deviations from the mean of
+    /// good images.
     pub distance: V,
 }
 
@@ -66,7 +67,8 @@ impl Backbone {
             .collect()
     }
 
-    /// What [`Backbone::export`] gave; the images that the memory bank's vectors are from are not kept.
+    /// What [`Backbone::export`] gave; the images that the memory bank's vectors are from are not
+    /// kept.
     ///
     /// # Errors
     /// A part is missing or has another shape.
@@ -99,9 +101,11 @@ pub(crate) fn standardised<X: Executor>(x: &mut X, spread: &Spread, raw: &[X::Va
     })
 }
 
-/// `[n, 176, h / 8, w / 8]` from standardised features at strides 4, 8 and 16: brought to stride 8, and every position averaged
-/// with its eight neighbours. Neighbours outside of the image count as zeros, the mean of good images: at the border, where
-/// half of a position's surroundings is unknown, distances shrink. Counted out instead, they rise there on good images too.
+/// `[n, 176, h / 8, w / 8]` from standardised features at strides 4, 8 and 16: brought to stride 8,
+/// and every position averaged with its eight neighbours. Neighbours outside of the image count as
+/// zeros, the mean of good images. Distances are therefore smaller at the border, where half of a
+/// position's surroundings is unknown. Without the zeros in the mean, distances would be larger
+/// there on good images too.
 pub(crate) fn descriptors<X: Executor>(x: &mut X, [fine, middle, coarse]: [&X::Value; 3]) -> X::Value {
     let halved = x.average_pool(fine, Pool::blocks(2));
     let doubled = x.double(coarse);
@@ -110,8 +114,8 @@ pub(crate) fn descriptors<X: Executor>(x: &mut X, [fine, middle, coarse]: [&X::V
 }
 
 impl Backbone {
-    /// The descriptors `[n, 176, h / 8, w / 8]` of images `[n, 3, h, w]` under this encoder and spread: what the memory bank
-    /// holds vectors of.
+    /// The descriptors `[n, 176, h / 8, w / 8]` of images `[n, 3, h, w]` under this encoder and
+    /// spread. The memory bank holds such vectors.
     pub fn descriptors<X: Executor>(
         x: &mut X,
         encoder: &EfficientNet,

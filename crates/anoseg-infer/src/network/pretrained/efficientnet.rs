@@ -1,9 +1,10 @@
-//! EfficientNet-Lite (Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural networks", 2019; the Lite variants
-//! have ReLU6 throughout and no squeeze-and-excitation) down to a sixteenth of the resolution, trained elsewhere and frozen.
+//! EfficientNet-Lite (Tan and Le, "EfficientNet: rethinking model scaling for convolutional neural
+//! networks", 2019; the Lite variants have ReLU6 throughout and no squeeze-and-excitation) down to
+//! a sixteenth of the resolution, pretrained and frozen.
 //!
-//! Normalisation is already part of the filters. The original pads as TensorFlow's "SAME" does: where the resolution is halved, one
-//! row and column less before than after. The same sums come from filters with a row and a column of zeros before and as much padding
-//! on all sides.
+//! Normalisation is already part of the filters. The original pads as TensorFlow's "SAME" does:
+//! where the resolution is halved, one row and column less before than after. The same sums come
+//! from filters with a row and a column of zeros before and as much padding on all sides.
 
 use anoseg_kernels::Activation;
 
@@ -24,9 +25,9 @@ const STEM: usize = 32;
 struct Stage {
     repeats: usize,
     kernel: usize,
-    /// Of the first block.
+    /// Stride of the first block.
     stride: usize,
-    /// How many times the channels between a block's two 1 x 1 layers are its inputs.
+    /// Channels between a block's two 1 x 1 layers, as a multiple of its inputs.
     expansion: usize,
     outputs: usize,
 }
@@ -64,8 +65,8 @@ struct Block {
 }
 
 impl EfficientNet {
-    /// The network and its parameters, under the name of the part that is described. Filters that halve the resolution are
-    /// one wider than the original's, with zeros before.
+    /// The network and its parameters, under the name of the part that is described. Filters that
+    /// halve the resolution are one wider than the original's, with zeros before.
     pub fn new(b: &mut Blueprint) -> Self {
         let stem = layer(b, "stem", [STEM, 3, 4, 4], [2, 1], Activation::Relu6);
         let (mut inputs, mut number) = (STEM, 0);
@@ -94,8 +95,8 @@ impl EfficientNet {
         weights.collect()
     }
 
-    /// Images `[n, 3, h, w]` with values in 0..=1 to features `[n, c, h / s, w / s]` of the channels [`CHANNELS`], at strides 2,
-    /// 4, 8 and 16.
+    /// Images `[n, 3, h, w]` with values in 0..=1 to features `[n, c, h / s, w / s]` of the
+    /// channels [`CHANNELS`], at strides 2, 4, 8 and 16.
     pub fn features<X: Executor>(&self, x: &mut X, images: &X::Value) -> [X::Value; 4] {
         let bytes = x.multiply_scalar(images, 255.0);
         let centred = x.add_scalar(&bytes, -CENTRE);
@@ -136,7 +137,8 @@ impl Block {
     }
 }
 
-/// A layer with a bias. Its values come from elsewhere; drawn at random they are of use in tests only.
+/// A layer with a bias. Its values come from the pretrained weights; random values are for tests
+/// only.
 fn layer(
     b: &mut Blueprint,
     name: &str,

@@ -19,10 +19,10 @@ const FINE: [usize; 2] = [32, 32];
 /// Channels of the context.
 const CONTEXT: usize = 64;
 
-/// Positions along a side that the context takes as one.
+/// Side of the blocks of positions that the context pools.
 const POOLED: usize = 4;
 
-/// Draws the anomaly map at half of the image's resolution and doubles it.
+/// Computes the anomaly map at half of the image's resolution and doubles its resolution.
 #[derive(Clone, Debug)]
 pub struct Head {
     /// 1 x 1 filters over the features at strides 4, 8 and 16.
@@ -34,9 +34,10 @@ pub struct Head {
     coordinates: bool,
 }
 
-/// The image in blocks of [`POOLED`] x [`POOLED`] positions, and each block beside mean and deviation of them all. A defect
-/// that differs only from the rest of its own image, such as a region of another grain whose every patch occurs on some
-/// good part, cannot be told from a few positions.
+/// Pools the image in blocks of [`POOLED`] x [`POOLED`] positions and joins each block with mean
+/// and standard deviation of all blocks. Some defects differ only from the rest of their own image,
+/// such as a region of another grain whose every patch occurs on some good part. A few positions do
+/// not show such a defect.
 #[derive(Clone, Debug)]
 struct Context {
     gather: Convolution,
@@ -54,11 +55,11 @@ impl Head {
         });
         b.at("map", |b| {
             let joined = if architecture.coordinates { JOINED + 2 } else { JOINED };
-            let seen = if architecture.context { COARSE[0] + CONTEXT } else { COARSE[0] };
+            let inputs = if architecture.context { COARSE[0] + CONTEXT } else { COARSE[0] };
             let coarse = b.at("coarse", |b| {
                 [
                     Convolution::normalised(b, "0", [joined, COARSE[0]], 3),
-                    Convolution::normalised(b, "1", [seen, COARSE[1]], 3),
+                    Convolution::normalised(b, "1", [inputs, COARSE[1]], 3),
                 ]
             });
             let context = architecture.context.then(|| b.at("context", Context::new));

@@ -1,4 +1,5 @@
-//! Feature vectors of good images (Roth et al., "Towards total recall in industrial anomaly detection", 2022).
+//! Feature vectors of good images (Roth et al., "Towards total recall in industrial anomaly
+//! detection", 2022).
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +23,8 @@ struct Bank {
 }
 
 impl MemoryBank {
-    /// Of `vectors [m, c]`; `owners` names the image that each is from, in ascending order, or is empty.
+    /// Of `vectors [m, c]`; `owners` names the image that each is from, in ascending order, or is
+    /// empty.
     ///
     /// # Panics
     /// If the vectors are not a matrix.
@@ -47,8 +49,9 @@ impl MemoryBank {
         &self.bank.nearest
     }
 
-    /// The vectors that come from image `source`, unless there are no others. While the head is trained, an image's own
-    /// vectors are left out: else clean images would have no distance at all.
+    /// The vectors that come from image `source`, unless there are no others. While the head is
+    /// trained, an image's own vectors are left out. Otherwise clean images would have zero
+    /// distance.
     pub fn own(&self, source: Option<usize>) -> Range<usize> {
         let owners = &self.bank.owners;
         let Some(source) = source else { return 0..0 };

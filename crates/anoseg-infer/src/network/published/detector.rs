@@ -1,4 +1,5 @@
-//! The second GAN: from an image with its anomaly map to one score for the image (AnoSeg, appendix).
+//! The second GAN: from an image with its anomaly map to one score for the image (AnoSeg,
+//! appendix).
 
 use super::{Decoder, Discriminator, Encoder};
 use crate::network::{Blueprint, Executor};
@@ -6,7 +7,8 @@ use crate::network::{Blueprint, Executor};
 /// Weight of the image's own error beside that of its features in the score.
 const IMAGE_WEIGHT: f32 = 0.1;
 
-/// A generator that reconstructs good images, and a discriminator whose features measure how far an image is from one.
+/// A generator that reconstructs good images, and a discriminator whose features measure how far an
+/// image is from one.
 #[derive(Clone, Debug)]
 pub struct Detector {
     encoder: Encoder,
@@ -37,8 +39,8 @@ impl Detector {
         parameter.starts_with("discriminator.")
     }
 
-    /// The image as it would be if it were good: `images [n, 3, h, w]` and `maps [n, 1, h, w]`, both in 0..=1, to
-    /// `[n, 3, h, w]` in 0..=1.
+    /// The image reconstructed as a good one: `images [n, 3, h, w]` and `maps [n, 1, h, w]`, both
+    /// in 0..=1, to `[n, 3, h, w]` in 0..=1.
     pub fn reconstruct<X: Executor>(&self, x: &mut X, images: &X::Value, maps: &X::Value) -> X::Value {
         let (images, maps) = (x.centre(images), x.centre(maps));
         let pair = x.join(&[&images, &maps]);
@@ -53,8 +55,9 @@ impl Detector {
         self.discriminator.forward(x, &images, &maps)
     }
 
-    /// How far each image is from a good one, at least 0: `MSE(f(x, 0), f(x^, A^)) + 0.1 MSE(x, x^)`, f being the
-    /// discriminator's features, x^ the reconstruction and A^ its anomaly map. `[n, 1, 1, 1]`.
+    /// How far each image is from a good one, at least 0:
+    /// `MSE(f(x, 0), f(x^, A^)) + 0.1 MSE(x, x^)`, f being the discriminator's features, x^ the
+    /// reconstruction and A^ its anomaly map. `[n, 1, 1, 1]`.
     pub fn score<X: Executor>(&self, x: &mut X, images: &X::Value, maps: &X::Value) -> X::Value {
         let reconstructed = self.reconstruct(x, images, maps);
         let empty = x.zeros_like(maps);

@@ -9,10 +9,10 @@ use crate::network::{Blueprint, Convolution, Executor};
 /// Channels behind the first seven layers; the last has one.
 const CHANNELS: [usize; 7] = [64, 128, 256, 512, 512, 512, 128];
 
-/// Slope of the leaky ReLU below zero: ours, after DCGAN (Radford et al., 2016).
+/// Slope of the leaky ReLU below zero (our choice, after DCGAN, Radford et al., 2016).
 const SLOPE: f32 = 0.2;
 
-/// Judges a pair of image and map as a whole.
+/// Classifies a pair of image and map as a whole.
 #[derive(Clone, Debug)]
 pub struct Discriminator {
     first: Convolution,
@@ -38,8 +38,9 @@ impl Discriminator {
         }
     }
 
-    /// Images `[n, 3, 256 k, 256 k]` and maps `[n, 1, 256 k, 256 k]`, both centred, to `[n, 1, k, k]` before the sigmoid,
-    /// positive = a true pair, and to the input of the last layer, `[n, 128 * width, 2 k, 2 k]`.
+    /// Images `[n, 3, 256 k, 256 k]` and maps `[n, 1, 256 k, 256 k]`, both centred, to
+    /// `[n, 1, k, k]` before the sigmoid, positive = a true pair, and to the input of the last
+    /// layer, `[n, 128 * width, 2 k, 2 k]`.
     pub fn forward<X: Executor>(&self, x: &mut X, images: &X::Value, maps: &X::Value) -> Judgement<X::Value> {
         let pair = x.join(&[images, maps]);
         let mut features = x.convolution(&self.first, &[&pair]);
@@ -53,7 +54,8 @@ impl Discriminator {
     }
 }
 
-/// A layer with 4 x 4 filters, stride 2, padding 1 and a bias; its parameters are `name` and `name_bias`.
+/// A layer with 4 x 4 filters, stride 2, padding 1 and a bias; its parameters are `name` and
+/// `name_bias`.
 fn halving(b: &mut Blueprint, name: &str, [inputs, outputs]: [usize; 2]) -> Convolution {
     let shape = [outputs, inputs, 4, 4];
     let weight = b.trained(name, shape, keeping_variance(inputs * 16));

@@ -1,4 +1,5 @@
-//! ResNet-18 (He et al., "Deep residual learning for image recognition", 2016) without its classifier.
+//! ResNet-18 (He et al., "Deep residual learning for image recognition", 2016) without its
+//! classifier.
 
 use anoseg_kernels::Pool;
 
@@ -25,7 +26,8 @@ struct Block {
 }
 
 impl Encoder {
-    /// For inputs of `channels` channels, and two more with `coordinates`; `width` is the share of the published channels.
+    /// For inputs of `channels` channels, and two more with `coordinates`; `width` is the share of
+    /// the published channels.
     pub fn new(b: &mut Blueprint, channels: usize, coordinates: bool, width: f32) -> Self {
         let channels = if coordinates { channels + 2 } else { channels };
         let stem = Convolution::strided(b, "stem", [channels, scaled(STAGES[0], width)], 7, [2, 3]);
