@@ -1,8 +1,10 @@
 //! Atomic writing of files, and the formats of images, masks and anomaly maps.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, Cursor, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::PngEncoder;
@@ -77,22 +79,61 @@ fn replace(path: &Path, contents: impl FnOnce(&mut dyn Write) -> io::Result<()>)
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
     };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".").suffix(".tmp");
-    if let Some(ordinary) = ordinary_permissions() {
-        builder.permissions(ordinary);
-    }
-    let mut file = builder.tempfile_in(folder)?;
-    let mut buffered = BufWriter::new(file.as_file_mut());
+    let mut temporary = Temporary::create(folder)?;
+    let mut buffered = BufWriter::new(&mut temporary.file);
     contents(&mut buffered)?;
     buffered.flush()?;
     drop(buffered);
     if let Some(permissions) = old {
-        file.as_file().set_permissions(permissions)?;
+        temporary.file.set_permissions(permissions)?;
     }
-    file.as_file().sync_all()?;
-    file.persist(&target).map_err(|error| error.error)?;
+    temporary.file.sync_all()?;
+    temporary.persist(&target)?;
     sync_folder(folder)
+}
+
+/// A file that is removed again unless it is renamed to its target.
+struct Temporary {
+    file: File,
+    /// None once it has its final name.
+    path: Option<PathBuf>,
+}
+
+impl Temporary {
+    /// A new file in `folder`, with the permissions that the umask leaves of read and write for all.
+    fn create(folder: &Path) -> io::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+            // A process on another machine that shares the folder may have the same number.
+            let moment = SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |time| time.subsec_nanos());
+            let path = folder.join(format!(".{}-{number}-{moment}.tmp", std::process::id()));
+            match File::options().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok(Self { file, path: Some(path) }),
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn persist(mut self, target: &Path) -> io::Result<()> {
+        if let Some(path) = &self.path {
+            fs::rename(path, target)?;
+        }
+        self.path = None;
+        Ok(())
+    }
+}
+
+impl Drop for Temporary {
+    fn drop(&mut self) {
+        if let Some(path) = &self.path {
+            // The error that led here is the one to report.
+            _ = fs::remove_file(path);
+        }
+    }
 }
 
 fn write_through(path: &Path, contents: impl FnOnce(&mut dyn Write) -> io::Result<()>) -> io::Result<()> {
@@ -101,19 +142,6 @@ fn write_through(path: &Path, contents: impl FnOnce(&mut dyn Write) -> io::Resul
     file.flush()
 }
 
-/// Read and write for all; the system removes what the umask forbids.
-#[cfg(unix)]
-fn ordinary_permissions() -> Option<Permissions> {
-    use std::os::unix::fs::PermissionsExt;
-    Some(Permissions::from_mode(0o666))
-}
-
-#[cfg(not(unix))]
-fn ordinary_permissions() -> Option<Permissions> {
-    None
-}
-
-/// Makes the renaming durable.
 #[cfg(unix)]
 fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder).and_then(|folder| folder.sync_all()) {

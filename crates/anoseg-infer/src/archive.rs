@@ -1,7 +1,7 @@
 //! Tensors and one JSON document in a safetensors file, protected by digests: model files and
 //! checkpoints.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anoseg_image::write;
@@ -83,7 +83,7 @@ pub fn save<T: Serialize>(
         })
         .collect::<Result<Vec<_>, safetensors::SafeTensorError>>()
         .map_err(|error| bug(error.to_string()))?;
-    let file = safetensors::serialize(views, Some(HashMap::from([(KEY.to_owned(), metadata)])))
+    let file = safetensors::serialize(views, Some([(KEY.to_owned(), metadata)].into_iter().collect()))
         .map_err(|error| bug(error.to_string()))?;
     write::atomic(path, |target| target.write_all(&file))?;
     Ok(())

@@ -9,10 +9,10 @@ use anoseg_synth::{Recipe, Synthesizer};
 
 /// The first images of a category; nothing, with a message, where the data is absent.
 fn synthesizer(category: &str) -> Option<Synthesizer> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data");
-    let root = std::env::var_os("ANOSEG_DATA").map_or(beside, PathBuf::from);
-    let Ok(entries) = std::fs::read_dir(root.join(category).join("train/good")) else {
-        eprintln!("skipped: no {category} below {}", root.display());
+    let folder =
+        std::env::var_os("ANOSEG_DATA").map(|data| Path::new(&data).join(category).join("train/good"));
+    let Some(entries) = folder.and_then(|folder| std::fs::read_dir(folder).ok()) else {
+        eprintln!("skipped: ANOSEG_DATA names no folder with {category}");
         return None;
     };
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable folder").path()).collect();
