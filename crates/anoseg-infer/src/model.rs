@@ -9,9 +9,9 @@ use anoseg_kernels::Level;
 
 use crate::model_file::{BACKBONE, DETECTOR};
 use crate::network::{Backbone, Blueprint, Detector, Executor, Features, Head, ImageGenerator, head};
-use crate::parameters::{ParameterData, ParameterStore, prefixed, with_prefix};
+use crate::parameters::{ParameterData, ParameterStore, prefixed, take_prefix};
 use crate::runtime::{Program, Recorder, Value};
-use crate::score::probability;
+use crate::score::probabilities;
 use crate::{Analysis, Calibration, Description, Error, Inspection, ModelFault, ModelFile, Result, Threads};
 
 /// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
@@ -86,7 +86,7 @@ impl Model {
 
     fn from_file(file: ModelFile, path: &Path) -> Result<Self> {
         let ModelFile { description, tensors } = file;
-        let network = network(&description, &tensors).map_err(|fault| Error::model(path, fault))?;
+        let network = network(&description, tensors).map_err(|fault| Error::model(path, fault))?;
         Self::new(description, network)
     }
 
@@ -203,7 +203,7 @@ impl Model {
         let mut outputs = outputs.into_iter();
         let logits = AnomalyMap::from_vec(image.width(), image.height(), outputs.next().unwrap_or_default());
         let smoothed = self.description.postprocess.smooth(&logits);
-        let map = smoothed.map(probability);
+        let map = probabilities(&smoothed);
         let score = match outputs.next() {
             Some(distance) => distance[0] / (1.0 + distance[0]),
             None => self.description.postprocess.score.score(&map, &smoothed),
@@ -221,27 +221,27 @@ impl Model {
     }
 }
 
-/// The parameters of the networks of `description`.
+/// The parameters of the networks of `description`, moved out of `tensors`.
 fn network(
     description: &Description,
-    tensors: &BTreeMap<String, ParameterData>,
+    mut tensors: BTreeMap<String, ParameterData>,
 ) -> Result<Network, ModelFault> {
     let mut blueprint = Blueprint::default();
     let architecture = description.architecture.clone().in_use();
     let Some(_) = ImageGenerator::new(&mut blueprint, &architecture) else {
+        let backbone = Arc::new(Backbone::import(take_prefix(BACKBONE, &mut tensors))?);
         let head = description.is_trained().then(|| {
             head(&mut blueprint, &architecture);
-            ParameterStore::import(tensors, blueprint.parameters())
+            ParameterStore::take(&mut tensors, blueprint.parameters())
         });
-        let backbone = Arc::new(Backbone::import(&with_prefix(BACKBONE, tensors))?);
         return Ok(Network::Pretrained { backbone, head: head.transpose()? });
     };
-    let generator = ParameterStore::import(tensors, blueprint.parameters())?;
     let detector = architecture.detector.then(|| {
         let mut blueprint = Blueprint::default();
         Detector::new(&mut blueprint, architecture.width);
-        ParameterStore::import(&with_prefix(DETECTOR, tensors), blueprint.parameters())
+        ParameterStore::take(&mut take_prefix(DETECTOR, &mut tensors), blueprint.parameters())
     });
+    let generator = ParameterStore::take(&mut tensors, blueprint.parameters())?;
     Ok(Network::Images { generator, detector: detector.transpose()? })
 }
 

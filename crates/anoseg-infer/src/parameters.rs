@@ -44,7 +44,7 @@ pub struct ParameterStore {
 }
 
 impl ParameterStore {
-    /// The parameters that `specs` lists, taken from those given by name; others are ignored.
+    /// The parameters that `specs` lists, copied from those given by name; others are left alone.
     ///
     /// # Errors
     /// A parameter is missing or has another shape, or a variance is negative.
@@ -52,14 +52,36 @@ impl ParameterStore {
         from: &BTreeMap<String, ParameterData>,
         specs: &[ParameterSpec],
     ) -> Result<Self, ParameterError> {
+        let copy = |spec: &ParameterSpec| lookup(from, &spec.name, &spec.shape).cloned();
+        Self::collect(specs, copy)
+    }
+
+    /// [`ParameterStore::import`], but moves the parameters out of the map.
+    ///
+    /// # Errors
+    /// As [`ParameterStore::import`].
+    pub fn take(
+        from: &mut BTreeMap<String, ParameterData>,
+        specs: &[ParameterSpec],
+    ) -> Result<Self, ParameterError> {
+        Self::collect(specs, |spec| {
+            lookup(from, &spec.name, &spec.shape)?;
+            from.remove(&spec.name).ok_or_else(|| ParameterError::Missing(spec.name.clone()))
+        })
+    }
+
+    fn collect(
+        specs: &[ParameterSpec],
+        mut get: impl FnMut(&ParameterSpec) -> Result<ParameterData, ParameterError>,
+    ) -> Result<Self, ParameterError> {
         let mut store = Self::default();
         for spec in specs {
-            let data = lookup(from, &spec.name, &spec.shape)?;
+            let data = get(spec)?;
             if spec.name.ends_with(".variance") && data.values.iter().any(|&value| value < 0.0) {
                 return Err(ParameterError::Range(spec.name.clone()));
             }
             store.names.push(spec.name.clone());
-            store.values.push(data.clone());
+            store.values.push(data);
         }
         Ok(store)
     }
@@ -95,6 +117,16 @@ pub fn with_prefix(
 ) -> BTreeMap<String, ParameterData> {
     let strip = |name: &str| name.strip_prefix(prefix)?.strip_prefix('.').map(str::to_owned);
     parameters.iter().filter_map(|(name, data)| Some((strip(name)?, data.clone()))).collect()
+}
+
+/// Moves the parameters whose names begin with `prefix.` out of the map, without it.
+pub fn take_prefix(
+    prefix: &str,
+    parameters: &mut BTreeMap<String, ParameterData>,
+) -> BTreeMap<String, ParameterData> {
+    let strip = |name: &str| Some(name.strip_prefix(prefix)?.strip_prefix('.')?.to_owned());
+    let taken = parameters.extract_if(.., |name, _| strip(name).is_some());
+    taken.filter_map(|(name, data)| Some((strip(&name)?, data))).collect()
 }
 
 /// The parameter of this name and shape.

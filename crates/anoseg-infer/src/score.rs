@@ -33,19 +33,46 @@ impl ScoreRule {
         let area = pixels as f32 / (256.0 * 256.0);
         let count = ((TOP_PIXELS * area).round() as usize).clamp(1, pixels);
         match self {
-            Self::Smoothed => mean_of_largest(gaussian_blur(map, SIGMA * area.sqrt()).into_vec(), count),
-            Self::Logits => probability(&mean_of_largest(logits.as_slice().to_vec(), count)),
+            Self::Smoothed => mean_of_largest(gaussian_blur(map, SIGMA * area.sqrt()).as_slice(), count),
+            Self::Logits => probability(&mean_of_largest(logits.as_slice(), count)),
         }
     }
 }
 
+/// Values of which one maximum is taken before the largest are selected.
+const BLOCK: usize = 64;
+
 /// Mean of the `count` largest of the values, 1 to all of them.
-fn mean_of_largest(mut values: Vec<f32>, count: usize) -> f32 {
-    values.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
-    let largest = &mut values[..count];
+fn mean_of_largest(values: &[f32], count: usize) -> f32 {
+    let mut largest = candidates(values, count);
+    largest.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+    let largest = &mut largest[..count];
     // Summed in order of size, so that the sum does not depend on how the selection arranged them.
     largest.sort_unstable_by(|a, b| b.total_cmp(a));
     largest.iter().sum::<f32>() / count as f32
+}
+
+/// The `count` largest values and few others: where as many blocks have a maximum of at least
+/// `limit`, so many values are at least `limit`.
+fn candidates(values: &[f32], count: usize) -> Vec<f32> {
+    let (blocks, rest) = values.as_chunks::<BLOCK>();
+    if blocks.len() < count {
+        return values.to_vec();
+    }
+    let maximum = |block: &[f32; BLOCK]| block.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let mut maxima: Vec<f32> = blocks.iter().map(maximum).collect();
+    let (_, &mut limit, _) = maxima.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
+    let above = |value: &&f32| **value >= limit;
+    let found: Vec<f32> = blocks.as_flattened().iter().chain(rest).filter(above).copied().collect();
+    // Values that are not numbers are no maxima.
+    if found.len() < count { values.to_vec() } else { found }
+}
+
+/// The probabilities of logits.
+pub(crate) fn probabilities(logits: &AnomalyMap) -> AnomalyMap {
+    let mut map = vec![0.0; logits.as_slice().len()];
+    anoseg_kernels::sigmoid(logits.as_slice(), &mut map);
+    AnomalyMap::from_vec(logits.width(), logits.height(), map)
 }
 
 /// The probability of a logit.
@@ -101,6 +128,8 @@ fn gaussian_kernel(sigma: f32) -> Vec<f32> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     const RULES: [ScoreRule; 2] = [ScoreRule::Smoothed, ScoreRule::Logits];
@@ -151,6 +180,20 @@ mod tests {
         }
         assert!(logit(&0.0).is_finite() && logit(&1.0).is_finite());
         assert!((logit(&0.0) + logit(&1.0)).abs() < 1e-3);
+    }
+
+    proptest! {
+        #[test]
+        fn the_largest_are_those_of_a_sorted_list(
+            values in prop::collection::vec(prop_oneof![-9.0f32..9.0, Just(0.5f32)], 1..700),
+            share in 0.0f64..1.0,
+        ) {
+            let count = ((values.len() as f64 * share) as usize).clamp(1, values.len());
+            let mut sorted = values.clone();
+            sorted.sort_unstable_by(|a, b| b.total_cmp(a));
+            let expected = sorted[..count].iter().sum::<f32>() / count as f32;
+            prop_assert_eq!(mean_of_largest(&values, count), expected);
+        }
     }
 
     #[test]

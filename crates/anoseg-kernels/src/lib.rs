@@ -33,6 +33,7 @@ mod output;
 mod passes;
 mod pool;
 mod shuffle;
+mod sigmoid;
 mod simd;
 mod winograd;
 
@@ -41,6 +42,7 @@ pub use layer::{LayerOptions, Planes, PreparedConvolution};
 pub use nearest::NearestVectors;
 pub use pool::{Pool, Upsampling, average_pool, double, max_pool};
 pub use shuffle::{depth_to_space, space_to_depth};
+pub use sigmoid::sigmoid;
 pub use simd::{Level, SIMD_VARIABLE, UnknownLevel};
 
 /// Added to a variance before its root is taken (batch normalisation).

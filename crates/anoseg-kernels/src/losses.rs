@@ -9,6 +9,7 @@ use pulp::{Simd, WithSimd};
 use rayon::prelude::*;
 
 use crate::correlate::LANES;
+use crate::sigmoid::exp;
 use crate::simd::Level;
 
 /// Pixels that are summed before they are added to the others.
@@ -105,27 +106,6 @@ impl Pixel {
             if s < 0.0 { (doubt, sure, log_doubt, log_sure) } else { (sure, doubt, log_sure, log_doubt) };
         Self { p, m, log_p, weight: exp(gamma * log_m), anomalous: if label > 0.5 { p } else { m } }
     }
-}
-
-/// `e^x` for x up to 0, to a few units in the last place; 0 is approached down to e^-87 (after
-/// Cephes' `expf`).
-#[inline(always)]
-fn exp(x: f32) -> f32 {
-    const ROUND: f32 = 12_582_912.0;
-    // Written so that NaN stays NaN.
-    let x = if x < -87.0 { -87.0 } else { x };
-    let shifted = x * std::f32::consts::LOG2_E + ROUND;
-    let n = shifted - ROUND;
-    let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let series = 1.987_569_1e-4;
-    let series = series * r + 1.398_2e-3;
-    let series = series * r + 8.333_452e-3;
-    let series = series * r + 4.166_58e-2;
-    let series = series * r + 1.666_666_5e-1;
-    let series = series * r + 0.5;
-    // The rounded exponent is in the lowest bits of the shifted number.
-    let power = f32::from_bits(shifted.to_bits().wrapping_add(127) << 23);
-    (series * r * r + r + 1.0) * power
 }
 
 /// `log(1 + x)` for x in 0..=1, to a few units in the last place (after Cephes' `logf`).

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use anoseg_kernels::{
     EPSILON, Planes, PreparedConvolution, Residual, Upsampling, average_pool, depth_to_space, double,
-    max_pool, space_to_depth,
+    max_pool, sigmoid, space_to_depth,
 };
 use rayon::prelude::*;
 
@@ -65,7 +65,7 @@ pub(super) fn compute(step: &Step, x: &[&[f32]], excluded: &[Range<usize>], y: &
                 bank.nearest().distances(x, excluded.get(i).cloned().unwrap_or(0..0), y);
             });
         }
-        Operation::Sigmoid => each(x[0], y, |x| 1.0 / (1.0 + (-x).exp())),
+        Operation::Sigmoid => sigmoid(x[0], y),
         Operation::LeakyRelu(slope) => each(x[0], y, |x| if x < 0.0 { slope * x } else { x }),
         Operation::MeanSquaredDifference => {
             let size = (x[0].len() / y.len().max(1)).max(1);

@@ -8,7 +8,9 @@ use super::efficientnet::{CHANNELS, EfficientNet};
 use super::memory_bank::MemoryBank;
 use super::spread::Spread;
 use crate::network::{Blueprint, Executor};
-use crate::parameters::{ParameterData, ParameterError, ParameterStore, lookup, prefixed, with_prefix};
+use crate::parameters::{
+    ParameterData, ParameterError, ParameterStore, lookup, prefixed, take_prefix, with_prefix,
+};
 
 /// Channels of all features together.
 pub const ALL_CHANNELS: usize = CHANNELS[0] + CHANNELS[1] + CHANNELS[2] + CHANNELS[3];
@@ -72,20 +74,21 @@ impl Backbone {
     ///
     /// # Errors
     /// A part is missing or has another shape.
-    pub fn import(from: &BTreeMap<String, ParameterData>) -> Result<Self, ParameterError> {
+    pub fn import(mut from: BTreeMap<String, ParameterData>) -> Result<Self, ParameterError> {
         let mut blueprint = Blueprint::default();
         let encoder = EfficientNet::new(&mut blueprint);
-        let encoder_parameters =
-            ParameterStore::import(&with_prefix("encoder", from), blueprint.parameters())?;
-        let vectors = from.get("memory").ok_or_else(|| ParameterError::Missing("memory".into()))?;
-        let count = vectors.shape.first().copied().unwrap_or(0).max(1);
-        let vectors = lookup(from, "memory", &[count, DESCRIPTOR])?.clone();
+        let mut weights = take_prefix("encoder", &mut from);
+        let encoder_parameters = ParameterStore::take(&mut weights, blueprint.parameters())?;
+        let missing = || ParameterError::Missing("memory".into());
+        let count = from.get("memory").ok_or_else(missing)?.shape.first().copied().unwrap_or(0).max(1);
+        lookup(&from, "memory", &[count, DESCRIPTOR])?;
+        let vectors = from.remove("memory").ok_or_else(missing)?;
         Ok(Self {
             encoder,
             encoder_parameters,
-            features: Spread::import(&with_prefix("features", from), ALL_CHANNELS)?,
+            features: Spread::import(&with_prefix("features", &from), ALL_CHANNELS)?,
             memory: MemoryBank::new(vectors, Vec::new()),
-            distances: Spread::import(&with_prefix("distances", from), 1)?,
+            distances: Spread::import(&with_prefix("distances", &from), 1)?,
         })
     }
 }
