@@ -138,7 +138,7 @@ fn show(bar: &mut TrainingBar, event: Event) {
             }
         }
         Event::Step(progress) => bar.show(&progress),
-        Event::SeenEnough { views } => {
+        Event::ViewLimitReached { views } => {
             bar.clear();
             console::note(&format!(
                 "done before the time is up, at {views} views of each image \

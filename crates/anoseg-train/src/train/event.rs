@@ -38,7 +38,7 @@ pub enum Event {
     Step(Progress),
     /// The training ends before its time is used up: each image has been used
     /// `optimiser.most_views` times.
-    SeenEnough {
+    ViewLimitReached {
         /// How often, on average.
         views: u64,
     },

@@ -174,7 +174,7 @@ impl Trainer {
         (self.on_event)(loaded(&synthesizer, [train, spared], session.state.step));
         session.run(&synthesizer, &self.stop, &mut self.on_event)?;
         if session.state.schedule.ended_early() {
-            (self.on_event)(Event::SeenEnough { views: config.optimiser.most_views });
+            (self.on_event)(Event::ViewLimitReached { views: config.optimiser.most_views });
         }
         (self.on_event)(Event::Calibrating);
         let provenance = Provenance {
