@@ -1,25 +1,13 @@
 #!/usr/bin/env python3
-<<<<<<< HEAD
-"""Is the promised false-reject rate met? Measured with the program itself on good images alone.
-=======
 """Measures whether the false-reject rate on new images is the one asked for, on good images alone.
->>>>>>> lang
 
     cargo build --release
     pip install scipy
     scripts/calibration_study.py DATA_ROOT OUT [--preset accurate] [--steps 400] [--seeds 10]
-<<<<<<< HEAD
-        [--categories bottle tile cookie]
-
-A third of each category's good images (train/good and test/good) is trained on. The others are
-split anew with every seed: two thirds for calibration, the rest for measurement. A seed holds its
-promise when the promised rate lies inside the exact (Clopper-Pearson) 95 % interval of the share
-=======
 
 A third of each category's good images (train/good and test/good) is used for training. The others
 are split anew with every seed: two thirds are used for calibration, the rest is measured. A seed
 keeps the rate if the rate lies inside the exact (Clopper-Pearson) 95 % interval of the share
->>>>>>> lang
 rejected. The splits of one category overlap and share a model, so they are not independent.
 
 Prints a Markdown table and writes OUT/calibration.json. Models in OUT are kept and used again.

@@ -1,26 +1,15 @@
 #!/usr/bin/env python3
-<<<<<<< HEAD
-"""Computes every figure of an evaluation again, from its maps and masks; fails where one differs.
-=======
 """Recomputes every figure of an evaluation from its maps and masks, and fails where one differs.
->>>>>>> lang
 
     anoseg eval MODEL DATA --json figures.json --maps maps
     pip install numpy scipy scikit-learn pillow
     scripts/check_metrics.py DATA figures.json maps
 
-<<<<<<< HEAD
-Independent of anoseg: AUROC and average precision are scikit-learn's, regions are SciPy's (corners
-touch), F1, IoU and AUPRO follow their definitions over all distinct thresholds. If adeval is
-installed, its figures are printed beside (it counts in a thousand strips of equal width and is
-inexact where a map is nearly flat). If pyaupro is installed, the area under its curve is compared.
-=======
 No code of anoseg is used. AUROC and average precision are scikit-learn's, regions are SciPy's
 (corners touch), and F1, IoU and AUPRO follow their definitions over all distinct thresholds. If
 adeval is installed, its figures are printed too, without a check: it uses a thousand bins of equal
 width, which is inaccurate where a map is nearly flat. If pyaupro is installed, the area under its
 curve is compared.
->>>>>>> lang
 """
 
 import argparse
@@ -38,17 +27,10 @@ GOOD = "good"
 CORNERS = np.ones((3, 3))
 
 
-<<<<<<< HEAD
-def read_pictures(data, record, maps):
-    """Each image's map, mask and region labels; the mask is None for unlabelled defects."""
-    for picture in record["pictures"]:
-        stem, defect = Path(picture["file"]).stem, picture["defect"]
-=======
 def read_images(data, record, maps):
     """Each image's map, mask and region labels; mask is None for a defect without ground truth."""
     for image in record["pictures"]:
         stem, defect = Path(image["file"]).stem, image["defect"]
->>>>>>> lang
         with Image.open(maps / defect / f"{stem}.tiff") as file:
             values = np.asarray(file, np.float32)
         found = [data / "ground_truth" / defect / name for name in (f"{stem}_mask.png", f"{stem}.png")]
@@ -126,15 +108,6 @@ def share(values):
     return float(np.mean(values)) if len(values) else None
 
 
-<<<<<<< HEAD
-def figures(pictures, thresholds):
-    """The figures that anoseg should give for these images."""
-    defective = np.array([picture["defect"] != GOOD for picture in pictures])
-    scores = np.array([picture["score"] for picture in pictures])
-    known = [picture for picture in pictures if picture["truth"] is not None]
-    values = np.concatenate([picture["values"].ravel() for picture in known])
-    truth = np.concatenate([picture["truth"].ravel() for picture in known])
-=======
 def figures(images, thresholds):
     """The figures that anoseg should report for these images."""
     defective = np.array([image["defect"] != GOOD for image in images])
@@ -142,7 +115,6 @@ def figures(images, thresholds):
     known = [image for image in images if image["truth"] is not None]
     values = np.concatenate([image["values"].ravel() for image in known])
     truth = np.concatenate([image["truth"].ravel() for image in known])
->>>>>>> lang
     image_auroc, image_ap = ranked(scores, defective)
     pixel_auroc, pixel_ap = ranked(values, truth)
     best, curve = f1_max(values, truth), pro_curve(known)

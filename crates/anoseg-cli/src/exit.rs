@@ -31,14 +31,24 @@ impl Outcome {
 /// A fault of this program.
 const BUG: u8 = 70;
 
+/// Stopped by the user.
+const INTERRUPTED: u8 = 130;
+
 /// Prints an error once, with its causes, and returns the exit code.
 pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>) -> ExitCode {
     match outcome {
         Ok(Ok(outcome)) => ExitCode::from(outcome.code()),
         Ok(Err(error)) => {
+            let code = code_of(&error);
             let advice = advice::of(&error).map_or_else(String::new, |advice| format!(": {advice}"));
-            console::error(&format!("{}{advice}", text(&error)));
-            ExitCode::from(code_of(&error))
+            let message = format!("{}{advice}", text(&error));
+            // What the user asked for is no error.
+            if code == INTERRUPTED {
+                console::note(&message)
+            } else {
+                console::error(&message)
+            }
+            ExitCode::from(code)
         }
         Err(_) => {
             console::error(
@@ -93,7 +103,7 @@ fn code_of_kind(kind: ErrorKind) -> u8 {
         ErrorKind::Arguments | ErrorKind::Environment => 2,
         ErrorKind::Data => 3,
         ErrorKind::Model => 4,
-        ErrorKind::Interrupted => 130,
+        ErrorKind::Interrupted => INTERRUPTED,
         _ => BUG,
     }
 }

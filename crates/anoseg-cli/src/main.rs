@@ -23,8 +23,19 @@ fn main() -> ExitCode {
     exit::code(outcome)
 }
 
+/// The environment variable that sets the number of threads.
+const THREADS: &str = "RAYON_NUM_THREADS";
+
+/// More threads than this take minutes to start and gain nothing.
+const MOST_THREADS: usize = 1024;
+
 fn run(arguments: Arguments) -> Result<exit::Outcome> {
     anoseg_kernels::Level::requested().map_err(anoseg::Error::from)?;
+    let threads = std::env::var(THREADS).ok().and_then(|count| count.parse::<usize>().ok());
+    if let Some(count) = threads.filter(|&count| count > MOST_THREADS) {
+        let allowed = format!("at most {MOST_THREADS}; without it there is one for each processor");
+        return Err(anoseg::SettingError::new(THREADS, count, allowed).into());
+    }
     match arguments.command {
         Command::Demo(options) => commands::demo::run(&options),
         Command::Synth(options) => commands::synth::run(&options),

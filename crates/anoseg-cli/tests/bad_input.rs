@@ -112,6 +112,7 @@ fn damaged_models() {
     fs::write(shop.path("newer.anoseg"), newer).unwrap();
     fails(&shop, "info newer.anoseg", 4, &["newer.anoseg", "update anoseg"]);
     fails(&shop, "info model-run/checkpoint/state.safetensors", 4, &["checkpoint, not a model"]);
+    fails(&shop, "encoder add model.anoseg", 4, &["model.anoseg", "this is a model, not an encoder"]);
 }
 
 #[cfg(target_os = "linux")]
@@ -137,4 +138,51 @@ fn settings_out_of_range() {
     fails(&shop, "train data -o m.anoseg --device gpu", 2, &["gpu"]);
     fails(&shop, "train data -o m.anoseg --steps 0", 2, &["0 steps"]);
     fails(&shop, "train data -o m.anoseg --time 10x", 2, &["10x"]);
+}
+
+/// A million threads once kept the machine busy for minutes; a level that does not exist was ignored.
+#[test]
+fn an_environment_that_cannot_be_met_is_refused() {
+    let shop = Workshop::new();
+    for (name, value) in [("RAYON_NUM_THREADS", "1000000"), ("ANOSEG_SIMD", "avx1024")] {
+        let output = shop.anoseg("info none.anoseg").env(name, value).output().unwrap();
+        let message = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.contains(name) && message.contains(value), "{message}");
+    }
+}
+
+/// A pipe in the place of the log once made the program wait for ever.
+#[cfg(unix)]
+#[test]
+fn a_pipe_in_a_run_directory_is_refused() {
+    let shop = Workshop::new();
+    shop.train(2);
+    for name in ["model-run/metrics.jsonl", "model-run/config.toml"] {
+        fs::remove_file(shop.path(name)).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(shop.path(name)).status().unwrap().success());
+        fails(&shop, "eval model.anoseg data --report r.html", 2, &[name, "not a regular file"]);
+        fs::remove_file(shop.path(name)).unwrap();
+        shop.train(2);
+    }
+}
+
+/// A settings file with such a seed could not be read again to resume.
+#[test]
+fn a_seed_that_a_settings_file_cannot_hold_is_refused() {
+    let shop = Workshop::new();
+    let most = i64::MAX.unsigned_abs();
+    let train = |seed: u64| format!("train data -o m.anoseg --config tiny.toml --steps 1 --seed {seed}");
+    shop.run(&train(most), 0);
+    shop.run("train data -o m.anoseg --resume", 0);
+    fails(&shop, &train(most + 1), 2, &["seed = ", "--seed"]);
+}
+
+/// It once ended with the exit code of bad data.
+#[test]
+fn an_overlay_that_cannot_be_written_is_a_fault_of_the_environment() {
+    let shop = Workshop::new();
+    shop.train(2);
+    fs::create_dir_all(shop.path("out/000_overlay.png")).unwrap();
+    fails(&shop, "predict model.anoseg data/test/good -o out --overlay", 2, &["000_overlay.png"]);
 }

@@ -97,3 +97,24 @@ fn a_folder_of_models_is_measured_on_a_folder_of_categories() {
     let (_, error) = shop.run("eval empty parts", 2);
     assert!(error.contains("no model for any category"), "{error}");
 }
+
+/// After an interrupted training with other settings, the model of the first ones was once taken as
+/// trained already.
+#[cfg(unix)]
+#[test]
+fn an_interrupted_benchmark_does_not_take_the_model_of_other_settings() {
+    let shop = Workshop::new();
+    let bench = |steps: u32| format!("bench data --out bench --config tiny.toml --steps {steps}");
+    for signal in ["-KILL", "-INT"] {
+        shop.run(&bench(2), 0);
+        let mut child = shop.start(&bench(100_000));
+        // The log of the first training has two lines.
+        shop.wait_for_steps("bench/data-seed0-run", 3);
+        common::signal(child.id(), signal);
+        child.wait().unwrap();
+        assert!(!shop.path("bench/data-seed0.anoseg").exists());
+        let (table, notes) = shop.run(&bench(3), 0);
+        assert!(table.contains("| data | 1 | 3 |"), "{table}");
+        assert!(!notes.contains("trained already"), "{notes}");
+    }
+}

@@ -106,6 +106,8 @@ fn calibrates(shop: &Workshop) {
     let thresholds = || {
         let (text, _) = shop.run("info model.anoseg --json", 0);
         let description: Value = serde_json::from_str(&text).unwrap();
+        // Once 0.10000000149011612.
+        assert_eq!(description["architecture"]["coordinate_scale"], 0.1);
         description["calibration"].clone()
     };
     let before = thresholds();

@@ -69,15 +69,24 @@ impl Description {
     /// The document as it is shown: its fields, and `input` and `output` as earlier versions called
     /// preprocessing and postprocessing.
     pub fn to_json(&self) -> serde_json::Value {
-        let mut json = serde_json::to_value(self).unwrap_or_default();
+        let mut json = json_value(self).unwrap_or_default();
         let [height, width] = self.preprocess.size();
         if let Some(object) = json.as_object_mut() {
             let input = FormerInput { size: height.max(width), filter: self.preprocess.filter };
-            object.insert("input".into(), serde_json::to_value(input).unwrap_or_default());
-            object.insert("output".into(), serde_json::to_value(&self.postprocess).unwrap_or_default());
+            object.insert("input".into(), json_value(&input).unwrap_or_default());
+            object.insert("output".into(), json_value(&self.postprocess).unwrap_or_default());
         }
         json
     }
+}
+
+/// A JSON value with numbers as they are written: `serde_json::to_value` widens `0.1_f32` to
+/// 0.10000000149011612.
+///
+/// # Errors
+/// The value has no form in JSON.
+pub fn json_value(value: &impl Serialize) -> Result<serde_json::Value, serde_json::Error> {
+    serde_json::from_str(&serde_json::to_string(value)?)
 }
 
 /// Preprocessing in files of format 1: images are resampled to `size` x `size` pixels.

@@ -73,12 +73,18 @@ pub enum Error {
     Bug(String),
 }
 
+/// "a model", "an encoder".
+fn with_article(kind: &str) -> String {
+    let article = if kind.starts_with(['a', 'e', 'i', 'o', 'u']) { "an" } else { "a" };
+    format!("{article} {kind}")
+}
+
 /// What is wrong with a model file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelFault {
     /// No archive at all, or cut short.
-    #[error("not a {kind}, or cut short ({what})")]
+    #[error("not {}, or cut short ({what})", with_article(kind))]
     NotAnArchive {
         /// What was wanted.
         kind: String,
@@ -86,13 +92,13 @@ pub enum ModelFault {
         what: String,
     },
     /// A safetensors file of another program.
-    #[error("a safetensors file, but not a {kind} of anoseg")]
+    #[error("a safetensors file, but not {} of anoseg", with_article(kind))]
     Foreign {
         /// What was wanted.
         kind: String,
     },
     /// An archive of another kind.
-    #[error("this is a {found}, not a {kind}")]
+    #[error("this is {}, not {}", with_article(found), with_article(kind))]
     OtherKind {
         /// What was wanted.
         kind: String,

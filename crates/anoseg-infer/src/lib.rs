@@ -34,7 +34,7 @@ mod settings;
 mod threads;
 
 pub use calibration::{Calibration, Decision, Rule};
-pub use description::{Description, Provenance};
+pub use description::{Description, Provenance, json_value};
 pub use error::{Error, ErrorKind, ModelFault, Result};
 pub use inspection::{Analysis, Inspection};
 pub use model::{Model, Network};

@@ -94,6 +94,14 @@ fn logit(p: f64) -> f64 {
     (p / (1.0 - p)).ln()
 }
 
+/// The settings of the synthesis that the model was trained with.
+fn recipe(model: &Model) -> Result<Recipe, String> {
+    let recipe: Recipe =
+        serde_json::from_value(model.description().synthesis.clone()).map_err(|error| error.to_string())?;
+    recipe.validate().map_err(|error| error.to_string())?;
+    Ok(recipe)
+}
+
 /// A model's maps and scores of synthetic anomalies on good images.
 struct Trial {
     /// The map's values at all pixels, and which of them are anomalous.
@@ -105,11 +113,10 @@ struct Trial {
 
 impl Trial {
     fn of(model: &Model, normals: &Arc<Vec<Image>>) -> Result<Self> {
-        let recipe: Recipe =
-            serde_json::from_value(model.description().synthesis.clone()).map_err(|error| {
-                let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {error}"));
-                anoseg_infer::Error::model(model.path(), fault)
-            })?;
+        let recipe = recipe(model).map_err(|what| {
+            let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {what}"));
+            anoseg_infer::Error::model(model.path(), fault)
+        })?;
         let synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?;
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..SYNTHETIC_PAIRS {

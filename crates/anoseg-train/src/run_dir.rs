@@ -77,6 +77,7 @@ impl RunDir {
     /// The file exists but cannot be read.
     pub fn config_text(&self) -> Result<Option<String>> {
         let path = self.config_path();
+        refuse_special(&path)?;
         match std::fs::read_to_string(&path) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -120,10 +121,42 @@ impl RunDir {
         }
     }
 
+    /// Removes the checkpoint of an earlier training, and what a killed one left half written.
+    pub(crate) fn remove_checkpoint(&self) -> Result<()> {
+        let folder = self.path.join("checkpoint");
+        let io = |error| Error::io(&folder, error);
+        for entry in std::fs::read_dir(&folder).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            let partial = path.extension().is_some_and(|extension| extension == "tmp");
+            if partial || path == self.checkpoint_path() {
+                remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     pub(crate) fn write_config(&self, text: &str) -> Result<()> {
         write::atomic(&self.config_path(), |file| file.write_all(text.as_bytes()))?;
         Ok(())
     }
+}
+
+/// Removes a file, if there is one.
+pub(crate) fn remove_file(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, error)),
+        _ => Ok(()),
+    }
+}
+
+/// Reading or writing a pipe or a device in the place of a file could wait for ever.
+pub(crate) fn refuse_special(path: &Path) -> Result<()> {
+    let special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    if special {
+        let what = "not a regular file: move it away";
+        return Err(Error::io(path, std::io::Error::new(std::io::ErrorKind::InvalidInput, what)));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

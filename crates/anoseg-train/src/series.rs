@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anoseg_image::{Dataset, write};
 use anoseg_infer::Model;
 
+use crate::run_dir::remove_file;
 use crate::{Config, Error, Event, PretrainedEncoder, Result, RunDir, StopToken, Trainer};
 
 /// The folder in which a series of trainings keeps its models and run directories, each training
@@ -39,28 +40,45 @@ impl Series {
         name: &str,
         dataset: &Dataset,
         config: &Config,
-        on_event: impl FnMut(Event) + Send + 'static,
+        mut on_event: impl FnMut(Event) + Send + 'static,
     ) -> Result<SeriesModel> {
         let (path, run_dir) = (self.model_path(name), self.run_dir(name));
         let listing_path = run_dir.path().join("pictures.txt");
         let listing = listing(dataset)?;
-        let is = |path: &Path, wanted: &str| std::fs::read_to_string(path).is_ok_and(|text| text == wanted);
+        config.validate()?;
+        let is = |path: &Path, wanted: &str| {
+            path.is_file() && std::fs::read_to_string(path).is_ok_and(|text| text == wanted)
+        };
         let same = is(&run_dir.config_path(), &config.to_toml()?) && is(&listing_path, &listing);
         if same && path.is_file() {
             return Ok(SeriesModel { model: Model::load(&path)?, known: true });
         }
         std::fs::create_dir_all(run_dir.path()).map_err(|error| Error::io(run_dir.path(), error))?;
-        write::atomic(&listing_path, |file| file.write_all(listing.as_bytes()))?;
+        if !same {
+            // They belong to another training than the one that this run directory will soon hold.
+            remove_file(&path)?;
+            remove_file(&listing_path)?;
+        }
+        let list = move || write::atomic(&listing_path, |file| file.write_all(listing.as_bytes()));
+        let list_early = list.clone();
         let trainer = Trainer::new(dataset.clone())
             .encoder(self.encoder.clone())
             .stop(self.stop.clone())
-            .on_event(on_event);
+            .on_event(move |event| {
+                // From here on the run directory holds this training, which can be resumed. If the
+                // list cannot be written, it begins anew instead.
+                if matches!(event, Event::Loaded { .. }) {
+                    _ = list_early();
+                }
+                on_event(event);
+            });
         let trainer = if same && run_dir.has_checkpoint() {
             trainer.resume(run_dir)?
         } else {
             trainer.config(config.clone()).run_dir(run_dir)
         };
         let model = trainer.run()?;
+        list()?;
         model.save(&path)?;
         Ok(SeriesModel { model, known: false })
     }

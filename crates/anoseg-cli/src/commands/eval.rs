@@ -19,6 +19,10 @@ pub(crate) fn run(options: &Eval) -> Result<Outcome> {
     if !folders.is_empty() {
         return run_all(options, &folders);
     }
+    if options.model.is_dir() {
+        let allowed = "a folder; give a model file, or a folder of categories with a folder of models";
+        return Err(SettingError::new("MODEL", &options.model, allowed).into());
+    }
     let model = Model::load(&options.model)?;
     let dataset = Dataset::open(&options.data)?;
     dataset.warnings.iter().for_each(|warning| console::warning(warning));

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anoseg::batch::{ImageFiles, Inspected, Sink, Summary, VerdictWriter, inspect_files};
-use anoseg::{Error, Model};
+use anoseg::{Error, ErrorKind, Model};
 use anoseg_image::{dataset, write};
 use anyhow::Result;
 
@@ -33,7 +33,11 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
         written?;
         writer.finish().map(drop)
     })?;
-    Ok(summarise(&outcome?, &verdicts, options.fail_on_anomaly))
+    let mut summary = outcome?;
+    let outcome = summarise(&summary, &verdicts, options.fail_on_anomaly);
+    // A bad image concerns that image; a bad model or a full disk concerns all of them.
+    let worst = summary.failures.iter().position(|failure| failure.kind() != ErrorKind::Data);
+    worst.map_or(Ok(outcome), |worst| Err(summary.failures.swap_remove(worst).into()))
 }
 
 fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {

@@ -101,7 +101,12 @@ pub(super) fn series_model(
     config: &Config,
 ) -> Result<Model, TrainError> {
     let mut bar = TrainingBar::new();
-    let trained = series.model(name, dataset, config, move |event| show(&mut bar, event))?;
+    let trained = series.model(name, dataset, config, move |event| show(&mut bar, event));
+    let trained = trained.inspect_err(|error| {
+        if let TrainError::Interrupted { .. } = error {
+            console::note("the same command goes on where this one stopped");
+        }
+    })?;
     if trained.known {
         console::note(&format!("{name}: trained already"));
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::step_losses::StepLosses;
+use crate::run_dir::refuse_special;
 use crate::{Error, Result};
 
 /// One line of `metrics.jsonl`.
@@ -40,6 +41,7 @@ pub(crate) struct ReadLog {
 
 impl StepLog {
     pub(super) fn create(path: &Path) -> Result<Self> {
+        refuse_special(path)?;
         let file = File::create(path).map_err(|error| Error::io(path, error))?;
         Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
@@ -66,6 +68,7 @@ impl StepLog {
 
 /// The steps of a log; no log is no steps.
 pub(crate) fn read_log(path: &Path) -> Result<ReadLog> {
+    refuse_special(path)?;
     let file = match File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ReadLog::default()),

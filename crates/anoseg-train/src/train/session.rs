@@ -50,6 +50,8 @@ impl Session {
         setup_seconds: f64,
     ) -> Result<Self> {
         let text = config.to_toml()?;
+        // Before the settings change: a checkpoint always belongs to the settings beside it.
+        run_dir.remove_checkpoint()?;
         run_dir.write_config(&text)?;
         let budget = match config.budget {
             Budget::Seconds(seconds) => {

@@ -223,7 +223,7 @@ fn model(
 ) -> Result<Model> {
     // Settings that depend on the images are stored as the training resolved them.
     let synthesis =
-        serde_json::to_value(synthesizer.recipe()).map_err(|error| Error::Bug(error.to_string()))?;
+        anoseg_infer::json_value(synthesizer.recipe()).map_err(|error| Error::Bug(error.to_string()))?;
     let description = Description {
         preset: config.preset.name().to_owned(),
         architecture: config.architecture.clone().in_use(),
