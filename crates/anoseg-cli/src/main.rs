@@ -13,7 +13,7 @@ use clap::Parser as _;
 
 use args::{Arguments, Command};
 
-/// Training allocates and frees large buffers at every step; this allocator keeps them for reuse.
+/// Training allocates and frees large buffers at every step; `keep_freed_memory` keeps them for reuse.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

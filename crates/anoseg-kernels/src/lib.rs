@@ -8,6 +8,7 @@
 //! | feature | what |
 //! |---|---|
 //! | `burn` | `extension`: the operators that training needs, with their gradients, on Burn's tensors |
+//! | `mimalloc` | `memory`: a setting for programs that train and allocate with mimalloc |
 //!
 //! Instructions are chosen when the program runs: AVX-512, AVX2 with FMA, or portable code; see
 //! [`Level`]. Results have the same bits at any number of threads.
@@ -26,6 +27,8 @@ mod geometry;
 mod layer;
 #[cfg(feature = "burn")]
 mod losses;
+#[cfg(feature = "mimalloc")]
+pub mod memory;
 mod nearest;
 #[cfg(feature = "burn")]
 mod norm;

@@ -5,6 +5,7 @@ use std::path::Path;
 use anoseg::evaluation::Series;
 use anoseg::{Budget, Config, Event, Model, RunDir, SettingError, StopToken, TrainError, Trainer};
 use anoseg_image::Dataset;
+use anoseg_kernels::memory::keep_freed_memory;
 use anyhow::{Context as _, Result, bail};
 
 use super::{encoder, level, make_folder};
@@ -100,6 +101,7 @@ pub(super) fn series_model(
     dataset: &Dataset,
     config: &Config,
 ) -> Result<Model, TrainError> {
+    keep_freed_memory();
     let mut bar = TrainingBar::new();
     let trained = series.model(name, dataset, config, move |event| show(&mut bar, event));
     let trained = trained.inspect_err(|error| {
@@ -115,6 +117,7 @@ pub(super) fn series_model(
 
 /// Trains and shows the progress.
 pub(super) fn with_progress(trainer: Trainer) -> Result<Model, TrainError> {
+    keep_freed_memory();
     let mut bar = TrainingBar::new();
     trainer.on_event(move |event| show(&mut bar, event)).run()
 }
