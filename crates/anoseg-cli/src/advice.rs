@@ -15,7 +15,6 @@ fn option(setting: &SettingError) -> Option<String> {
     let option = match setting.name.as_str() {
         "budget.seconds" => "--time, such as --time 15m",
         "budget.steps" => "--steps",
-        "seed" => "--seed",
         "calibration.false_reject" => "--false-reject",
         "calibration.review" => "--review",
         _ => return None,

@@ -167,17 +167,6 @@ fn a_pipe_in_a_run_directory_is_refused() {
     }
 }
 
-/// A settings file with such a seed could not be read again to resume.
-#[test]
-fn a_seed_that_a_settings_file_cannot_hold_is_refused() {
-    let shop = Workshop::new();
-    let most = i64::MAX.unsigned_abs();
-    let train = |seed: u64| format!("train data -o m.anoseg --config tiny.toml --steps 1 --seed {seed}");
-    shop.run(&train(most), 0);
-    shop.run("train data -o m.anoseg --resume", 0);
-    fails(&shop, &train(most + 1), 2, &["seed = ", "--seed"]);
-}
-
 /// It once ended with the exit code of bad data.
 #[test]
 fn an_overlay_that_cannot_be_written_is_a_fault_of_the_environment() {

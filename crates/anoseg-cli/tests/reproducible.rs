@@ -126,3 +126,14 @@ fn stop_in_the_middle(shop: &Workshop, model: &str, with: &str) -> usize {
     child.wait().unwrap();
     shop.logged_steps(&run_dir)
 }
+
+/// The settings file of such a training could once not be read again.
+#[test]
+fn a_training_with_the_last_seed_can_be_resumed() {
+    let shop = Workshop::new();
+    shop.run(&format!("train data -o model.anoseg --config tiny.toml --steps 2 --seed {}", u64::MAX), 0);
+    shop.run("train data -o model.anoseg --resume", 0);
+    let (table, _) =
+        shop.run(&format!("bench data --out bench --config tiny.toml --steps 2 --seed {}", u64::MAX), 0);
+    assert!(table.contains("| data | 1 | 2 |"), "{table}");
+}

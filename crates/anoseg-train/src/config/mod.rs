@@ -1,6 +1,7 @@
 //! The settings of a training, and where they come from.
 
 mod preset;
+mod seed;
 mod validate;
 
 use std::time::Duration;
@@ -174,6 +175,7 @@ pub struct Config {
     /// The preset; the other settings override its values.
     pub preset: Preset,
     /// Seed of weights, synthesis and split.
+    #[serde(with = "seed")]
     pub seed: u64,
     /// Seconds between two checkpoints; 0 = after every step.
     pub checkpoint_seconds: f64,

@@ -18,9 +18,6 @@ impl Config {
     /// # Errors
     /// Names the setting, its value and its range.
     pub fn validate(&self) -> Result<()> {
-        // TOML has no larger integers.
-        let most = i64::MAX.unsigned_abs();
-        require(self.seed <= most, "seed", self.seed, format!("must be at most {most}"))?;
         self.validate_budget()?;
         self.architecture.validate()?;
         self.validate_input()?;
