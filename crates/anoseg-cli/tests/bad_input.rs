@@ -175,3 +175,19 @@ fn an_overlay_that_cannot_be_written_is_a_fault_of_the_environment() {
     fs::create_dir_all(shop.path("out/000_overlay.png")).unwrap();
     fails(&shop, "predict model.anoseg data/test/good -o out --overlay", 2, &["000_overlay.png"]);
 }
+
+/// They were once left out of the training curve without a word.
+#[test]
+fn a_report_tells_of_broken_lines_in_the_log() {
+    let shop = Workshop::new();
+    shop.train(2);
+    let page = || {
+        shop.run("eval model.anoseg data --report r.html", 0);
+        fs::read_to_string(shop.path("r.html")).unwrap()
+    };
+    assert!(!page().contains("Broken lines"));
+    let log = shop.path("model-run/metrics.jsonl");
+    let text = fs::read_to_string(&log).unwrap();
+    fs::write(&log, format!("{text}\u{0}\nno record\n")).unwrap();
+    assert!(page().contains("metrics.jsonl are left out: 2."));
+}

@@ -69,11 +69,17 @@ impl<'a> Assembly<'a> {
         report.by_defect = run.figures.defects.clone().into_iter().collect();
         report.curves = curves(&run.curves, &run.figures.all);
         report.provenance = provenance(self.model, dataset);
-        report.training = training(&run_dir.log()?);
+        let log = run_dir.log()?;
+        report.training = training(&log.records);
         report.config = run_dir.config_text()?.unwrap_or_default();
         let trained_on = self.model.description().provenance.training_images as u64;
         report.summary = vec![plain_summary(trained_on, calibration.false_reject, &self.images)];
         report.summary.extend(calibration.cautions().into_iter().map(sentence));
+        if log.broken > 0 {
+            let path = run_dir.log_path();
+            let remark = format!("Broken lines of {} are left out: {}.", path.display(), log.broken);
+            report.summary.push(remark);
+        }
         match samples(self.model, dataset) {
             Ok(samples) => report.samples = samples,
             Err(error) => {

@@ -37,4 +37,4 @@ pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
 pub use run_dir::RunDir;
 pub use table::Table;
-pub use train::{Event, Progress, StepLosses, StepRecord, StopToken, Trainer};
+pub use train::{Event, Progress, StepLosses, StepRecord, StopToken, Trainer, TrainingLog};

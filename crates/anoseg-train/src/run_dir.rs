@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anoseg_image::write;
 
 use crate::config::Config;
-use crate::train::{StepRecord, read_log};
+use crate::train::{TrainingLog, read_log};
 use crate::{Error, Result};
 
 /// A run directory: `config.toml` (the resolved settings), `metrics.jsonl` (one line per step),
@@ -17,7 +17,7 @@ use crate::{Error, Result};
 ///
 /// let folder = tempfile::tempdir()?;
 /// let run = RunDir::open(folder.path().join("run"));
-/// assert!(!run.has_checkpoint() && run.log()?.is_empty());
+/// assert!(!run.has_checkpoint() && run.log()?.records.is_empty());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,12 +96,12 @@ impl RunDir {
         Config::read(&self.config_path(), None)
     }
 
-    /// The steps of the log; no log is no steps. A last line that was cut short is left out.
+    /// The log; no file is no steps. Lines that are not whole are counted and left out.
     ///
     /// # Errors
     /// The log exists but cannot be read.
-    pub fn log(&self) -> Result<Vec<StepRecord>> {
-        Ok(read_log(&self.log_path())?.records)
+    pub fn log(&self) -> Result<TrainingLog> {
+        read_log(&self.log_path())
     }
 
     /// Creates the folder and locks it for one training.

@@ -30,13 +30,13 @@ pub(super) struct StepLog {
     file: BufWriter<File>,
 }
 
-/// A log as read.
-#[derive(Debug, Default)]
-pub(crate) struct ReadLog {
+/// The log of a training.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct TrainingLog {
     /// The steps of whole lines.
-    pub(crate) records: Vec<StepRecord>,
+    pub records: Vec<StepRecord>,
     /// Number of lines that are not records.
-    pub(crate) broken: usize,
+    pub broken: usize,
 }
 
 impl StepLog {
@@ -49,7 +49,7 @@ impl StepLog {
     /// Continues after `step`. Lines of later steps, from a run that was killed after its last
     /// checkpoint, are dropped, and so are broken lines, whose number is returned.
     pub(super) fn reopen(path: &Path, step: u64) -> Result<(Self, usize)> {
-        let ReadLog { records, broken } = read_log(path)?;
+        let TrainingLog { records, broken } = read_log(path)?;
         let mut log = Self::create(path)?;
         records.iter().filter(|record| record.step <= step).try_for_each(|record| log.append(record))?;
         log.flush()?;
@@ -67,14 +67,14 @@ impl StepLog {
 }
 
 /// The steps of a log; no log is no steps.
-pub(crate) fn read_log(path: &Path) -> Result<ReadLog> {
+pub(crate) fn read_log(path: &Path) -> Result<TrainingLog> {
     refuse_special(path)?;
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(ReadLog::default()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(TrainingLog::default()),
         Err(error) => return Err(Error::io(path, error)),
     };
-    let mut log = ReadLog::default();
+    let mut log = TrainingLog::default();
     for line in BufReader::new(file).split(b'\n') {
         let line = line.map_err(|error| Error::io(path, error))?;
         match serde_json::from_slice::<StepRecord>(&line) {

@@ -21,7 +21,7 @@ mod trained;
 mod trainer;
 
 pub use event::{Event, Progress, StopToken};
-pub use log::StepRecord;
 pub(crate) use log::read_log;
+pub use log::{StepRecord, TrainingLog};
 pub use step_losses::StepLosses;
 pub use trainer::Trainer;

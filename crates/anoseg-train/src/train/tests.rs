@@ -64,7 +64,7 @@ fn a_training_that_is_lost_ends_at_its_last_good_checkpoint() {
         matches!(event, Event::FellBack { lost_at: 6, why, step: 5 } if why.starts_with("the loss rose"))
     });
     assert!(told, "{events:?}");
-    assert_eq!(run_dir.log().unwrap().len(), 5);
+    assert_eq!(run_dir.log().unwrap().records.len(), 5);
 }
 
 #[test]
