@@ -2,6 +2,8 @@
 //! threads.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use anoseg_kernels::extension::{
     Convolution, MapLosses, add_relu, batch_norm, conv_transpose2d, conv2d, conv2d_joined, depth_to_space,
     map_losses, space_to_depth, upsample2d,
@@ -11,18 +13,10 @@ use burn::tensor::ops::{ConvOptions, ConvTransposeOptions, InterpolateMode, Inte
 use burn::tensor::{Device, Tensor, TensorData, activation::relu, module};
 use proptest::prelude::*;
 
-/// Numbers in -0.5..0.5.
-fn values(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d;
-    let next = move |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-    };
-    (0..len).map(next).collect()
-}
+use common::numbers;
 
 fn tensor<const D: usize>(shape: [usize; D], seed: u64) -> Tensor<D> {
-    let data = TensorData::new(values(shape.iter().product(), seed), shape);
+    let data = TensorData::new(numbers(shape.iter().product(), seed), shape);
     Tensor::from_data(data, &Device::flex().autodiff())
 }
 
@@ -300,7 +294,7 @@ proptest! {
     fn map_losses_are_the_textbook_formulas(
         n in 1usize..3, h in 1usize..8, w in 1usize..8, gamma in 0.0_f32..4.0, scale in 1.0_f32..16.0, seed: u64,
     ) {
-        let labels: Vec<f32> = values(n * h * w, seed ^ 1).iter().map(|v| f32::from(*v > 0.2)).collect();
+        let labels: Vec<f32> = numbers(n * h * w, seed ^ 1).iter().map(|v| f32::from(*v > 0.2)).collect();
         let logits = (tensor([n, 1, h, w], seed) * scale).detach().require_grad();
         let device = Device::flex().autodiff();
         let given = Tensor::<4>::from_data(TensorData::new(labels.clone(), [n, 1, h, w]), &device);

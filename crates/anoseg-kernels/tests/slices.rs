@@ -1,21 +1,15 @@
 //! The operators on plain slices against their definitions, in double precision.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+mod common;
+
 use anoseg_kernels::{
     Activation, LayerOptions, Planes, Pool, PreparedConvolution, Residual, Upsampling, average_pool,
     depth_to_space, double, max_pool, space_to_depth,
 };
 use proptest::prelude::*;
 
-/// Numbers in -0.5..0.5.
-fn numbers(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 0x5851_f42d;
-    let next = move |_| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 40) as f32 / (1u64 << 24) as f32 - 0.5
-    };
-    (0..len).map(next).collect()
-}
+use common::numbers;
 
 fn close(found: &[f32], expected: &[f64]) -> Result<(), TestCaseError> {
     let scale = expected.iter().fold(1.0_f64, |scale, value| scale.max(value.abs()));

@@ -2,7 +2,7 @@
 
 use burn::backend::Autodiff;
 use burn::backend::autodiff::checkpoint::strategy::CheckpointStrategy;
-use burn::backend::autodiff::ops::{Backward, OpsKind};
+use burn::backend::autodiff::ops::{Backward, NodeGuard, OpsKind};
 use burn::backend::tensor::FloatTensor;
 
 use super::backward::{
@@ -40,10 +40,9 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
             geometry,
             relu,
         );
-        match (JoinedConvolution { geometry }).prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(([a, b], weight, relu.then(|| y.clone())), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        record::<B, C, _, _>(JoinedConvolution { geometry }, nodes, y, |y| {
+            ([a, b], weight, relu.then(|| y.clone()))
+        })
     }
 
     fn transposed_convolution(
@@ -59,47 +58,32 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
     fn upsample(x: FloatTensor<Self>, share: f32) -> FloatTensor<Self> {
         let node = [x.node()];
         let y = B::upsample(x.into_primitive(), share);
-        match (Upsample { share }).prepare::<C>(node).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        record::<B, C, _, _>(Upsample { share }, node, y, |_| ())
     }
 
     fn space_to_depth(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self> {
         let node = [x.node()];
         let y = B::space_to_depth(x.into_primitive(), block);
-        match (Shuffle { block, deepens: true }).prepare::<C>(node).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        record::<B, C, _, _>(Shuffle { block, deepens: true }, node, y, |_| ())
     }
 
     fn depth_to_space(x: FloatTensor<Self>, block: usize) -> FloatTensor<Self> {
         let node = [x.node()];
         let y = B::depth_to_space(x.into_primitive(), block);
-        match (Shuffle { block, deepens: false }).prepare::<C>(node).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish((), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        record::<B, C, _, _>(Shuffle { block, deepens: false }, node, y, |_| ())
     }
 
     fn add_relu(a: FloatTensor<Self>, b: FloatTensor<Self>) -> FloatTensor<Self> {
         let nodes = [a.node(), b.node()];
         let y = B::add_relu(a.into_primitive(), b.into_primitive());
-        match AddRelu.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(y.clone(), y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        record::<B, C, _, _>(AddRelu, nodes, y, |y| y.clone())
     }
 
     fn map_losses(logits: FloatTensor<Self>, labels: FloatTensor<Self>, gamma: f32) -> FloatTensor<Self> {
         let node = [logits.node()];
         let (logits, labels) = (logits.into_primitive(), labels.into_primitive());
         let y = B::map_losses(logits.clone(), labels.clone(), gamma);
-        match (MapLosses { gamma }).prepare::<C>(node).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish([logits, labels], y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        record::<B, C, _, _>(MapLosses { gamma }, node, y, |_| [logits, labels])
     }
 
     fn normalisation(
@@ -113,10 +97,7 @@ impl<B: KernelOps, C: CheckpointStrategy> KernelOps for Autodiff<B, C> {
         let (x, moments) = (x.into_primitive(), moments.into_primitive());
         let (scale, shift) = (scale.into_primitive(), shift.into_primitive());
         let y = B::normalisation(x.clone(), moments.clone(), scale.clone(), shift.clone(), relu);
-        match (Normalisation { relu }).prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish([x, moments, scale, shift], y),
-            OpsKind::UnTracked(prep) => prep.finish(y),
-        }
+        record::<B, C, _, _>(Normalisation { relu }, nodes, y, |_| [x, moments, scale, shift])
     }
 
     fn convolution_input_gradient(
@@ -217,8 +198,22 @@ fn tracked<B: KernelOps, C: CheckpointStrategy>(
     let nodes = [x.node(), weight.node(), bias.node()];
     let (x, weight) = (x.into_primitive(), weight.into_primitive());
     let y = forward(x.clone(), weight.clone(), bias.into_primitive(), geometry, relu);
-    match (Convolution { geometry, kind }).prepare::<C>(nodes).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish((x, weight, relu.then(|| y.clone())), y),
+    record::<B, C, _, _>(Convolution { geometry, kind }, nodes, y, |y| (x, weight, relu.then(|| y.clone())))
+}
+
+/// The output `y` of an operator on these `nodes`, with the state that its gradient needs where one
+/// is wanted.
+fn record<B: KernelOps, C: CheckpointStrategy, O: Backward<B, N>, const N: usize>(
+    operator: O,
+    nodes: [NodeGuard; N],
+    y: FloatTensor<B>,
+    state: impl FnOnce(&FloatTensor<B>) -> O::State,
+) -> FloatTensor<Autodiff<B, C>> {
+    match operator.prepare::<C>(nodes).compute_bound().stateful() {
+        OpsKind::Tracked(prep) => {
+            let state = state(&y);
+            prep.finish(state, y)
+        }
         OpsKind::UnTracked(prep) => prep.finish(y),
     }
 }
