@@ -71,8 +71,7 @@ impl Model {
     /// # Errors
     /// The file is missing, damaged, newer than this library, or not a model.
     pub fn load(path: &Path) -> Result<Self> {
-        let file = ModelFile::read(path)?;
-        Ok(Self { path: path.to_owned(), ..Self::from_file(file, path)? })
+        Self::from_file(ModelFile::read(path)?, path)
     }
 
     /// The same from the bytes of a model file.
@@ -87,7 +86,7 @@ impl Model {
     fn from_file(file: ModelFile, path: &Path) -> Result<Self> {
         let ModelFile { description, tensors } = file;
         let network = network(&description, tensors).map_err(|fault| Error::model(path, fault))?;
-        Self::new(description, network)
+        Self::assemble(description, network, path)
     }
 
     /// A model of these parameters.
@@ -96,10 +95,13 @@ impl Model {
     /// The parameters do not fit the description, or the environment asks for instructions that
     /// this machine does not have.
     pub fn new(description: Description, network: Network) -> Result<Self> {
+        Self::assemble(description, network, Path::new(""))
+    }
+
+    fn assemble(description: Description, network: Network, path: &Path) -> Result<Self> {
         Level::requested()?;
-        let program =
-            record(&description, &network).map_err(|fault| Error::Model { path: PathBuf::new(), fault })?;
-        Ok(Self { description, network, program, threads: None, path: PathBuf::new() })
+        let program = record(&description, &network).map_err(|fault| Error::model(path, fault))?;
+        Ok(Self { description, network, program, threads: None, path: path.to_owned() })
     }
 
     /// The same model, computing on these threads. Otherwise it computes on those of the caller's

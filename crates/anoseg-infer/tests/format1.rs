@@ -42,3 +42,15 @@ fn saved_again_the_model_has_the_present_format_and_equal_scores() {
     let json = ModelFile::read(&path).unwrap().description.to_json();
     assert_eq!((&json["preset"], &json["input"]["size"]), (&"fast".into(), &64.into()));
 }
+
+#[test]
+fn a_file_whose_parameters_are_out_of_range_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("negative.anoseg");
+    let mut file = ModelFile::read(&fixture("compact.anoseg")).unwrap();
+    let (_, variances) = file.tensors.iter_mut().find(|(name, _)| name.ends_with(".variance")).unwrap();
+    variances.values[0] = -1.0;
+    file.write(&path).unwrap();
+    let error = Model::load(&path).err().unwrap().to_string();
+    assert!(error.contains("negative.anoseg") && error.contains("variance"), "{error}");
+}
