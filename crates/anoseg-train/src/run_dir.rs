@@ -111,7 +111,10 @@ impl RunDir {
         let path = self.path.join(".lock");
         let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => {
+                self.remove_partial_files()?;
+                Ok(Lock { _file: file })
+            }
             Err(TryLockError::WouldBlock) => Err(Error::RunDirInUse { path: self.path.clone() }),
             // The file system has no locks; the training then runs without one.
             Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
@@ -121,18 +124,23 @@ impl RunDir {
         }
     }
 
-    /// Removes the checkpoint of an earlier training, and what a killed one left half written.
-    pub(crate) fn remove_checkpoint(&self) -> Result<()> {
+    /// Removes the checkpoints that killed trainings left half written; nobody else writes them
+    /// while the lock is held.
+    fn remove_partial_files(&self) -> Result<()> {
         let folder = self.path.join("checkpoint");
         let io = |error| Error::io(&folder, error);
         for entry in std::fs::read_dir(&folder).map_err(io)? {
             let path = entry.map_err(io)?.path();
-            let partial = path.extension().is_some_and(|extension| extension == "tmp");
-            if partial || path == self.checkpoint_path() {
+            if path.extension().is_some_and(|extension| extension == "tmp") {
                 remove_file(&path)?;
             }
         }
         Ok(())
+    }
+
+    /// Removes the checkpoint of an earlier training.
+    pub(crate) fn remove_checkpoint(&self) -> Result<()> {
+        remove_file(&self.checkpoint_path())
     }
 
     pub(crate) fn write_config(&self, text: &str) -> Result<()> {
@@ -171,6 +179,19 @@ mod tests {
         assert!(matches!(run.lock(), Err(Error::RunDirInUse { .. })));
         drop(lock);
         run.lock().unwrap();
+    }
+
+    /// They once stayed for ever, each as large as a checkpoint.
+    #[test]
+    fn what_a_killed_training_left_half_written_is_removed() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::open(folder.path());
+        drop(run.lock().unwrap());
+        let partial = folder.path().join("checkpoint/.1114-9-509273753.tmp");
+        std::fs::write(&partial, "half").unwrap();
+        std::fs::write(run.checkpoint_path(), "whole").unwrap();
+        drop(run.lock().unwrap());
+        assert!(!partial.exists() && run.has_checkpoint());
     }
 
     #[test]
