@@ -18,8 +18,8 @@ mod view;
 pub mod write;
 
 pub use dataset::{Dataset, DatasetError, TestImage};
-pub use decode::{ImageError, Limits};
-pub use plane::{AnomalyMap, Image, Mask, Plane};
+pub use decode::{Decoded, ImageError, Limits};
+pub use plane::{AnomalyMap, Image, Mask, Plane, SampleType};
 pub use regions::{Labels, Region};
 pub use resample::Filter;
 pub use view::{ImageView, PixelFormat, ViewError};

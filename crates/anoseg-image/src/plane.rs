@@ -112,6 +112,20 @@ pub struct Image {
     width: usize,
     height: usize,
     data: Vec<f32>,
+    samples: SampleType,
+}
+
+/// The type of the samples that an image was made of, which decides the scale of its values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum SampleType {
+    /// Integers of up to 8 bits, or values that are on a scale of 0..=1 already.
+    #[default]
+    U8,
+    /// Integers of more than 8 bits. Cameras of 10, 12 or 14 bits often use only the lower end.
+    U16,
+    /// Floats, on any scale.
+    F32,
 }
 
 impl Image {
@@ -121,13 +135,23 @@ impl Image {
     /// If `data.len() != 3 * width * height`.
     pub fn from_planar(width: usize, height: usize, data: Vec<f32>) -> Self {
         assert_eq!(data.len(), 3 * width * height, "an image of {width} x {height} needs three planes");
-        Self { width, height, data }
+        Self { width, height, data, samples: SampleType::U8 }
+    }
+
+    /// The same values, made of samples of this type.
+    pub fn with_sample_type(self, samples: SampleType) -> Self {
+        Self { samples, ..self }
+    }
+
+    /// The type of the samples that the image was made of.
+    pub fn sample_type(&self) -> SampleType {
+        self.samples
     }
 
     /// An image of one colour.
     pub fn filled(width: usize, height: usize, rgb: [f32; 3]) -> Self {
         let data = rgb.iter().flat_map(|&v| std::iter::repeat_n(v, width * height)).collect();
-        Self { width, height, data }
+        Self::from_planar(width, height, data)
     }
 
     /// Calls `f(x, y)` for the colour of every pixel.

@@ -4,7 +4,7 @@ use std::fmt;
 
 use rayon::prelude::*;
 
-use crate::plane::Image;
+use crate::plane::{Image, SampleType};
 
 /// How the pixels of a raw buffer are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -192,10 +192,13 @@ impl<'a> ImageView<'a> {
             PixelFormat::Grey8 => {
                 self.convert(|row, planes| grey(planes, row, |&byte| UNIT[usize::from(byte)]))
             }
-            PixelFormat::Grey16 => self.convert(|row, planes| {
-                let (values, _) = row.as_chunks::<2>();
-                grey(planes, values, |&value| f32::from(u16::from_ne_bytes(value)) / 65_535.0);
-            }),
+            PixelFormat::Grey16 => {
+                let image = self.convert(|row, planes| {
+                    let (values, _) = row.as_chunks::<2>();
+                    grey(planes, values, |&value| f32::from(u16::from_ne_bytes(value)) / 65_535.0);
+                });
+                image.with_sample_type(SampleType::U16)
+            }
             PixelFormat::Rgb8 => self.convert(colour::<3, 0, 2>),
             PixelFormat::Bgr8 => self.convert(colour::<3, 2, 0>),
             PixelFormat::Rgba8 => self.convert(colour::<4, 0, 2>),

@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anoseg_image::dataset::{image_paths, list_images, load_ground_truth};
+use anoseg_image::dataset::{find_images, list_images, load_ground_truth};
 use anoseg_image::{Dataset, DatasetError, Image, Limits, Mask, write};
 
 /// Makes empty files, and the folders they lie in.
@@ -191,11 +191,15 @@ fn inputs_are_files_and_folders() {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     touch(root, &["a/1.png", "a/b/2.png", "c/upload.tmp", "d/notes.txt"]);
-    let found = image_paths(&[root.join("c/upload.tmp"), root.join("a"), root.join("a/1.png")]).unwrap();
+    let found = find_images(&[root.join("c/upload.tmp"), root.join("a"), root.join("a/1.png")]).images;
     assert_eq!(names(&found, root), ["c/upload.tmp", "a/1.png", "a/b/2.png"]);
-    assert!(matches!(image_paths(&[root.join("d")]), Err(DatasetError::NoImages { .. })));
-    assert!(matches!(image_paths(&[root.join("absent.png")]), Err(DatasetError::Missing { .. })));
-    assert!(image_paths(&[]).unwrap().is_empty());
+    let found = find_images(&[root.join("d"), root.join("absent.png"), root.join("a")]);
+    assert!(matches!(
+        found.failures.as_slice(),
+        [DatasetError::NoImages { .. }, DatasetError::Missing { .. }]
+    ));
+    assert!(!found.images.is_empty(), "a missing input does not hide the others");
+    assert!(find_images(&[]).images.is_empty());
 }
 
 #[cfg(unix)]

@@ -1,6 +1,6 @@
 //! Views of raw camera buffers against a plain per-pixel conversion.
 
-use anoseg_image::{Image, ImageView, PixelFormat, ViewError};
+use anoseg_image::{Image, ImageView, PixelFormat, SampleType, ViewError};
 use proptest::prelude::*;
 
 const FORMATS: [PixelFormat; 6] = [
@@ -27,6 +27,7 @@ fn naive(bytes: &[u8], width: usize, height: usize, stride: usize, format: Pixel
             other => panic!("no oracle for {other:?}"),
         }
     })
+    .with_sample_type(if format == PixelFormat::Grey16 { SampleType::U16 } else { SampleType::U8 })
 }
 
 /// Repeatable bytes without an order.

@@ -11,7 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<PathBuf> = std::env::args_os().skip(1).map(PathBuf::from).collect();
     let [model, folder] = &arguments[..] else { return Err("give a model and a folder of images".into()) };
     let model = Model::load(model)?.with_threads(Threads::new(2)?);
-    let paths = anoseg::dataset::image_paths(std::slice::from_ref(folder))?;
+    let paths = anoseg::dataset::list_images(folder)?;
     let mut print = |inspected: &Inspected| {
         let result = &inspected.inspection;
         println!("{} {:?} {:.4}", inspected.path.display(), result.decision, result.score);

@@ -11,7 +11,7 @@ use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let mut model = Model::load(&options.model)?;
-    let paths = dataset::image_paths(std::slice::from_ref(&options.normals))?;
+    let paths = dataset::list_images(&options.normals)?;
     let (mut normals, mut failures): (Vec<Image>, Vec<_>) = (Vec::new(), Vec::new());
     for path in &paths {
         match decode::load(path, &Limits::default()) {

@@ -14,7 +14,12 @@ use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     let model = Model::load(&options.model)?;
-    let paths = dataset::image_paths(&options.inputs)?;
+    let mut found = dataset::find_images(&options.inputs);
+    if found.images.is_empty() && !found.failures.is_empty() {
+        return Err(found.failures.swap_remove(0).into());
+    }
+    found.failures.iter().for_each(|failure| console::warning(&failure.to_string()));
+    let paths = found.images;
     make_folder(&options.output)?;
     let mut files = image_files(options, &model)?;
     let verdicts = options.output.join(options.format.file_name());
@@ -37,6 +42,7 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     let outcome = summarise(&summary, &verdicts, options.fail_on_anomaly);
     // A bad image concerns that image; a bad model or a full disk concerns all of them.
     let worst = summary.failures.iter().position(|failure| failure.kind() != ErrorKind::Data);
+    let outcome = if found.failures.is_empty() { outcome } else { Outcome::SomeBadData };
     worst.map_or(Ok(outcome), |worst| Err(summary.failures.swap_remove(worst).into()))
 }
 

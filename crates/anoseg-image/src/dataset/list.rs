@@ -27,29 +27,55 @@ pub fn list_images(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(found)
 }
 
-/// The images that a list of files and folders names, in the order given, each once.
+/// The images that a list of files and folders names.
 ///
-/// A file is listed whatever its extension. A folder stands for all images in it and below it, in
-/// the order of [`list_images`].
-///
-/// # Errors
-/// When an input is missing, or is a folder without images.
-pub fn image_paths(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, DatasetError> {
-    let mut found = Vec::new();
+/// A file is taken whatever its extension. A folder stands for all images in it and below it, in
+/// the order of [`list_images`]. An input that is missing or holds no images does not hide the
+/// others.
+pub fn find_images(inputs: &[PathBuf]) -> Found {
+    let mut found = Found::default();
     for input in inputs {
-        if metadata(input)?.is_dir() {
-            let images = below(input)?;
-            if images.is_empty() {
-                return Err(DatasetError::NoImages { path: input.clone() });
-            }
-            found.extend(images);
-        } else {
-            found.push(input.clone());
+        match images_of(input) {
+            Ok(images) => found.images.extend(images),
+            Err(error) => found.failures.push(error),
         }
     }
     let mut seen = BTreeSet::new();
-    found.retain(|path| seen.insert(path.clone()));
-    Ok(found)
+    found.images.retain(|path| seen.insert(path.clone()));
+    found
+}
+
+/// What [`find_images`] found.
+#[derive(Debug, Default)]
+#[non_exhaustive]
+pub struct Found {
+    /// The images, in the order given, each once.
+    pub images: Vec<PathBuf>,
+    /// Files that were left out.
+    pub left_out: Vec<LeftOut>,
+    /// Inputs that are missing, cannot be read, or hold no images.
+    pub failures: Vec<DatasetError>,
+}
+
+/// A file that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LeftOut {
+    /// The file.
+    pub path: PathBuf,
+    /// Why, as the end of a sentence: "its content is HEIC".
+    pub reason: String,
+}
+
+fn images_of(input: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    if !metadata(input)?.is_dir() {
+        return Ok(vec![input.to_path_buf()]);
+    }
+    let images = below(input)?;
+    if images.is_empty() {
+        return Err(DatasetError::NoImages { path: input.to_path_buf() });
+    }
+    Ok(images)
 }
 
 /// The images and folders in one folder, each in natural order.

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use crate::decode::{self, Limits};
 use crate::plane::Mask;
 pub use error::DatasetError;
-pub use list::{image_paths, list_images};
+pub use list::{Found, LeftOut, find_images, list_images};
 
 use list::Entries;
 

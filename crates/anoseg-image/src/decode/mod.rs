@@ -47,7 +47,7 @@ use raster::Raster;
 /// # Errors
 /// When the file cannot be read, is not a complete image of a known format, or exceeds `limits`.
 pub fn load(path: &Path, limits: &Limits) -> Result<Image, ImageError> {
-    load_bytes(&read(path, limits)?, path, limits)
+    Decoded::load(path, limits).map(|decoded| decoded.image)
 }
 
 /// As [`load`], for a file that is already in memory, such as an upload. Errors name it `name`.
@@ -55,8 +55,43 @@ pub fn load(path: &Path, limits: &Limits) -> Result<Image, ImageError> {
 /// # Errors
 /// As for [`load`].
 pub fn load_bytes(bytes: &[u8], name: &Path, limits: &Limits) -> Result<Image, ImageError> {
-    let (raster, header) = decode(bytes, name, limits)?;
-    raster.into_image(header.orientation).map_err(|fault| fault.at(name))
+    Decoded::from_bytes(bytes, name, limits).map(|decoded| decoded.image)
+}
+
+/// An image with what its file says beside the pixels.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Decoded {
+    /// The image, upright.
+    pub image: Image,
+    /// Whether the file holds one grey value per pixel, not colours.
+    pub grey: bool,
+    /// Whether an orientation tag turned or mirrored the stored pixels.
+    pub turned: bool,
+    /// Further full-size images in the file (pages of a TIFF, frames of a GIF) that were not read.
+    pub further_pages: usize,
+}
+
+impl Decoded {
+    /// As [`load`].
+    ///
+    /// # Errors
+    /// As for [`load`].
+    pub fn load(path: &Path, limits: &Limits) -> Result<Self, ImageError> {
+        Self::from_bytes(&read(path, limits)?, path, limits)
+    }
+
+    /// As [`load_bytes`].
+    ///
+    /// # Errors
+    /// As for [`load`].
+    pub fn from_bytes(bytes: &[u8], name: &Path, limits: &Limits) -> Result<Self, ImageError> {
+        let (raster, header) = decode(bytes, name, limits)?;
+        let grey = raster.channels < 3;
+        let turned = header.orientation != Orientation::NoTransforms;
+        let image = raster.into_image(header.orientation).map_err(|fault| fault.at(name))?;
+        Ok(Self { image, grey, turned, further_pages: 0 })
+    }
 }
 
 /// Reads a ground-truth mask, upright. In lossless files every pixel with a colour value other than

@@ -3,7 +3,7 @@
 use image::metadata::Orientation;
 
 use super::error::Fault;
-use crate::plane::{AnomalyMap, Image, Mask};
+use crate::plane::{AnomalyMap, Image, Mask, SampleType};
 
 /// Interleaved samples at one of the supported depths.
 #[derive(Debug)]
@@ -37,7 +37,9 @@ impl Raster {
                 let scale: Vec<f32> = (0..=255u8).map(|b| f32::from(b) / 255.0).collect();
                 Ok(self.planes(v, orientation, |b| scale[usize::from(b)]))
             }
-            Samples::U16(v) => Ok(self.planes(v, orientation, |s| f32::from(s) / 65_535.0)),
+            Samples::U16(v) => {
+                Ok(self.planes(v, orientation, |s| f32::from(s) / 65_535.0).with_sample_type(SampleType::U16))
+            }
             Samples::F32(v) => {
                 let range = -FLOAT_OVERSHOOT..=1.0 + FLOAT_OVERSHOOT;
                 if let Some(stray) = v.iter().find(|value| !range.contains(*value)) {
@@ -45,7 +47,7 @@ impl Raster {
                         "it holds the float value {stray}, and float images are read on a scale of 0 to 1"
                     )));
                 }
-                Ok(self.planes(v, orientation, |s| s.clamp(0.0, 1.0)))
+                Ok(self.planes(v, orientation, |s| s.clamp(0.0, 1.0)).with_sample_type(SampleType::F32))
             }
         }
     }

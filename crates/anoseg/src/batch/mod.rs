@@ -112,7 +112,7 @@ impl Summary {
 /// use anoseg::prelude::*;
 ///
 /// let model = Model::load("part.anoseg".as_ref())?;
-/// let paths = anoseg::dataset::image_paths(&["new-images".into()])?;
+/// let paths = anoseg::dataset::find_images(&["new-images".into()]).images;
 /// let mut print = |inspected: &Inspected| {
 ///     println!("{}: {:?}", inspected.path.display(), inspected.inspection.decision);
 ///     Ok(())
