@@ -114,12 +114,13 @@ fn what_is_no_image_is_named() {
     let text = |bytes: &[u8]| {
         let error = load(bytes).unwrap_err();
         check_message(&error);
-        assert!(matches!(error, ImageError::NotAnImage { .. }));
+        assert!(matches!(error, ImageError::NotAnImage { .. } | ImageError::Unsupported { .. }));
         error.to_string()
     };
     assert!(text(b"").contains("empty"));
     assert!(text(b"path,score\na.png,0.5\n").contains("text"));
-    assert!(text(b"GIF89a\x01\0\x01\0\0\0\0").contains("image/gif"));
+    assert!(text(b"GIF89a\x01\0\x01\0\0\0\0").contains("a GIF image"));
+    assert!(text(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").contains("a HEIC image"));
     assert!(text(&[0; 64]).contains("no known signature"));
 }
 

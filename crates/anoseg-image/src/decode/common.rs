@@ -7,9 +7,10 @@ use image::{DynamicImage, ImageDecoder, ImageError as Foreign, ImageFormat, Imag
 
 use super::error::Fault;
 use super::raster::{Raster, Samples};
+use super::sniff::Format;
 use super::{Header, Limits};
 
-pub(super) fn header(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Header, Fault> {
+pub(super) fn header(bytes: &[u8], format: Format, limits: &Limits) -> Result<Header, Fault> {
     let mut decoder = decoder(bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     Ok(Header {
@@ -17,11 +18,11 @@ pub(super) fn header(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Resu
         height: height as usize,
         bytes_per_pixel: u64::from(decoder.color_type().bytes_per_pixel()),
         orientation: decoder.orientation().map_err(fault)?,
-        lossy: format == ImageFormat::WebP && webp_is_lossy(bytes),
+        lossy: format == Format::WebP && webp_is_lossy(bytes),
     })
 }
 
-pub(super) fn pixels(bytes: &[u8], format: ImageFormat, limits: &Limits) -> Result<Raster, Fault> {
+pub(super) fn pixels(bytes: &[u8], format: Format, limits: &Limits) -> Result<Raster, Fault> {
     let image = DynamicImage::from_decoder(decoder(bytes, format, limits)?).map_err(fault)?;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (channels, samples) = match image {
@@ -54,12 +55,14 @@ fn webp_is_lossy(bytes: &[u8]) -> bool {
     false
 }
 
-fn decoder<'a>(
-    bytes: &'a [u8],
-    format: ImageFormat,
-    limits: &Limits,
-) -> Result<impl ImageDecoder + 'a, Fault> {
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+fn decoder<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, Fault> {
+    let foreign_format = match format {
+        Format::Png => ImageFormat::Png,
+        Format::Bmp => ImageFormat::Bmp,
+        Format::WebP => ImageFormat::WebP,
+        Format::Jpeg | Format::Tiff => return Err(Fault::unsupported("it needs another decoder")),
+    };
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), foreign_format);
     let mut foreign = image::Limits::default();
     foreign.max_alloc = Some(limits.max_alloc_bytes);
     reader.limits(foreign);

@@ -1,38 +1,14 @@
-//! Detection of the format by content, and of files that are cut short.
-
-use image::ImageFormat;
+//! Detection of files that are cut short.
 
 use super::error::Fault;
-
-/// Bytes needed to detect the format.
-pub(super) const MAGIC_BYTES: usize = 16;
-
-/// The format of a file that starts with `head`, or a text that says what the file is instead.
-pub(super) fn sniff(head: &[u8]) -> Result<ImageFormat, String> {
-    if head.is_empty() {
-        return Err("the file is empty".into());
-    }
-    // BigTIFF: version 43 instead of 42 (BigTIFF file format proposal, libtiff).
-    if head.starts_with(b"II\x2b\0") || head.starts_with(b"MM\0\x2b") {
-        return Ok(ImageFormat::Tiff);
-    }
-    use ImageFormat::{Bmp, Jpeg, Png, Tiff, WebP};
-    match image::guess_format(head) {
-        Ok(format @ (Png | Jpeg | Tiff | Bmp | WebP)) => Ok(format),
-        Ok(other) => Err(format!("its content is {}", other.to_mime_type())),
-        Err(_) if head.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | b' '..=b'~')) => {
-            Err("its content is text".into())
-        }
-        Err(_) => Err("its content has no known signature".into()),
-    }
-}
+use super::sniff::Format;
 
 /// Refuses a file that is shorter than its format says. Some decoders would fill the missing pixels
 /// with grey.
-pub(super) fn check_complete(format: ImageFormat, bytes: &[u8]) -> Result<(), Fault> {
+pub(super) fn check_complete(format: Format, bytes: &[u8]) -> Result<(), Fault> {
     let complete = match format {
-        ImageFormat::Png => png_has_end(bytes),
-        ImageFormat::WebP => riff_is_whole(bytes),
+        Format::Png => png_has_end(bytes),
+        Format::WebP => riff_is_whole(bytes),
         // The BMP and TIFF decoders report missing pixels; the JPEG module checks completeness
         // itself.
         _ => true,

@@ -24,6 +24,7 @@ mod jpeg;
 mod limits;
 mod markers;
 mod raster;
+mod sniff;
 mod tiff;
 
 use std::fs::File;
@@ -31,16 +32,17 @@ use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::ImageFormat;
 use image::metadata::Orientation;
 
 use crate::plane::{AnomalyMap, Image, Mask};
 pub(crate) use error::io_advice;
 pub use error::{DecoderError, ImageError};
 pub use limits::{LONGEST_SIDE, Limits};
+pub use sniff::{Kind, sniff_file};
 
 use error::Fault;
 use raster::Raster;
+use sniff::{Content, Format};
 
 /// Reads an image, upright, with values in 0..=1.
 ///
@@ -132,7 +134,7 @@ fn probe_start(path: &Path, limits: &Limits) -> Result<Option<Header>, ImageErro
         .read_to_end(&mut start)
         .map_err(|source| ImageError::Io { path: path.to_path_buf(), source })?;
     match sniffed(path, &start)? {
-        ImageFormat::Tiff | ImageFormat::WebP => Ok(None),
+        Format::Tiff | Format::WebP => Ok(None),
         _ => Ok(read_header(&start, path, limits).ok().map(|(_, header)| header)),
     }
 }
@@ -160,8 +162,8 @@ fn decode(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Raster, Header)
     let raster = guarded(|| {
         format::check_complete(format, bytes)?;
         match format {
-            ImageFormat::Jpeg => jpeg::pixels(bytes, &header),
-            ImageFormat::Tiff => tiff::pixels(bytes, &header, limits),
+            Format::Jpeg => jpeg::pixels(bytes, &header),
+            Format::Tiff => tiff::pixels(bytes, &header, limits),
             _ => common::pixels(bytes, format, limits),
         }
     });
@@ -169,16 +171,16 @@ fn decode(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Raster, Header)
 }
 
 /// Reads the header and checks it against the limits.
-fn read_header(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(ImageFormat, Header), ImageError> {
+fn read_header(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Format, Header), ImageError> {
     let format = sniffed(path, bytes)?;
-    if format == ImageFormat::Png {
+    if format == Format::Png {
         // The PNG decoder reserves memory for its rows while it reads the header.
         let (width, height) = format::png_size(bytes).map_err(|fault| fault.at(path))?;
         check_size(width, height, path, limits)?;
     }
     let header = guarded(|| match format {
-        ImageFormat::Jpeg => jpeg::header(bytes),
-        ImageFormat::Tiff => tiff::header(bytes, limits),
+        Format::Jpeg => jpeg::header(bytes),
+        Format::Tiff => tiff::header(bytes, limits),
         _ => common::header(bytes, format, limits),
     });
     let header = header.map_err(|fault| fault.at(path))?;
@@ -221,9 +223,24 @@ fn check_memory(header: &Header, path: &Path, limits: &Limits) -> Result<(), Ima
     Ok(())
 }
 
-fn sniffed(path: &Path, head: &[u8]) -> Result<ImageFormat, ImageError> {
-    format::sniff(&head[..head.len().min(format::MAGIC_BYTES)])
-        .map_err(|reason| ImageError::NotAnImage { path: path.to_path_buf(), reason })
+fn sniffed(path: &Path, head: &[u8]) -> Result<Format, ImageError> {
+    let path = path.to_path_buf();
+    if head.is_empty() {
+        return Err(ImageError::NotAnImage { path, reason: "the file is empty".into() });
+    }
+    match sniff::content(head) {
+        Content::Image(format) => Ok(format),
+        Content::OtherImage(name) => {
+            let what = format!("it is {name}, a format that is not read");
+            Err(ImageError::Unsupported { path, what, source: None })
+        }
+        Content::NoImage(name) => {
+            Err(ImageError::NotAnImage { path, reason: format!("its content is {name}") })
+        }
+        Content::Unknown => {
+            Err(ImageError::NotAnImage { path, reason: "its content has no known signature".into() })
+        }
+    }
 }
 
 /// Opens a regular file of allowed size. Pipes and devices are refused, because reading them could
