@@ -2,7 +2,7 @@
 
 use anoseg_image::{AnomalyMap, Mask, Region};
 
-use crate::Decision;
+use crate::{Decision, InspectionWarning};
 
 /// Score and anomaly map of an image, before any threshold.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,4 +27,6 @@ pub struct Inspection {
     pub mask: Mask,
     /// How anomalous each pixel is, 0..=1, at the image's own resolution.
     pub map: AnomalyMap,
+    /// What makes the result doubtful; usually nothing.
+    pub warnings: Vec<InspectionWarning>,
 }

@@ -32,6 +32,7 @@ pub mod runtime;
 mod score;
 mod settings;
 mod threads;
+mod warning;
 
 pub use calibration::{Calibration, Decision, Rule};
 pub use description::{Description, Provenance, json_value};
@@ -45,3 +46,4 @@ pub use region_filter::{FalseMarks, RegionFilter, conformal_rank};
 pub use score::{ScoreRule, logit, probability};
 pub use settings::{SettingError, require};
 pub use threads::Threads;
+pub use warning::InspectionWarning;

@@ -12,7 +12,9 @@ use crate::network::{Backbone, Blueprint, Detector, Executor, Features, Head, Im
 use crate::parameters::{ParameterData, ParameterStore, prefixed, take_prefix};
 use crate::runtime::{Program, Recorder, Value};
 use crate::score::probabilities;
-use crate::{Analysis, Calibration, Description, Error, Inspection, ModelFault, ModelFile, Result, Threads};
+use crate::{
+    Analysis, Calibration, Description, Error, Inspection, ModelFault, ModelFile, Result, Threads, warning,
+};
 
 /// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
 /// the map comes from the distance alone.
@@ -168,7 +170,8 @@ impl Model {
         let Analysis { score, map } = self.analyse(image)?;
         let (mask, mut regions) = calibration.marks(&map);
         regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
-        Ok(Inspection { decision: calibration.decide(score), score, regions, mask, map })
+        let (decision, warnings) = (calibration.decide(score), warning::of_image(image));
+        Ok(Inspection { decision, score, regions, mask, map, warnings })
     }
 
     /// Score and anomaly map of an image of any size.

@@ -35,8 +35,9 @@ pub use anoseg_image::{
     Region, ViewError, WriteError, dataset, decode, write,
 };
 pub use anoseg_infer::{
-    Analysis, Calibration, Decision, Description, Error, ErrorKind, Inspection, Model, ModelFault, ModelFile,
-    Postprocess, Preprocess, Provenance, RegionFilter, ScoreRule, SettingError, Threads,
+    Analysis, Calibration, Decision, Description, Error, ErrorKind, Inspection, InspectionWarning, Model,
+    ModelFault, ModelFile, Postprocess, Preprocess, Provenance, RegionFilter, ScoreRule, SettingError,
+    Threads,
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{
