@@ -1,10 +1,14 @@
 //! The command line.
 
+mod limits;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anoseg::batch::Format;
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use limits::LimitOptions;
 
 /// Learns from images of good parts only and segments the defect, pixel by pixel.
 #[derive(Parser)]
@@ -224,6 +228,8 @@ pub(crate) struct Predict {
     /// Exit with code 1 when an image is rejected.
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Args)]

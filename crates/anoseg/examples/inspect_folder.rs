@@ -4,7 +4,7 @@
 
 use std::path::PathBuf;
 
-use anoseg::batch::{ImageFiles, Inspected, inspect_files};
+use anoseg::batch::{ImageFiles, Inspected, Sink, inspect_files};
 use anoseg::prelude::*;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,8 +19,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     std::fs::create_dir_all("masks")?;
     let mut masks = ImageFiles::new("masks").mask();
+    let sinks: &mut [&mut dyn Sink] = &mut [&mut print, &mut masks];
     let summary =
-        inspect_files(&model, &paths, &mut [&mut print, &mut masks], &mut |error| eprintln!("{error}"))?;
+        inspect_files(&model, &paths, &Limits::default(), sinks, &mut |error| eprintln!("{error}"))?;
     println!("{} good, {} to review, {} rejected", summary.good, summary.review, summary.rejected);
     Ok(())
 }

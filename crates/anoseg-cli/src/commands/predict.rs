@@ -34,7 +34,9 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
             Ok(())
         };
         let sinks: &mut [&mut dyn Sink] = &mut [&mut files, &mut lines];
-        outcome = inspect_files(&model, &paths, sinks, &mut |error| console::warning(&error.to_string()));
+        let limits = options.limits.limits();
+        outcome =
+            inspect_files(&model, &paths, &limits, sinks, &mut |error| console::warning(&error.to_string()));
         written?;
         writer.finish().map(drop)
     })?;

@@ -100,8 +100,8 @@ impl Summary {
     }
 }
 
-/// Inspects image files one by one and hands each result to all `sinks`. `on_failure` is called
-/// with each failure as it happens.
+/// Inspects image files one by one, each within `limits`, and hands each result to all `sinks`.
+/// `on_failure` is called with each failure as it happens.
 ///
 /// # Errors
 /// The model is not calibrated.
@@ -117,20 +117,22 @@ impl Summary {
 ///     println!("{}: {:?}", inspected.path.display(), inspected.inspection.decision);
 ///     Ok(())
 /// };
-/// let summary = inspect_files(&model, &paths, &mut [&mut print], &mut |error| eprintln!("{error}"))?;
+/// let mut complain = |error: &_| eprintln!("{error}");
+/// let summary = inspect_files(&model, &paths, &Limits::default(), &mut [&mut print], &mut complain)?;
 /// println!("{} rejected", summary.rejected);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn inspect_files(
     model: &Model,
     paths: &[PathBuf],
+    limits: &Limits,
     sinks: &mut [&mut dyn Sink],
     on_failure: &mut dyn FnMut(&Error),
 ) -> Result<Summary> {
     model.calibration()?;
     let mut summary = Summary::default();
     for path in paths {
-        match inspect_file(model, path).and_then(|inspected| {
+        match inspect_file(model, path, limits).and_then(|inspected| {
             sinks.iter_mut().try_for_each(|sink| sink.take(&inspected))?;
             Ok(inspected.inspection.decision)
         }) {
@@ -147,9 +149,9 @@ pub fn inspect_files(
 /// Reads an image and inspects it.
 ///
 /// # Errors
-/// The image cannot be read, or the model is not calibrated.
-pub fn inspect_file(model: &Model, path: &Path) -> Result<Inspected> {
-    let image = decode::load(path, &Limits::default())?;
+/// The image cannot be read or exceeds the limits, or the model is not calibrated.
+pub fn inspect_file(model: &Model, path: &Path, limits: &Limits) -> Result<Inspected> {
+    let image = decode::load(path, limits)?;
     let inspection = model.inspect(&image)?;
     Ok(Inspected { path: path.to_owned(), image, inspection })
 }
