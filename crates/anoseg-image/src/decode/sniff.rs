@@ -11,7 +11,10 @@ pub enum Kind {
     /// An image of a format that is read, with the format's name. The file may still be damaged, or
     /// be of a variant that is not read.
     Readable(&'static str),
-    /// A known kind of file that is not read, with its name and an article: "a HEIC image".
+    /// An image, raw camera data or a measurement in a format that is not read, with its name and an
+    /// article: "a HEIC image".
+    OtherImage(&'static str),
+    /// A known kind of file that is no image, with its name and an article: "a ZIP archive".
     Known(&'static str),
     /// None of the kinds above.
     Unknown,
@@ -43,7 +46,8 @@ pub(super) fn kind(head: &[u8]) -> Kind {
     }
     match content(head) {
         Content::Image(format) => Kind::Readable(format.name()),
-        Content::OtherImage(name) | Content::NoImage(name) => Kind::Known(name),
+        Content::OtherImage(name) => Kind::OtherImage(name),
+        Content::NoImage(name) => Kind::Known(name),
         Content::Unknown => Kind::Unknown,
     }
 }
@@ -286,12 +290,12 @@ mod tests {
     #[test]
     fn containers_are_told_by_what_they_hold() {
         let brand = |text: &[u8]| [&[0, 0, 0, 24], &b"ftyp"[..], text, &[0; 40]].concat();
-        assert_eq!(kind(&brand(b"heic\0\0\0\0mif1heic")), Kind::Known("a HEIC image"));
-        assert_eq!(kind(&brand(b"mif1\0\0\0\0mif1avif")), Kind::Known("an AVIF image"));
+        assert_eq!(kind(&brand(b"heic\0\0\0\0mif1heic")), Kind::OtherImage("a HEIC image"));
+        assert_eq!(kind(&brand(b"mif1\0\0\0\0mif1avif")), Kind::OtherImage("an AVIF image"));
         assert_eq!(kind(&brand(b"isom\0\0\x02\0isomavc1")), Kind::Known("an MP4 or QuickTime video"));
         assert_eq!(kind(b"RIFF\x10\0\0\0WEBPVP8 "), Kind::Readable("WebP"));
         assert_eq!(kind(b"RIFF\x10\0\0\0AVI LIST"), Kind::Known("an AVI video"));
-        assert_eq!(kind(b"II*\0\x10\0\0\0CR\x02\0"), Kind::Known("a raw camera image (Canon CR2)"));
+        assert_eq!(kind(b"II*\0\x10\0\0\0CR\x02\0"), Kind::OtherImage("a raw camera image (Canon CR2)"));
         assert_eq!(kind(b"MM\0+\0\x08\0\0"), Kind::Readable("TIFF"));
     }
 
@@ -299,7 +303,7 @@ mod tests {
     fn text_is_told_from_noise() {
         assert_eq!(kind(b""), Kind::Empty);
         assert_eq!(kind("path,score\nStück 1.png,0.5\n".as_bytes()), Kind::Known("text"));
-        assert_eq!(kind(b"<?xml version=\"1.0\"?>\n<svg width=\"8\">"), Kind::Known("an SVG drawing"));
+        assert_eq!(kind(b"<?xml version=\"1.0\"?>\n<svg width=\"8\">"), Kind::OtherImage("an SVG drawing"));
         assert_eq!(kind(b"<!DOCTYPE html>\n<html>"), Kind::Known("a web page"));
         assert_eq!(kind(&[0; 64]), Kind::Unknown);
         assert_eq!(kind(&[0x81; 64]), Kind::Unknown);
