@@ -1,0 +1,125 @@
+//! One writer at a time in a folder.
+
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use super::WriteError;
+
+/// The name of the lock's file.
+const NAME: &str = ".anoseg.lock";
+
+/// The lock's file says who holds it, within this many bytes.
+const MOST_BYTES: u64 = 200;
+
+/// Keeps a folder for one writer, until it is dropped. Its file is removed then; the system releases
+/// the lock of a process that is killed.
+#[derive(Debug)]
+pub struct FolderLock {
+    path: PathBuf,
+    /// None only while it is dropped.
+    file: Option<File>,
+}
+
+/// Why a folder cannot be locked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum FolderInUse {
+    /// Another process holds the lock.
+    #[error("{} is in use by {holder}", folder.display())]
+    By {
+        /// The folder.
+        folder: PathBuf,
+        /// Who holds the lock: "process 1234 (predict)".
+        holder: String,
+    },
+    /// The lock cannot be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+impl FolderLock {
+    /// Locks a folder that exists. `purpose` is shown to those who are refused. On a file system
+    /// without locks the folder counts as locked, though it keeps nobody out.
+    ///
+    /// # Errors
+    /// Another process holds the lock, or its file cannot be written.
+    pub fn acquire(folder: &Path, purpose: &str) -> Result<Self, FolderInUse> {
+        let path = folder.join(NAME);
+        let failed = |source| WriteError { path: path.clone(), source };
+        loop {
+            let options = File::options().read(true).write(true).create(true).truncate(false).clone();
+            let mut file = options.open(&path).map_err(failed)?;
+            match file.try_lock() {
+                Err(TryLockError::WouldBlock) => {
+                    return Err(FolderInUse::By { folder: folder.to_owned(), holder: holder(&mut file) });
+                }
+                Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
+                    return Err(failed(error).into());
+                }
+                // The holder before removed the file between its opening and its locking.
+                _ if !is_file_of(&file, &path) => continue,
+                _ => {}
+            }
+            // Text for those who are refused; without it the lock still holds, on a full disk too.
+            _ = file.set_len(0).and_then(|()| write!(file, "process {} ({purpose})", std::process::id()));
+            return Ok(Self { path, file: Some(file) });
+        }
+    }
+}
+
+impl Drop for FolderLock {
+    fn drop(&mut self) {
+        if cfg!(windows) {
+            self.file = None;
+        }
+        // Removed before it is unlocked, so that nobody's else file is removed. What remains after a
+        // failure is no harm: it is locked again by the next writer.
+        _ = fs::remove_file(&self.path);
+    }
+}
+
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    _ = file.take(MOST_BYTES).read_to_string(&mut text);
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    if text.is_empty() { "another process".to_owned() } else { text }
+}
+
+/// Whether `path` still leads to the open file.
+#[cfg(unix)]
+fn is_file_of(file: &File, path: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
+    let (open, named) = (file.metadata().map(identity), fs::metadata(path).map(identity));
+    matches!((open, named), (Ok(open), Ok(named)) if open == named)
+}
+
+#[cfg(not(unix))]
+fn is_file_of(_file: &File, _path: &Path) -> bool {
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_has_one_writer_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let lock = FolderLock::acquire(folder.path(), "predict").unwrap();
+        let refused = FolderLock::acquire(folder.path(), "predict").unwrap_err();
+        let holder = format!("process {} (predict)", std::process::id());
+        assert!(refused.to_string().contains(&holder), "{refused}");
+        drop(lock);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the lock's file stayed");
+        drop(FolderLock::acquire(folder.path(), "eval").unwrap());
+    }
+
+    #[test]
+    fn the_lock_of_a_killed_process_does_not_hold() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join(NAME), "process 4294967295 (predict)").unwrap();
+        FolderLock::acquire(folder.path(), "predict").unwrap();
+    }
+}
