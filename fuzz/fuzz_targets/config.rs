@@ -1,11 +1,7 @@
-//! Configuration files: any text gives an error or a configuration, and checking that one never panics.
+//! [`Target::Config`] under libFuzzer.
 #![no_main]
 
-use anoseg_train::Config;
+use anoseg_fuzz::Target;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|text: &str| {
-    if let Ok(config) = Config::from_toml(text, None) {
-        let _ = config.validate();
-    }
-});
+fuzz_target!(|bytes: &[u8]| Target::Config.run(bytes));

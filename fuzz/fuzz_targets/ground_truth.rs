@@ -1,0 +1,7 @@
+//! [`Target::GroundTruth`] under libFuzzer.
+#![no_main]
+
+use anoseg_fuzz::Target;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|bytes: &[u8]| Target::GroundTruth.run(bytes));
