@@ -89,6 +89,22 @@ pub fn save<T: Serialize>(
     Ok(())
 }
 
+/// BLAKE3 of `body` and `tensors`, which does not depend on how a file stores them.
+///
+/// # Errors
+/// The body does not serialise.
+pub(crate) fn digest<T: Serialize>(
+    kind: &str,
+    format: u32,
+    body: &T,
+    tensors: &BTreeMap<String, ParameterData>,
+) -> Result<String> {
+    let body = serde_json::to_string(body).map_err(|error| Error::Bug(error.to_string()))?;
+    let bytes: Vec<Vec<u8>> = tensors.values().map(|data| to_bytes(&data.values)).collect();
+    let parts = tensors.iter().zip(&bytes).map(|((name, data), bytes)| (name, &data.shape[..], &bytes[..]));
+    Ok(digest_of([tensors_digest(parts).as_bytes(), body_digest(kind, format, &body).as_bytes()]))
+}
+
 /// Reads a file of this `kind` in `format` version or older.
 ///
 /// # Errors
@@ -175,10 +191,10 @@ fn tensors_digest<'a>(tensors: impl Iterator<Item = (&'a String, &'a [usize], &'
 }
 
 fn body_digest(kind: &str, format: u32, body: &str) -> String {
-    digest([kind.as_bytes(), &format.to_le_bytes(), body.as_bytes()])
+    digest_of([kind.as_bytes(), &format.to_le_bytes(), body.as_bytes()])
 }
 
-fn digest<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
+fn digest_of<'a>(parts: impl IntoIterator<Item = &'a [u8]>) -> String {
     let mut hasher = blake3::Hasher::new();
     for part in parts {
         hasher.update(part);

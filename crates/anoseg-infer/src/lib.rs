@@ -31,6 +31,7 @@ mod region_filter;
 pub mod runtime;
 mod score;
 mod settings;
+mod strongest;
 mod threads;
 mod warning;
 

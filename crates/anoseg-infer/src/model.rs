@@ -12,8 +12,10 @@ use crate::network::{Backbone, Blueprint, Detector, Executor, Features, Head, Im
 use crate::parameters::{ParameterData, ParameterStore, prefixed, take_prefix};
 use crate::runtime::{Program, Recorder, Value};
 use crate::score::probabilities;
+use crate::strongest::strongest_place;
 use crate::{
-    Analysis, Calibration, Description, Error, Inspection, ModelFault, ModelFile, Result, Threads, warning,
+    Analysis, Calibration, Decision, Description, Error, Inspection, ModelFault, ModelFile, Result, Threads,
+    warning,
 };
 
 /// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
@@ -137,6 +139,15 @@ impl Model {
         self.to_file().write(path)
     }
 
+    /// BLAKE3 of everything in the model, as hexadecimal digits: models with the same digest give
+    /// the same results.
+    ///
+    /// # Errors
+    /// The description does not serialise, which is a fault of this library.
+    pub fn digest(&self) -> Result<String> {
+        self.to_file().digest()
+    }
+
     /// The model's description.
     pub fn description(&self) -> &Description {
         &self.description
@@ -168,9 +179,14 @@ impl Model {
     pub fn inspect(&self, image: &Image) -> Result<Inspection> {
         let calibration = self.calibration()?;
         let Analysis { score, map } = self.analyse(image)?;
-        let (mask, mut regions) = calibration.marks(&map);
+        let (mut mask, mut regions) = calibration.marks(&map);
         regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
         let (decision, warnings) = (calibration.decide(score), warning::of_image(image));
+        if decision == Decision::Reject && regions.is_empty() {
+            // Whoever looks at a rejected part is shown where.
+            let strongest = strongest_place(&map, calibration.pixel_threshold);
+            (mask, regions) = (strongest.0, vec![strongest.1]);
+        }
         Ok(Inspection { decision, score, regions, mask, map, warnings })
     }
 

@@ -62,6 +62,15 @@ impl ModelFile {
         archive::save(path, KIND, FORMAT, &self.description, &self.tensors)
     }
 
+    /// BLAKE3 of description and parameters, as hexadecimal digits. The same for a file of an older
+    /// format and its conversion.
+    ///
+    /// # Errors
+    /// The description does not serialise, which is a fault of this library.
+    pub fn digest(&self) -> Result<String> {
+        archive::digest(KIND, FORMAT, &self.description, &self.tensors)
+    }
+
     /// How many numbers were trained: all but those of the backbone.
     pub fn parameter_count(&self) -> usize {
         let trained = self.tensors.iter().filter(|(name, _)| !name.starts_with(BACKBONE));
