@@ -32,7 +32,7 @@ impl Outcome {
 const BUG: u8 = 70;
 
 /// Stopped by the user.
-const INTERRUPTED: u8 = 130;
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Prints an error once, with its causes, and returns the exit code.
 pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>) -> ExitCode {

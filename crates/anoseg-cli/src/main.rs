@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod console;
 mod exit;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -19,7 +20,9 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let outcome = std::panic::catch_unwind(|| run(arguments));
+    // Before any thread is started.
+    let watching = stop::watch();
+    let outcome = std::panic::catch_unwind(|| watching.and_then(|()| run(arguments)));
     exit::code(outcome)
 }
 

@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     require_test_images(&dataset)?;
     make_folder(&options.out)?;
     let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
-    let series = Series { folder: options.out.clone(), stop: train::stop_on_ctrl_c()?, encoder };
+    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
     let mut ablation =
         Ablation { schema: 1, category: dataset.name.clone(), seed: full.seed, variants: Vec::new() };
     let (mut page, mut complete) = (None, true);

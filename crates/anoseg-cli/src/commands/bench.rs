@@ -20,7 +20,7 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let datasets = open(&options.data)?;
     make_folder(&options.out)?;
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
-    let series = Series { folder: options.out.clone(), stop: train::stop_on_ctrl_c()?, encoder };
+    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
     let (mut results, mut complete) = (BenchmarkResults::default(), true);
     for dataset in &datasets {
         for seed in seeds.clone() {

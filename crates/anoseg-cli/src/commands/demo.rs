@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg::evaluation::{EvaluationFiles, evaluate_with_files};
-use anoseg::{Config, RunDir, Trainer};
+use anoseg::Config;
+use anoseg::evaluation::{EvaluationFiles, Series, evaluate_with_files};
 use anoseg_image::{Dataset, write};
 use anoseg_synth::demo::{Part, defective, good};
 use anyhow::{Context as _, Result};
@@ -25,8 +25,11 @@ const TEST_GOOD: u64 = 16;
 /// Images of each defect of each part.
 const TEST_DEFECTIVE: u64 = 6;
 
+/// Name of each model, in the folder of its part.
+const MODEL: &str = "model";
+
 pub(crate) fn run(options: &Demo) -> Result<Outcome> {
-    let stop = train::stop_on_ctrl_c()?;
+    let stop = train::stop_on_signals();
     let mut reports = Vec::new();
     for part in Part::ALL {
         let folder = options.out.join(part.name());
@@ -35,14 +38,12 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome> {
         draw_dataset(&data, part, options.seed)?;
         let config = Config { seed: options.seed, budget: options.time.into(), ..Config::default() };
         let dataset = Dataset::open(&data)?;
-        let (run_dir, model_path) = (RunDir::open(folder.join("model-run")), folder.join("model.anoseg"));
-        let trainer =
-            Trainer::new(dataset.clone()).config(config).run_dir(run_dir.clone()).stop(stop.clone());
-        let model = train::with_progress(trainer)?;
-        model.save(&model_path)?;
+        // So that a second call goes on where the first was stopped.
+        let series = Series { folder: folder.clone(), stop: stop.clone(), encoder: None };
+        let model = train::series_model(&series, MODEL, &dataset, &config)?;
         let report = folder.join("report.html");
         let files = EvaluationFiles { report: Some(report.clone()), maps: None };
-        let tested = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
+        let tested = evaluate_with_files(&model, &dataset, &series.run_dir(MODEL), &files)?;
         eval::print_figures(&tested.figures);
         console::result("");
         reports.push((part.name().to_owned(), report));

@@ -6,12 +6,13 @@ use anoseg::evaluation::Series;
 use anoseg::{Budget, Config, Event, Model, RunDir, SettingError, StopToken, TrainError, Trainer};
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Result, bail};
 
 use super::{encoder, level, make_folder};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
+use crate::stop;
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
@@ -20,7 +21,7 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let dataset = Dataset::open(&options.data)?;
     check_writable(&options.output)?;
-    let trainer = Trainer::new(dataset).encoder(encoder).stop(stop_on_ctrl_c()?);
+    let trainer = Trainer::new(dataset).encoder(encoder).stop(stop_on_signals());
     let trainer =
         if options.resume { trainer.resume(run_dir)? } else { trainer.config(config).run_dir(run_dir) };
     let model = with_progress(trainer).inspect_err(|error| {
@@ -80,18 +81,9 @@ fn check_writable(output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The first Ctrl-C asks the training to stop after its step, the second ends the program at once.
-pub(super) fn stop_on_ctrl_c() -> Result<StopToken> {
-    let stop = StopToken::new();
-    let token = stop.clone();
-    ctrlc::set_handler(move || {
-        if token.stop() {
-            std::process::exit(130);
-        }
-        console::note("stopping after this step; press Ctrl-C again to stop at once");
-    })
-    .context("cannot catch Ctrl-C")?;
-    Ok(stop)
+/// Stops after the step under way.
+pub(super) fn stop_on_signals() -> StopToken {
+    stop::on_signals("stopping after this step")
 }
 
 /// The model of this name of a series, with progress where it must be trained.

@@ -58,7 +58,9 @@ impl StepLog {
 
     pub(super) fn append(&mut self, record: &StepRecord) -> Result<()> {
         let line = serde_json::to_string(record).map_err(|error| Error::Bug(error.to_string()))?;
-        writeln!(self.file, "{line}").map_err(|error| Error::io(&self.path, error))
+        // Line by line, so that a killed training leaves its log, and whole lines.
+        let written = writeln!(self.file, "{line}").and_then(|()| self.file.flush());
+        written.map_err(|error| Error::io(&self.path, error))
     }
 
     pub(super) fn flush(&mut self) -> Result<()> {

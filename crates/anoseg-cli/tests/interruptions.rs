@@ -1,0 +1,57 @@
+//! Signals: what is done so far is kept, and the way to go on is said.
+#![cfg(unix)]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::io::Read as _;
+use std::process::Child;
+use std::time::Duration;
+
+use common::{Workshop, signal};
+
+/// Standard error and exit code of a program that ends.
+fn ended(mut child: Child) -> (String, Option<i32>) {
+    let mut text = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+    (text, child.wait().unwrap().code())
+}
+
+/// A supervisor that signals the process and its group once ended a training at once, without a
+/// checkpoint and without a word on how to go on.
+#[test]
+fn double_signal() {
+    let shop = Workshop::new();
+    for kind in ["-TERM", "-INT", "-HUP"] {
+        let mut child = shop.start("train data -o model.anoseg --steps 100000");
+        shop.wait_for_steps("model-run", 1);
+        signal(child.id(), kind);
+        std::thread::sleep(Duration::from_millis(30));
+        if child.try_wait().unwrap().is_none() {
+            _ = std::process::Command::new("kill").args([kind, &child.id().to_string()]).status();
+        }
+        let (message, code) = ended(child);
+        assert_eq!(code, Some(130), "{kind}: {message}");
+        assert_eq!(message.matches("stopping after this step").count(), 1, "{kind}: {message}");
+        assert!(message.contains("to go on: anoseg train"), "{kind}: {message}");
+        assert!(shop.path("model-run/checkpoint/state.safetensors").is_file(), "{kind}");
+        std::fs::remove_dir_all(shop.path("model-run")).unwrap();
+    }
+}
+
+#[test]
+fn a_demo_goes_on_where_it_was_stopped() {
+    let shop = Workshop::new();
+    let child = shop.start("demo --out demo --time 20s");
+    shop.wait_for_steps("demo/fabric/model-run", 1);
+    signal(child.id(), "-INT");
+    let (message, code) = ended(child);
+    assert_eq!(code, Some(130), "{message}");
+    assert!(message.contains("the same command goes on where this one stopped"), "{message}");
+    let child = shop.start("demo --out demo --time 20s");
+    std::thread::sleep(Duration::from_secs(2));
+    signal(child.id(), "-TERM");
+    let (message, code) = ended(child);
+    assert_eq!(code, Some(130), "{message}");
+    assert!(message.contains("going on at step"), "{message}");
+}
