@@ -22,7 +22,6 @@ mod error;
 mod format;
 mod jpeg;
 mod limits;
-mod markers;
 mod raster;
 mod sniff;
 mod tiff;

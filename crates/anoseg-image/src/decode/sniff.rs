@@ -115,8 +115,8 @@ use Content::{Image, NoImage, OtherImage};
 const SIGNATURES: &[(usize, &[u8], Content)] = &[
     (0, b"\x89PNG\r\n\x1a\n", Image(Format::Png)),
     (0, b"\xFF\xD8\xFF\xF7", OtherImage("a JPEG-LS image")),
-    (0, b"\xFF\xD8\xFF", Image(Format::Jpeg)),
-    (0, b"\xFF\xD8\0", Image(Format::Jpeg)),
+    // Without the byte of 255 that should follow: some cameras put others there.
+    (0, b"\xFF\xD8", Image(Format::Jpeg)),
     (0, b"GIF87a", OtherImage("a GIF image")),
     (0, b"GIF89a", OtherImage("a GIF image")),
     (0, b"\0\0\0\x0CjP  \r\n\x87\n", OtherImage("a JPEG 2000 image")),

@@ -1,0 +1,222 @@
+"""Compares what anoseg-image reads with Pillow (libjpeg-turbo, libtiff, libpng, libwebp), tifffile and imagecodecs.
+
+    pip install pillow numpy tifffile imagecodecs
+    python scripts/compare_decoders.py [--keep FOLDER] [--only PREFIX] [--verbose]
+
+It writes some hundred variants of each format, decodes them with the example program `decode` of anoseg-image and
+prints a table: read equal, refused by name, wrong, called damaged though valid. The last two must be 0; the script
+exits with 1 otherwise.
+
+Lossless variants must be equal to the source array. JPEG is compared with libjpeg-turbo by its defaults (accurate
+integer transform, triangle filter for colours at half resolution, "fancy upsampling"): decoders may differ by a few
+levels, because the standard leaves the transform's rounding and the whole upsampling open. The tolerance of each group
+is in the table.
+"""
+
+import argparse
+import io
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parent))
+import jpeg_variants as jv
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Matrix:
+    """Files and what they must decode to."""
+
+    def __init__(self, folder, only):
+        self.folder, self.only, self.cases = folder, only, []
+
+    def wanted(self, group):
+        return group.startswith(self.only)
+
+    def add(self, group, name, data, expected, tolerance=0.0, refused=False):
+        """`expected`: `[h, w]` or `[h, w, 3]` in 0..=255; None where refusing is right."""
+        if not self.wanted(group):
+            return
+        path = self.folder / f"{len(self.cases):04}_{name}"
+        path.write_bytes(data)
+        if expected is not None:
+            expected = np.asarray(expected, np.float64)
+            if expected.ndim == 2:
+                expected = np.repeat(expected[..., None], 3, axis=2)
+        self.cases.append((group, name, path, expected, tolerance, refused))
+
+
+def photo(height, width, seed=0):
+    """Smooth colours, noise, an edge and a grating."""
+    rng = np.random.default_rng(seed)
+    y, x = np.mgrid[0:height, 0:width].astype(float)
+    rgb = np.stack([127 + 100 * np.sin(x / 9) * np.cos(y / 13), 90 + y * 100 / height + 30 * (x > width / 2),
+                    60 + x * 120 / width], 2)
+    rgb[height // 3:height // 2, width // 4:width // 2] += 60
+    return (rgb + rng.normal(0, 4, rgb.shape)).clip(0, 255).round().astype(np.uint8)
+
+
+def pillow_rgb(data):
+    image = Image.open(io.BytesIO(data))
+    return np.asarray(image.convert("L" if image.mode == "L" else "RGB"))
+
+
+SIZES = [(16, 16), (37, 53), (64, 48), (9, 131), (101, 8), (33, 17)]
+
+
+def jpegs(m):
+    if not m.wanted("jpeg"):
+        return
+    for height, width in SIZES:
+        rgb = photo(height, width)
+        size = f"{width}x{height}"
+        for subsampling in ("4:4:4", "4:2:2", "4:2:0"):
+            for progressive in (False, True):
+                for restart in (0, 1, 3):
+                    f = io.BytesIO()
+                    Image.fromarray(rgb).save(f, "JPEG", quality=92, subsampling=subsampling, progressive=progressive,
+                                              restart_marker_blocks=restart)
+                    kind = "progressive" if progressive else "sequential"
+                    m.add(f"jpeg {kind}, one writer", f"{size}_{subsampling.replace(':', '')}_{restart}.jpg", f.getvalue(),
+                          pillow_rgb(f.getvalue()), 6)
+        for progressive in (False, True):
+            for mode in ("L", "CMYK"):
+                f = io.BytesIO()
+                Image.fromarray(rgb).convert(mode).save(f, "JPEG", quality=92, progressive=progressive)
+                m.add("jpeg grey, CMYK, RGB", f"{size}_{mode}.jpg", f.getvalue(), pillow_rgb(f.getvalue()), 4)
+            f = io.BytesIO()
+            Image.fromarray(rgb).save(f, "JPEG", quality=92, keep_rgb=True, progressive=progressive)
+            m.add("jpeg grey, CMYK, RGB", f"{size}_rgb.jpg", f.getvalue(), pillow_rgb(f.getvalue()), 4)
+        planes = jv.ycbcr(rgb)
+        layouts = {
+            "one": None,
+            "three": [((0,), 0, 63), ((1,), 0, 63), ((2,), 0, 63)],
+            "two": [((0,), 0, 63), ((1, 2), 0, 63)],
+            "chroma_first": [((1,), 0, 63), ((2,), 0, 63), ((0,), 0, 63)],
+        }
+        samplings = {
+            "444": [(1, 1)] * 3, "422": [(2, 1), (1, 1), (1, 1)], "420": [(2, 2), (1, 1), (1, 1)],
+            "440": [(1, 2), (1, 1), (1, 1)], "411": [(4, 1), (1, 1), (1, 1)], "410": [(4, 2), (1, 1), (1, 1)],
+            "441": [(1, 4), (1, 1), (1, 1)], "444_as_22": [(2, 2)] * 3, "422_odd": [(2, 2), (1, 2), (1, 2)],
+            "mixed": [(2, 2), (2, 1), (1, 2)], "swapped": [(1, 1), (2, 2), (1, 1)],
+        }
+        for name, sampling in samplings.items():
+            for layout, scans in layouts.items():
+                if scans is None and sum(h * v for h, v in sampling) > 10:
+                    continue
+                for restart in (0, 2):
+                    data = jv.encode(planes, sampling, scans, restart=restart)
+                    m.add(f"jpeg {layout} scan layout", f"{size}_{name}_{layout}_{restart}.jpg", data, pillow_rgb(data), 6)
+        bands = [(1, 5), (6, 63)]
+        for name in ("444", "420", "422"):
+            scans = [((0, 1, 2), 0, 0)] + [((c,), *band) for c in range(3) for band in bands]
+            data = jv.encode(planes, samplings[name], scans, progressive=True)
+            m.add("jpeg progressive, spectral bands", f"{size}_{name}_bands.jpg", data, pillow_rgb(data), 6)
+        for name, sampling in {"11": [(1, 1)], "22": [(2, 2)], "12": [(1, 2)]}.items():
+            data = jv.encode(planes[:1], sampling)
+            m.add("jpeg grey, CMYK, RGB", f"{size}_grey_{name}.jpg", data, pillow_rgb(data), 4)
+        data = jv.encode([p.astype(float) for p in np.moveaxis(rgb, 2, 0)], [(1, 1)] * 3, ids=b"RGB", before=b"")
+        m.add("jpeg grey, CMYK, RGB", f"{size}_ids_rgb.jpg", data, pillow_rgb(data), 4)
+        ids = jv.encode(planes, [(2, 1), (1, 1), (1, 1)], ids=(0, 1, 2), before=b"")
+        m.add("jpeg grey, CMYK, RGB", f"{size}_ids_012.jpg", ids, pillow_rgb(ids), 6)
+        inks = [255 - p.astype(float) for p in np.moveaxis(rgb, 2, 0)] + [np.full(rgb.shape[:2], 200.0)]
+        for transform in (0, 2):
+            adobe = jv.segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([transform]))
+            stored = inks if transform == 0 else jv.ycbcr(rgb) + inks[3:]
+            for name, sampling in {"444": [(1, 1)] * 4, "420": [(2, 2), (1, 1), (1, 1), (2, 2)]}.items():
+                scans = [((c,), 0, 63) for c in range(4)]
+                for layout, which in {"one": None, "four": scans}.items():
+                    data = jv.encode(stored, sampling, which, before=adobe)
+                    m.add("jpeg grey, CMYK, RGB", f"{size}_inks{transform}_{name}_{layout}.jpg", data, pillow_rgb(data), 6)
+        data = jv.encode(planes, samplings["420"])
+        reference = pillow_rgb(data)
+        at = data.index(b"\xff\xdb")
+        end = len(data) - 2
+        odd = {
+            "stray_between": data[:at] + b"\0\1\2" + data[at:],
+            "stray_after_start": data[:2] + b"\0\1\2" + data[2:],
+            "padding_before_end": data[:end] + bytes(64) + data[end:],
+            "stray_before_end": data[:end] + b"\1\2\3" + data[end:],
+            "fill_bytes": data[:at] + b"\xff" * 9 + data[at:],
+            "behind_end": data + b"\xff\xd8\xff\xe0" + bytes(100),
+            "no_end_marker": data[:end],
+            "no_tables": jv.encode(planes, samplings["420"], tables=False),
+            "no_tables_422": jv.encode(planes, samplings["422"], tables=False, before=jv.segment(0xE0, b"AVI1\0" + bytes(9))),
+        }
+        for name, variant in odd.items():
+            expected = pillow_rgb(variant) if name.startswith("no_tables") else reference
+            m.add("jpeg stray bytes, no tables", f"{size}_{name}.jpg", variant, expected, 6)
+
+
+def run(m, verbose):
+    subprocess.run(["cargo", "build", "-q", "-j2", "-p", "anoseg-image", "--example", "decode"], cwd=ROOT, check=True)
+    program = ROOT / "target/debug/examples/decode"
+    out = m.folder / "out"
+    lines = []
+    table = defaultdict(lambda: defaultdict(int))
+    worst = defaultdict(float)
+    for begin in range(0, len(m.cases), 500):
+        part = m.cases[begin:begin + 500]
+        done = subprocess.run([program, out, *(case[2] for case in part)], capture_output=True, text=True, check=True)
+        if done.stderr:
+            print(f"on stderr: {done.stderr[:400]}")
+            table["(messages on stderr)"]["wrong"] += 1
+        for (group, name, path, expected, tolerance, refused), line in zip(part, done.stdout.splitlines()):
+            i, kind, rest = line.split(" ", 2)
+            outcome, detail = kind, rest
+            if kind == "read":
+                width, height, *_ = map(int, rest.split())
+                got = np.fromfile(out / f"{i}.f32", "<f4").reshape(3, height, width).transpose(1, 2, 0) * 255.0
+                if expected is None or got.shape != expected.shape:
+                    outcome = "wrong"
+                else:
+                    difference = float(np.abs(got - expected).max())
+                    outcome = "equal" if difference <= tolerance + 1e-3 else "wrong"
+                    detail = f"differs by {difference:.3f}"
+                    if outcome == "equal":
+                        worst[group] = max(worst[group], difference)
+            elif kind in ("unsupported", "limit"):
+                outcome = "refused"
+            else:
+                outcome = "damaged"
+            if refused and outcome in ("equal", "wrong"):
+                outcome = "wrong"
+            table[group][outcome] += 1
+            if outcome in ("wrong", "damaged") or verbose and outcome == "refused":
+                print(f"{outcome}: {group}: {path.name}: {detail}")
+    columns = ["equal", "refused", "wrong", "damaged"]
+    print(f"\n| variant | {' | '.join(columns)} | largest difference |\n|---|{'---|' * 5}")
+    total = defaultdict(int)
+    for group, counts in table.items():
+        print(f"| {group} | {' | '.join(str(counts[c]) for c in columns)} | {worst[group]:.2f} |")
+        for c in columns:
+            total[c] += counts[c]
+    print(f"| all | {' | '.join(str(total[c]) for c in columns)} | |")
+    return total["wrong"] + total["damaged"] == 0
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--keep", type=Path, help="write the files here and keep them")
+    parser.add_argument("--only", default="", help="only groups that begin so")
+    parser.add_argument("--verbose", action="store_true", help="name what was refused")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = options.keep or Path(temporary)
+        folder.mkdir(parents=True, exist_ok=True)
+        m = Matrix(folder, options.only)
+        for make in MAKERS:
+            make(m)
+        sys.exit(0 if run(m, options.verbose) else 1)
+
+
+MAKERS = [jpegs]
+
+if __name__ == "__main__":
+    main()
