@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use anoseg::{Error, ModelFault, SettingError, TrainError};
+use anoseg::{DatasetError, Error, ModelFault, SettingError, TrainError};
 
 /// How to get the weights of preset accurate.
 const ENCODER: &str = "preset accurate needs the weights of EfficientNet-Lite0, once. On any machine that has a network:\n  \
@@ -31,13 +31,31 @@ pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<SettingError>() {
             return option(error);
         }
+        if let Some(error) = cause.downcast_ref::<DatasetError>() {
+            return of_dataset(error);
+        }
         cause.downcast_ref::<Error>().and_then(of_inference)
     })
+}
+
+/// How the user can say what a folder is.
+fn of_dataset(error: &DatasetError) -> Option<String> {
+    let advice = match error {
+        DatasetError::Suspicious { .. } => {
+            "or choose the layout: --layout plain takes every image as good, --layout sorted takes folders by \
+             their names"
+        }
+        DatasetError::ManyDatasets { .. } => "if they are one, --layout sorted takes their folders together",
+        DatasetError::OtherLayout { .. } => "choose another --layout, or none to have it found out",
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 fn of_training(error: &TrainError) -> Option<String> {
     let advice = match error {
         TrainError::Infer(error) => return of_inference(error),
+        TrainError::Dataset(error) => return of_dataset(error),
         TrainError::NoEncoder | TrainError::Encoder { .. } => ENCODER,
         TrainError::OtherSettings { .. } => "resume with the same settings, or start anew without --resume",
         TrainError::OtherImages { .. } => "start anew without --resume",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anoseg::batch::Format;
+use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitOptions;
@@ -59,8 +60,10 @@ pub(crate) struct Demo {
 
 #[derive(Args)]
 pub(crate) struct Synth {
-    /// Category folder: MVTec AD layout, or any folder of good images.
+    /// Folder of images: a category of a dataset, folders named good and bad, or good images only.
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) data_options: DataOptions,
     /// Folder for the contact sheet and the pairs.
     #[arg(long)]
     pub(crate) out: PathBuf,
@@ -76,6 +79,15 @@ pub(crate) struct Synth {
     /// Seed of the synthesis.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
+}
+
+/// How the folder of a dataset is read.
+#[derive(Args)]
+pub(crate) struct DataOptions {
+    /// Layout of the folder: plain (all images show good parts), mvtec (train/good, test/...), visa,
+    /// kolektor (each image beside its label) or sorted (good, bad) [default: found out].
+    #[arg(long)]
+    pub(crate) layout: Option<Layout>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -112,8 +124,10 @@ pub(crate) struct Settings {
 
 #[derive(Args)]
 pub(crate) struct Train {
-    /// Category folder: MVTec AD layout, or any folder of good images.
+    /// Folder of images: a category of a dataset, folders named good and bad, or good images only.
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) data_options: DataOptions,
     /// Model file to write.
     #[arg(short, long)]
     pub(crate) output: PathBuf,
@@ -137,6 +151,8 @@ pub(crate) struct Train {
 pub(crate) struct Ablate {
     /// Category folder in MVTec AD layout, with test images.
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) data_options: DataOptions,
     /// Folder for the models, the table and the report; a second call with the same settings goes
     /// on where the first stopped.
     #[arg(long)]
@@ -152,6 +168,8 @@ pub(crate) struct Ablate {
 pub(crate) struct Bench {
     /// Folder of categories in MVTec AD layout, or one such category, with test images.
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) data_options: DataOptions,
     /// Folder for the models, the table and the reports; a second call with the same settings goes
     /// on where the first stopped.
     #[arg(long)]
@@ -172,6 +190,8 @@ pub(crate) struct Calibrate {
     pub(crate) model: PathBuf,
     /// Folder of good images that were not trained on.
     pub(crate) normals: PathBuf,
+    #[command(flatten)]
+    pub(crate) data_options: DataOptions,
     /// Wanted share of good images that are rejected.
     #[arg(long, default_value_t = 0.01)]
     pub(crate) false_reject: f64,
@@ -187,6 +207,8 @@ pub(crate) struct Eval {
     pub(crate) model: PathBuf,
     /// Category folder with test images, or a folder of such categories.
     pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) data_options: DataOptions,
     /// Write the figures as JSON; with the score of every image, for one category.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,

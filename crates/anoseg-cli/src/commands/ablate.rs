@@ -4,7 +4,6 @@ use anoseg::evaluation::ablation::{Outcome as Row, variants};
 use anoseg::evaluation::{
     Ablation, EvaluationFiles, Series, evaluate_with_report, require_test_images, write_ablation,
 };
-use anoseg_image::Dataset;
 use anyhow::Result;
 
 use super::{encoder, make_folder, train};
@@ -14,8 +13,8 @@ use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     let full = train::config(Some(options.preset), &options.settings)?;
-    let dataset = Dataset::open(&options.data)?;
-    dataset.warnings.iter().for_each(|warning| console::warning(warning));
+    let dataset = super::open(&options.data, &options.data_options)?;
+    super::show_warnings(&dataset);
     // Checked before hours of training, not after.
     require_test_images(&dataset)?;
     make_folder(&options.out)?;
@@ -23,7 +22,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
     let mut ablation =
         Ablation { schema: 1, category: dataset.name.clone(), seed: full.seed, variants: Vec::new() };
-    let (mut page, mut complete) = (None, true);
+    let (mut page, mut complete) = (None, dataset.problems.is_empty());
     for variant in variants(&full) {
         console::note(&format!("{}: {}", variant.name, variant.description));
         let model = train::series_model(&series, variant.name, &dataset, &variant.config)?;
@@ -41,5 +40,5 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     }
     console::result(ablation.table().markdown().trim_end());
     console::result(&format!("report {}", options.out.join("report.html").display()));
-    Ok(if complete { Outcome::Fine } else { Outcome::SomeBadData })
+    Ok(super::outcome(complete))
 }

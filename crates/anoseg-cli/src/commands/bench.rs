@@ -1,23 +1,21 @@
 //! `anoseg bench`.
 
-use std::path::Path;
-
 use anoseg::evaluation::{
     BenchmarkResults, Entry, EvaluationFiles, Series, evaluate_with_files, require_test_images,
 };
-use anoseg::{Config, ErrorKind, SettingError};
-use anoseg_image::{Dataset, dataset};
+use anoseg::{Config, SettingError};
+use anoseg_image::Dataset;
 use anyhow::{Result, bail};
 
 use super::{encoder, make_folder, train};
 use crate::args::Bench;
 use crate::console;
-use crate::exit::{Outcome, kind_of};
+use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let config = train::config(options.preset, &options.settings)?;
     let seeds = seeds(config.seed, options.seeds)?;
-    let datasets = open(&options.data)?;
+    let datasets = open(options)?;
     make_folder(&options.out)?;
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
@@ -35,7 +33,7 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
                     // runs that are done.
                     results.write(&options.out)?;
                 }
-                Err(error) if concerns_one_dataset(&error) => {
+                Err(error) if super::concerns_one_dataset(&error) => {
                     console::warning(&format!("{name} is left out: {error:#}"));
                     complete = false;
                 }
@@ -51,7 +49,7 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     }
     console::result(results.benchmark.table().markdown().trim_end());
     console::result(&format!("report {}", options.out.join("report.html").display()));
-    Ok(if complete { Outcome::Fine } else { Outcome::SomeBadData })
+    Ok(super::outcome(complete))
 }
 
 /// `count` seeds from `first` on.
@@ -62,14 +60,15 @@ fn seeds(first: u64, count: u64) -> Result<std::ops::RangeInclusive<u64>, Settin
 }
 
 /// The datasets with test images in a folder; the folder itself if it is a dataset.
-fn open(root: &Path) -> Result<Vec<Dataset>> {
-    let folders = dataset::categories(root)?;
-    let folders = if folders.is_empty() { vec![root.to_owned()] } else { folders };
-    let datasets = folders.iter().map(|folder| Dataset::open(folder)).collect::<Result<Vec<_>, _>>()?;
+fn open(options: &Bench) -> Result<Vec<Dataset>> {
+    let folders = super::categories(&options.data, &options.data_options)?;
+    let folders = if folders.is_empty() { vec![options.data.clone()] } else { folders };
+    let datasets = folders.iter().map(|folder| super::open(folder, &options.data_options));
+    let datasets = datasets.collect::<Result<Vec<_>, _>>()?;
     for dataset in &datasets {
         // Checked before hours of training, not after.
         require_test_images(dataset)?;
-        dataset.warnings.iter().for_each(|warning| console::warning(warning));
+        super::show_warnings(dataset);
     }
     Ok(datasets)
 }
@@ -81,12 +80,8 @@ fn measure(series: &Series, name: &str, dataset: &Dataset, config: &Config) -> R
     let files = EvaluationFiles { report: Some(series.folder.join(format!("{name}.html"))), maps: None };
     let run = evaluate_with_files(&model, dataset, &series.run_dir(name), &files)?;
     run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
-    Ok((Entry::new(&model.description().provenance, run.figures), run.failures.is_empty()))
-}
-
-/// Whether the other datasets can still be measured: only the images of this one are bad.
-fn concerns_one_dataset(error: &anyhow::Error) -> bool {
-    error.chain().find_map(kind_of) == Some(ErrorKind::Data)
+    let complete = run.failures.is_empty() && !dataset.is_incomplete();
+    Ok((Entry::new(&model.description().provenance, run.figures), complete))
 }
 
 #[cfg(test)]

@@ -6,7 +6,6 @@ use anoseg::evaluation::{
     BenchmarkResults, Entry, EvaluationFiles, Figures, evaluate_with_files, write_json,
 };
 use anoseg::{Model, RunDir, SettingError};
-use anoseg_image::{Dataset, dataset};
 use anyhow::Result;
 
 use super::make_folder;
@@ -15,7 +14,7 @@ use crate::console;
 use crate::exit::Outcome;
 
 pub(crate) fn run(options: &Eval) -> Result<Outcome> {
-    let folders = dataset::categories(&options.data)?;
+    let folders = super::categories(&options.data, &options.data_options)?;
     if !folders.is_empty() {
         return run_all(options, &folders);
     }
@@ -24,8 +23,8 @@ pub(crate) fn run(options: &Eval) -> Result<Outcome> {
         return Err(SettingError::new("MODEL", &options.model, allowed).into());
     }
     let model = Model::load(&options.model)?;
-    let dataset = Dataset::open(&options.data)?;
-    dataset.warnings.iter().for_each(|warning| console::warning(warning));
+    let dataset = super::open(&options.data, &options.data_options)?;
+    super::show_warnings(&dataset);
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.model), RunDir::open);
     let files = EvaluationFiles { report: options.report.clone(), maps: options.maps.clone() };
     let run = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
@@ -36,13 +35,13 @@ pub(crate) fn run(options: &Eval) -> Result<Outcome> {
     for failure in &run.failures {
         console::warning(&format!("left out: {failure}"));
     }
-    Ok(if run.failures.is_empty() { Outcome::Fine } else { Outcome::SomeBadData })
+    Ok(super::outcome(run.failures.is_empty() && !dataset.is_incomplete()))
 }
 
 /// Each dataset of a folder with the model of its name in a folder of models.
 fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
     if !options.model.is_dir() {
-        let name = Dataset::open(&folders[0])?.name;
+        let name = folder_name(&folders[0]);
         let allowed = format!(
             "{} holds several categories: give a folder with a model for each, {name}.anoseg and so on, or one category",
             options.data.display()
@@ -50,28 +49,30 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
         return Err(SettingError::new("MODEL", &options.model, allowed).into());
     }
     let pages = options.report.as_deref().map(pages_folder).transpose()?;
-    let (mut results, mut complete) = (BenchmarkResults::default(), true);
+    let (mut results, mut complete, mut bad) = (BenchmarkResults::default(), true, None);
     for folder in folders {
-        let dataset = Dataset::open(folder)?;
-        let name = dataset.name.clone();
+        let name = folder_name(folder);
         let path = options.model.join(format!("{name}.anoseg"));
         if !path.is_file() {
             console::warning(&format!("{name} is left out: there is no model {}", path.display()));
             complete = false;
             continue;
         }
-        dataset.warnings.iter().for_each(|warning| console::warning(warning));
-        let model = Model::load(&path)?;
-        let run_dir = options
-            .run_dir
-            .as_ref()
-            .map_or_else(|| RunDir::beside(&path), |all| RunDir::open(all.join(format!("{name}-run"))));
-        let report = pages.as_ref().map(|pages| pages.join(format!("{name}.html")));
-        let files = EvaluationFiles { report, maps: options.maps.as_ref().map(|maps| maps.join(&name)) };
-        let run = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
-        run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
-        complete &= run.failures.is_empty();
-        results.add(name, Entry::new(&model.description().provenance, run.figures));
+        match run_one(options, folder, &path, pages.as_deref()) {
+            Ok((entry, all_read)) => {
+                complete &= all_read;
+                results.add(name, entry);
+            }
+            Err(error) if super::concerns_one_dataset(&error) => {
+                console::warning(&format!("{name} is left out: {error:#}"));
+                complete = false;
+                bad = bad.or(Some(error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if let (true, Some(error)) = (results.is_empty(), bad) {
+        return Err(error);
     }
     if results.is_empty() {
         let allowed = format!("it has no model for any category of {}", options.data.display());
@@ -84,7 +85,30 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
     if let Some(path) = &options.report {
         results.write_page(path)?;
     }
-    Ok(if complete { Outcome::Fine } else { Outcome::SomeBadData })
+    Ok(super::outcome(complete))
+}
+
+/// One dataset of several. Returns whether all of it could be read.
+fn run_one(options: &Eval, folder: &Path, model: &Path, pages: Option<&Path>) -> Result<(Entry, bool)> {
+    let name = folder_name(folder);
+    let dataset = super::open(folder, &options.data_options)?;
+    super::show_warnings(&dataset);
+    let run_dir = options
+        .run_dir
+        .as_ref()
+        .map_or_else(|| RunDir::beside(model), |all| RunDir::open(all.join(format!("{name}-run"))));
+    let model = Model::load(model)?;
+    let report = pages.map(|pages| pages.join(format!("{name}.html")));
+    let files = EvaluationFiles { report, maps: options.maps.as_ref().map(|maps| maps.join(&name)) };
+    let run = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
+    run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
+    let complete = run.failures.is_empty() && !dataset.is_incomplete();
+    Ok((Entry::new(&model.description().provenance, run.figures), complete))
+}
+
+/// The name of a dataset's folder.
+fn folder_name(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Where the datasets' pages go: beside the page that leads to them.

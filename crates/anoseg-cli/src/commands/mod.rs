@@ -11,12 +11,15 @@ pub(crate) mod predict;
 pub(crate) mod synth;
 pub(crate) mod train;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use anoseg::{Calibration, Config, Preset, RegionFilter, TrainError};
+use anoseg::{Calibration, Config, ErrorKind, Preset, RegionFilter, TrainError};
+use anoseg_image::DatasetError;
+use anoseg_image::dataset::{self, Dataset, Layout};
 
-use crate::args::PresetName;
+use crate::args::{DataOptions, PresetName};
 use crate::console;
+use crate::exit::{Outcome, kind_of};
 
 /// The settings of a preset, refined by those of a file.
 fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config, TrainError> {
@@ -29,6 +32,34 @@ fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config, T
         Some(path) => Config::read(path, preset),
         None => Ok(Config::of(preset.unwrap_or_default())),
     }
+}
+
+/// Opens the folder of a dataset.
+fn open(folder: &Path, options: &DataOptions) -> Result<Dataset, DatasetError> {
+    Dataset::open_as(folder, options.layout)
+}
+
+/// The datasets in a folder; none where it is one itself, or is to be read as one.
+fn categories(folder: &Path, options: &DataOptions) -> Result<Vec<PathBuf>, DatasetError> {
+    match options.layout {
+        None | Some(Layout::Mvtec | Layout::Visa) => dataset::categories(folder),
+        Some(_) => Ok(Vec::new()),
+    }
+}
+
+/// Shows what the user should know of a dataset.
+fn show_warnings(dataset: &Dataset) {
+    dataset.warnings.iter().for_each(|warning| console::warning(warning));
+}
+
+/// Whether the other datasets can still be measured: only the images of this one are bad.
+fn concerns_one_dataset(error: &anyhow::Error) -> bool {
+    error.chain().find_map(kind_of) == Some(ErrorKind::Data)
+}
+
+/// How a command ends that did its work, with everything or with a part of it left out.
+fn outcome(complete: bool) -> Outcome {
+    if complete { Outcome::Fine } else { Outcome::SomeBadData }
 }
 
 /// Makes a folder and those above it.

@@ -19,6 +19,8 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
         return Err(found.failures.swap_remove(0).into());
     }
     found.failures.iter().for_each(|failure| console::warning(&failure.to_string()));
+    dataset::summarise_left_out(&found.left_out, false).iter().for_each(|line| console::warning(line));
+    let complete = found.failures.is_empty() && !found.left_out.iter().any(dataset::LeftOut::is_loss);
     let paths = found.images;
     make_folder(&options.output)?;
     let mut files = image_files(options, &model)?;
@@ -44,7 +46,7 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     let outcome = summarise(&summary, &verdicts, options.fail_on_anomaly);
     // A bad image concerns that image; a bad model or a full disk concerns all of them.
     let worst = summary.failures.iter().position(|failure| failure.kind() != ErrorKind::Data);
-    let outcome = if found.failures.is_empty() { outcome } else { Outcome::SomeBadData };
+    let outcome = if complete { outcome } else { Outcome::SomeBadData };
     worst.map_or(Ok(outcome), |worst| Err(summary.failures.swap_remove(worst).into()))
 }
 

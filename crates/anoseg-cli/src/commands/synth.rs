@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anoseg::evaluation::load_good_images;
-use anoseg_image::{Dataset, write};
+use anoseg_image::write;
 use anoseg_report::{GROUND_TRUTH_COLOUR, contact_sheet, outlined};
 use anoseg_synth::{Pair, Synthesizer};
 use anyhow::Result;
@@ -27,8 +27,8 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     let mut config = super::settings(options.preset, options.config.as_deref())?;
     config.seed = options.seed.unwrap_or(config.seed);
     config.validate()?;
-    let dataset = Dataset::open(&options.data)?;
-    dataset.warnings.iter().for_each(|warning| console::warning(warning));
+    let dataset = super::open(&options.data, &options.data_options)?;
+    super::show_warnings(&dataset);
     let good = load_good_images(&dataset, &config)?;
     good.warnings.iter().for_each(|warning| console::warning(warning));
     let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?;

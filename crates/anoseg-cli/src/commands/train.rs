@@ -19,7 +19,8 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
     let config = if options.resume { run_dir.config()? } else { config(options.preset, &options.settings)? };
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
-    let dataset = Dataset::open(&options.data)?;
+    let dataset = super::open(&options.data, &options.data_options)?;
+    let complete = dataset.training_problems().next().is_none();
     check_writable(&options.output)?;
     let trainer = Trainer::new(dataset).encoder(encoder).stop(stop_on_signals());
     let trainer =
@@ -31,15 +32,16 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     })?;
     model.save(&options.output)?;
     summarise(&model, &options.output)?;
-    Ok(Outcome::Fine)
+    Ok(super::outcome(complete))
 }
 
 /// The command that resumes this training.
 fn how_to_resume(options: &Train) -> String {
     let run_dir =
         options.run_dir.as_ref().map_or_else(String::new, |dir| format!(" --run-dir {}", dir.display()));
+    let layout = options.data_options.layout.map_or_else(String::new, |layout| format!(" --layout {layout}"));
     format!(
-        "to go on: anoseg train {} -o {}{run_dir} --resume",
+        "to go on: anoseg train {}{layout} -o {}{run_dir} --resume",
         options.data.display(),
         options.output.display()
     )

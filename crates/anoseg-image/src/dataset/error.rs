@@ -1,8 +1,10 @@
 //! Why a folder of images cannot be used.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use super::Layout;
+use super::left_out::{LeftOut, summarise_left_out};
 use crate::decode::{ImageError, io_advice};
 
 /// Why a dataset, or a part of it, cannot be used. Every message names the path and a remedy.
@@ -29,14 +31,32 @@ pub enum DatasetError {
         /// The error of the operating system.
         source: io::Error,
     },
-    /// The folder holds no file with the extension of an image.
-    #[error(
-        "{} holds no images; put PNG, JPEG, TIFF, BMP or WebP files there or choose another folder",
-        path.display()
-    )]
+    /// The folder holds no file that is an image.
+    #[error("{} holds no images{}", path.display(), instead(left_out))]
     NoImages {
         /// The folder.
         path: PathBuf,
+        /// What lies there instead.
+        left_out: Vec<LeftOut>,
+    },
+    /// A link leads to something that does not exist, such as a share that is not mounted.
+    #[error(
+        "{} is a link to {}, which does not exist; mount the share that it lies on, or remove the link",
+        path.display(), target.display()
+    )]
+    DeadLink {
+        /// The link.
+        path: PathBuf,
+        /// What it leads to.
+        target: PathBuf,
+    },
+    /// A link leads back to a folder that it lies in.
+    #[error("{} is a link back to {}, which it lies in; remove the link", path.display(), target.display())]
+    Loop {
+        /// The link.
+        path: PathBuf,
+        /// What it leads to.
+        target: PathBuf,
     },
     /// The dataset has no images in `train/good`.
     #[error("{} has no training images; put images of good parts into train/good", path.display())]
@@ -57,6 +77,26 @@ pub enum DatasetError {
         path: PathBuf,
         /// The names of the datasets in it.
         names: Vec<String>,
+    },
+    /// It is not clear which images of the folder show good parts.
+    #[error(
+        "{}: {found}; so it is not clear which images show good parts. Move those into train/good, or into a folder \
+         named good",
+        path.display()
+    )]
+    Suspicious {
+        /// The folder.
+        path: PathBuf,
+        /// What was seen.
+        found: String,
+    },
+    /// The folder holds nothing of the layout that was chosen.
+    #[error("{} holds no images in the layout {layout}", path.display())]
+    OtherLayout {
+        /// The folder.
+        path: PathBuf,
+        /// The layout.
+        layout: Layout,
     },
     /// An image has two masks.
     #[error(
@@ -89,4 +129,36 @@ pub enum DatasetError {
     /// An image or mask cannot be read.
     #[error(transparent)]
     Image(#[from] ImageError),
+}
+
+/// What a folder without images holds instead, or what to put there.
+fn instead(left_out: &[LeftOut]) -> String {
+    let seen = summarise_left_out(left_out, true);
+    if left_out.iter().any(LeftOut::is_loss) {
+        return format!(" that are read: {}", seen.join("; "));
+    }
+    let remedy = "; put PNG, JPEG, TIFF, BMP or WebP files there or choose another folder";
+    if seen.is_empty() { remedy.to_owned() } else { format!(" ({}){remedy}", seen.join("; ")) }
+}
+
+impl DatasetError {
+    /// The file or folder that the error is about.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::Missing { path }
+            | Self::NotAFolder { path }
+            | Self::Io { path, .. }
+            | Self::NoImages { path, .. }
+            | Self::DeadLink { path, .. }
+            | Self::Loop { path, .. }
+            | Self::NoTrainingImages { path }
+            | Self::NoGoodFolder { path }
+            | Self::ManyDatasets { path, .. }
+            | Self::Suspicious { path, .. }
+            | Self::OtherLayout { path, .. } => path,
+            Self::TwoMasks { image, .. } => image,
+            Self::MaskSize { mask, .. } => mask,
+            Self::Image(error) => error.path(),
+        }
+    }
 }

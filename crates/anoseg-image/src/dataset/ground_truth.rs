@@ -1,130 +1,152 @@
-//! Test images and the masks that belong to them.
+//! Which masks belong to which test images.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-use super::list::{self, Entries};
-use super::{DatasetError, GOOD, TestImage};
+use super::left_out::named;
+use super::sort::{MaskFile, Place, Shown};
+use super::words::without_mask_ending;
+use super::{DatasetError, Part, Problem, TestImage, display_name};
 
-/// The images of `test` with their masks; what does not match is added to `warnings`.
-pub(super) fn test_images(root: &Path, warnings: &mut Vec<String>) -> Result<Vec<TestImage>, DatasetError> {
-    let test = root.join("test");
-    let truth = root.join("ground_truth");
-    let Entries { images: strays, folders } = list::entries(&test)?;
-    if let Some(stray) = strays.first() {
-        warnings.push(format!(
-            "{} and {} more are in test itself and are left out; sort them into test/{GOOD} or test/<defect>",
-            stray.display(),
-            strays.len() - 1
-        ));
-    }
-    let mut images = Vec::new();
-    let mut defects = BTreeSet::new();
-    for folder in &folders {
-        let name = folder.file_name().unwrap_or_default();
-        let defect = name.to_string_lossy().into_owned();
-        let paths = list::entries(folder)?.images;
-        if paths.is_empty() {
-            warnings.push(format!("{} holds no images", folder.display()));
-        }
-        if defect == GOOD {
-            let good = |path| TestImage { path, defect: GOOD.into(), mask: None };
-            images.extend(paths.into_iter().map(good));
-        } else {
-            let masks = Masks::open(&truth.join(name))?;
-            images.extend(masks.assign(paths, &defect, warnings)?);
-        }
-        defects.insert(name.to_os_string());
-    }
-    warn_of_orphan_folders(&truth, &defects, warnings)?;
-    Ok(images)
+/// What [`assign`] finds.
+#[derive(Debug, Default)]
+pub(super) struct Assigned {
+    pub(super) images: Vec<TestImage>,
+    pub(super) warnings: Vec<String>,
+    pub(super) problems: Vec<Problem>,
 }
 
-/// The masks of one defect type, by file stem.
-struct Masks {
-    by_stem: BTreeMap<OsString, Vec<PathBuf>>,
-}
-
-impl Masks {
-    /// Lists the masks in `folder`; a folder that does not exist has none.
-    fn open(folder: &Path) -> Result<Self, DatasetError> {
-        let mut by_stem = BTreeMap::<_, Vec<_>>::new();
-        if folder.is_dir() {
-            for path in list::entries(folder)?.images {
-                by_stem.entry(stem(&path).to_os_string()).or_default().push(path);
-            }
+/// Finds the masks of every image: `<stem>_mask` or `<stem>` in the folder that corresponds to the
+/// image's, with the ending of any format, or all files in a folder `<stem>` there.
+pub(super) fn assign(shown: Vec<Shown>, masks: &[MaskFile]) -> Assigned {
+    let index = Masks::new(masks);
+    let mut assigned = Assigned::default();
+    let mut used = BTreeMap::<PathBuf, PathBuf>::new();
+    let (mut bare, mut for_good) = (Vec::new(), BTreeSet::new());
+    for Shown { path, defect, place } in shown {
+        let mut image = TestImage { path, defect, mask: None, more_masks: Vec::new() };
+        let found = index.of(&place);
+        if image.is_good() {
+            // A mask of a good image marks nothing, or is a mistake; it is not used.
+            for_good.extend(found.into_iter().flatten());
+            assigned.images.push(image);
+            continue;
         }
-        Ok(Self { by_stem })
-    }
-
-    /// Finds the mask of every image: `<stem>_mask` or `<stem>`, with the extension of any known
-    /// format.
-    fn assign(
-        self,
-        paths: Vec<PathBuf>,
-        defect: &str,
-        warnings: &mut Vec<String>,
-    ) -> Result<Vec<TestImage>, DatasetError> {
-        let mut used = BTreeMap::<PathBuf, PathBuf>::new();
-        let mut images = Vec::with_capacity(paths.len());
-        for path in paths {
-            let mask = self.mask_of(&path)?;
-            match &mask {
-                None => warnings.push(format!(
-                    "{} shows a defect but has no mask, so it counts for whole-image figures only",
-                    path.display()
-                )),
-                Some(mask) => {
-                    if let Some(other) = used.insert(mask.clone(), path.clone()) {
-                        let (mask, other, path) = (mask.display(), other.display(), path.display());
-                        warnings.push(format!("{mask} is the mask of two images, {other} and {path}"));
+        match found {
+            Ok(found) if found.is_empty() => bare.push(image.path.clone()),
+            Ok(found) => {
+                for mask in &found {
+                    if let Some(other) = used.insert(mask.clone(), image.path.clone()) {
+                        let (mask, other, path) =
+                            (display_name(mask), display_name(&other), display_name(&image.path));
+                        assigned
+                            .warnings
+                            .push(format!("{mask} is the mask of two images, {other} and {path}"));
                     }
                 }
+                let mut found = found.into_iter();
+                (image.mask, image.more_masks) = (found.next(), found.collect());
             }
-            images.push(TestImage { path, defect: defect.into(), mask });
+            Err([first, second]) => {
+                used.extend([(first.clone(), image.path.clone()), (second.clone(), image.path.clone())]);
+                let error = DatasetError::TwoMasks { image: image.path.clone(), first, second };
+                let message = format!("{error}; until then the image counts for whole-image figures only");
+                assigned.problems.push(Problem { path: image.path.clone(), message, part: Part::Test });
+            }
         }
-        let orphans = self.by_stem.values().flatten().filter(|mask| !used.contains_key(*mask));
-        warnings.extend(orphans.map(|mask| format!("{} is a mask without an image", mask.display())));
-        Ok(images)
+        assigned.images.push(image);
+    }
+    warn_of_bare(&bare, &mut assigned.warnings);
+    warn_of_orphans(masks, &used, &for_good, &assigned.images, &mut assigned.warnings);
+    assigned
+}
+
+/// Masks by the place of their image.
+struct Masks<'a> {
+    /// A mask by its own name, and by the name without the ending of a mask.
+    by_place: BTreeMap<Place, Vec<&'a Path>>,
+    /// All masks in a folder.
+    by_folder: BTreeMap<&'a [String], Vec<&'a Path>>,
+}
+
+impl<'a> Masks<'a> {
+    fn new(masks: &'a [MaskFile]) -> Self {
+        let mut index = Self { by_place: BTreeMap::new(), by_folder: BTreeMap::new() };
+        for MaskFile { path, place } in masks {
+            index.by_folder.entry(&place.folders).or_default().push(path);
+            index.by_place.entry(place.clone()).or_default().push(path);
+            if let Some(stem) = without_mask_ending(&place.stem) {
+                let place = Place { stem: stem.to_owned(), ..place.clone() };
+                index.by_place.entry(place).or_default().push(path);
+            }
+        }
+        index
     }
 
-    fn mask_of(&self, image: &Path) -> Result<Option<PathBuf>, DatasetError> {
-        let mut suffixed = stem(image).to_os_string();
-        suffixed.push("_mask");
-        let named = |stem: &OsStr| self.by_stem.get(stem).map_or(&[][..], Vec::as_slice);
-        match [named(&suffixed), named(stem(image))].concat().as_slice() {
-            [] => Ok(None),
-            [mask] => Ok(Some(mask.clone())),
-            [first, second, ..] => Err(DatasetError::TwoMasks {
-                image: image.to_path_buf(),
-                first: first.clone(),
-                second: second.clone(),
-            }),
+    /// The masks of the image at this place; two that contradict each other are an error.
+    fn of(&self, image: &Place) -> Result<Vec<PathBuf>, [PathBuf; 2]> {
+        let at = |folders: &[String]| {
+            let place = Place { folders: folders.to_vec(), stem: image.stem.clone() };
+            self.by_place.get(&place).map_or(&[][..], Vec::as_slice)
+        };
+        let folder_of_masks = [image.folders.as_slice(), std::slice::from_ref(&image.stem)].concat();
+        let several = self.by_folder.get(folder_of_masks.as_slice()).map_or(&[][..], Vec::as_slice);
+        // The masks of nested images, and of all defects, may lie in one folder.
+        let first = image.folders.len().min(1);
+        let found = [at(&image.folders), at(&image.folders[..first]), at(&[])];
+        let owned = |paths: &[&Path]| paths.iter().map(|path| path.to_path_buf()).collect();
+        match found.into_iter().find(|found| !found.is_empty()) {
+            Some([mask]) => Ok(vec![mask.to_path_buf()]),
+            Some([first, second, ..]) => Err([first.to_path_buf(), second.to_path_buf()]),
+            _ => Ok(owned(several)),
         }
     }
 }
 
-/// Warns of folders of masks that belong to no test folder, and of masks for good images.
-fn warn_of_orphan_folders(
-    truth: &Path,
-    defects: &BTreeSet<OsString>,
+fn warn_of_bare(bare: &[PathBuf], warnings: &mut Vec<String>) {
+    let paths: Vec<&Path> = bare.iter().map(PathBuf::as_path).collect();
+    match paths.as_slice() {
+        [] => {}
+        [path] => warnings.push(format!(
+            "{} shows a defect but has no mask, so it counts for whole-image figures only",
+            display_name(path)
+        )),
+        paths => warnings.push(format!(
+            "{} images show a defect but each has no mask, so they count for whole-image figures only: {}",
+            paths.len(),
+            named(paths)
+        )),
+    }
+}
+
+/// Warns of masks that belong to no image, and of masks for good images.
+fn warn_of_orphans(
+    masks: &[MaskFile],
+    used: &BTreeMap<PathBuf, PathBuf>,
+    for_good: &BTreeSet<PathBuf>,
+    images: &[TestImage],
     warnings: &mut Vec<String>,
-) -> Result<(), DatasetError> {
-    if !truth.is_dir() {
-        return Ok(());
-    }
-    for folder in list::entries(truth)?.folders {
-        let name = folder.file_name().unwrap_or_default();
-        if name == GOOD {
-            warnings.push(format!("{} is left out: good images have no defect to mark", folder.display()));
-        } else if !defects.contains(name) {
-            warnings.push(format!("{} holds masks without images", folder.display()));
+) {
+    let list = |wanted: &dyn Fn(&MaskFile) -> bool| -> Vec<&Path> {
+        masks.iter().filter(|mask| wanted(mask)).map(|mask| mask.path.as_path()).collect()
+    };
+    let good = list(&|mask| for_good.contains(&mask.path) && !used.contains_key(&mask.path));
+    let orphans = list(&|mask| !for_good.contains(&mask.path) && !used.contains_key(&mask.path));
+    match good.as_slice() {
+        [] => {}
+        [mask] => {
+            warnings.push(format!("{} is left out: good images have no defect to mark", display_name(mask)))
         }
+        masks => warnings.push(format!(
+            "{} masks are left out, because good images have no defect to mark: {}",
+            masks.len(),
+            named(masks)
+        )),
     }
-    Ok(())
-}
-
-fn stem(path: &Path) -> &OsStr {
-    path.file_stem().unwrap_or_default()
+    let hint = if images.is_empty() { "; there are no test images at all" } else { "" };
+    match orphans.as_slice() {
+        [] => {}
+        [mask] => warnings.push(format!("{} is a mask without an image{hint}", display_name(mask))),
+        masks => warnings.push(format!("{} masks have no image{hint}: {}", masks.len(), named(masks))),
+    }
 }

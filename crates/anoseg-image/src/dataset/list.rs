@@ -1,47 +1,65 @@
 //! Finding images in folders, in an order that is the same everywhere.
+//!
+//! One rule for every command: the images in a folder and below it. Hidden files are left out, and
+//! everything else that is left out has a reason.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DatasetError;
+use super::content::{self, Entry};
+use super::left_out::{LeftOut, LeftOutKind};
+use super::order::natural_order;
+use super::words::{self, Word};
+use crate::write;
 
-/// File extensions of images. They decide which files are listed; the format is told by content.
-const EXTENSIONS: [&str; 10] = ["png", "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "bmp", "dib", "webp"];
-
-/// The images in a folder or, if there are none, those in the folders below it.
+/// The images in a folder and in the folders below it.
 ///
-/// Images are told by their file extension; hidden files and folders are left out. The order is
-/// natural: numbers in names are compared by value (`2.png` before `10.png`), folder by folder.
+/// Images are told by their file ending or, where that says nothing, by their content; hidden files
+/// and folders are left out. The order is natural: numbers in names are compared by value (`2.png`
+/// before `10.png`), folder by folder. What is left out and what cannot be read is not reported
+/// here; [`find_images`] does that.
 ///
 /// # Errors
 /// When the folder is missing, is a file, cannot be read, or holds no images.
 pub fn list_images(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let here = entries(dir)?.images;
-    let found = if here.is_empty() { below(dir)? } else { here };
-    if found.is_empty() {
-        return Err(DatasetError::NoImages { path: dir.to_path_buf() });
+    let mut tree = walk(dir, Purpose::Images)?;
+    if !tree.images.is_empty() {
+        return Ok(tree.images);
     }
-    Ok(found)
+    // A folder that cannot be read explains why there are no images.
+    Err(if tree.failures.is_empty() { tree.no_images(dir) } else { tree.failures.swap_remove(0) })
 }
 
 /// The images that a list of files and folders names.
 ///
-/// A file is taken whatever its extension. A folder stands for all images in it and below it, in
-/// the order of [`list_images`]. An input that is missing or holds no images does not hide the
-/// others.
+/// A file is taken whatever its name. A folder stands for all images in it and below it, in the
+/// order of [`list_images`]. An input that is missing or holds no images does not hide the others.
+/// An image that is named twice, such as `a` and `./a`, is listed once. Links to files and hard
+/// links are images of their own, because each has a name that a result may be looked up by.
 pub fn find_images(inputs: &[PathBuf]) -> Found {
     let mut found = Found::default();
-    for input in inputs {
-        match images_of(input) {
-            Ok(images) => found.images.extend(images),
-            Err(error) => found.failures.push(error),
-        }
-    }
     let mut seen = BTreeSet::new();
-    found.images.retain(|path| seen.insert(path.clone()));
+    for input in inputs {
+        let tree = match images_of(input) {
+            Ok(tree) => tree,
+            Err(error) => {
+                found.failures.push(error);
+                continue;
+            }
+        };
+        for image in tree.images {
+            if seen.insert(place(&image)) {
+                found.images.push(image);
+            } else {
+                found.left_out.push(LeftOut::new(image, LeftOutKind::Repeated, "named twice"));
+            }
+        }
+        found.left_out.extend(tree.left_out);
+        found.failures.extend(tree.failures);
+    }
     found
 }
 
@@ -51,81 +69,169 @@ pub fn find_images(inputs: &[PathBuf]) -> Found {
 pub struct Found {
     /// The images, in the order given, each once.
     pub images: Vec<PathBuf>,
-    /// Files that were left out.
+    /// Files that were left out; those of an input without images are in its failure.
     pub left_out: Vec<LeftOut>,
-    /// Inputs that are missing, cannot be read, or hold no images.
+    /// Inputs, and folders and links below them, that are missing, cannot be read, or hold no
+    /// images.
     pub failures: Vec<DatasetError>,
 }
 
-/// A file that was left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct LeftOut {
-    /// The file.
-    pub path: PathBuf,
-    /// Why, as the end of a sentence: "its content is HEIC".
-    pub reason: String,
-}
-
-fn images_of(input: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+fn images_of(input: &Path) -> Result<Tree, DatasetError> {
     if !metadata(input)?.is_dir() {
-        return Ok(vec![input.to_path_buf()]);
+        return Ok(Tree { images: vec![input.to_path_buf()], ..Tree::default() });
     }
-    let images = below(input)?;
-    if images.is_empty() {
-        return Err(DatasetError::NoImages { path: input.to_path_buf() });
+    let tree = walk(input, Purpose::Images)?;
+    if tree.images.is_empty() && tree.failures.is_empty() {
+        return Err(tree.no_images(input));
     }
-    Ok(images)
+    Ok(tree)
 }
 
-/// The images and folders in one folder, each in natural order.
-pub(super) struct Entries {
+/// The folder that a file lies in, whatever it is called here, and the file's name in it.
+fn place(path: &Path) -> PathBuf {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (fs::canonicalize(folder), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => path.to_path_buf(),
+    }
+}
+
+/// Everything in a folder and below it.
+#[derive(Debug, Default)]
+pub(super) struct Tree {
+    /// The images, folder by folder in natural order.
     pub(super) images: Vec<PathBuf>,
+    /// The folders below, without the root.
     pub(super) folders: Vec<PathBuf>,
+    pub(super) left_out: Vec<LeftOut>,
+    pub(super) failures: Vec<DatasetError>,
 }
 
-pub(super) fn entries(dir: &Path) -> Result<Entries, DatasetError> {
+impl Tree {
+    pub(super) fn no_images(&self, root: &Path) -> DatasetError {
+        DatasetError::NoImages { path: root.to_path_buf(), left_out: self.left_out.clone() }
+    }
+}
+
+/// What a listing is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// For images to inspect. A folder that links reach in several ways is visited once.
+    Images,
+    /// For a dataset. A folder is visited once within each folder at the top, because a folder of
+    /// test images may be a link to one of training images. Masks that a model made may serve as
+    /// ground truth, after they were corrected.
+    Dataset,
+}
+
+/// A folder that waits for its visit, and the real place of the folder that it was found in.
+struct Waiting {
+    folder: PathBuf,
+    above: Option<PathBuf>,
+}
+
+/// Lists everything in `root` and below. A folder below that cannot be listed is a failure, and the
+/// rest is listed; so is a link back to a folder above, which would never end.
+///
+/// # Errors
+/// When the root is missing, is a file, or cannot be read.
+pub(super) fn walk(root: &Path, purpose: Purpose) -> Result<Tree, DatasetError> {
+    if !metadata(root)?.is_dir() {
+        return Err(DatasetError::NotAFolder { path: root.to_path_buf() });
+    }
+    let (mut tree, mut visited) = (Tree::default(), BTreeSet::new());
+    let mut waiting = vec![Waiting { folder: root.to_path_buf(), above: None }];
+    while let Some(Waiting { folder, above }) = waiting.pop() {
+        let real = match real_place(&folder) {
+            Ok(real) => real,
+            Err(error) if above.is_none() => return Err(error),
+            Err(error) => {
+                tree.failures.push(error);
+                continue;
+            }
+        };
+        if above.as_ref().is_some_and(|above| above.starts_with(&real)) {
+            tree.failures.push(DatasetError::Loop { path: folder, target: real });
+            continue;
+        }
+        if !visited.insert((part_of(&folder, root, purpose), real.clone())) {
+            let why = "a link to a folder that is listed already";
+            tree.left_out.push(LeftOut::new(folder, LeftOutKind::Repeated, why));
+            continue;
+        }
+        match entries(&folder) {
+            Ok(paths) => {
+                let results = purpose == Purpose::Dataset && is_below_masks(&folder, root);
+                let folders = tree.take(paths, results);
+                let wait = |folder: &PathBuf| Waiting { folder: folder.clone(), above: Some(real.clone()) };
+                waiting.extend(folders.iter().rev().map(wait));
+                tree.folders.extend(folders);
+            }
+            Err(error) if above.is_none() => return Err(error),
+            Err(error) => tree.failures.push(error),
+        }
+    }
+    Ok(tree)
+}
+
+/// The folder at the top within which a folder is visited once.
+fn part_of(folder: &Path, root: &Path, purpose: Purpose) -> OsString {
+    let below = folder.strip_prefix(root).ok().and_then(|below| below.iter().next());
+    below.filter(|_| purpose == Purpose::Dataset).unwrap_or_default().to_os_string()
+}
+
+impl Tree {
+    /// Takes the entries of one folder, and returns the folders among them. `results`: whether files
+    /// that the program wrote itself count as images.
+    fn take(&mut self, paths: Vec<PathBuf>, results: bool) -> Vec<PathBuf> {
+        let mut folders = Vec::new();
+        for path in paths {
+            match content::entry(&path) {
+                Entry::Image if !results && write::is_result(&path) => {
+                    self.left_out.push(LeftOut::new(path, LeftOutKind::Result, "a result of this program"));
+                }
+                Entry::Image => self.images.push(path),
+                Entry::Folder => folders.push(path),
+                Entry::LeftOut(item) => self.left_out.push(item),
+                Entry::Failure(error) => self.failures.push(error),
+            }
+        }
+        folders
+    }
+}
+
+/// Whether a folder is one of masks by its name or those above it, up to the root.
+fn is_below_masks(folder: &Path, root: &Path) -> bool {
+    let below = folder.strip_prefix(root).unwrap_or(Path::new(""));
+    below.iter().enumerate().any(|(depth, name)| {
+        let word = if depth == 0 { words::at_top(name) } else { words::of(name) };
+        word == Some(Word::Mask)
+    })
+}
+
+/// The folders in a folder, without hidden ones.
+pub(super) fn folders(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     if !metadata(dir)?.is_dir() {
         return Err(DatasetError::NotAFolder { path: dir.to_path_buf() });
     }
-    let io = |source| DatasetError::Io { path: dir.to_path_buf(), source };
-    let mut found = Entries { images: Vec::new(), folders: Vec::new() };
-    for entry in fs::read_dir(dir).map_err(io)? {
-        let entry = entry.map_err(io)?;
-        if is_hidden(&entry.file_name()) {
-            continue;
-        }
-        let path = entry.path();
-        // Links are followed. A broken link with the extension of an image stays in the list, so
-        // that reading it reports an error.
-        if fs::metadata(&path).is_ok_and(|metadata| metadata.is_dir()) {
-            found.folders.push(path);
-        } else if is_image_name(&path) {
-            found.images.push(path);
-        }
-    }
-    found.images.sort_by(|a, b| natural_order(a, b));
-    found.folders.sort_by(|a, b| natural_order(a, b));
-    Ok(found)
+    let is_folder = |path: &PathBuf| {
+        let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        !hidden && path.is_dir()
+    };
+    Ok(entries(dir)?.into_iter().filter(is_folder).collect())
 }
 
-/// All images in `dir` and below, folder by folder. A folder that links reach in several ways,
-/// cycles included, is visited once.
-pub(super) fn below(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let mut visited = BTreeSet::new();
-    let mut found = Vec::new();
-    let mut waiting = vec![dir.to_path_buf()];
-    while let Some(folder) = waiting.pop() {
-        let real =
-            fs::canonicalize(&folder).map_err(|source| DatasetError::Io { path: folder.clone(), source })?;
-        if !visited.insert(real) {
-            continue;
-        }
-        let Entries { images, folders } = entries(&folder)?;
-        found.extend(images);
-        waiting.extend(folders.into_iter().rev());
-    }
-    Ok(found)
+/// The paths in a folder, in natural order.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let io = |source| DatasetError::Io { path: folder.to_path_buf(), source };
+    let entries = fs::read_dir(folder).map_err(io)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = entries.collect::<Result<Vec<_>, _>>().map_err(io)?;
+    paths.sort_by(|a, b| natural_order(a, b));
+    Ok(paths)
+}
+
+fn real_place(folder: &Path) -> Result<PathBuf, DatasetError> {
+    fs::canonicalize(folder).map_err(|source| DatasetError::Io { path: folder.to_path_buf(), source })
 }
 
 /// Metadata of the target of the path.
@@ -134,49 +240,4 @@ pub(super) fn metadata(path: &Path) -> Result<fs::Metadata, DatasetError> {
         std::io::ErrorKind::NotFound => DatasetError::Missing { path: path.to_path_buf() },
         _ => DatasetError::Io { path: path.to_path_buf(), source },
     })
-}
-
-fn is_hidden(name: &OsStr) -> bool {
-    name.as_encoded_bytes().starts_with(b".")
-}
-
-fn is_image_name(path: &Path) -> bool {
-    path.extension().is_some_and(|ending| EXTENSIONS.iter().any(|known| ending.eq_ignore_ascii_case(known)))
-}
-
-/// Natural order of paths: numbers are compared by value; equal names are ordered by their bytes.
-pub(super) fn natural_order(a: &Path, b: &Path) -> Ordering {
-    let mut parts = a.iter().zip(b.iter()).map(|(a, b)| {
-        let (a, b) = (a.as_encoded_bytes(), b.as_encoded_bytes());
-        natural_bytes(a, b).then_with(|| a.cmp(b))
-    });
-    parts.find(|order| order.is_ne()).unwrap_or_else(|| a.cmp(b))
-}
-
-fn natural_bytes(mut a: &[u8], mut b: &[u8]) -> Ordering {
-    while let (Some(first_a), Some(first_b)) = (a.first(), b.first()) {
-        let order = if first_a.is_ascii_digit() && first_b.is_ascii_digit() {
-            let (number_a, rest_a) = split_number(a);
-            let (number_b, rest_b) = split_number(b);
-            (a, b) = (rest_a, rest_b);
-            // Without leading zeros the longer number is the larger one, so numbers of any length
-            // can be compared.
-            number_a.len().cmp(&number_b.len()).then_with(|| number_a.cmp(number_b))
-        } else {
-            (a, b) = (&a[1..], &b[1..]);
-            first_a.cmp(first_b)
-        };
-        if order.is_ne() {
-            return order;
-        }
-    }
-    a.len().cmp(&b.len())
-}
-
-/// The digits at the start without leading zeros, and what follows them.
-fn split_number(bytes: &[u8]) -> (&[u8], &[u8]) {
-    let end = bytes.iter().position(|b| !b.is_ascii_digit()).unwrap_or(bytes.len());
-    let (digits, rest) = bytes.split_at(end);
-    let zeros = digits.iter().take_while(|&&b| b == b'0').count();
-    (&digits[zeros..], rest)
 }

@@ -1,45 +1,97 @@
 //! Dataset folders: training images, test images and their ground truth.
 //!
-//! A [`Dataset`] is one folder with images of one kind of part. It is either in the layout of a
-//! category of MVTec AD (Bergmann et al., CVPR 2019),
+//! A [`Dataset`] is one folder with images of one kind of part, in one of several layouts
+//! ([`Layout`]): that of a category of MVTec AD (Bergmann et al., CVPR 2019),
 //!
 //! ```text
 //! train/good/*.png   test/good/*.png   test/<defect>/*.png   ground_truth/<defect>/<stem>_mask.png
 //! ```
 //!
-//! where masks may also be called `<stem>.png` and every image may be of any known format, or it is
-//! a plain folder of images of good parts, without test images.
+//! those of other public datasets, folders named `good` and `bad`, or a plain folder of images of
+//! good parts. Every image is taken for one thing or left out with a reason ([`LeftOut`]); where it
+//! is not clear which images show good parts, the folder is refused.
 
+mod content;
 mod error;
 mod ground_truth;
+mod kolektor;
+mod layout;
+mod left_out;
 mod list;
+mod names;
+mod open;
+mod order;
+mod pairs;
+mod sort;
+mod visa;
+mod words;
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::decode::{self, Limits};
 use crate::plane::Mask;
 pub use error::DatasetError;
-pub use list::{Found, LeftOut, find_images, list_images};
-
-use list::Entries;
+pub use layout::Layout;
+pub use left_out::{LeftOut, LeftOutKind, summarise_left_out};
+pub use list::{Found, find_images, list_images};
+pub use names::display_name;
 
 /// The name of the test folder whose images show no defect.
 pub const GOOD: &str = "good";
 
 /// The images and masks of one kind of part: their paths, not their content.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Dataset {
     /// The folder's name.
     pub name: String,
     /// The folder.
     pub root: PathBuf,
-    /// Training images, all of good parts; empty when the folder has only a `test` folder.
+    /// How the folder is arranged.
+    pub layout: Layout,
+    /// Training images, all of good parts; empty when the folder has none.
     pub train: Vec<PathBuf>,
+    /// Images of good parts that are neither for training nor for tests (`validation/good`).
+    pub validation: Vec<PathBuf>,
     /// Test images, sorted by defect type; empty for a plain folder.
     pub test: Vec<TestImage>,
-    /// Problems that do not prevent the use of the dataset. Each text names a path.
+    /// Files that are none of these, with the reason.
+    pub left_out: Vec<LeftOut>,
+    /// What cannot be used and should be mended, such as a folder that cannot be read. The rest of
+    /// the dataset can be used.
+    pub problems: Vec<Problem>,
+    /// Everything that the user should know: texts that each name a path. They include the problems
+    /// and the images that were left out.
     pub warnings: Vec<String>,
-    mvtec: bool,
+    /// Why there are no training images, where the folder has a part for them.
+    no_good_folder: Option<PathBuf>,
+}
+
+/// A part of a dataset that cannot be used as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The file or folder.
+    pub path: PathBuf,
+    /// What is wrong; it names the path.
+    pub message: String,
+    /// Which part of the dataset it concerns.
+    pub part: Part,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+/// A part of a dataset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// Images that are learned from, or may be.
+    Training,
+    /// Test images and masks.
+    Test,
 }
 
 /// A test image.
@@ -52,6 +104,9 @@ pub struct TestImage {
     /// The ground-truth mask; `None` for good images, and for defective images without a mask. The
     /// latter count for image-level metrics only.
     pub mask: Option<PathBuf>,
+    /// Further masks of the same image, where each of its defects has one. A pixel is anomalous if
+    /// any of them marks it.
+    pub more_masks: Vec<PathBuf>,
 }
 
 impl TestImage {
@@ -59,55 +114,101 @@ impl TestImage {
     pub fn is_good(&self) -> bool {
         self.defect == GOOD
     }
+
+    /// All masks of the image.
+    pub fn masks(&self) -> impl Iterator<Item = &Path> {
+        self.mask.iter().chain(&self.more_masks).map(PathBuf::as_path)
+    }
+}
+
+/// The good images of a dataset, wherever they lie in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct GoodPaths {
+    /// The images, those for training first.
+    pub paths: Vec<PathBuf>,
+    /// How many are training images.
+    pub train: usize,
+    /// How many are validation images.
+    pub validation: usize,
+    /// How many are test images.
+    pub test: usize,
+}
+
+impl fmt::Display for GoodPaths {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = [(self.train, "training"), (self.validation, "validation"), (self.test, "test")];
+        let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+        let parts: Vec<_> = parts.map(|(count, name)| format!("{count} {name}")).collect();
+        write!(f, "{} good images ({})", self.paths.len(), parts.join(", "))
+    }
 }
 
 impl Dataset {
-    /// Finds the images and masks of a dataset folder. It lists folders and does not read images.
+    /// Finds the images and masks of a dataset folder, whose layout is found out. It lists folders;
+    /// of images it reads the labels of [`Layout::Kolektor`] only.
     ///
     /// # Errors
-    /// When the folder is missing, holds no images, holds several datasets, or has two masks for
-    /// one image.
+    /// When the folder is missing, holds no images, holds several datasets, or does not say which
+    /// of its images show good parts.
     pub fn open(root: &Path) -> Result<Self, DatasetError> {
-        let Entries { folders, .. } = list::entries(root)?;
-        let has = |name: &str| folders.iter().any(|folder| folder.ends_with(name));
-        let mut dataset = Self {
-            name: dataset_name(root),
-            root: root.to_path_buf(),
-            train: Vec::new(),
-            test: Vec::new(),
-            warnings: Vec::new(),
-            mvtec: has("train") || has("test"),
-        };
-        if !dataset.mvtec {
-            dataset.open_plain(&folders)?;
-            return Ok(dataset);
-        }
-        if has("train") {
-            dataset.train = training_images(&root.join("train"))?;
-        }
-        if has("test") {
-            dataset.test = ground_truth::test_images(root, &mut dataset.warnings)?;
-        }
-        if dataset.train.is_empty() && dataset.test.is_empty() {
-            return Err(DatasetError::NoImages { path: root.to_path_buf() });
-        }
-        Ok(dataset)
+        Self::open_as(root, None)
     }
 
-    /// Whether the folder is in the layout of MVTec AD (has `train` or `test`), not a plain folder.
+    /// As [`open`](Self::open), in the layout given; `None` finds it out. With [`Layout::Plain`]
+    /// every image counts as good, whatever the names of folders and files say.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open), and when the folder has nothing of the layout.
+    pub fn open_as(root: &Path, layout: Option<Layout>) -> Result<Self, DatasetError> {
+        open::open(root, layout)
+    }
+
+    /// Whether the folder is in the layout of MVTec AD (has `train` or `test`).
     pub fn is_mvtec(&self) -> bool {
-        self.mvtec
+        self.layout == Layout::Mvtec
     }
 
     /// The training images.
     ///
     /// # Errors
-    /// [`DatasetError::NoTrainingImages`] when there are none.
+    /// [`DatasetError::NoTrainingImages`] or [`DatasetError::NoGoodFolder`] when there are none.
     pub fn training_images(&self) -> Result<&[PathBuf], DatasetError> {
-        if self.train.is_empty() {
-            return Err(DatasetError::NoTrainingImages { path: self.root.clone() });
+        if !self.train.is_empty() {
+            return Ok(&self.train);
         }
-        Ok(&self.train)
+        Err(match &self.no_good_folder {
+            Some(path) => DatasetError::NoGoodFolder { path: path.clone() },
+            None => DatasetError::NoTrainingImages { path: self.root.clone() },
+        })
+    }
+
+    /// All images of good parts: training, validation and test. None of them shows a defect as far
+    /// as the folders tell, and none is a mask.
+    ///
+    /// # Errors
+    /// As [`training_images`](Self::training_images) when there is none at all.
+    pub fn good_images(&self) -> Result<GoodPaths, DatasetError> {
+        let test = self.test.iter().filter(|image| image.is_good()).map(|image| image.path.clone());
+        let test: Vec<PathBuf> = test.collect();
+        let counts = (self.train.len(), self.validation.len(), test.len());
+        let paths = [self.train.clone(), self.validation.clone(), test].concat();
+        if paths.is_empty() {
+            self.training_images()?;
+        }
+        let (train, validation, test) = counts;
+        Ok(GoodPaths { paths, train, validation, test })
+    }
+
+    /// The problems that concern training.
+    pub fn training_problems(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.part == Part::Training)
+    }
+
+    /// Whether images were passed over that should have been looked at: folders that cannot be read,
+    /// images of a kind that is not read.
+    pub fn is_incomplete(&self) -> bool {
+        !self.problems.is_empty() || self.left_out.iter().any(LeftOut::is_loss)
     }
 
     /// Compares the size of every mask with that of its image, from the file headers alone. Returns
@@ -115,45 +216,25 @@ impl Dataset {
     /// [`test`](Self::test).
     pub fn check_masks(&self, limits: &Limits) -> Vec<DatasetError> {
         let check = |image: &TestImage| -> Result<(), DatasetError> {
-            let Some(mask) = &image.mask else { return Ok(()) };
+            let mut masks = image.masks().peekable();
+            if masks.peek().is_none() {
+                return Ok(());
+            }
             let size = decode::probe(&image.path, limits)?;
-            same_size(image, size, mask, decode::probe(mask, limits)?)
+            masks.try_for_each(|mask| same_size(image, size, mask, decode::probe(mask, limits)?))
         };
         self.test.iter().filter_map(|image| check(image).err()).collect()
     }
-
-    fn open_plain(&mut self, folders: &[PathBuf]) -> Result<(), DatasetError> {
-        let datasets: Vec<_> =
-            folders.iter().filter(|folder| folder.join("train").join(GOOD).is_dir()).collect();
-        if !datasets.is_empty() {
-            let names = datasets.iter().map(|folder| dataset_name(folder)).collect();
-            return Err(DatasetError::ManyDatasets { path: self.root.clone(), names });
-        }
-        self.train = list_images(&self.root)?;
-        if self.train.iter().all(|path| path.parent() != Some(&self.root)) {
-            self.warnings.push(format!(
-                "{} holds no images itself; all images in the folders below it are taken as good",
-                self.root.display()
-            ));
-        }
-        Ok(())
-    }
 }
 
-/// The category folders in the layout of MVTec AD that lie in `root`, in natural order; empty when
-/// `root` is such a folder itself, or holds none. Each can be opened as a [`Dataset`].
+/// The folders in `root` that are datasets of their own, such as the categories of MVTec AD or
+/// VisA, in natural order; empty when `root` is a dataset itself, or holds none. Each can be opened
+/// as a [`Dataset`].
 ///
 /// # Errors
 /// When the folder is missing or cannot be read.
 pub fn categories(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let Entries { folders, .. } = list::entries(root)?;
-    let is_part = |folder: &PathBuf| folder.ends_with("train") || folder.ends_with("test");
-    if folders.iter().any(is_part) {
-        return Ok(Vec::new());
-    }
-    let is_category =
-        |folder: &PathBuf| folder.join("train").join(GOOD).is_dir() || folder.join("test").is_dir();
-    Ok(folders.into_iter().filter(is_category).collect())
+    layout::categories(root)
 }
 
 /// Reads the mask of a test image of `size` (width, height) in pixels; `None` when the image has no
@@ -166,10 +247,19 @@ pub fn load_ground_truth(
     size: (usize, usize),
     limits: &Limits,
 ) -> Result<Option<Mask>, DatasetError> {
-    let Some(path) = &image.mask else { return Ok(None) };
-    let mask = decode::load_mask(path, limits)?;
-    same_size(image, size, path, (mask.width(), mask.height()))?;
-    Ok(Some(mask))
+    let mut joined: Option<Mask> = None;
+    for path in image.masks() {
+        let mask = decode::load_mask(path, limits)?;
+        same_size(image, size, path, (mask.width(), mask.height()))?;
+        joined = Some(match joined {
+            None => mask,
+            Some(mut all) => {
+                all.as_mut_slice().iter_mut().zip(mask.as_slice()).for_each(|(all, &one)| *all |= one);
+                all
+            }
+        });
+    }
+    Ok(joined)
 }
 
 fn same_size(
@@ -183,22 +273,4 @@ fn same_size(
     }
     let (image, mask) = (image.path.clone(), mask.to_path_buf());
     Err(DatasetError::MaskSize { image, image_size, mask, mask_size })
-}
-
-fn training_images(train: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let good = train.join(GOOD);
-    if !good.is_dir() {
-        return Err(DatasetError::NoGoodFolder { path: train.to_path_buf() });
-    }
-    list_images(&good)
-}
-
-/// The last component of the path; of the canonical path where it ends in `.` or `..`.
-fn dataset_name(root: &Path) -> String {
-    let named = match root.file_name() {
-        Some(_) => Some(root.to_path_buf()),
-        None => std::fs::canonicalize(root).ok(),
-    };
-    let name = named.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
-    name.unwrap_or_else(|| "images".into())
 }

@@ -1,0 +1,262 @@
+//! The layouts of datasets, and how they are told apart.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use super::DatasetError;
+use super::list::Tree;
+use super::pairs;
+use super::words::{self, Split, Word};
+
+/// How the images and masks of a dataset are arranged in folders. Names of folders count in any
+/// case, and `ok` or `normal` mean the same as `good`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Layout {
+    /// All images in the folder and below it show good parts.
+    Plain,
+    /// `train/good`, `test/good`, `test/<defect>`, `ground_truth/<defect>`: MVTec AD (Bergmann et
+    /// al., CVPR 2019), MVTec LOCO, MVTec AD 2 and BTAD.
+    Mvtec,
+    /// `Data/Images/Normal`, `Data/Images/Anomaly`, `Data/Masks/Anomaly`: VisA (Zou et al., ECCV
+    /// 2022). The file `split_csv/1cls.csv` beside the folder divides into training and test.
+    Visa,
+    /// Each image beside its label, `Part0.jpg` and `Part0_label.bmp`: KolektorSDD and KolektorSDD2
+    /// (Tabernik et al., 2019). A label that marks nothing means a good part.
+    Kolektor,
+    /// Folders such as `good` and `bad`, `ok` and `ng`.
+    Sorted,
+}
+
+impl Layout {
+    /// All layouts.
+    pub const ALL: [Self; 5] = [Self::Plain, Self::Mvtec, Self::Visa, Self::Kolektor, Self::Sorted];
+
+    /// The name of the layout, in small letters.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Plain => "plain",
+            Self::Mvtec => "mvtec",
+            Self::Visa => "visa",
+            Self::Kolektor => "kolektor",
+            Self::Sorted => "sorted",
+        }
+    }
+}
+
+impl fmt::Display for Layout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+impl FromStr for Layout {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = Self::ALL.into_iter().find(|layout| layout.name() == text.to_lowercase());
+        known.ok_or_else(|| format!("known layouts are {}", Self::ALL.map(Self::name).join(", ")))
+    }
+}
+
+/// The layout of the folder `root` with these contents.
+///
+/// # Errors
+/// When the folder holds several datasets, or it is not clear which of its images show good parts.
+pub(super) fn detect(root: &Path, tree: &Tree) -> Result<Layout, DatasetError> {
+    let folders = Folders::of(root, tree);
+    if folders.at_top().any(|name| matches!(words::split(name), Some(Split::Train | Split::Test))) {
+        let paired = !folders.has_good() && pairs::any(&tree.images);
+        return Ok(if paired { Layout::Kolektor } else { Layout::Mvtec });
+    }
+    if folders.is_visa() {
+        return Ok(Layout::Visa);
+    }
+    if folders.has_word_at_top() {
+        return clear(root, &folders, Layout::Sorted);
+    }
+    let names = folders.datasets();
+    if !names.is_empty() {
+        return Err(DatasetError::ManyDatasets { path: root.to_path_buf(), names });
+    }
+    if folders.has_good() || folders.has(Word::Defect) {
+        return clear(root, &folders, Layout::Sorted);
+    }
+    if pairs::any(&tree.images) {
+        return Ok(Layout::Kolektor);
+    }
+    clear(root, &folders, Layout::Plain)
+}
+
+/// Refuses where a name contradicts the layout: images of defects, and masks, must never be learned
+/// from.
+fn clear(root: &Path, folders: &Folders<'_>, layout: Layout) -> Result<Layout, DatasetError> {
+    let suspicious = |found: String| Err(DatasetError::Suspicious { path: root.to_path_buf(), found });
+    if layout == Layout::Plain
+        && let Some(found) = own_name(root)
+    {
+        return suspicious(found);
+    }
+    for parts in folders.all() {
+        let Some(name) = parts.last() else { continue };
+        let text = || parts.join("/");
+        if words::split(Path::new(name).as_os_str()).is_some() {
+            return suspicious(format!(
+                "it holds a folder {}, which is a part of some dataset by its name",
+                text()
+            ));
+        }
+        match words::of(Path::new(name).as_os_str()) {
+            Some(Word::Unclear) => {
+                return suspicious(format!(
+                    "it holds a folder {}, whose name speaks of both good and bad parts",
+                    text()
+                ));
+            }
+            Some(Word::Mask) if layout == Layout::Plain => {
+                return suspicious(format!("it holds a folder {}, of masks by its name", text()));
+            }
+            _ => {}
+        }
+    }
+    Ok(layout)
+}
+
+/// What the folder's own place says against good parts.
+fn own_name(root: &Path) -> Option<String> {
+    let real = fs::canonicalize(root).ok()?;
+    let name = real.file_name()?;
+    let shown = name.to_string_lossy();
+    match words::of(name) {
+        Some(Word::Defect) if words::is_one_word(name) => {
+            return Some(format!("it is named {shown}, as folders of defects are"));
+        }
+        Some(Word::Mask) => return Some(format!("it is named {shown}, as folders of masks are")),
+        Some(Word::Good) => return None,
+        _ => {}
+    }
+    let above = real.parent()?;
+    let above_name = above.file_name()?;
+    if words::of(above_name) == Some(Word::Mask) {
+        return Some(format!("it lies in {}, a folder of masks by its name", above_name.to_string_lossy()));
+    }
+    let is_category = |folder: &Path| {
+        super::list::folders(folder).is_ok_and(|folders| {
+            folders
+                .iter()
+                .any(|folder| words::split(folder.file_name().unwrap_or_default()) == Some(Split::Train))
+        })
+    };
+    if words::split(above_name) == Some(Split::Test) && above.parent().is_some_and(is_category) {
+        return Some(format!("{shown} is the test folder of a defect"));
+    }
+    None
+}
+
+/// The folders below a root, as the names on the way to each.
+struct Folders<'a> {
+    below: Vec<Vec<&'a OsStr>>,
+}
+
+impl<'a> Folders<'a> {
+    fn of(root: &Path, tree: &'a Tree) -> Self {
+        let parts = |folder: &'a PathBuf| -> Option<Vec<&'a OsStr>> {
+            Some(folder.strip_prefix(root).ok()?.iter().collect())
+        };
+        Self { below: tree.folders.iter().filter_map(parts).collect() }
+    }
+
+    fn at_top(&self) -> impl Iterator<Item = &'a OsStr> {
+        self.below.iter().filter(|parts| parts.len() == 1).map(|parts| parts[0])
+    }
+
+    fn all(&self) -> impl Iterator<Item = Vec<String>> {
+        self.below.iter().map(|parts| parts.iter().map(|part| part.to_string_lossy().into_owned()).collect())
+    }
+
+    fn has(&self, word: Word) -> bool {
+        self.below.iter().any(|parts| parts.last().is_some_and(|name| words::of(name) == Some(word)))
+    }
+
+    fn has_good(&self) -> bool {
+        self.has(Word::Good)
+    }
+
+    fn has_word_at_top(&self) -> bool {
+        self.at_top().any(|name| matches!(words::of(name), Some(Word::Good | Word::Defect | Word::Unclear)))
+    }
+
+    fn is_visa(&self) -> bool {
+        self.below.iter().any(|parts| is_visa(parts))
+    }
+
+    /// The names of the folders at the top that are datasets.
+    fn datasets(&self) -> Vec<String> {
+        let name = |name: &OsStr| name.to_string_lossy().into_owned();
+        self.at_top().filter(|top| self.is_dataset(top)).map(name).collect()
+    }
+
+    fn is_dataset(&self, top: &OsStr) -> bool {
+        let below: Vec<&[&OsStr]> = self
+            .below
+            .iter()
+            .filter(|parts| parts[0] == top && parts.len() > 1)
+            .map(|parts| &parts[1..])
+            .collect();
+        is_dataset(&below)
+    }
+}
+
+/// Whether a folder with these folders below is a dataset of its own.
+fn is_dataset(below: &[&[&OsStr]]) -> bool {
+    let first = |word: Word| below.iter().any(|parts| parts.len() == 1 && words::of(parts[0]) == Some(word));
+    let mvtec = below.iter().any(|parts| match words::split(parts[0]) {
+        Some(Split::Train) => parts.len() == 2 && words::of(parts[1]) == Some(Word::Good),
+        Some(Split::Test) => parts.len() == 1,
+        _ => false,
+    });
+    mvtec || below.iter().any(|parts| is_visa(parts)) || (first(Word::Good) && first(Word::Defect))
+}
+
+/// Whether the way to a folder is that of good images in the layout of VisA.
+fn is_visa(parts: &[&OsStr]) -> bool {
+    let rest = match parts {
+        [data, rest @ ..] if data.eq_ignore_ascii_case("data") => rest,
+        all => all,
+    };
+    matches!(rest, [images, normal] if images.eq_ignore_ascii_case("images") && words::of(normal) == Some(Word::Good))
+}
+
+/// The folders in `root` that are datasets of their own, in natural order; none when `root` is one
+/// itself.
+///
+/// # Errors
+/// When the folder is missing or cannot be read.
+pub(super) fn categories(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let below = three_levels(root)?;
+    let tree = Tree { folders: below.clone(), ..Tree::default() };
+    let folders = Folders::of(root, &tree);
+    let is_part = |name: &OsStr| matches!(words::split(name), Some(Split::Train | Split::Test));
+    if folders.at_top().any(is_part) || folders.is_visa() || folders.has_word_at_top() {
+        return Ok(Vec::new());
+    }
+    let is_category = |folder: &PathBuf| {
+        folder.parent() == Some(root) && folder.file_name().is_some_and(|name| folders.is_dataset(name))
+    };
+    Ok(below.iter().filter(|folder| is_category(folder)).cloned().collect())
+}
+
+/// The folders below `root`, down to four levels. What cannot be read is left to the listing of its
+/// dataset.
+fn three_levels(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+    let mut all = super::list::folders(root)?;
+    let mut last = all.clone();
+    for _ in 0..3 {
+        last = last.iter().flat_map(|folder| super::list::folders(folder).unwrap_or_default()).collect();
+        all.extend(last.iter().cloned());
+    }
+    Ok(all)
+}
