@@ -1,5 +1,7 @@
 //! Pixel containers: images, masks and anomaly maps.
 
+use serde::{Deserialize, Serialize};
+
 /// One value per pixel, row by row from the top left.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plane<T> {
@@ -102,11 +104,11 @@ impl Mask {
     }
 }
 
-/// A colour image: planar `[3, height, width]` (red plane, green plane, blue plane), each value in
-/// 0..=1.
+/// A colour image: planar `[3, height, width]` (red plane, green plane, blue plane).
 ///
-/// Grey images have three equal planes. Values are those of the file (sRGB-encoded, not linear
-/// light).
+/// Integers are shares of their full scale, 0..=1; floats are as the file has them, on any scale.
+/// What is black and white is decided by the model (`Preprocess`). Grey images have three equal
+/// planes. Values are those of the file (sRGB-encoded, not linear light).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Image {
     width: usize,
@@ -116,7 +118,8 @@ pub struct Image {
 }
 
 /// The type of the samples that an image was made of, which decides the scale of its values.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum SampleType {
     /// Integers of up to 8 bits, or values that are on a scale of 0..=1 already.

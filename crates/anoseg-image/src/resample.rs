@@ -11,7 +11,7 @@ use fir::{FilterType, ResizeAlg, ResizeOptions, Resizer};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::plane::{AnomalyMap, Image, Mask};
+use crate::plane::{AnomalyMap, Image, Mask, SampleType};
 
 /// The interpolation kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -45,13 +45,22 @@ impl Filter {
 /// # Panics
 /// If a side has more than `u32::MAX` pixels.
 pub fn resize(image: &Image, width: usize, height: usize, filter: Filter) -> Image {
+    let mut resized = resize_raw(image, width, height, filter).with_sample_type(SampleType::U8);
+    resized.as_mut_slice().iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+    resized
+}
+
+/// As [`resize`] with values on the image's own scale: nothing is clamped, and the type of the
+/// samples stays.
+///
+/// # Panics
+/// As [`resize`].
+pub fn resize_raw(image: &Image, width: usize, height: usize, filter: Filter) -> Image {
     let (from, to) = ((image.width(), image.height()), (width, height));
     let mut data = vec![0.0; 3 * width * height];
-    data.par_chunks_exact_mut((width * height).max(1)).enumerate().for_each(|(c, plane)| {
-        convolve(image.plane(c), from, plane, to, filter.kernel());
-        plane.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
-    });
-    Image::from_planar(width, height, data)
+    let planes = data.par_chunks_exact_mut((width * height).max(1)).enumerate();
+    planes.for_each(|(c, plane)| convolve(image.plane(c), from, plane, to, filter.kernel()));
+    Image::from_planar(width, height, data).with_sample_type(image.sample_type())
 }
 
 /// The anomaly map at `width` x `height` pixels: bilinear when enlarging, antialiased when

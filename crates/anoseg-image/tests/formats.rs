@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use anoseg_image::{Image, Limits, Mask, decode};
+use anoseg_image::{Image, Limits, Mask, SampleType, decode};
 
 const WIDTH: usize = 16;
 const HEIGHT: usize = 12;
@@ -195,7 +195,7 @@ fn the_content_tells_the_format_whatever_the_name() {
 }
 
 #[test]
-fn float_values_just_out_of_range_are_clamped_and_others_refused() {
+fn floats_are_read_as_they_are() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("float.tif");
     let save = |value: f32| {
@@ -203,9 +203,11 @@ fn float_values_just_out_of_range_are_clamped_and_others_refused() {
         anoseg_image::write::write_tiff_f32(&path, &map).unwrap();
         decode::load(&path, &Limits::default())
     };
-    assert_eq!(save(1.2).unwrap().get(0, 0), [1.0; 3]);
-    assert_eq!(save(-0.2).unwrap().get(0, 0), [0.0; 3]);
-    assert!(save(255.0).unwrap_err().to_string().contains("0 to 1"));
+    for value in [1.2, -0.2, 1.8, 255.0, -9999.0] {
+        let image = save(value).unwrap();
+        assert_eq!(image.get(0, 0), [value; 3]);
+        assert_eq!(image.sample_type(), SampleType::F32);
+    }
     assert!(save(f32::NAN).unwrap_err().to_string().contains("not finite"));
     assert!(save(f32::INFINITY).unwrap_err().to_string().contains("not finite"));
 }

@@ -4,7 +4,7 @@ use anoseg_image::Filter;
 use serde::{Deserialize, Serialize};
 
 use crate::network::{Architecture, Kind};
-use crate::{Calibration, Postprocess, Preprocess, SettingError};
+use crate::{Calibration, Postprocess, Preprocess, SettingError, TrainingImages};
 
 /// The document of a model file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -24,6 +24,9 @@ pub struct Description {
     pub calibration: Option<Calibration>,
     /// Provenance of the model.
     pub provenance: Provenance,
+    /// What the training images had in common. None in older models.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_images: Option<TrainingImages>,
 }
 
 /// Provenance of a model.
@@ -63,6 +66,7 @@ impl Description {
         let stride = if self.architecture.detector { 256 } else { self.architecture.stride() };
         self.preprocess.validate(stride)?;
         self.postprocess.validate()?;
+        self.training_images.as_ref().map_or(Ok(()), TrainingImages::validate)?;
         self.calibration.as_ref().map_or(Ok(()), Calibration::validate)
     }
 
@@ -113,6 +117,16 @@ impl From<Former> for Description {
     fn from(former: Former) -> Self {
         let Former { preset, architecture, input, output, synthesis, calibration, provenance } = former;
         let preprocess = Preprocess::square(input.size, input.filter);
-        Self { preset, architecture, preprocess, postprocess: output, synthesis, calibration, provenance }
+        let (postprocess, training_images) = (output, None);
+        Self {
+            preset,
+            architecture,
+            preprocess,
+            postprocess,
+            synthesis,
+            calibration,
+            provenance,
+            training_images,
+        }
     }
 }

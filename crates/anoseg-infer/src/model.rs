@@ -1,5 +1,6 @@
 //! The trained model: ready to run, on any thread.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,8 +15,8 @@ use crate::runtime::{Program, Recorder, Value};
 use crate::score::probabilities;
 use crate::strongest::strongest_place;
 use crate::{
-    Analysis, Calibration, Decision, Description, Error, Inspection, ModelFault, ModelFile, Result, Threads,
-    warning,
+    Analysis, Calibration, Decision, Description, Error, Inspection, InspectionWarning, ModelFault,
+    ModelFile, Result, Threads, warning,
 };
 
 /// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
@@ -181,7 +182,7 @@ impl Model {
         let Analysis { score, map } = self.analyse(image)?;
         let (mut mask, mut regions) = calibration.marks(&map);
         regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
-        let (decision, warnings) = (calibration.decide(score), warning::of_image(image));
+        let (decision, warnings) = (calibration.decide(score), self.warnings(image));
         if decision == Decision::Reject && regions.is_empty() {
             // Whoever looks at a rejected part is shown where.
             let strongest = strongest_place(&map, calibration.pixel_threshold);
@@ -199,6 +200,17 @@ impl Model {
             let Analysis { score, map } = self.analyse_prepared(&self.prepare(image), None)?;
             Ok(Analysis { score, map: resample::resize_map(&map, image.width(), image.height()) })
         })
+    }
+
+    /// What makes the result for this image doubtful; usually nothing.
+    pub fn warnings(&self, image: &Image) -> Vec<InspectionWarning> {
+        warning::of(image, &self.description.preprocess.scale, self.description.training_images.as_ref())
+    }
+
+    /// The image at its own size with values in 0..=1, on the model's value scale: what overlays
+    /// and reports show.
+    pub fn scaled<'a>(&self, image: &'a Image) -> Cow<'a, Image> {
+        self.description.preprocess.scaled(image)
     }
 
     /// The network's input of an image.

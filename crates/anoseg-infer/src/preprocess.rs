@@ -1,10 +1,13 @@
 //! From an image to the network's input.
 
-use anoseg_image::{Filter, Image, resample};
+use std::borrow::Cow;
+
+use anoseg_image::{Filter, Image, SampleType, resample};
 use serde::{Deserialize, Serialize};
 
-use crate::SettingError;
+use crate::scale::is_default;
 use crate::settings::require;
+use crate::{SettingError, ValueScale};
 
 /// How images become the network's input. Stored in the model file; training, calibration and
 /// prediction use the same.
@@ -26,6 +29,10 @@ pub struct Preprocess {
     pub geometry: Geometry,
     /// Resampling filter.
     pub filter: Filter,
+    /// Which sample values are black and white. Not written where it is the full scale, so that
+    /// earlier versions can read the file.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scale: ValueScale,
 }
 
 /// The channels that the network takes.
@@ -56,9 +63,15 @@ pub enum Geometry {
 const LONGEST_SIDE: usize = 4096;
 
 impl Preprocess {
-    /// Whole images, resampled to `size` x `size` pixels.
+    /// Whole images, resampled to `size` x `size` pixels, values on full scale.
     pub fn square(size: usize, filter: Filter) -> Self {
-        Self { channels: Channels::Rgb, geometry: Geometry::Whole { width: size, height: size }, filter }
+        let geometry = Geometry::Whole { width: size, height: size };
+        Self { channels: Channels::Rgb, geometry, filter, scale: ValueScale::default() }
+    }
+
+    /// The same with this value scale.
+    pub fn with_scale(self, scale: ValueScale) -> Self {
+        Self { scale, ..self }
     }
 
     /// Height and width of the network's input.
@@ -67,19 +80,46 @@ impl Preprocess {
         [height, width]
     }
 
-    /// The network's input of an image of any size.
+    /// The network's input of an image of any size, values in 0..=1.
     pub fn apply(&self, image: &Image) -> Image {
-        let [height, width] = self.size();
-        resample::resize(image, width, height, self.filter)
+        self.scale_resampled(self.resample(&self.scale.clipped(image)))
     }
 
-    /// Checks that both sides are multiples of `stride`, above 0 and at most 4096.
+    /// The image at its own size, values in 0..=1: what people are to see.
+    pub fn scaled<'a>(&self, image: &'a Image) -> Cow<'a, Image> {
+        self.scale.apply(image)
+    }
+
+    /// The first half of [`Preprocess::apply`], for images whose scale is not known yet: the image
+    /// at the network's size, values as they are. [`Preprocess::scale_resampled`] is the second
+    /// half. The result is the same bit for bit, if no value of the image is beyond the scale.
+    pub fn resample(&self, image: &Image) -> Image {
+        let [height, width] = self.size();
+        match image.sample_type() {
+            SampleType::U8 => resample::resize(image, width, height, self.filter),
+            _ => resample::resize_raw(image, width, height, self.filter),
+        }
+    }
+
+    /// The second half of [`Preprocess::apply`].
+    pub fn scale_resampled(&self, mut image: Image) -> Image {
+        let levels = self.scale.levels(image.sample_type());
+        if image.sample_type() == SampleType::U8 {
+            return image;
+        }
+        image.as_mut_slice().iter_mut().for_each(|value| *value = levels.scaled(*value));
+        image.with_sample_type(SampleType::U8)
+    }
+
+    /// Checks that both sides are multiples of `stride`, above 0 and at most 4096, and that black is
+    /// below white.
     ///
     /// # Errors
     /// They are not.
     pub fn validate(&self, stride: usize) -> Result<(), SettingError> {
         let fits = |side: &usize| (1..=LONGEST_SIDE).contains(side) && side.is_multiple_of(stride);
         let allowed = format!("each side must be a multiple of {stride} and at most {LONGEST_SIDE}");
-        require(self.size().iter().all(fits), "preprocess.geometry", self.size(), allowed)
+        require(self.size().iter().all(fits), "preprocess.geometry", self.size(), allowed)?;
+        self.scale.validate()
     }
 }

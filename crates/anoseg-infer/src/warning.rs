@@ -5,6 +5,9 @@ use std::fmt;
 use anoseg_image::{Image, SampleType};
 use serde::Serialize;
 
+use crate::training_images::is_grey;
+use crate::{Colours, TrainingImages, ValueScale};
+
 /// Why the result for an image may be worth less than others: the image differs from those that
 /// the model was trained on in a way that is no defect. The decision is not changed by it.
 ///
@@ -143,11 +146,66 @@ fn name<S: serde::Serializer>(samples: &SampleType, serializer: S) -> Result<S::
     serializer.serialize_str(sample_name(*samples))
 }
 
-/// The warnings that the image itself gives rise to.
-pub(crate) fn of_image(image: &Image) -> Vec<InspectionWarning> {
-    let mut values = image.as_slice().iter();
-    let Some(&value) = values.next() else { return Vec::new() };
-    if values.all(|other| *other == value) { vec![InspectionWarning::Constant { value }] } else { Vec::new() }
+/// Shapes differ when the ratios of width to height differ by this share.
+const OTHER_SHAPE: f32 = 0.02;
+
+/// Sizes differ when a side is more than this many times as long, or as short.
+const OTHER_SIZE: usize = 2;
+
+/// What makes the result for an image doubtful, on this value scale and after a training on such
+/// images.
+pub(crate) fn of(
+    image: &Image,
+    scale: &ValueScale,
+    trained: Option<&TrainingImages>,
+) -> Vec<InspectionWarning> {
+    let mut warnings = Vec::new();
+    let constant = constant(image);
+    if let Some(value) = constant {
+        let value = scale.levels(image.sample_type()).scaled(value);
+        warnings.push(InspectionWarning::Constant { value });
+    }
+    if let Some(trained) = trained {
+        warnings.extend(other_than(image, trained, constant.is_some()));
+    }
+    let share = scale.beyond(image);
+    if share > 0.0 {
+        warnings.push(InspectionWarning::BeyondScale { share });
+    }
+    warnings
+}
+
+/// How the image differs from the training images. One of a single value is not called grey.
+fn other_than(image: &Image, trained: &TrainingImages, constant: bool) -> Vec<InspectionWarning> {
+    let (width, height) = (image.width(), image.height());
+    let mut warnings = Vec::new();
+    let [least, most] = trained.aspects;
+    let aspect = width as f32 / height.max(1) as f32;
+    let TrainingImages { widths, heights, .. } = *trained;
+    let far = |side: usize, [least, most]: [usize; 2]| {
+        side.saturating_mul(OTHER_SIZE) < least || side > most.saturating_mul(OTHER_SIZE)
+    };
+    if aspect < least * (1.0 - OTHER_SHAPE) || aspect > most * (1.0 + OTHER_SHAPE) {
+        warnings.push(InspectionWarning::OtherShape { width, height, trained: trained.aspects });
+    } else if far(width, widths) || far(height, heights) {
+        warnings.push(InspectionWarning::OtherSize { width, height, trained: [widths, heights] });
+    }
+    match trained.colours {
+        Colours::Grey if !is_grey(image) => warnings.push(InspectionWarning::ColourOnGrey),
+        Colours::Colour if !constant && is_grey(image) => warnings.push(InspectionWarning::GreyOnColour),
+        _ => {}
+    }
+    let samples = image.sample_type();
+    if !trained.samples.contains(&samples) {
+        warnings.push(InspectionWarning::OtherSampleType { samples });
+    }
+    warnings
+}
+
+/// The value that all samples have, if they have the same.
+fn constant(image: &Image) -> Option<f32> {
+    let (&first, rest) = image.as_slice().split_first()?;
+    rest.iter().all(|value| *value == first).then_some(first)
 }
 
 #[cfg(test)]
@@ -172,14 +230,79 @@ mod tests {
         }
     }
 
+    fn told(image: &Image, trained: Option<&TrainingImages>) -> Vec<String> {
+        of(image, &ValueScale::default(), trained).iter().map(ToString::to_string).collect()
+    }
+
+    /// An image of many colours.
+    fn colourful(width: usize, height: usize) -> Image {
+        Image::from_fn(width, height, |x, y| [0.1 + x as f32 * 1e-3, 0.5, 0.2 + y as f32 * 1e-3])
+    }
+
+    fn grey(width: usize, height: usize) -> Image {
+        Image::from_fn(width, height, |x, _| [0.1 + x as f32 * 1e-3; 3])
+    }
+
     #[test]
     fn an_image_of_one_value_is_named() {
-        let of = |image: &Image| of_image(image).iter().map(ToString::to_string).collect::<Vec<_>>();
-        assert_eq!(of(&Image::filled(4, 3, [0.0; 3])), ["all pixels have the same value (black)"]);
-        assert_eq!(of(&Image::filled(4, 3, [1.0; 3])), ["all pixels have the same value (white)"]);
+        assert_eq!(told(&Image::filled(4, 3, [0.0; 3]), None), ["all pixels have the same value (black)"]);
+        assert_eq!(told(&Image::filled(4, 3, [1.0; 3]), None), ["all pixels have the same value (white)"]);
         let mut image = Image::filled(4, 3, [0.5; 3]);
-        assert_eq!(of(&image), ["all pixels have the same value (at 50.0 % of white)"]);
+        assert_eq!(told(&image, None), ["all pixels have the same value (at 50.0 % of white)"]);
         image.set(1, 1, [0.5, 0.5, 0.51]);
-        assert!(of(&image).is_empty());
+        assert!(told(&image, None).is_empty());
+    }
+
+    #[test]
+    fn an_image_like_the_training_images_gives_no_warning() {
+        let trained = TrainingImages::of(&colourful(160, 120)).and(&TrainingImages::of(&colourful(162, 120)));
+        for image in [colourful(160, 120), colourful(161, 119), colourful(320, 240), colourful(80, 60)] {
+            assert!(told(&image, Some(&trained)).is_empty(), "{} x {}", image.width(), image.height());
+        }
+    }
+
+    #[test]
+    fn another_shape_or_size_is_named() {
+        let trained = TrainingImages::of(&colourful(160, 160));
+        assert_eq!(
+            told(&colourful(640, 80), Some(&trained)),
+            ["the image is 640 x 80, width to height 8.000; the training images: 1.000"]
+        );
+        assert_eq!(
+            told(&colourful(64, 64), Some(&trained)),
+            ["the image is 64 x 64 pixels; the training images: 160 x 160"]
+        );
+        assert_eq!(of(&colourful(330, 330), &ValueScale::default(), Some(&trained)).len(), 1);
+    }
+
+    #[test]
+    fn grey_and_colour_are_told_apart() {
+        let (on_grey, on_colour) = (TrainingImages::of(&grey(9, 9)), TrainingImages::of(&colourful(9, 9)));
+        let codes = |image: &Image, trained: &TrainingImages| {
+            let warnings = of(image, &ValueScale::default(), Some(trained));
+            warnings.iter().map(InspectionWarning::code).collect::<Vec<_>>()
+        };
+        assert_eq!(codes(&colourful(9, 9), &on_grey), ["colour_on_grey"]);
+        assert_eq!(codes(&grey(9, 9), &on_colour), ["grey_on_colour"]);
+        assert!(codes(&grey(9, 9), &on_grey).is_empty() && codes(&colourful(9, 9), &on_colour).is_empty());
+        let mixed = on_grey.and(&on_colour);
+        assert!(codes(&grey(9, 9), &mixed).is_empty() && codes(&colourful(9, 9), &mixed).is_empty());
+        assert_eq!(codes(&Image::filled(9, 9, [1.0; 3]), &on_colour), ["constant"], "not grey as well");
+    }
+
+    #[test]
+    fn samples_of_another_type_and_beyond_the_scale_are_named() {
+        let trained = TrainingImages::of(&grey(9, 9));
+        let mut image = grey(9, 9).with_sample_type(SampleType::F32);
+        image.set(0, 0, [1.8; 3]);
+        let codes: Vec<_> = of(&image, &ValueScale::default(), Some(&trained));
+        assert_eq!(
+            codes.iter().map(InspectionWarning::code).collect::<Vec<_>>(),
+            ["other_sample_type", "beyond_scale"]
+        );
+        assert_eq!(
+            codes[1].to_string(),
+            "1 % of the pixels lie beyond the model's value scale and were clipped"
+        );
     }
 }

@@ -7,7 +7,7 @@ use anoseg_infer::{Calibration, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
 use anoseg_synth::{Recipe, Synthesizer};
 use anoseg_train::evaluate::{Judged, TestRun};
-use anoseg_train::{Config, Error, Result, RunDir, StepRecord, load_good_images};
+use anoseg_train::{Error, Result, RunDir, StepRecord, load_good_images_as};
 
 use crate::format::percent;
 use crate::html::render;
@@ -154,6 +154,7 @@ fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
         ("Training data, BLAKE3", provenance.data_blake3.clone()),
         ("Preset", description.preset.clone()),
         ("Network", format!("{parameters} parameters, input {width} x {height} pixels")),
+        ("Values", description.preprocess.scale.to_string()),
         ("Training", format!("{} steps in {:.0} s", provenance.steps, provenance.seconds)),
         ("Seed", provenance.seed.to_string()),
         ("Program", format!("anoseg {}", provenance.program_version)),
@@ -185,15 +186,13 @@ fn samples(model: &Model, dataset: &Dataset) -> Result<Vec<Thumbnail>> {
         return Ok(Vec::new());
     }
     let description = model.description();
-    let mut config = Config::default();
-    config.input.size = description.preprocess.size()[0];
-    config.input.filter = description.preprocess.filter;
+    let seed = description.provenance.seed;
     let mut few = dataset.clone();
     few.train.truncate(SAMPLES as usize);
-    let good = load_good_images(&few, &config)?;
+    let good = load_good_images_as(&few, &description.preprocess, seed)?;
     let recipe: Recipe = serde_json::from_value(description.synthesis.clone())
         .map_err(|error| Error::Bug(format!("the model's synthesis settings: {error}")))?;
-    let synthesizer = Synthesizer::new(Arc::new(good.images), recipe, description.provenance.seed)?;
+    let synthesizer = Synthesizer::new(Arc::new(good.images), recipe, seed)?;
     let sample = |number| {
         let pair = synthesizer.pair(number, 0);
         Thumbnail::from_image(&outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR))

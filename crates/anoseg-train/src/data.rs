@@ -2,13 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Dataset, Image, ImageError, Limits, decode};
-use anoseg_infer::Preprocess;
+use anoseg_image::{Dataset, Image, ImageError, Limits, SampleType, decode};
+use anoseg_infer::{Preprocess, TrainingImages};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::config::Config;
+use crate::in_parallel::read_all;
+use crate::sanity::{self, Remark, Seen};
+use crate::scale::{self, Values};
 use crate::{Error, Result};
 
 /// Most bytes of images kept in memory; of a larger set a seeded sample is used.
@@ -19,75 +22,124 @@ const FEWEST_IMAGES: usize = 2;
 
 /// Good images at the network's size.
 pub struct GoodImages {
-    /// The images, `size` x `size`, in the order of their names.
+    /// The images, `size` x `size`, values in 0..=1, in the order of their names.
     pub images: Vec<Image>,
+    /// How they became the network's input, with the value scale that was found on them.
+    pub preprocess: Preprocess,
     /// BLAKE3 over the names and contents of all files, in order.
     pub manifest: String,
     /// Remarks on images that were left out, for the user.
     pub warnings: Vec<String>,
+    /// What is known of each image.
+    pub(crate) seen: Vec<Seen>,
 }
 
-/// Reads a category's good images. Damaged files are left out and named in the warnings.
+/// Reads a category's good images and finds their value scale. Damaged files are left out and named
+/// in the warnings.
 ///
 /// # Errors
 /// There is no image, or none can be read.
 pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages> {
-    let (root, size) = (&dataset.root, config.input.size);
-    let preprocess = Preprocess::square(size, config.input.filter);
+    load(dataset, Preprocess::square(config.input.size, config.input.filter), config.seed, true)
+}
+
+/// As [`load_good_images`], as a model prepares its images: with the model's value scale, not one
+/// of their own.
+///
+/// # Errors
+/// As [`load_good_images`].
+pub fn load_good_images_as(dataset: &Dataset, preprocess: &Preprocess, seed: u64) -> Result<GoodImages> {
+    load(dataset, preprocess.clone(), seed, false)
+}
+
+fn load(dataset: &Dataset, mut preprocess: Preprocess, seed: u64, find_scale: bool) -> Result<GoodImages> {
+    let root = &dataset.root;
     let mut warnings = Vec::new();
-    let mut rng = ChaCha8Rng::seed_from_u64(config.seed);
-    let paths = sample_to_fit(dataset.training_images()?, size, &mut rng, &mut warnings);
-    let read: Vec<_> = paths.par_iter().map(|path| read(path, root, &preprocess)).collect();
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let paths = sample_to_fit(dataset.training_images()?, preprocess.size(), &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
-    let mut images = Vec::with_capacity(read.len());
-    for result in read {
+    let mut files = Vec::with_capacity(paths.len());
+    for result in read_all(&paths, |path| GoodFile::read(path, root, &preprocess)) {
         match result {
-            Ok((image, digest)) => {
-                hasher.update(digest.as_bytes());
-                images.push(image);
+            Ok(file) => {
+                hasher.update(file.digest.as_bytes());
+                files.push(file);
             }
             Err(error) => warnings.push(format!("left out: {error}")),
         }
     }
-    if images.is_empty() {
+    require_images(root, files.len(), &warnings)?;
+    if find_scale {
+        let values = files.iter().filter_map(|file| Some((file.samples(), file.values.as_ref()?)));
+        preprocess.scale = scale::find(values);
+    }
+    let scaled = files.into_par_iter().map(|file| file.scaled(&preprocess)).collect::<Result<Vec<_>>>()?;
+    let (images, seen) = scaled.into_iter().unzip();
+    Ok(GoodImages { images, preprocess, manifest: hasher.finalize().to_hex().to_string(), warnings, seen })
+}
+
+fn require_images(root: &Path, count: usize, warnings: &[String]) -> Result<()> {
+    if count == 0 {
         let mut what = "none of its images can be read".to_owned();
         what.extend(warnings.first().map(|first| format!("; the first: {first}")));
         return Err(Error::data(root, what));
     }
-    if images.len() < FEWEST_IMAGES {
-        let what = format!(
-            "{} good image is not enough to train on: give at least {FEWEST_IMAGES}, better 20",
-            images.len()
-        );
+    if count < FEWEST_IMAGES {
+        let what =
+            format!("{count} good image is not enough to train on: give at least {FEWEST_IMAGES}, better 20");
         return Err(Error::data(root, what));
     }
-    Ok(GoodImages { images, manifest: hasher.finalize().to_hex().to_string(), warnings })
+    Ok(())
 }
 
 impl GoodImages {
+    /// Remarks on the set: copies, images of one value, strangers.
+    pub fn remarks(&self) -> Vec<Remark> {
+        sanity::remarks(&self.seen)
+    }
+
+    /// What the images have in common.
+    pub fn traits(&self) -> Option<TrainingImages> {
+        self.seen.iter().map(|seen| seen.traits.clone()).reduce(|all, one| all.and(&one))
+    }
+
+    /// Fails where all images are the same one.
+    pub(crate) fn require_distinct(&self, root: &Path) -> Result<()> {
+        if sanity::distinct(&self.seen) >= FEWEST_IMAGES {
+            return Ok(());
+        }
+        let files: Vec<PathBuf> = self.seen.iter().map(|seen| seen.name.clone()).collect();
+        let what = format!(
+            "all {} images are the same one: {}; how good images differ cannot be learned from them",
+            files.len(),
+            sanity::names(&files)
+        );
+        Err(Error::data(root, what))
+    }
+
     /// Holds out a seeded share of the images for calibration; none, with a warning, when there are
     /// too few.
     pub(crate) fn hold_out(&mut self, share: f64, seed: u64) -> Vec<Image> {
-        let held_out = split(&mut self.images, share, &mut ChaCha8Rng::seed_from_u64(seed));
-        if held_out.is_empty() {
+        let chosen = split(self.images.len(), share, &mut ChaCha8Rng::seed_from_u64(seed));
+        if chosen.is_empty() {
             self.warnings.push(format!(
                 "of {} good images none is held out: the thresholds come from the training images themselves \
                  and will reject too much; calibrate with other good images",
                 self.images.len()
             ));
         }
-        held_out
+        chosen.iter().rev().map(|&i| self.images.remove(i)).collect()
     }
 }
 
 /// A seeded sample of `paths` that fits into memory, in the original order.
 fn sample_to_fit(
     paths: &[PathBuf],
-    size: usize,
+    [height, width]: [usize; 2],
     rng: &mut ChaCha8Rng,
     warnings: &mut Vec<String>,
 ) -> Vec<PathBuf> {
-    let most = (MAX_MEMORY_BYTES / (3 * size * size * size_of::<f32>())).max(1);
+    let most = (MAX_MEMORY_BYTES / (3 * width * height * size_of::<f32>())).max(1);
     if paths.len() <= most {
         return paths.to_vec();
     }
@@ -99,16 +151,58 @@ fn sample_to_fit(
     chosen.into_iter().map(|i| paths[i].clone()).collect()
 }
 
-/// The network's input of one image, and the digest of its name and content. Both come from one
-/// read of the file.
-fn read(path: &Path, root: &Path, preprocess: &Preprocess) -> Result<(Image, blake3::Hash)> {
-    let limits = Limits::default();
-    let content = read_file(path, &limits)?;
-    let image = decode::load_bytes(&content, path, &limits)?;
-    let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().replace('\\', "/");
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(name.as_bytes()).update(&[0]).update(&content);
-    Ok((preprocess.apply(&image), hasher.finalize()))
+/// One good image at the network's size, not yet on the set's value scale.
+struct GoodFile {
+    path: PathBuf,
+    /// Below the dataset's folder.
+    name: PathBuf,
+    /// Values as in the file.
+    image: Image,
+    /// Of name and content.
+    digest: blake3::Hash,
+    traits: TrainingImages,
+    /// The values that the scale depends on; none of 8-bit images.
+    values: Option<Values>,
+}
+
+impl GoodFile {
+    /// Pixels and digest come from one read of the file.
+    fn read(path: &Path, root: &Path, preprocess: &Preprocess) -> Result<Self> {
+        let limits = Limits::default();
+        let content = read_file(path, &limits)?;
+        let image = decode::load_bytes(&content, path, &limits)?;
+        let name = path.strip_prefix(root).unwrap_or(path);
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(name.to_string_lossy().replace('\\', "/").as_bytes()).update(&[0]).update(&content);
+        Ok(Self {
+            path: path.to_owned(),
+            name: name.to_owned(),
+            digest: hasher.finalize(),
+            traits: TrainingImages::of(&image),
+            values: (image.sample_type() != SampleType::U8).then(|| Values::of(&image)),
+            image: preprocess.resample(&image),
+        })
+    }
+
+    fn samples(&self) -> SampleType {
+        self.image.sample_type()
+    }
+
+    /// The network's input, and what is known of the image. Where values lie beyond the scale they
+    /// must be clipped before they are resampled, so the file is read again.
+    fn scaled(self, preprocess: &Preprocess) -> Result<(Image, Seen)> {
+        let levels = preprocess.scale.levels(self.samples());
+        let extremes = self.values.as_ref().and_then(Values::extremes);
+        let held = extremes.is_none_or(|extremes| extremes.iter().all(|&value| levels.holds(value)));
+        let pixels = blake3::hash(bytemuck::cast_slice(self.image.as_slice()));
+        let image = if held {
+            preprocess.scale_resampled(self.image)
+        } else {
+            preprocess.apply(&decode::load(&self.path, &Limits::default())?)
+        };
+        let seen = Seen::new(self.name, self.traits, pixels, &image);
+        Ok((image, seen))
+    }
 }
 
 /// The bytes of a regular file; pipes and devices are refused, because reading them could wait
@@ -126,28 +220,29 @@ fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     std::fs::read(path).map_err(io)
 }
 
-/// Holds out a seeded share of `images`; none when fewer than eight would be left to train on.
+/// A seeded share of `count` images to hold out, in ascending order; none when fewer than eight
+/// would be left to train on.
 ///
 /// With few images the share is larger, up to a quarter: the fewer scores there are, the farther
 /// above them the threshold must lie. At a false-reject rate of 1 % it lies 6.0 standard deviations
 /// above the mean with 5 scores, 4.7 with 8 and 3.5 with 31 (`gumbel`).
-fn split(images: &mut Vec<Image>, share: f64, rng: &mut ChaCha8Rng) -> Vec<Image> {
+fn split(count: usize, share: f64, rng: &mut ChaCha8Rng) -> Vec<usize> {
     const FEWEST_TO_TRAIN_ON: usize = 8;
     const FEWEST_TO_CALIBRATE_ON: usize = 4;
     const ENOUGH_OF_FEW: usize = 8;
     if share <= 0.0 {
         return Vec::new();
     }
-    let quarter = (images.len() / 4).clamp(FEWEST_TO_CALIBRATE_ON, ENOUGH_OF_FEW);
-    let wanted = ((images.len() as f64 * share).round() as usize).max(quarter);
-    if images.len() < wanted + FEWEST_TO_TRAIN_ON {
+    let quarter = (count / 4).clamp(FEWEST_TO_CALIBRATE_ON, ENOUGH_OF_FEW);
+    let wanted = ((count as f64 * share).round() as usize).max(quarter);
+    if count < wanted + FEWEST_TO_TRAIN_ON {
         return Vec::new();
     }
-    let mut order: Vec<usize> = (0..images.len()).collect();
+    let mut order: Vec<usize> = (0..count).collect();
     shuffle(&mut order, rng);
     let mut out: Vec<usize> = order.into_iter().take(wanted).collect();
     out.sort_unstable();
-    out.into_iter().rev().map(|i| images.remove(i)).collect()
+    out
 }
 
 /// Fisher-Yates.
@@ -161,34 +256,27 @@ fn shuffle(values: &mut [usize], rng: &mut ChaCha8Rng) {
 mod tests {
     use super::*;
 
-    fn images(count: usize) -> Vec<Image> {
-        (0..count).map(|i| Image::filled(4, 4, [i as f32, 0.0, 0.0])).collect()
+    fn held_out(count: usize, seed: u64) -> Vec<usize> {
+        split(count, 0.15, &mut ChaCha8Rng::seed_from_u64(seed))
     }
 
     #[test]
-    fn the_split_is_disjoint_complete_and_seeded() {
-        let tags = |images: &[Image]| images.iter().map(|image| image.as_slice()[0]).collect::<Vec<_>>();
-        let (mut first, mut second) = (images(40), images(40));
-        let out_first = split(&mut first, 0.15, &mut ChaCha8Rng::seed_from_u64(5));
-        let out_second = split(&mut second, 0.15, &mut ChaCha8Rng::seed_from_u64(5));
-        assert_eq!(tags(&out_first), tags(&out_second));
-        assert_eq!(out_first.len(), 8);
-        let mut all = [tags(&first), tags(&out_first)].concat();
-        all.sort_by(f32::total_cmp);
-        assert_eq!(all, (0..40).map(|i| i as f32).collect::<Vec<_>>());
+    fn the_split_is_seeded_and_names_each_image_once() {
+        let out = held_out(40, 5);
+        assert_eq!(out, held_out(40, 5));
+        assert_ne!(out, held_out(40, 6));
+        assert_eq!(out.len(), 8);
+        assert!(out.windows(2).all(|pair| pair[0] < pair[1]) && out[7] < 40);
     }
 
     #[test]
     fn of_few_images_a_quarter_is_held_out_and_at_most_eight() {
-        let held_out = |count| split(&mut images(count), 0.15, &mut ChaCha8Rng::seed_from_u64(0)).len();
-        assert_eq!([16, 31, 40, 60, 100].map(held_out), [4, 7, 8, 9, 15]);
+        assert_eq!([16, 31, 40, 60, 100].map(|count| held_out(count, 0).len()), [4, 7, 8, 9, 15]);
     }
 
     #[test]
     fn few_images_are_all_trained_on() {
-        let mut few = images(11);
-        assert!(split(&mut few, 0.15, &mut ChaCha8Rng::seed_from_u64(0)).is_empty());
-        assert_eq!(few.len(), 11);
-        assert_eq!(split(&mut images(12), 0.15, &mut ChaCha8Rng::seed_from_u64(0)).len(), 4);
+        assert!(held_out(11, 0).is_empty());
+        assert_eq!(held_out(12, 0).len(), 4);
     }
 }

@@ -201,7 +201,7 @@ pub fn evaluate(model: &Model, dataset: &Dataset, on_judged: &mut OnJudged<'_>) 
         let (path, defect) = (test.path.clone(), test.defect.clone());
         let entry = Judged { path, defect: defect.clone(), score, decision: calibration.decide(score) };
         let measured = EvaluatedImage { defect, score, map, mask };
-        on_judged(&entry, &measured, &image)?;
+        on_judged(&entry, &measured, &model.scaled(&image))?;
         evaluator.add(&measured)?;
         by_map.add(model, &measured);
         judged.push(entry);

@@ -32,12 +32,12 @@ pub mod evaluation;
 
 pub use anoseg_image::{
     AnomalyMap, Dataset, DatasetError, Image, ImageError, ImageView, Limits, Mask, PixelFormat, Plane,
-    Region, ViewError, WriteError, dataset, decode, write,
+    Region, SampleType, ViewError, WriteError, dataset, decode, write,
 };
 pub use anoseg_infer::{
-    Analysis, Calibration, Decision, Description, Error, ErrorKind, Inspection, InspectionWarning, Model,
-    ModelFault, ModelFile, Postprocess, Preprocess, Provenance, RegionFilter, ScoreRule, SettingError,
-    Threads,
+    Analysis, Calibration, Decision, Description, Error, ErrorKind, Inspection, InspectionWarning, Levels,
+    Model, ModelFault, ModelFile, Postprocess, Preprocess, Provenance, RegionFilter, ScoreRule, SettingError,
+    Threads, TrainingImages, ValueScale,
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{

@@ -23,6 +23,7 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         ("category", provenance.category.clone()),
         ("preset", description.preset.clone()),
         ("input", format!("{width} x {height} pixels")),
+        ("values", description.preprocess.scale.to_string()),
         ("network", format!("{architecture}, {parameters} parameters")),
         ("data", format!("{} images, blake3 {}", provenance.training_images, provenance.data_blake3)),
         (

@@ -119,6 +119,7 @@ pub(super) fn with_progress(trainer: Trainer) -> Result<Model, TrainError> {
 fn show(bar: &mut TrainingBar, event: Event) {
     match event {
         Event::Warning(message) => bar.warning(&message),
+        Event::ValueScale(scale) => console::note(&format!("values: {scale}")),
         Event::FellBack { lost_at, why, step } => bar.warning(&format!(
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"

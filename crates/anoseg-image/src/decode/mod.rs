@@ -4,8 +4,7 @@
 //! pages the first is read.
 //!
 //! **Values.** Integers are divided by their full scale (16-bit images keep their precision);
-//! floats are clamped to 0..=1, and refused when they lie outside -1..=2, because then they use
-//! another scale. Grey becomes three equal planes; palettes are looked up; CMYK becomes RGB without
+//! floats are as the file has them. Grey becomes three equal planes; palettes are looked up; CMYK becomes RGB without
 //! an ink profile; other colour profiles are not applied.
 //!
 //! **Alpha is ignored**, not composited: compositing needs a background colour that no file
@@ -43,7 +42,7 @@ use error::Fault;
 use raster::Raster;
 use sniff::{Content, Format};
 
-/// Reads an image, upright, with values in 0..=1.
+/// Reads an image, upright: integers as shares of full scale, 0..=1, and floats as they are.
 ///
 /// # Errors
 /// When the file cannot be read, is not a complete image of a known format, or exceeds `limits`.
@@ -90,8 +89,7 @@ impl Decoded {
         let (raster, header) = decode(bytes, name, limits)?;
         let grey = raster.channels < 3;
         let turned = header.orientation != Orientation::NoTransforms;
-        let image = raster.into_image(header.orientation).map_err(|fault| fault.at(name))?;
-        Ok(Self { image, grey, turned, further_pages: 0 })
+        Ok(Self { image: raster.into_image(header.orientation), grey, turned, further_pages: 0 })
     }
 }
 

@@ -23,32 +23,21 @@ pub(super) struct Raster {
     pub(super) samples: Samples,
 }
 
-/// A float image with values further than this outside 0..=1 uses another scale.
-const FLOAT_OVERSHOOT: f32 = 1.0;
-
 /// Share of full scale from which on a pixel of a lossily compressed mask is anomalous.
 const LOSSY_MASK_LEVEL: f32 = 0.5;
 
 impl Raster {
-    /// The upright image in 0..=1. Alpha is ignored.
-    pub(super) fn into_image(self, orientation: Orientation) -> Result<Image, Fault> {
+    /// The upright image: integers as shares of full scale, floats as they are. Alpha is ignored.
+    pub(super) fn into_image(self, orientation: Orientation) -> Image {
         match &self.samples {
             Samples::U8(v) => {
                 let scale: Vec<f32> = (0..=255u8).map(|b| f32::from(b) / 255.0).collect();
-                Ok(self.planes(v, orientation, |b| scale[usize::from(b)]))
+                self.planes(v, orientation, |b| scale[usize::from(b)])
             }
             Samples::U16(v) => {
-                Ok(self.planes(v, orientation, |s| f32::from(s) / 65_535.0).with_sample_type(SampleType::U16))
+                self.planes(v, orientation, |s| f32::from(s) / 65_535.0).with_sample_type(SampleType::U16)
             }
-            Samples::F32(v) => {
-                let range = -FLOAT_OVERSHOOT..=1.0 + FLOAT_OVERSHOOT;
-                if let Some(stray) = v.iter().find(|value| !range.contains(*value)) {
-                    return Err(Fault::unsupported(format!(
-                        "it holds the float value {stray}, and float images are read on a scale of 0 to 1"
-                    )));
-                }
-                Ok(self.planes(v, orientation, |s| s.clamp(0.0, 1.0)).with_sample_type(SampleType::F32))
-            }
+            Samples::F32(v) => self.planes(v, orientation, |s| s).with_sample_type(SampleType::F32),
         }
     }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use anoseg_infer::ValueScale;
+
 use super::step_losses::StepLosses;
 
 /// What happens during a training.
@@ -20,6 +22,9 @@ pub enum Event {
         /// The step of the checkpoint.
         step: u64,
     },
+    /// The training images are on another value scale than the full one of their files; this scale
+    /// was found and goes into the model.
+    ValueScale(ValueScale),
     /// The images are read.
     Loaded {
         /// Number of training images.

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anoseg_image::{Dataset, Image};
 use anoseg_infer::network::{Backbone, Kind};
-use anoseg_infer::{Description, Model, Preprocess, Provenance};
+use anoseg_infer::{Description, Model, Preprocess, Provenance, TrainingImages, ValueScale};
 use anoseg_kernels::Level;
 use anoseg_synth::{Flip, Synthesizer};
 
@@ -153,9 +153,15 @@ impl Trainer {
     fn train(&mut self, run_dir: &RunDir, begun: Instant) -> Result<Model> {
         let (config, seed) = (self.config.clone(), self.config.seed);
         let mut data = load_good_images(&self.dataset, &config)?;
+        let (remarks, training_images) = (data.remarks(), data.traits());
+        data.require_distinct(&self.dataset.root)?;
         let held_out = data.hold_out(config.calibration.holdout, seed);
         for warning in self.dataset.warnings.iter().chain(&data.warnings) {
             (self.on_event)(Event::Warning(warning.clone()));
+        }
+        remarks.iter().for_each(|remark| (self.on_event)(Event::Warning(remark.to_string())));
+        if data.preprocess.scale != ValueScale::default() {
+            (self.on_event)(Event::ValueScale(data.preprocess.scale));
         }
         let (train, spared) = (data.images.len(), held_out.len());
         let images = Arc::new(data.images);
@@ -187,7 +193,8 @@ impl Trainer {
             steps: session.state.step,
             seconds: session.state.elapsed,
         };
-        let mut model = model(&config, provenance, &synthesizer, &session)?;
+        let prepared = (data.preprocess, training_images);
+        let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
         let normals = if spared == 0 { images } else { Arc::new(held_out) };
         let calibration = calibrate::from_normals(&model, &normals, &config.calibration, spared > 0)?;
         model.set_calibration(calibration);
@@ -218,6 +225,7 @@ fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], resumed_at: 
 fn model(
     config: &Config,
     provenance: Provenance,
+    (preprocess, training_images): (Preprocess, Option<TrainingImages>),
     synthesizer: &Synthesizer,
     session: &Session,
 ) -> Result<Model> {
@@ -227,11 +235,12 @@ fn model(
     let description = Description {
         preset: config.preset.name().to_owned(),
         architecture: config.architecture.clone().in_use(),
-        preprocess: Preprocess::square(config.input.size, config.input.filter),
+        preprocess,
         postprocess: config.output.clone(),
         synthesis,
         calibration: None,
         provenance,
+        training_images,
     };
     let network = session.learner.network(description.is_trained());
     let network = network.map_err(|error| Error::Bug(format!("the network does not fit: {error}")))?;

@@ -6,6 +6,7 @@
 mod files;
 mod verdicts;
 
+use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Image, Limits, Region, decode};
@@ -37,7 +38,7 @@ pub struct Verdict {
 pub struct Inspected {
     /// The image's file.
     pub path: PathBuf,
-    /// The image as read.
+    /// The image, on the model's value scale.
     pub image: Image,
     /// The model's result.
     pub inspection: Inspection,
@@ -153,7 +154,11 @@ pub fn inspect_files(
 pub fn inspect_file(model: &Model, path: &Path, limits: &Limits) -> Result<Inspected> {
     let image = decode::load(path, limits)?;
     let inspection = model.inspect(&image)?;
-    Ok(Inspected { path: path.to_owned(), image, inspection })
+    let scaled = match model.scaled(&image) {
+        Cow::Owned(scaled) => Some(scaled),
+        Cow::Borrowed(_) => None,
+    };
+    Ok(Inspected { path: path.to_owned(), image: scaled.unwrap_or(image), inspection })
 }
 
 /// A region as it is written: box `[x, y, width, height]` in pixels, area in pixels, highest map

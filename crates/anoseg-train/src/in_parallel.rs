@@ -1,0 +1,75 @@
+//! Reading many images at a time without filling the memory.
+
+use std::path::{Path, PathBuf};
+
+use anoseg_image::{Limits, decode};
+use rayon::prelude::*;
+
+/// Bytes that the images being decoded at one time may take together. A single image may take more.
+const BUDGET: u64 = 2 << 30;
+
+/// Bytes of memory per pixel while an image is decoded: three planes of f32, the decoder's own
+/// buffer, and a part for resampling.
+const BYTES_PER_PIXEL: u64 = 24;
+
+/// Calls `read` with each path, in parallel as far as the memory allows, and gives the results in
+/// the order of the paths.
+pub(crate) fn read_all<T: Send>(paths: &[PathBuf], read: impl Fn(&Path) -> T + Sync) -> Vec<T> {
+    let bytes: Vec<u64> = paths.par_iter().map(|path| decoded_bytes(path)).collect();
+    let mut results = Vec::with_capacity(paths.len());
+    for group in groups(&bytes, rayon::current_num_threads(), BUDGET) {
+        results.par_extend(paths[group].par_iter().map(|path| read(path)));
+    }
+    results
+}
+
+/// Bytes that decoding this file takes, by its header; 0 where it cannot be read, because then
+/// nothing is decoded.
+fn decoded_bytes(path: &Path) -> u64 {
+    let size = decode::probe(path, &Limits::default());
+    size.map_or(0, |(width, height)| (width as u64 * height as u64).saturating_mul(BYTES_PER_PIXEL))
+}
+
+/// Consecutive images that may be decoded at the same time by this many threads: as many of the
+/// largest of them as there are threads fit into `budget`, or all of them together do.
+fn groups(bytes: &[u64], threads: usize, budget: u64) -> Vec<std::ops::Range<usize>> {
+    let mut groups = Vec::new();
+    let (mut start, mut largest, mut sum) = (0, 0u64, 0u64);
+    for (i, &size) in bytes.iter().enumerate() {
+        let (with_largest, with_sum) = (largest.max(size), sum.saturating_add(size));
+        let at_a_time = with_largest.saturating_mul(threads as u64).min(with_sum);
+        if at_a_time > budget && i > start {
+            groups.push(start..i);
+            (start, largest, sum) = (i, size, size);
+        } else {
+            (largest, sum) = (with_largest, with_sum);
+        }
+    }
+    groups.push(start..bytes.len());
+    groups
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where the groups end.
+    fn ends(bytes: &[u64], threads: usize) -> Vec<usize> {
+        let groups = groups(bytes, threads, 12);
+        assert!(groups.windows(2).all(|pair| pair[0].end == pair[1].start));
+        groups.into_iter().map(|group| group.end).collect()
+    }
+
+    #[test]
+    fn small_images_are_read_together() {
+        assert_eq!(ends(&[3; 100], 4), [100]);
+        assert_eq!(ends(&[], 4), [0]);
+    }
+
+    #[test]
+    fn large_images_wait_for_each_other() {
+        assert_eq!(ends(&[10, 10, 10], 4), [1, 2, 3]);
+        assert_eq!(ends(&[1, 1, 10, 1, 1, 1, 1], 4), [3, 7]);
+        assert_eq!(ends(&[50, 1, 1], 2), [1, 3], "one that is too large is read alone");
+    }
+}
