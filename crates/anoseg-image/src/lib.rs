@@ -3,6 +3,7 @@
 //! | item | purpose |
 //! |---|---|
 //! | [`decode`] | files to [`Image`]s and [`Mask`]s, within [`Limits`] |
+//! | [`read`] | other files, never pipes or devices |
 //! | [`resample`] | resizing of images, anomaly maps and masks |
 //! | [`dataset`] | dataset folders: training images, test images, ground truth |
 //! | [`ImageView`] | raw camera buffers to [`Image`]s |
@@ -12,6 +13,7 @@
 pub mod dataset;
 pub mod decode;
 mod plane;
+pub mod read;
 pub mod regions;
 pub mod resample;
 mod view;

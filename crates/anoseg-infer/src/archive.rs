@@ -2,9 +2,10 @@
 //! checkpoints.
 
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use anoseg_image::write;
+use anoseg_image::{read as files, write};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 use serde::de::DeserializeOwned;
@@ -115,16 +116,16 @@ pub fn load<T: DeserializeOwned>(path: &Path, kind: &str, format: u32) -> Result
 
 /// The bytes of a file of at most 4 GiB.
 pub(crate) fn read(path: &Path, kind: &str) -> Result<Vec<u8>> {
-    let io = |source| Error::io(path, source);
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if !metadata.is_file() {
-        let what = "it is not a regular file".to_owned();
-        return Err(Error::model(path, ModelFault::NotAnArchive { kind: kind.to_owned(), what }));
-    }
-    if metadata.len() > MAX_BYTES {
-        return Err(Error::model(path, ModelFault::TooLarge { bytes: metadata.len(), limit: MAX_BYTES }));
-    }
-    std::fs::read(path).map_err(io)
+    files::regular(path, MAX_BYTES).map_err(|source| match source.kind() {
+        ErrorKind::IsADirectory => {
+            let what = "it is a folder".to_owned();
+            Error::model(path, ModelFault::NotAnArchive { kind: kind.to_owned(), what })
+        }
+        ErrorKind::InvalidInput | ErrorKind::FileTooLarge => {
+            Error::model(path, ModelFault::NotAnArchive { kind: kind.to_owned(), what: source.to_string() })
+        }
+        _ => Error::io(path, source),
+    })
 }
 
 /// As [`load`], from the bytes of a file.
@@ -142,6 +143,9 @@ pub fn parse<T: DeserializeOwned>(file: &[u8], kind: &str, format: u32) -> Resul
         serde_json::from_str(metadata).map_err(|_| damaged("its description is unreadable"))?;
     if version.kind != kind {
         return Err(ModelFault::OtherKind { kind: kind_name(), found: version.kind });
+    }
+    if version.format == 0 {
+        return Err(damaged("its format is 0, which no version wrote"));
     }
     if version.format > format {
         return Err(ModelFault::Newer { found: version.format, known: format });
@@ -250,12 +254,21 @@ mod tests {
         }
     }
 
+    /// The error of a file of this format.
+    fn archive_of_format(folder: &Path, format: u32) -> Error {
+        let path = folder.join("format.anoseg");
+        save(&path, "model", format, &vec![1.0_f64], &BTreeMap::new()).unwrap();
+        load::<Vec<f64>>(&path, "model", 3).unwrap_err()
+    }
+
     #[test]
     fn newer_files_and_other_kinds_have_their_own_errors() {
         let folder = tempfile::tempdir().unwrap();
         let (path, _) = sample(folder.path());
         let newer = load::<Vec<f64>>(&path, "model", 2).err().unwrap().to_string();
         assert!(newer.contains("newer anoseg"), "{newer}");
+        let unknown = archive_of_format(folder.path(), 0).to_string();
+        assert!(unknown.contains("format is 0"), "{unknown}");
         let other = load::<Vec<f64>>(&path, "checkpoint", 3).err().unwrap().to_string();
         assert!(other.contains("this is a model"), "{other}");
     }

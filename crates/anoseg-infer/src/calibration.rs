@@ -95,7 +95,7 @@ impl Calibration {
                  much: calibrate with other good images"
             ));
         }
-        let needed = (1.0 / self.false_reject).ceil() as usize - 1;
+        let needed = ((1.0 / self.false_reject).ceil() as usize).saturating_sub(1);
         (self.rule == Rule::Gumbel).then(|| {
             format!(
                 "{n} good images are too few to guarantee a false-reject rate of {}: the threshold is an \
@@ -124,14 +124,17 @@ impl Calibration {
             ("pixel_threshold", self.pixel_threshold),
         ];
         for (name, value) in thresholds {
-            require(value.is_finite(), &format!("calibration.{name}"), value, "must be finite")?;
+            require((0.0..=1.0).contains(&value), &format!("calibration.{name}"), value, "must be 0 to 1")?;
         }
         for (name, rate) in [("false_reject", self.false_reject), ("review", self.review)] {
             let in_range = rate > 0.0 && rate < 1.0;
             require(in_range, &format!("calibration.{name}"), rate, "must lie between 0 and 1")?;
         }
-        let finite = self.normal_scores.iter().all(|score| score.is_finite());
-        require(finite, "calibration.normal_scores", "", "every score must be finite")?;
+        let (review, reject) = (self.review_threshold, self.image_threshold);
+        let allowed = format!("must be at most calibration.image_threshold, {reject}");
+        require(review <= reject, "calibration.review_threshold", review, allowed)?;
+        let odd = self.normal_scores.iter().find(|score| !(0.0..=1.0).contains(*score));
+        require(odd.is_none(), "calibration.normal_scores", odd, "every score must be 0 to 1")?;
         let share = self.synthetic_rejected.unwrap_or(0.0);
         require((0.0..=1.0).contains(&share), "calibration.synthetic_rejected", share, "must be 0 to 1")?;
         self.regions.validate()
@@ -188,5 +191,14 @@ mod tests {
         }
         let scores = Calibration { normal_scores: vec![f32::NAN], ..calibration() };
         assert!(scores.validate().is_err());
+    }
+
+    #[test]
+    fn thresholds_out_of_range_or_order_are_refused() {
+        for threshold in [-0.1, 1.1, f32::INFINITY, f32::NAN] {
+            assert!(Calibration { pixel_threshold: threshold, ..calibration() }.validate().is_err());
+        }
+        let crossed = Calibration { review_threshold: 0.6, ..calibration() }.validate().unwrap_err();
+        assert!(crossed.to_string().contains("calibration.review_threshold = 0.6"), "{crossed}");
     }
 }

@@ -7,6 +7,10 @@ use crate::network::{Architecture, Kind};
 use crate::{Calibration, Postprocess, Preprocess, SettingError, TrainingImages};
 
 /// The document of a model file.
+///
+/// Unknown fields of this document, of the calibration and of the provenance are ignored when a file is
+/// read: a later version may add remarks there. Those that decide a result (architecture, preprocess,
+/// postprocess, region filter) are refused, and what changes results raises the format's version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Description {
     /// Name of the settings that it was trained with.
@@ -65,6 +69,7 @@ impl Description {
         // The published discriminator halves the image eight times.
         let stride = if self.architecture.detector { 256 } else { self.architecture.stride() };
         self.preprocess.validate(stride)?;
+        self.architecture.validate_work(self.preprocess.size())?;
         self.postprocess.validate()?;
         self.training_images.as_ref().map_or(Ok(()), TrainingImages::validate)?;
         self.calibration.as_ref().map_or(Ok(()), Calibration::validate)

@@ -241,6 +241,11 @@ impl Model {
             Some(distance) => distance[0] / (1.0 + distance[0]),
             None => self.description.postprocess.score.score(&map, &smoothed),
         };
+        // Huge finite weights give finite outputs whose sums are not.
+        let in_range = |value: &f32| (0.0..=1.0).contains(value);
+        if !(in_range(&score) && map.as_slice().iter().all(in_range)) {
+            return Err(Error::model(&self.path, ModelFault::NotFinite));
+        }
         Ok(Analysis { score, map })
     }
 

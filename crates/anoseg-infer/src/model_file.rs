@@ -1,12 +1,13 @@
 //! Reading and writing model files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use crate::archive::{self, Archive};
 use crate::description::Former;
-use crate::network::{Architecture, Blueprint, ImageGenerator, Kind, head};
-use crate::parameters::{ParameterData, ParameterError};
+use crate::network::pretrained::EfficientNet;
+use crate::network::{Backbone, Blueprint, Detector, ImageGenerator, head};
+use crate::parameters::{ParameterData, ParameterError, lookup};
 use crate::{Description, Error, ModelFault, Result};
 
 const KIND: &str = "model";
@@ -19,6 +20,9 @@ pub(crate) const DETECTOR: &str = "detector";
 
 /// Prefix of the names of the frozen encoder and the memory bank.
 pub(crate) const BACKBONE: &str = "backbone";
+
+/// Prefix of the names of the frozen encoder.
+const ENCODER: &str = "backbone.encoder";
 
 /// The contents of a model file: checked, but not made ready to run.
 #[derive(Clone, Debug)]
@@ -50,7 +54,7 @@ impl ModelFile {
             _ => serde_json::from_value(body).map_err(unreadable)?,
         };
         description.validate()?;
-        check(&network_parameters(&description)?, &tensors)?;
+        Contents::of(&description).check(&tensors)?;
         Ok(Self { description, tensors })
     }
 
@@ -78,24 +82,57 @@ impl ModelFile {
     }
 }
 
-/// The shapes of the trained network, without values: no memory is allocated before the file is
-/// known to hold the values.
-fn network_parameters(description: &Description) -> Result<Blueprint, ModelFault> {
-    let mut blueprint = Blueprint::default();
-    let architecture = Architecture { reconstruction: false, ..description.architecture.clone() };
-    if architecture.network == Kind::Pretrained {
-        if description.is_trained() {
-            head(&mut blueprint, &architecture);
-        }
-    } else {
-        ImageGenerator::new(&mut blueprint, &architecture);
-    }
-    Ok(blueprint)
+/// The parameters of a file: names and shapes, without values. No memory is allocated before the
+/// file is known to hold the values.
+struct Contents {
+    /// Prefix of the names, and the parameters. The trained network has no prefix.
+    parts: Vec<(&'static str, Blueprint)>,
+    /// Whether there are features of a frozen backbone.
+    backbone: bool,
 }
 
-fn check(blueprint: &Blueprint, tensors: &BTreeMap<String, ParameterData>) -> Result<(), ParameterError> {
-    blueprint
-        .parameters()
-        .iter()
-        .try_for_each(|spec| crate::parameters::lookup(tensors, &spec.name, &spec.shape).map(drop))
+impl Contents {
+    fn of(description: &Description) -> Self {
+        let architecture = description.architecture.clone().in_use();
+        let mut network = Blueprint::default();
+        let backbone = ImageGenerator::new(&mut network, &architecture).is_none();
+        if backbone && description.is_trained() {
+            head(&mut network, &architecture);
+        }
+        let mut parts = vec![("", network)];
+        if architecture.detector {
+            let mut detector = Blueprint::default();
+            Detector::new(&mut detector, architecture.width);
+            parts.push((DETECTOR, detector));
+        }
+        if backbone {
+            let mut encoder = Blueprint::default();
+            EfficientNet::new(&mut encoder);
+            parts.push((ENCODER, encoder));
+        }
+        Self { parts, backbone }
+    }
+
+    /// Checks that `tensors` are these parameters, no more and no less, with values in range.
+    fn check(&self, tensors: &BTreeMap<String, ParameterData>) -> Result<(), ParameterError> {
+        let mut known = BTreeSet::new();
+        for (prefix, blueprint) in &self.parts {
+            for spec in blueprint.parameters() {
+                let name =
+                    if prefix.is_empty() { spec.name.clone() } else { format!("{prefix}.{}", spec.name) };
+                let data = lookup(tensors, &name, &spec.shape)?;
+                if name.ends_with(".variance") && data.values.iter().any(|&value| value < 0.0) {
+                    return Err(ParameterError::Range(name));
+                }
+                known.insert(name);
+            }
+        }
+        if self.backbone {
+            known.extend(Backbone::check_measured(BACKBONE, tensors)?);
+        }
+        match tensors.keys().find(|name| !known.contains(*name)) {
+            Some(surplus) => Err(ParameterError::Surplus(surplus.clone())),
+            None => Ok(()),
+        }
+    }
 }

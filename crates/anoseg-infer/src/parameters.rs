@@ -30,6 +30,9 @@ pub enum ParameterError {
         /// Shape needed.
         expected: Vec<usize>,
     },
+    /// A parameter is not one of the network's.
+    #[error("parameter {0} is not part of the network")]
+    Surplus(String),
     /// A parameter has values that it must not have.
     #[error("parameter {0} has values out of range")]
     Range(String),

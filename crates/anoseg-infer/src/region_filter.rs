@@ -46,10 +46,12 @@ impl FalseMarks {
 }
 
 impl RegionFilter {
-    /// From the regions of good images, of which there is at least one.
+    /// From the regions of good images; the default if there are none.
     pub fn from_normals(marks: &[FalseMarks], false_reject: f64) -> Self {
         let n = marks.len();
-        let index = conformal_rank(n, false_reject / 2.0).min(n) - 1;
+        let Some(index) = conformal_rank(n, false_reject / 2.0).min(n).checked_sub(1) else {
+            return Self::default();
+        };
         let mut areas: Vec<f64> = marks.iter().map(|marks| marks.area).collect();
         let mut peaks: Vec<f32> = marks.iter().map(|marks| marks.peak).collect();
         areas.sort_unstable_by(f64::total_cmp);
@@ -91,7 +93,7 @@ impl RegionFilter {
 /// Rank, counted from 1, of the conformal quantile of `n` ascending values: another value exceeds
 /// it with a probability of at most `rate`. The rank is above `n` if no value has this guarantee.
 pub fn conformal_rank(n: usize, rate: f64) -> usize {
-    (((n + 1) as f64 * (1.0 - rate)).ceil() as usize).max(1)
+    (((n as f64 + 1.0) * (1.0 - rate)).ceil() as usize).max(1)
 }
 
 #[cfg(test)]
@@ -164,6 +166,16 @@ mod tests {
         // Too few images for the rate: the bound is 2 / (n + 1).
         let found = kept(9, 0.01);
         assert!(found <= 0.2 + 0.03, "{found}");
+    }
+
+    /// Without images, or with a rate beyond every range, a rank of -1 was once asked for.
+    #[test]
+    fn no_images_and_odd_rates_are_no_fault() {
+        assert_eq!(RegionFilter::from_normals(&[], 0.1), RegionFilter::default());
+        for rate in [-1.0, 0.0, 1.0, 3.0, f64::NAN, f64::INFINITY, f64::MIN_POSITIVE] {
+            RegionFilter::from_normals(&[FalseMarks { area: 0.1, peak: 0.5 }], rate);
+            assert!(conformal_rank(usize::MAX, rate) >= 1);
+        }
     }
 
     #[test]

@@ -35,7 +35,8 @@ pub struct UnknownLevel {
 impl std::fmt::Display for UnknownLevel {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Self { wish, available } = self;
-        write!(f, "{SIMD_VARIABLE} is \"{wish}\"; this machine has {}", available.join(", "))
+        let available = available.join(", ");
+        write!(f, "{SIMD_VARIABLE} is {wish:?}; this machine has {available}, and {STOCK} for comparisons")
     }
 }
 

@@ -28,6 +28,16 @@ pub enum Error {
     /// A setting is out of range or does not fit the others.
     #[error(transparent)]
     Setting(#[from] SettingError),
+    /// A setting in a file is out of range or does not fit the others.
+    #[error("{path}{}: {setting}", line.map_or_else(String::new, |line| format!(", line {line}")), path = path.display())]
+    InFile {
+        /// The file.
+        path: PathBuf,
+        /// The line, counted from 1, if the file gives the setting.
+        line: Option<usize>,
+        /// The setting and its range.
+        setting: SettingError,
+    },
     /// A file of settings is not TOML, or names a setting that does not exist.
     #[error("{path}: {source}", path = path.display())]
     Toml {
@@ -110,6 +120,7 @@ impl Error {
                 ErrorKind::Data
             }
             Self::Setting(_)
+            | Self::InFile { .. }
             | Self::Toml { .. }
             | Self::NoEncoder
             | Self::OtherSettings { .. }

@@ -3,7 +3,7 @@
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
-use anoseg_image::write;
+use anoseg_image::{read, write};
 
 use crate::config::Config;
 use crate::train::{TrainingLog, read_log};
@@ -24,6 +24,12 @@ use crate::{Error, Result};
 pub struct RunDir {
     path: PathBuf,
 }
+
+/// Largest file of settings.
+pub(crate) const MOST_CONFIG_BYTES: u64 = 1 << 20;
+
+/// An empty file that a training leaves whose model is complete.
+const FINISHED: &str = "finished";
 
 /// Locks a run directory for one training, until it is dropped.
 #[derive(Debug)]
@@ -66,9 +72,49 @@ impl RunDir {
         self.path.join("checkpoint").join("state.safetensors")
     }
 
+    /// The file of the checkpoint before that one.
+    pub(crate) fn previous_checkpoint_path(&self) -> PathBuf {
+        self.path.join("checkpoint").join("previous.safetensors")
+    }
+
     /// Whether there is a checkpoint to resume from.
     pub fn has_checkpoint(&self) -> bool {
-        self.checkpoint_path().is_file()
+        self.checkpoint_path().is_file() || self.previous_checkpoint_path().is_file()
+    }
+
+    /// Whether it holds a training whose model was not stored ([`RunDir::mark_finished`]).
+    ///
+    /// # Errors
+    /// The log cannot be read.
+    pub fn is_unfinished(&self) -> Result<bool> {
+        Ok(!self.path.join(FINISHED).is_file() && (self.has_checkpoint() || !self.log()?.records.is_empty()))
+    }
+
+    /// Moves the settings, the log and the checkpoint of a training aside, into a folder of the
+    /// same name with `.previous` and, from the second on, a number behind it. Gives that folder.
+    ///
+    /// # Errors
+    /// A training uses it, or the folder cannot be renamed.
+    pub fn move_aside(&self) -> Result<PathBuf> {
+        drop(self.lock()?);
+        let numbered = |number: u32| {
+            let mut name = self.path.file_name().unwrap_or_default().to_os_string();
+            name.push(if number == 1 { ".previous".to_owned() } else { format!(".previous-{number}") });
+            self.path.with_file_name(name)
+        };
+        let free = (1..).map(numbered).find(|path| std::fs::symlink_metadata(path).is_err());
+        let target = free.ok_or_else(|| Error::Bug("no number is free".into()))?;
+        std::fs::rename(&self.path, &target).map_err(|error| Error::io(&self.path, error))?;
+        Ok(target)
+    }
+
+    /// Notes that the model of the training is stored, so that another training may take its place.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn mark_finished(&self) -> Result<()> {
+        write::atomic(&self.path.join(FINISHED), |_| Ok(()))?;
+        Ok(())
     }
 
     /// The settings of the training; None where there are none.
@@ -77,8 +123,7 @@ impl RunDir {
     /// The file exists but cannot be read.
     pub fn config_text(&self) -> Result<Option<String>> {
         let path = self.config_path();
-        refuse_special(&path)?;
-        match std::fs::read_to_string(&path) {
+        match read::regular_text(&path, MOST_CONFIG_BYTES) {
             Ok(text) => Ok(Some(text)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::io(&path, error)),
@@ -90,7 +135,7 @@ impl RunDir {
     /// # Errors
     /// There are none, or they cannot be read.
     pub fn config(&self) -> Result<Config> {
-        if !self.config_path().is_file() {
+        if !self.config_path().exists() {
             return Err(Error::NoCheckpoint { path: self.path.clone() });
         }
         Config::read(&self.config_path(), None)
@@ -138,8 +183,10 @@ impl RunDir {
         Ok(())
     }
 
-    /// Removes the checkpoint of an earlier training.
+    /// Removes the checkpoints of an earlier training.
     pub(crate) fn remove_checkpoint(&self) -> Result<()> {
+        remove_file(&self.path.join(FINISHED))?;
+        remove_file(&self.previous_checkpoint_path())?;
         remove_file(&self.checkpoint_path())
     }
 
@@ -155,16 +202,6 @@ pub(crate) fn remove_file(path: &Path) -> Result<()> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io(path, error)),
         _ => Ok(()),
     }
-}
-
-/// Reading or writing a pipe or a device in the place of a file could wait for ever.
-pub(crate) fn refuse_special(path: &Path) -> Result<()> {
-    let special = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
-    if special {
-        let what = "not a regular file: move it away";
-        return Err(Error::io(path, std::io::Error::new(std::io::ErrorKind::InvalidInput, what)));
-    }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -192,6 +229,22 @@ mod tests {
         std::fs::write(run.checkpoint_path(), "whole").unwrap();
         drop(run.lock().unwrap());
         assert!(!partial.exists() && run.has_checkpoint());
+    }
+
+    #[test]
+    fn a_training_is_moved_aside_under_a_name_that_is_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::open(folder.path().join("run"));
+        for name in ["run.previous", "run.previous-2"] {
+            drop(run.lock().unwrap());
+            assert!(!run.is_unfinished().unwrap());
+            std::fs::write(run.checkpoint_path(), name).unwrap();
+            assert!(run.is_unfinished().unwrap());
+            assert_eq!(run.move_aside().unwrap(), folder.path().join(name));
+            assert!(!run.has_checkpoint());
+        }
+        let moved = RunDir::open(folder.path().join("run.previous"));
+        assert_eq!(std::fs::read_to_string(moved.checkpoint_path()).unwrap(), "run.previous");
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! Trainings one after the other, each done once.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anoseg_image::{Dataset, write};
-use anoseg_infer::Model;
+use anoseg_infer::{ErrorKind, Model};
 
 use crate::run_dir::remove_file;
 use crate::{Config, Error, Event, PretrainedEncoder, Result, RunDir, StopToken, Trainer};
@@ -19,6 +20,9 @@ pub struct Series {
     /// The pretrained encoder, where the settings need one.
     pub encoder: Option<PretrainedEncoder>,
 }
+
+/// Largest list of images, or file of settings.
+const MOST_LISTING_BYTES: u64 = 256 << 20;
 
 /// A model of a series.
 #[derive(Debug)]
@@ -47,39 +51,64 @@ impl Series {
         let listing = listing(dataset)?;
         config.validate()?;
         let is = |path: &Path, wanted: &str| {
-            path.is_file() && std::fs::read_to_string(path).is_ok_and(|text| text == wanted)
+            anoseg_image::read::regular_text(path, MOST_LISTING_BYTES).is_ok_and(|text| text == wanted)
         };
         let same = is(&run_dir.config_path(), &config.to_toml()?) && is(&listing_path, &listing);
         if same && path.is_file() {
-            return Ok(SeriesModel { model: Model::load(&path)?, known: true });
+            match Model::load(&path) {
+                Err(error) if error.kind() == ErrorKind::Model => {
+                    on_event(Event::Warning(format!("{error}; it is trained again")));
+                }
+                loaded => return Ok(SeriesModel { model: loaded?, known: true }),
+            }
         }
-        std::fs::create_dir_all(run_dir.path()).map_err(|error| Error::io(run_dir.path(), error))?;
         if !same {
+            if run_dir.is_unfinished()? {
+                let aside = run_dir.move_aside()?;
+                on_event(Event::Warning(format!(
+                    "an unfinished training with other settings or images was moved to {}",
+                    aside.display()
+                )));
+            }
             // They belong to another training than the one that this run directory will soon hold.
             remove_file(&path)?;
             remove_file(&listing_path)?;
         }
-        let list = move || write::atomic(&listing_path, |file| file.write_all(listing.as_bytes()));
-        let list_early = list.clone();
-        let trainer = Trainer::new(dataset.clone())
-            .encoder(self.encoder.clone())
-            .stop(self.stop.clone())
-            .on_event(move |event| {
-                // From here on the run directory holds this training, which can be resumed. If the
-                // list cannot be written, it begins anew instead.
-                if matches!(event, Event::Loaded { .. }) {
-                    _ = list_early();
-                }
-                on_event(event);
-            });
-        let trainer = if same && run_dir.has_checkpoint() {
-            trainer.resume(run_dir)?
-        } else {
-            trainer.config(config.clone()).run_dir(run_dir)
+        std::fs::create_dir_all(run_dir.path()).map_err(|error| Error::io(run_dir.path(), error))?;
+        let list = || write::atomic(&listing_path, |file| file.write_all(listing.as_bytes()));
+        let on_event = Arc::new(Mutex::new(on_event));
+        let train = |resume: bool| {
+            let (path, text, on_event) = (listing_path.clone(), listing.clone(), Arc::clone(&on_event));
+            let trainer = Trainer::new(dataset.clone())
+                .encoder(self.encoder.clone())
+                .stop(self.stop.clone())
+                .on_event(move |event| {
+                    // From here on the run directory holds this training, which can be resumed. If the
+                    // list cannot be written, it begins anew instead.
+                    if matches!(event, Event::Loaded { .. }) {
+                        _ = write::atomic(&path, |file| file.write_all(text.as_bytes()));
+                    }
+                    tell(&on_event, event);
+                });
+            let run_dir = run_dir.clone();
+            let trainer = if resume {
+                trainer.resume(run_dir)?
+            } else {
+                trainer.config(config.clone()).run_dir(run_dir)
+            };
+            trainer.run()
         };
-        let model = trainer.run()?;
+        let model = match train(same && run_dir.has_checkpoint()) {
+            // Only a checkpoint can be at fault: it is the one model file that is read.
+            Err(error) if same && error.kind() == ErrorKind::Model => {
+                tell(&on_event, Event::Warning(format!("{error}; the training begins anew")));
+                train(false)?
+            }
+            trained => trained?,
+        };
         list()?;
         model.save(&path)?;
+        run_dir.mark_finished()?;
         Ok(SeriesModel { model, known: false })
     }
 
@@ -92,6 +121,10 @@ impl Series {
     pub fn model_path(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.anoseg"))
     }
+}
+
+fn tell(on_event: &Mutex<impl FnMut(Event)>, event: Event) {
+    (on_event.lock().unwrap_or_else(PoisonError::into_inner))(event);
 }
 
 /// The folder and its good images with their sizes in bytes, to check whether a model was trained

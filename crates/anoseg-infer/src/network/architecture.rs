@@ -4,9 +4,15 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{compact, pretrained, published};
+use super::{Blueprint, Detector, ImageGenerator, compact, head, pretrained, published};
 use crate::SettingError;
 use crate::settings::require;
+
+/// Most numbers that are trained: half a gigabyte. The published networks have a third of it.
+const MOST_PARAMETERS: u64 = 1 << 27;
+
+/// Most multiplications for one image: a minute or two of a plain PC.
+const MOST_MULTIPLICATIONS: f64 = 2e13;
 
 /// Which network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -103,7 +109,55 @@ impl Architecture {
         let map_alone = self.network != Kind::Pretrained || !(self.reconstruction || self.detector);
         let allowed =
             "a pretrained network gives the map alone: leave architecture.reconstruction and .detector off";
-        require(map_alone, "architecture.network", "pretrained", allowed)
+        require(map_alone, "architecture.network", "pretrained", allowed)?;
+        let parameters = self.parameters();
+        let allowed = format!(
+            "architecture.widths and .blocks ask for {parameters} parameters, the most is {MOST_PARAMETERS}: \
+             give less of them"
+        );
+        require(parameters <= MOST_PARAMETERS, "architecture.blocks", blocks, allowed)
+    }
+
+    /// Checks that an input of `height` x `width` pixels takes no more than minutes of computing.
+    ///
+    /// # Errors
+    /// It takes more.
+    pub fn validate_work(&self, [height, width]: [usize; 2]) -> Result<(), SettingError> {
+        let work = self.multiplications([height, width]);
+        let allowed = format!(
+            "an input of {width} x {height} pixels takes {work:.1e} multiplications, the most is \
+             {MOST_MULTIPLICATIONS:.0e}: give fewer channels or a smaller input"
+        );
+        require(work <= MOST_MULTIPLICATIONS, "architecture.widths", &self.widths, allowed)
+    }
+
+    /// Number of parameters of all networks that this architecture asks for.
+    fn parameters(&self) -> u64 {
+        let mut blueprint = Blueprint::default();
+        if ImageGenerator::new(&mut blueprint, self).is_none() {
+            head(&mut blueprint, self);
+        }
+        if self.detector {
+            Detector::new(&mut blueprint, self.width);
+        }
+        let lengths = blueprint.parameters().iter().map(|spec| spec.len() as u64);
+        lengths.fold(0, u64::saturating_add)
+    }
+
+    /// Multiplications of one image in a compact network, about; the others have a fixed size.
+    fn multiplications(&self, [height, width]: [usize; 2]) -> f64 {
+        if self.network != Kind::Compact {
+            return 0.0;
+        }
+        let mut positions = (height * width) as f64 / (compact::PATCH * compact::PATCH) as f64;
+        let mut sum = 0.0;
+        for &channels in &self.widths {
+            // The blocks of the encoder and one of the decoder, of two layers of 3 x 3 filters each.
+            let squared = (channels * channels) as f64;
+            sum += positions * squared * 18.0 * (self.blocks + 1) as f64;
+            positions /= 4.0;
+        }
+        sum
     }
 
     /// Sides of the network's input must be multiples of this.
@@ -145,6 +199,24 @@ mod tests {
         for new in [Architecture::default(), Architecture::pretrained()] {
             assert!(new.context);
         }
+    }
+
+    /// A file of 27 kB with these settings once kept the program busy for 43 seconds and then ended
+    /// it.
+    #[test]
+    fn a_network_of_any_size_is_refused_at_once() {
+        let huge = Architecture { widths: vec![2048; 6], blocks: 16, ..Architecture::default() };
+        let begun = std::time::Instant::now();
+        let refused = huge.validate().unwrap_err().to_string();
+        assert!(refused.contains("architecture.blocks = 16") && begun.elapsed().as_secs() < 1, "{refused}");
+        for fine in [Architecture::default(), Architecture::published(), Architecture::pretrained()] {
+            fine.validate().unwrap();
+            fine.validate_work([4096, 4096]).unwrap();
+        }
+        let slow = Architecture { widths: vec![512; 2], blocks: 4, ..Architecture::default() };
+        slow.validate().unwrap();
+        slow.validate_work([256, 256]).unwrap();
+        assert!(slow.validate_work([4096, 4096]).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@ use anoseg_synth::Recipe;
 use serde::{Deserialize, Serialize};
 
 use super::{Config, LossWeights, Optimiser};
+use crate::run_dir::MOST_CONFIG_BYTES;
 use crate::{Error, Result};
 
 /// Ready-made settings.
@@ -88,11 +89,20 @@ impl Config {
     /// `preset` if given.
     ///
     /// # Errors
-    /// The file cannot be read, is not TOML, or names a setting that does not exist.
+    /// The file cannot be read, is not TOML, names a setting that does not exist, or gives one a value
+    /// out of its range.
     pub fn read(path: &Path, preset: Option<Preset>) -> Result<Self> {
-        let text = std::fs::read_to_string(path).map_err(|error| Error::io(path, error))?;
-        Self::from_toml(&text, preset)
-            .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })
+        let text = anoseg_image::read::regular_text(path, MOST_CONFIG_BYTES)
+            .map_err(|error| Error::io(path, error))?;
+        let config = Self::from_toml(&text, preset)
+            .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })?;
+        match config.validate() {
+            Err(Error::Setting(setting)) => {
+                let line = line_of(&text, &setting.name);
+                Err(Error::InFile { path: path.to_owned(), line, setting })
+            }
+            _ => Ok(config),
+        }
     }
 
     /// Settings from TOML text; see [`Config::read`].
@@ -116,6 +126,22 @@ impl Config {
     pub fn to_toml(&self) -> Result<String> {
         toml::to_string_pretty(self)
             .map_err(|error| Error::Bug(format!("settings do not serialise: {error}")))
+    }
+}
+
+/// The line, counted from 1, on which a settings file gives the setting of this dotted path; None if
+/// it does not.
+fn line_of(text: &str, name: &str) -> Option<usize> {
+    let document = toml::de::DeTable::parse(text).ok()?;
+    let mut table = document.get_ref();
+    let mut parts = name.split('.').peekable();
+    loop {
+        let part = parts.next()?;
+        let (key, value) = table.iter().find(|(key, _)| key.get_ref() == part)?;
+        if parts.peek().is_none() {
+            return Some(1 + text[..key.span().start].matches('\n').count());
+        }
+        table = value.get_ref().as_table()?;
     }
 }
 
@@ -159,6 +185,28 @@ mod tests {
         assert_eq!(config.synthesis, paper.synthesis);
         let fast = Config::from_toml(text, Some(Preset::Fast)).unwrap();
         assert_eq!((fast.preset, fast.architecture), (Preset::Fast, Architecture::default()));
+    }
+
+    #[test]
+    fn the_line_of_a_setting_is_found_in_every_way_to_write_it() {
+        for (text, line) in [
+            ("seed = 1\n[input]\n\nsize = 250\n", Some(4)),
+            ("\ninput.size = 250", Some(2)),
+            ("input = { filter = \"area\", size = 250 }", Some(1)),
+            ("[input]\nfilter = \"area\"", None),
+            ("size = 250", None),
+        ] {
+            assert_eq!(line_of(text, "input.size"), line, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_value_out_of_range_is_named_with_file_and_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "[calibration]\nfalse_reject = 1.5\n").unwrap();
+        let told = Config::read(&path, None).unwrap_err().to_string();
+        assert!(told.contains("c.toml, line 2: calibration.false_reject = 1.5"), "{told}");
     }
 
     #[test]

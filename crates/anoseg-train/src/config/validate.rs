@@ -47,7 +47,8 @@ impl Config {
             }
         }
         let seconds = self.checkpoint_seconds;
-        require(seconds >= 0.0, "checkpoint_seconds", seconds, "must be at least 0")
+        let in_range = (0.0..=LONGEST_SECONDS).contains(&seconds);
+        require(in_range, "checkpoint_seconds", seconds, "must be 0 to a year")
     }
 
     fn validate_input(&self) -> Result<(), SettingError> {
@@ -57,12 +58,9 @@ impl Config {
         let size = self.input.size;
         let smallest = anoseg_synth::SMALLEST_SIDE.next_multiple_of(stride);
         let in_range = (smallest..=4096).contains(&size) && size.is_multiple_of(stride);
-        require(
-            in_range,
-            "input.size",
-            size,
-            format!("must be a multiple of {stride} from {smallest} to 4096"),
-        )
+        let allowed = format!("must be a multiple of {stride} from {smallest} to 4096");
+        require(in_range, "input.size", size, allowed)?;
+        self.architecture.validate_work([size; 2])
     }
 
     fn validate_optimiser(&self) -> Result<(), SettingError> {

@@ -1,14 +1,17 @@
 //! `metrics.jsonl`: one line per step.
 
 use std::fs::File;
-use std::io::{BufRead as _, BufReader, BufWriter, Write as _};
+use std::io::{BufRead as _, BufReader, BufWriter, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
+use anoseg_image::{read, write};
 use serde::{Deserialize, Serialize};
 
 use super::step_losses::StepLosses;
-use crate::run_dir::refuse_special;
 use crate::{Error, Result};
+
+/// What is beyond this many bytes of a log is not read.
+const MOST_BYTES: u64 = 1 << 30;
 
 /// One line of `metrics.jsonl`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -40,20 +43,30 @@ pub struct TrainingLog {
 }
 
 impl StepLog {
+    /// An empty log.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        refuse_special(path)?;
-        let file = File::create(path).map_err(|error| Error::io(path, error))?;
-        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
+        Self::with_lines(path, b"")
     }
 
     /// Continues after `step`. Lines of later steps, from a run that was killed after its last
     /// checkpoint, are dropped, and so are broken lines, whose number is returned.
     pub(super) fn reopen(path: &Path, step: u64) -> Result<(Self, usize)> {
-        let TrainingLog { records, broken } = read_log(path)?;
-        let mut log = Self::create(path)?;
-        records.iter().filter(|record| record.step <= step).try_for_each(|record| log.append(record))?;
-        log.flush()?;
-        Ok((log, broken))
+        let mut kept = Vec::new();
+        let log = read_lines(path, |line, record| {
+            if record.step <= step {
+                kept.extend_from_slice(line);
+                kept.push(b'\n');
+            }
+        })?;
+        Ok((Self::with_lines(path, &kept)?, log.broken))
+    }
+
+    /// Replaces the log in one step, so that a crash leaves the old one or the new one.
+    fn with_lines(path: &Path, lines: &[u8]) -> Result<Self> {
+        read::refuse_special(path).map_err(|error| Error::io(path, error))?;
+        write::atomic(path, |file| file.write_all(lines))?;
+        let file = File::options().append(true).open(path).map_err(|error| Error::io(path, error))?;
+        Ok(Self { path: path.to_owned(), file: BufWriter::new(file) })
     }
 
     pub(super) fn append(&mut self, record: &StepRecord) -> Result<()> {
@@ -70,17 +83,24 @@ impl StepLog {
 
 /// The steps of a log; no log is no steps.
 pub(crate) fn read_log(path: &Path) -> Result<TrainingLog> {
-    refuse_special(path)?;
-    let file = match File::open(path) {
+    read_lines(path, |_, _| ())
+}
+
+/// As [`read_log`]; `take` gets each whole line and its record.
+fn read_lines(path: &Path, mut take: impl FnMut(&[u8], StepRecord)) -> Result<TrainingLog> {
+    let file = match read::open_regular(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(TrainingLog::default()),
         Err(error) => return Err(Error::io(path, error)),
     };
     let mut log = TrainingLog::default();
-    for line in BufReader::new(file).split(b'\n') {
+    for line in BufReader::new(file.take(MOST_BYTES)).split(b'\n') {
         let line = line.map_err(|error| Error::io(path, error))?;
         match serde_json::from_slice::<StepRecord>(&line) {
-            Ok(record) => log.records.push(record),
+            Ok(record) => {
+                take(&line, record);
+                log.records.push(record);
+            }
             Err(_) => log.broken += 1,
         }
     }

@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use anoseg_infer::parameters::ParameterData;
+use anoseg_infer::network::ParameterSpec;
+use anoseg_infer::parameters::{ParameterData, ParameterError, lookup};
 use burn::tensor::{Device, Tensor};
 
 use crate::tensors::{Parameters, tensor_of, values_of};
@@ -94,17 +95,45 @@ impl ParameterOptimiser {
         found
     }
 
-    /// Restores what [`ParameterOptimiser::export`] gave after `steps` steps.
-    pub(super) fn import(&mut self, from: &BTreeMap<String, ParameterData>, steps: u64, device: &Device) {
+    /// Restores what [`ParameterOptimiser::export`] gave after `steps` steps for parameters of these
+    /// `specs`.
+    ///
+    /// # Errors
+    /// A moment is missing, of another length than its parameter or of none of them, or a second
+    /// moment is negative.
+    pub(super) fn import(
+        &mut self,
+        from: &BTreeMap<String, ParameterData>,
+        specs: &[ParameterSpec],
+        steps: u64,
+        device: &Device,
+    ) -> Result<(), ParameterError> {
         let tensor = |data: &ParameterData| tensor_of(data.values.clone(), [data.values.len()], device);
-        let steps = i32::try_from(steps).unwrap_or(i32::MAX);
-        self.states.clear();
-        for (key, first) in from {
-            let Some(name) = key.strip_suffix(".m") else { continue };
-            let Some(second) = from.get(&format!("{name}.v")) else { continue };
-            let moments = Moments { steps, first: tensor(first), second: tensor(second) };
-            self.states.insert(name.to_owned(), moments);
+        let count = i32::try_from(steps).unwrap_or(i32::MAX);
+        let mut states = BTreeMap::new();
+        for ParameterSpec { name, shape, .. } in specs {
+            let names = ["m", "v"].map(|moment| format!("{name}.{moment}"));
+            // A parameter that had no gradient yet has no moments.
+            if names.iter().all(|name| !from.contains_key(name)) {
+                continue;
+            }
+            let length = [shape.iter().product()];
+            let [first, second] = names.each_ref().map(|name| lookup(from, name, &length));
+            let (first, second) = (first?, second?);
+            if second.values.iter().any(|&value| value < 0.0) {
+                return Err(ParameterError::Range(names[1].clone()));
+            }
+            states
+                .insert(name.clone(), Moments { steps: count, first: tensor(first), second: tensor(second) });
         }
+        if let Some(surplus) = from.keys().find(|key| {
+            !key.rsplit_once('.')
+                .is_some_and(|(name, part)| ["m", "v"].contains(&part) && states.contains_key(name))
+        }) {
+            return Err(ParameterError::Surplus(surplus.clone()));
+        }
+        self.states = states;
+        Ok(())
     }
 }
 
@@ -114,6 +143,27 @@ mod tests {
 
     use super::*;
     use crate::tensors::{WeightInit, cpu};
+
+    /// They were once taken as they came, and the next step failed on them.
+    #[test]
+    fn moments_that_do_not_fit_their_parameter_are_refused() {
+        let mut blueprint = Blueprint::default();
+        blueprint.trained("p", [2, 3], Init::Constant(0.5));
+        let specs = blueprint.into_parameters();
+        let data = |values: Vec<f32>| ParameterData { shape: vec![values.len()], values };
+        let import = |pairs: &[(&str, Vec<f32>)]| {
+            let from =
+                pairs.iter().map(|(name, values)| ((*name).to_owned(), data(values.clone()))).collect();
+            ParameterOptimiser::new(0.0).import(&from, &specs, 3, &cpu())
+        };
+        let fits = vec![0.5; 6];
+        import(&[]).unwrap();
+        import(&[("p.m", fits.clone()), ("p.v", fits.clone())]).unwrap();
+        assert!(import(&[("p.m", fits.clone())]).is_err());
+        assert!(import(&[("p.m", vec![0.5; 5]), ("p.v", fits.clone())]).is_err());
+        assert!(import(&[("p.m", fits.clone()), ("p.v", vec![-1.0; 6])]).is_err());
+        assert!(import(&[("q.m", fits.clone()), ("q.v", fits)]).is_err());
+    }
 
     /// The update rule by its definition, in double precision.
     #[test]

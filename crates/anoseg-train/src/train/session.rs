@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use anoseg_infer::network::Backbone;
+use anoseg_kernels::Level;
 use anoseg_synth::Synthesizer;
 
 use super::batch::Batch;
@@ -28,6 +29,14 @@ const CALIBRATION_SHARE: f64 = 0.03;
 /// Batches made ahead of the step that uses them.
 const BATCHES_AHEAD: usize = 2;
 
+/// Why a training is lost whose weights are not numbers any more.
+const NOT_FINITE: &str = "the weights are no longer finite numbers";
+
+/// The instructions that this process computes with.
+fn instructions() -> String {
+    Level::current().name().to_owned()
+}
+
 /// A running training.
 pub(super) struct Session {
     pub(super) learner: Learner,
@@ -37,6 +46,8 @@ pub(super) struct Session {
     log: StepLog,
     /// Whether the run directory holds a checkpoint of this training.
     saved: bool,
+    /// The step of the last checkpoint that is whole.
+    saved_at: Option<u64>,
 }
 
 impl Session {
@@ -64,11 +75,20 @@ impl Session {
         let limit = (views > 0).then(|| views.div_ceil(optimiser.batch as u64));
         let schedule = Schedule::new(optimiser.learning_rate, optimiser.warmup_steps, budget, limit);
         let (manifest, health) = (manifest.to_owned(), Health::default());
-        let state = checkpoint::State { step: 0, elapsed: 0.0, schedule, health, config: text, manifest };
+        let instructions = instructions();
+        let state = checkpoint::State {
+            step: 0,
+            elapsed: 0.0,
+            schedule,
+            health,
+            instructions,
+            config: text,
+            manifest,
+        };
         let log = StepLog::create(&run_dir.log_path())?;
         let learner = Learner::new(config, backbone, images);
         let (config, run_dir) = (config.clone(), run_dir.clone());
-        Ok(Self { learner, state, config, run_dir, log, saved: false })
+        Ok(Self { learner, state, config, run_dir, log, saved: false, saved_at: None })
     }
 
     /// The session that the checkpoint holds.
@@ -82,11 +102,13 @@ impl Session {
         backbone: Option<Arc<Backbone>>,
         on_event: &mut OnEvent<'_>,
     ) -> Result<Self> {
-        let path = run_dir.checkpoint_path();
-        if !run_dir.has_checkpoint() {
-            return Err(Error::NoCheckpoint { path: run_dir.path().to_owned() });
+        let checkpoint::Loaded { mut state, tensors, path, damaged } = checkpoint::load(run_dir)?;
+        let saved_at = damaged.is_none().then_some(state.step);
+        if let Some(damaged) = damaged {
+            let step = state.step;
+            let what = format!("{damaged}; going on from the checkpoint before it, of step {step}");
+            on_event(Event::Warning(what));
         }
-        let (state, tensors) = checkpoint::load(&path)?;
         if state.config != config.to_toml()? {
             return Err(Error::OtherSettings { path });
         }
@@ -97,6 +119,17 @@ impl Session {
         let unfit =
             |error| Error::Infer(anoseg_infer::Error::model(&path, anoseg_infer::ModelFault::from(error)));
         learner.import(&tensors, state.step).map_err(unfit)?;
+        let here = instructions();
+        if state.instructions != here {
+            if !state.instructions.is_empty() {
+                on_event(Event::Warning(format!(
+                    "the training was begun with {} instructions and goes on with {here}: the last digits of \
+                     the model will differ from those of a training that was not interrupted",
+                    state.instructions
+                )));
+            }
+            state.instructions = here;
+        }
         let (log, broken) = StepLog::reopen(&run_dir.log_path(), state.step)?;
         if broken > 0 {
             let path = run_dir.log_path();
@@ -104,7 +137,7 @@ impl Session {
             on_event(Event::Warning(remark));
         }
         let (config, run_dir) = (config.clone(), run_dir.clone());
-        Ok(Self { learner, state, config, run_dir, log, saved: true })
+        Ok(Self { learner, state, config, run_dir, log, saved: true, saved_at })
     }
 
     /// Steps until the schedule is over, with batches made beside them.
@@ -144,10 +177,13 @@ impl Session {
         loop {
             self.state.schedule.observe(self.state.step, self.state.elapsed);
             if self.state.schedule.is_over(self.state.step) {
-                return self.save();
+                return if self.save()? { Ok(()) } else { self.fall_back(NOT_FINITE.to_owned(), on_event) };
             }
             if stop.is_stopped() {
-                self.save()?;
+                if !self.save()? && !self.saved {
+                    let why = NOT_FINITE.to_owned();
+                    return Err(Error::Diverged { step: self.state.step, why });
+                }
                 let run_dir = self.run_dir.path().to_owned();
                 return Err(Error::Interrupted { step: self.state.step, run_dir });
             }
@@ -166,7 +202,9 @@ impl Session {
             on_event(Event::Step(self.progress(losses, speed)));
             let due = saved.elapsed().as_secs_f64() >= self.config.checkpoint_seconds;
             if due && condition == Condition::Good {
-                self.save()?;
+                if !self.save()? {
+                    return self.fall_back(NOT_FINITE.to_owned(), on_event);
+                }
                 saved = Instant::now();
             }
         }
@@ -178,8 +216,7 @@ impl Session {
         if !self.saved {
             return Err(Error::Diverged { step: lost_at, why });
         }
-        let path = self.run_dir.checkpoint_path();
-        let (state, tensors) = checkpoint::load(&path)?;
+        let checkpoint::Loaded { state, tensors, path, .. } = checkpoint::load(&self.run_dir)?;
         let unfit =
             |error| Error::Infer(anoseg_infer::Error::model(&path, anoseg_infer::ModelFault::from(error)));
         self.learner.import(&tensors, state.step).map_err(unfit)?;
@@ -202,10 +239,19 @@ impl Session {
         }
     }
 
-    fn save(&mut self) -> Result<()> {
+    /// Writes a checkpoint, unless a weight is not a finite number: the last good one then stays.
+    /// Returns whether it was written.
+    fn save(&mut self) -> Result<bool> {
         self.log.flush()?;
-        checkpoint::save(&self.run_dir.checkpoint_path(), &self.state, &self.learner.export())?;
-        self.saved = true;
-        Ok(())
+        if self.saved_at == Some(self.state.step) {
+            return Ok(true);
+        }
+        let tensors = self.learner.export();
+        if !checkpoint::is_finite(&tensors) {
+            return Ok(false);
+        }
+        checkpoint::save(&self.run_dir, &self.state, &tensors)?;
+        (self.saved, self.saved_at) = (true, Some(self.state.step));
+        Ok(true)
     }
 }

@@ -54,10 +54,10 @@ fn a_training_that_is_lost_ends_at_its_last_good_checkpoint() {
     assert_eq!(steps.unwrap(), 9);
     // As if the training had reached a loss far below all that follow, and stood at step 5.
     let run_dir = RunDir::open(folder.path().join("run"));
-    let (mut state, tensors) = checkpoint::load(&run_dir.checkpoint_path()).unwrap();
+    let checkpoint::Loaded { mut state, tensors, .. } = checkpoint::load(&run_dir).unwrap();
     state.step = 5;
     state.health = Health::after_loss(1e-9);
-    checkpoint::save(&run_dir.checkpoint_path(), &state, &tensors).unwrap();
+    checkpoint::save(&run_dir, &state, &tensors).unwrap();
     let (steps, events) = run(folder.path(), &dataset, &config, true);
     assert_eq!(steps.unwrap(), 5);
     let told = events.iter().any(|event| {
@@ -65,6 +65,53 @@ fn a_training_that_is_lost_ends_at_its_last_good_checkpoint() {
     });
     assert!(told, "{events:?}");
     assert_eq!(run_dir.log().unwrap().records.len(), 5);
+}
+
+/// A damaged checkpoint was once the end of a training, and weights that were no numbers replaced
+/// the last good one.
+#[test]
+fn the_checkpoint_before_a_damaged_one_is_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dataset, config) = (images(folder.path()), tiny(4));
+    run(folder.path(), &dataset, &config, false).0.unwrap();
+    let run_dir = RunDir::open(folder.path().join("run"));
+    let good = std::fs::read(run_dir.checkpoint_path()).unwrap();
+    std::fs::write(run_dir.checkpoint_path(), &good[..good.len() / 2]).unwrap();
+    let (steps, events) = run(folder.path(), &dataset, &config, true);
+    assert_eq!(steps.unwrap(), 4);
+    let told = |events: &[Event], words: &str| {
+        events.iter().any(|event| matches!(event, Event::Warning(what) if what.contains(words)))
+    };
+    assert!(told(&events, "going on from the checkpoint before it, of step 3"), "{events:?}");
+    assert_eq!(std::fs::read(run_dir.checkpoint_path()).unwrap().len(), good.len());
+    // With neither, the error is that of the last one.
+    for path in [run_dir.checkpoint_path(), run_dir.previous_checkpoint_path()] {
+        std::fs::write(path, "no checkpoint").unwrap();
+    }
+    let error = run(folder.path(), &dataset, &config, true).0.unwrap_err();
+    assert!(error.to_string().contains("state.safetensors"), "{error}");
+}
+
+#[test]
+fn other_instructions_than_those_of_the_checkpoint_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dataset, config) = (images(folder.path()), tiny(2));
+    run(folder.path(), &dataset, &config, false).0.unwrap();
+    let run_dir = RunDir::open(folder.path().join("run"));
+    let checkpoint::Loaded { mut state, tensors, .. } = checkpoint::load(&run_dir).unwrap();
+    state.instructions = "abacus".into();
+    checkpoint::save(&run_dir, &state, &tensors).unwrap();
+    let (_, events) = run(folder.path(), &dataset, &config, true);
+    assert!(events.iter().any(|event| matches!(event, Event::Warning(what) if what.contains("abacus"))));
+}
+
+#[test]
+fn weights_that_are_no_numbers_are_no_checkpoint() {
+    let data =
+        |value: f32| anoseg_infer::parameters::ParameterData { shape: vec![2], values: vec![0.5, value] };
+    for (value, finite) in [(1.0, true), (f32::MAX, true), (f32::NAN, false), (f32::INFINITY, false)] {
+        assert_eq!(checkpoint::is_finite(&[("w".to_owned(), data(value))].into()), finite);
+    }
 }
 
 #[test]

@@ -68,7 +68,7 @@ impl Trained {
     ) -> Result<(), ParameterError> {
         let [network, optimiser] = self.names;
         self.parameters = self.parameters.import(&with_prefix(network, from))?;
-        self.optimiser.import(&with_prefix(optimiser, from), steps, device);
+        self.optimiser.import(&with_prefix(optimiser, from), self.parameters.specs(), steps, device)?;
         if let Some(average) = &mut self.average {
             average.parameters = average.parameters.import(&with_prefix(&average_of(network), from))?;
             average.steps = steps;

@@ -18,6 +18,9 @@ pub const ALL_CHANNELS: usize = CHANNELS[0] + CHANNELS[1] + CHANNELS[2] + CHANNE
 /// Channels of what is compared with the memory bank: the features at strides 4, 8 and 16.
 pub const DESCRIPTOR: usize = ALL_CHANNELS - CHANNELS[0];
 
+/// Most vectors of a memory bank; `architecture.memory` has the same range.
+const MOST_VECTORS: usize = 100_000;
+
 /// Frozen encoder, standardisation and memory bank.
 #[derive(Clone, Debug)]
 pub struct Backbone {
@@ -67,6 +70,25 @@ impl Backbone {
             .chain(prefixed("distances", self.distances.export()))
             .chain([("memory".to_owned(), self.memory.vectors().clone())])
             .collect()
+    }
+
+    /// Checks what is measured on good images, without the encoder, under names that begin with
+    /// `prefix.`. Gives the names.
+    pub(crate) fn check_measured(
+        prefix: &str,
+        from: &BTreeMap<String, ParameterData>,
+    ) -> Result<Vec<String>, ParameterError> {
+        let named = |name: &str| format!("{prefix}.{name}");
+        let mut names = vec![named("memory")];
+        let memory = from.get(&names[0]).ok_or_else(|| ParameterError::Missing(names[0].clone()))?;
+        let count = memory.shape.first().copied().unwrap_or(0).clamp(1, MOST_VECTORS);
+        lookup(from, &names[0], &[count, DESCRIPTOR])?;
+        for (part, channels) in [("features", ALL_CHANNELS), ("distances", 1)] {
+            let part = named(part);
+            Spread::import(&with_prefix(&part, from), channels)?;
+            names.extend(["mean", "deviation"].map(|value| format!("{part}.{value}")));
+        }
+        Ok(names)
     }
 
     /// What [`Backbone::export`] gave; the images that the memory bank's vectors are from are not
