@@ -22,6 +22,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
+import tifffile
 from PIL import Image
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -154,6 +155,158 @@ def jpegs(m):
             m.add("jpeg stray bytes, no tables", f"{size}_{name}.jpg", variant, expected, 6)
 
 
+def tiff_bytes(array, **options):
+    f = io.BytesIO()
+    tifffile.imwrite(f, array, metadata=None, **options)
+    return f.getvalue()
+
+
+def tiffs(m):
+    if not m.wanted("tiff"):
+        return
+    codecs = {"none": None, "lzw": "lzw", "deflate": "zlib", "adobe": "adobe_deflate", "packbits": "packbits", "zstd": "zstd"}
+    rng = np.random.default_rng(5)
+    for height, width in [(16, 16), (37, 53), (102, 130)]:
+        rgb = photo(height, width)
+        grey = rgb[..., 1]
+        wide = (rgb.astype(np.uint16) * 257) ^ rng.integers(0, 255, rgb.shape, dtype=np.uint16)
+        real = (wide / 65535).astype(np.float32)
+        arrays = {
+            "g8": (grey, grey), "rgb8": (rgb, rgb), "g16": (wide[..., 0], wide[..., 0] / 257), "rgb16": (wide, wide / 257),
+            "gf32": (real[..., 0], real[..., 0] * 255), "rgbf32": (real, real * 255),
+            "gf16": (real[..., 0].astype(np.float16), real[..., 0].astype(np.float16).astype(float) * 255),
+            "gf64": (real[..., 0].astype(np.float64), real[..., 0] * 255),
+            "g32": ((wide[..., 0].astype(np.uint32) << 16) + 7, ((wide[..., 0].astype(np.uint32) << 16) + 7) / 0xFFFFFFFF * 255),
+        }
+        for kind, (array, expected) in arrays.items():
+            colour = array.ndim == 3
+            photometric = "rgb" if colour else "minisblack"
+            for codec, compression in codecs.items():
+                if codec == "packbits" and array.dtype.itemsize > 2:
+                    continue
+                for order in "<>":
+                    predictors = [None]
+                    if compression not in (None, "packbits"):
+                        predictors += [3] if array.dtype.kind == "f" else [2]
+                    for predictor in predictors:
+                        for layout, more in {"strip": {}, "strips": {"rowsperstrip": 7}, "tiles": {"tile": (32, 48)},
+                                             "tiles64": {"tile": (64, 64)}}.items():
+                            for planes in ("contig", "separate") if colour else ("contig",):
+                                data = array if planes == "contig" else np.moveaxis(array, 2, 0).copy()
+                                if colour:
+                                    more = more | {"planarconfig": planes}
+                                name = f"{width}x{height}_{kind}_{codec}_{'be' if order == '>' else 'le'}_p{predictor}_{layout}_{planes}.tif"
+                                f = tiff_bytes(data, photometric=photometric, compression=compression, byteorder=order,
+                                               predictor=predictor, **more)
+                                m.add(f"tiff {codec}, {'tiles' if 'tile' in layout else 'strips'}", name, f, expected, 0.01)
+        for big in (False, True):
+            data = tiff_bytes(rgb, photometric="rgb", bigtiff=True, byteorder=">" if big else "<", tile=(32, 32), compression="lzw")
+            m.add("tiff BigTIFF", f"{width}x{height}_big_{big}.tif", data, rgb)
+        for bits in (10, 12, 14):
+            values = wide[..., 0] >> (16 - bits)
+            expected = values * 255.0 / ((1 << bits) - 1)
+            # Little-endian only: tifffile packs the bytes of big-endian values in the wrong order.
+            data = tiff_bytes(values, photometric="minisblack", bitspersample=bits, byteorder="<")
+            m.add("tiff packed 10, 12, 14 bits", f"{width}x{height}_{bits}.tif", data, expected, 0.01)
+            values = wide >> (16 - bits)
+            data = tiff_bytes(values, photometric="rgb", bitspersample=bits, planarconfig="contig")
+            m.add("tiff packed 10, 12, 14 bits", f"{width}x{height}_rgb{bits}.tif", data, values * 255.0 / ((1 << bits) - 1), 0.01)
+        for bits in (1, 2, 3, 4, 5, 6, 7):
+            values = grey >> (8 - bits)
+            for codec in (None, "lzw", "deflate"):
+                array = values.astype(bool) if bits == 1 else values
+                options = {} if bits == 1 else {"bitspersample": bits}
+                try:
+                    data = tiff_bytes(array, photometric="minisblack", compression=codec, **options)
+                except (ValueError, NotImplementedError):
+                    continue
+                expected = np.round(values * 255.0 / ((1 << bits) - 1))
+                m.add("tiff 1 to 7 bits", f"{width}x{height}_{bits}_{codec}.tif", data, expected, 0.51)
+        # Palettes with values of 16 bits, of 8 bits times 257 or 256, and of 8 bits as they are.
+        index = (grey >> 2) + 3
+        for name, factor, dtype in [("257", 257, np.uint8), ("256", 256, np.uint8), ("1", 1, np.uint8), ("wide", 257, np.uint16)]:
+            entries = 1 << (8 * np.dtype(dtype).itemsize)
+            colours = rng.integers(0, 256, (3, entries)).astype(np.uint16)
+            data = tiff_bytes(index.astype(dtype), photometric="palette", colormap=colours * factor)
+            m.add("tiff palette", f"{width}x{height}_{name}.tif", data, np.moveaxis(colours[:, index], 0, 2))
+        for bits in (1, 2, 4):
+            f = io.BytesIO()
+            image = Image.fromarray(rgb).quantize(1 << bits)
+            image.save(f, "TIFF")
+            m.add("tiff palette", f"{width}x{height}_pillow{bits}.tif", f.getvalue(), np.asarray(image.convert("RGB")))
+        for sampling in ((1, 1), (2, 1), (2, 2)):
+            for more in ({}, {"rowsperstrip": 16}, {"tile": (32, 48)}):
+                data = tiff_bytes(rgb, photometric="ycbcr", compression="jpeg", subsampling=sampling, **more)
+                reference = tifffile.imread(io.BytesIO(data))
+                name = f"{width}x{height}_ycc{sampling[0]}{sampling[1]}_{'_'.join(more)}.tif"
+                m.add("tiff JPEG", name, data, reference, 1)
+        for more in ({}, {"rowsperstrip": 16}, {"tile": (32, 48)}):
+            name = f"{width}x{height}_{'_'.join(more)}"
+            data = tiff_bytes(rgb, photometric="rgb", compression="jpeg", **more)
+            m.add("tiff JPEG", f"{name}_rgb.tif", data, tifffile.imread(io.BytesIO(data)), 1)
+            data = tiff_bytes(grey, photometric="minisblack", compression="jpeg", **more)
+            m.add("tiff JPEG", f"{name}_grey.tif", data, tifffile.imread(io.BytesIO(data)), 1)
+            data = tiff_bytes(np.moveaxis(rgb, 2, 0).copy(), photometric="rgb", compression="jpeg", planarconfig="separate", **more)
+            m.add("tiff JPEG", f"{name}_planes.tif", data, np.moveaxis(tifffile.imread(io.BytesIO(data)), 0, 2), 1)
+        pillow = Image.fromarray(rgb)
+        for name, image, options in [
+            ("jpeg", pillow, {"compression": "jpeg", "quality": 90}),
+            ("jpeg_strips", pillow, {"compression": "jpeg", "quality": 90, "tiffinfo": {278: 16}}),
+            ("jpeg_grey", pillow.convert("L"), {"compression": "jpeg"}),
+            ("jpeg_cmyk", pillow.convert("CMYK"), {"compression": "jpeg"}),
+            ("lzw", pillow, {"compression": "tiff_lzw"}), ("lzw_pred", pillow, {"compression": "tiff_lzw", "tiffinfo": {317: 2}}),
+            ("deflate", pillow, {"compression": "tiff_deflate"}), ("packbits", pillow, {"compression": "packbits"}),
+            ("cmyk", pillow.convert("CMYK"), {}), ("cmyk_lzw", pillow.convert("CMYK"), {"compression": "tiff_lzw"}),
+            ("white_is_zero", pillow.convert("L"), {"tiffinfo": {262: 0}}),
+            ("fill_order", pillow.convert("1"), {"tiffinfo": {266: 2}}),
+            ("la", pillow.convert("LA"), {}), ("rgba", pillow.convert("RGBA"), {"compression": "tiff_lzw"}),
+            ("rgbx", pillow.convert("RGBX"), {}),
+            *[(f"fax_{c}", pillow.convert("1"), {"compression": c}) for c in ("group3", "group4", "tiff_ccitt")],
+            *[(f"fax_fill_{c}", pillow.convert("1"), {"compression": c, "tiffinfo": {266: 2}}) for c in ("group3", "group4")],
+        ]:
+            f = io.BytesIO()
+            image.save(f, "TIFF", **options)
+            read = Image.open(io.BytesIO(f.getvalue()))
+            if name == "white_is_zero":
+                expected = 255 - np.asarray(image) if read.tag_v2.get(262) == 0 and False else np.asarray(read.convert("L"))
+            elif image.mode in ("1", "L", "LA"):
+                expected = np.asarray(read.convert("L"))
+            else:
+                expected = np.asarray(read.convert("RGB"))
+            m.add("tiff by libtiff through Pillow", f"{width}x{height}_{name}.tif", f.getvalue(), expected, 1 if "jpeg" in name or "cmyk" in name else 0)
+        # Samples beside the colours; bands without a meaning.
+        extra = np.concatenate([rgb, grey[..., None], grey[..., None]], 2)
+        data = tiff_bytes(extra, photometric="rgb", planarconfig="contig", extrasamples=(0, 0))
+        m.add("tiff extra samples, bands", f"{width}x{height}_extra.tif", data, rgb)
+        data = tiff_bytes(np.moveaxis(extra, 2, 0).copy(), photometric="rgb", planarconfig="separate", extrasamples=(0, 0), tile=(32, 32), compression="lzw")
+        m.add("tiff extra samples, bands", f"{width}x{height}_extra_planes.tif", data, rgb)
+        m.add("tiff extra samples, bands", f"{width}x{height}_bands3.tif", tiff_bytes(rgb, photometric="minisblack", planarconfig="contig"), rgb)
+        m.add("tiff extra samples, bands", f"{width}x{height}_bands5.tif", tiff_bytes(extra, photometric="minisblack", planarconfig="contig"), None, refused=True)
+        for name, array, options in [("int8", grey.astype(np.int8), {}), ("int16", wide[..., 0].astype(np.int16), {}),
+                                     ("uint64", wide[..., 0].astype(np.uint64), {}), ("complex", real[..., 0].astype(np.complex64), {})]:
+            m.add("tiff kinds that are refused", f"{width}x{height}_{name}.tif", tiff_bytes(array, photometric="minisblack", **options), None, refused=True)
+        for codec in ("jpeg2000", "webp", "lzma", "lerc", "jpegxl"):
+            try:
+                data = tiff_bytes(rgb, photometric="rgb", compression=codec)
+            except (ValueError, KeyError, RuntimeError):
+                continue
+            m.add("tiff kinds that are refused", f"{width}x{height}_{codec}.tif", data, None, refused=True)
+        f = io.BytesIO()
+        Image.fromarray(rgb).convert("LAB").save(f, "TIFF")
+        m.add("tiff kinds that are refused", f"{width}x{height}_lab.tif", f.getvalue(), None, refused=True)
+        f = io.BytesIO()
+        with tifffile.TiffWriter(f) as t:
+            t.write(rgb[::4, ::4].copy(), photometric="rgb", subfiletype=1)
+            t.write(grey > 99, photometric=4, subfiletype=4)
+            t.write(rgb, photometric="rgb")
+        m.add("tiff pages", f"{width}x{height}_thumbnail_first.tif", f.getvalue(), rgb)
+        f = io.BytesIO()
+        with tifffile.TiffWriter(f) as t:
+            t.write(rgb, photometric="rgb", subifds=1, tile=(32, 32))
+            t.write(rgb[::2, ::2].copy(), photometric="rgb", subfiletype=1, tile=(32, 32))
+        m.add("tiff pages", f"{width}x{height}_pyramid.tif", f.getvalue(), rgb)
+
+
 def run(m, verbose):
     subprocess.run(["cargo", "build", "-q", "-j2", "-p", "anoseg-image", "--example", "decode"], cwd=ROOT, check=True)
     program = ROOT / "target/debug/examples/decode"
@@ -216,7 +369,7 @@ def main():
         sys.exit(0 if run(m, options.verbose) else 1)
 
 
-MAKERS = [jpegs]
+MAKERS = [jpegs, tiffs]
 
 if __name__ == "__main__":
     main()

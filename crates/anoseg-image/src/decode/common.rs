@@ -18,7 +18,9 @@ pub(super) fn header(bytes: &[u8], format: Format, limits: &Limits) -> Result<He
         height: height as usize,
         bytes_per_pixel: u64::from(decoder.color_type().bytes_per_pixel()),
         orientation: decoder.orientation().map_err(fault)?,
+        extra_bytes: 0,
         lossy: format == Format::WebP && webp_is_lossy(bytes),
+        further_pages: 0,
     })
 }
 

@@ -57,6 +57,19 @@ pub enum ImageError {
         /// The error of the decoder, if it reported one.
         source: Option<DecoderError>,
     },
+    /// A float image in which some values are NaN or infinite, which is how measuring cameras and
+    /// scanners mark pixels without a measurement.
+    #[error(
+        "{} holds values that are not numbers (NaN or infinite) at {pixels} pixels: no measurement there; fill them \
+         with a value of the background or take the image out",
+        path.display()
+    )]
+    NotNumbers {
+        /// The file.
+        path: PathBuf,
+        /// How many pixels have such a value.
+        pixels: usize,
+    },
     /// The image exceeds the [`Limits`](super::Limits).
     #[error("{} is too large: {what}; make it smaller or raise the limit", path.display())]
     Limit {
@@ -92,6 +105,7 @@ impl ImageError {
             | Self::NotAnImage { path, .. }
             | Self::Damaged { path, .. }
             | Self::Unsupported { path, .. }
+            | Self::NotNumbers { path, .. }
             | Self::Limit { path, .. }
             | Self::TooSmall { path, .. } => path,
         }
@@ -113,6 +127,7 @@ pub(super) enum Fault {
     Io(io::Error),
     Damaged(String, Option<DecoderError>),
     Unsupported(String, Option<DecoderError>),
+    NotNumbers(usize),
     Limit(String),
 }
 
@@ -142,6 +157,7 @@ impl Fault {
             Self::Io(source) => ImageError::Io { path, source },
             Self::Damaged(reason, source) => ImageError::Damaged { path, reason, source },
             Self::Unsupported(what, source) => ImageError::Unsupported { path, what, source },
+            Self::NotNumbers(pixels) => ImageError::NotNumbers { path, pixels },
             Self::Limit(what) => ImageError::Limit { path, what },
         }
     }

@@ -6,6 +6,10 @@ use serde::{Deserialize, Serialize};
 /// that every image that was read can also be written.
 pub const LONGEST_SIDE: usize = 65_535;
 
+/// Bytes per pixel that an image takes beside its decoding: its three f32 planes (12), an anomaly map
+/// (4), a mask (1) and an overlay of 8 bits (3).
+pub const BYTES_PER_PIXEL: u64 = 20;
+
 /// Limits on one image, checked against its header before memory is allocated for its pixels.
 ///
 /// The defaults allow the images of line-scan cameras and keep a hostile file from exhausting the
@@ -21,8 +25,9 @@ pub struct Limits {
     pub max_side: usize,
     /// Shortest side, in pixels. Default: 8.
     pub min_side: usize,
-    /// Most memory for decoding one image, in bytes: the samples as stored in the file and their
-    /// f32 planes. Default: 2 GiB.
+    /// Most memory for one image, in bytes: what its decoding takes, from 1 byte per pixel (8-bit grey)
+    /// to 15 (JPEG of several scans), and [`BYTES_PER_PIXEL`] for the image and what is made of it.
+    /// Default: 2.5 GiB, which is 100 million pixels of 16-bit colour.
     pub max_alloc_bytes: u64,
 }
 
@@ -33,7 +38,7 @@ impl Default for Limits {
             max_pixels: 100_000_000,
             max_side: 32_768,
             min_side: 8,
-            max_alloc_bytes: 2 << 30,
+            max_alloc_bytes: 5 << 29,
         }
     }
 }

@@ -19,6 +19,7 @@
 mod common;
 mod error;
 mod format;
+mod guard;
 mod jpeg;
 mod limits;
 mod raster;
@@ -27,7 +28,6 @@ mod tiff;
 
 use std::fs::File;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use image::metadata::Orientation;
@@ -35,10 +35,10 @@ use image::metadata::Orientation;
 use crate::plane::{AnomalyMap, Image, Mask};
 pub(crate) use error::io_advice;
 pub use error::{DecoderError, ImageError};
-pub use limits::{LONGEST_SIDE, Limits};
+pub use limits::{BYTES_PER_PIXEL, LONGEST_SIDE, Limits};
 pub use sniff::{Kind, sniff_file};
 
-use error::Fault;
+use guard::guarded;
 use raster::Raster;
 use sniff::{Content, Format};
 
@@ -89,7 +89,8 @@ impl Decoded {
         let (raster, header) = decode(bytes, name, limits)?;
         let grey = raster.channels < 3;
         let turned = header.orientation != Orientation::NoTransforms;
-        Ok(Self { image: raster.into_image(header.orientation), grey, turned, further_pages: 0 })
+        let further_pages = header.further_pages;
+        Ok(Self { image: raster.into_image(header.orientation), grey, turned, further_pages })
     }
 }
 
@@ -147,8 +148,12 @@ struct Header {
     orientation: Orientation,
     /// Bytes per pixel that the decoder allocates.
     bytes_per_pixel: u64,
+    /// Bytes beside these, whatever the number of pixels.
+    extra_bytes: u64,
     /// Whether compression may have changed pixel values.
     lossy: bool,
+    /// Further full-size images in the file.
+    further_pages: usize,
 }
 
 /// Decodes a file: detects the format, reads the header, checks the limits and completeness,
@@ -160,7 +165,7 @@ fn decode(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Raster, Header)
         format::check_complete(format, bytes)?;
         match format {
             Format::Jpeg => jpeg::pixels(bytes, &header),
-            Format::Tiff => tiff::pixels(bytes, &header, limits),
+            Format::Tiff => tiff::pixels(bytes, &header),
             _ => common::pixels(bytes, format, limits),
         }
     });
@@ -208,8 +213,8 @@ fn check_size(width: usize, height: usize, path: &Path, limits: &Limits) -> Resu
 
 fn check_memory(header: &Header, path: &Path, limits: &Limits) -> Result<(), ImageError> {
     let Header { width, height, .. } = *header;
-    let planes = 3 * size_of::<f32>() as u64;
-    let bytes = (width as u64 * height as u64).saturating_mul(header.bytes_per_pixel + planes);
+    let per_pixel = header.bytes_per_pixel + BYTES_PER_PIXEL;
+    let bytes = (width as u64 * height as u64).saturating_mul(per_pixel).saturating_add(header.extra_bytes);
     let most = limits.max_alloc_bytes;
     if bytes > most {
         let what = format!(
@@ -271,12 +276,4 @@ fn check_file_size(bytes: u64, path: &Path, limits: &Limits) -> Result<(), Image
         return Err(ImageError::Limit { path: path.to_path_buf(), what });
     }
     Ok(())
-}
-
-/// Turns a panic of a decoder into an error.
-///
-/// A bug of a third-party decoder must not end a batch or a server. Only the result leaves the
-/// call, so no half-changed state is observable afterwards.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
-    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(Fault::damaged("its decoder failed on it")))
 }

@@ -13,6 +13,15 @@ pub(super) enum Samples {
     F32(Vec<f32>),
 }
 
+impl Samples {
+    /// Checks that no float is NaN or infinite.
+    pub(super) fn check_numbers(&self, channels: usize) -> Result<(), Fault> {
+        let Self::F32(values) = self else { return Ok(()) };
+        let pixels = values.chunks_exact(channels).filter(|p| p.iter().any(|v| !v.is_finite())).count();
+        if pixels == 0 { Ok(()) } else { Err(Fault::NotNumbers(pixels)) }
+    }
+}
+
 /// An image as stored: `[height, width, channels]`, not yet turned upright.
 #[derive(Debug)]
 pub(super) struct Raster {

@@ -20,8 +20,9 @@ use super::Header;
 use super::error::Fault;
 use super::limits::LONGEST_SIDE;
 use super::raster::{Raster, Samples};
+pub(super) use render::rgb;
 use scan::Coefficients;
-use segments::{Frame, Segments};
+use segments::{Colours, Frame, Segments};
 
 pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
     let mut segments = Segments::new(bytes);
@@ -39,7 +40,9 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
         height: frame.height,
         orientation: exif.unwrap_or(Orientation::NoTransforms),
         bytes_per_pixel: out + kept,
+        extra_bytes: 0,
         lossy: true,
+        further_pages: 0,
     })
 }
 
@@ -63,6 +66,30 @@ pub(super) fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Fault> {
     let scans = if scans.kept { scans } else { Scans::read(bytes, |_, _| true)? };
     let Scans { segments, frame, coefficients, .. } = scans;
     render::render(&frame, coefficients, &segments.latched, segments.colours()).map(raster)
+}
+
+/// A JPEG inside another file, as interleaved samples.
+pub(super) struct Part {
+    pub(super) width: usize,
+    pub(super) height: usize,
+    pub(super) channels: usize,
+    pub(super) data: Vec<u8>,
+}
+
+/// Decodes a JPEG inside another file, whose size must be as expected. Its components are kept as
+/// they are, but for YCbCr, which is turned into RGB.
+pub(super) fn part(bytes: &[u8], is_ycbcr: bool, expected: (usize, usize)) -> Result<Part, Fault> {
+    let header = header(bytes)?;
+    let (width, height) = (header.width, header.height);
+    // Rows that fill up the last blocks may be counted or not.
+    if width != expected.0 || height > expected.1.saturating_add(31) {
+        return Err(Fault::damaged("a JPEG strip or tile differs from its page in size"));
+    }
+    let Scans { segments, frame, coefficients, .. } = Scans::read(bytes, |_, _| true)?;
+    let channels = frame.components.len();
+    let colours = if is_ycbcr { Colours::YCbCr } else { Colours::AsTheyAre };
+    let data = render::render(&frame, coefficients, &segments.latched, colours)?;
+    Ok(Part { width, height, channels, data })
 }
 
 /// All scans of a file, read strictly.

@@ -5,7 +5,8 @@ use super::super::error::Fault;
 use super::scan::{Block, Coefficients, ZIGZAG};
 use super::segments::{Colours, Frame};
 
-/// The pixels of a frame, interleaved: one channel for grey, else RGB.
+/// The pixels of a frame, interleaved: one channel for grey, else RGB, or the components as
+/// they are.
 pub(super) fn render(
     frame: &Frame,
     coefficients: Coefficients,
@@ -20,6 +21,9 @@ pub(super) fn render(
         planes.push(full_size(frame, component, &samples)?);
     }
     Ok(match (colours, &planes[..]) {
+        (Colours::AsTheyAre, planes) => {
+            (0..planes[0].len()).flat_map(|i| planes.iter().map(move |plane| plane[i])).collect()
+        }
         (Colours::Grey, _) | (_, [_]) => planes.swap_remove(0),
         (Colours::Rgb, [r, g, b]) => woven(r.len(), |i| [r[i], g[i], b[i]]),
         (_, [y, cb, cr]) => woven(y.len(), |i| rgb(y[i], cb[i], cr[i])),
@@ -41,7 +45,7 @@ fn product(a: u8, b: u8) -> u8 {
 }
 
 /// YCbCr to RGB (JFIF 1.02), rounded as in libjpeg's `jdcolor.c`.
-fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
+pub(crate) fn rgb(y: u8, cb: u8, cr: u8) -> [u8; 3] {
     const HALF: i32 = 1 << 15;
     let (y, cb, cr) = (i32::from(y), i32::from(cb) - 128, i32::from(cr) - 128);
     let red = y + ((91_881 * cr + HALF) >> 16);

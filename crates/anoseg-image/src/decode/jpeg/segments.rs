@@ -305,6 +305,8 @@ pub(super) enum Colours {
     /// Inverted inks, as Adobe's programs store them.
     Cmyk,
     Ycck,
+    /// Left as they are, whatever they mean.
+    AsTheyAre,
 }
 
 fn cut() -> Fault {
