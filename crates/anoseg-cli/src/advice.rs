@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use anoseg::batch::ResultsError;
 use anoseg::{DatasetError, Error, ModelFault, SettingError, TrainError};
 
 /// How to get the weights of preset accurate.
@@ -34,6 +35,9 @@ pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
         if let Some(error) = cause.downcast_ref::<DatasetError>() {
             return of_dataset(error);
         }
+        if let Some(error) = cause.downcast_ref::<ResultsError>() {
+            return of_results(error);
+        }
         cause.downcast_ref::<Error>().and_then(of_inference)
     })
 }
@@ -47,6 +51,32 @@ fn of_dataset(error: &DatasetError) -> Option<String> {
         }
         DatasetError::ManyDatasets { .. } => "if they are one, --layout sorted takes their folders together",
         DatasetError::OtherLayout { .. } => "choose another --layout, or none to have it found out",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+fn of_results(error: &ResultsError) -> Option<String> {
+    let advice = match error {
+        ResultsError::InUse(_) => "wait for it, or choose another folder with --output",
+        ResultsError::OtherModel { .. } | ResultsError::UnknownModel { .. } => {
+            "start anew without --resume (the earlier verdicts are kept under another name), or choose another \
+             folder with --output"
+        }
+        ResultsError::Model(error) => return of_inference(error),
+        ResultsError::Io { source, .. } => return of_io(source),
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+fn of_io(error: &std::io::Error) -> Option<String> {
+    let advice = match error.kind() {
+        ErrorKind::NotFound => "check the path",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "choose a folder that you may write to, or change its permissions"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or choose another disk",
         _ => return None,
     };
     Some(advice.to_owned())
@@ -86,14 +116,7 @@ fn of_inference(error: &Error) -> Option<String> {
             ModelFault::NotFinite => "train the model again",
             _ => "copy the file again, or train the model again",
         },
-        Error::Io { source, .. } => match source.kind() {
-            ErrorKind::NotFound => "check the path",
-            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-                "choose a folder that you may write to, or change its permissions"
-            }
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or choose another disk",
-            _ => return None,
-        },
+        Error::Io { source, .. } => return of_io(source),
         Error::Bug(_) => "please report it",
         _ => return None,
     };

@@ -247,6 +247,10 @@ pub(crate) struct Predict {
     /// Also write each anomaly map (float32 TIFF).
     #[arg(long)]
     pub(crate) map: bool,
+    /// Go on where an earlier run into the same folder stopped: images that have a verdict of this
+    /// model are left out.
+    #[arg(long)]
+    pub(crate) resume: bool,
     /// Exit with code 1 when an image is rejected.
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,

@@ -16,6 +16,8 @@ pub(crate) enum Outcome {
     Anomalies,
     /// Some inputs could not be used; the rest was done: 3.
     SomeBadData,
+    /// The user stopped it; what was done until then is kept: 130.
+    Interrupted,
 }
 
 impl Outcome {
@@ -24,6 +26,7 @@ impl Outcome {
             Self::Fine => 0,
             Self::Anomalies => 1,
             Self::SomeBadData => 3,
+            Self::Interrupted => INTERRUPTED,
         }
     }
 }
@@ -85,6 +88,9 @@ pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<Error
     }
     if let Some(error) = error.downcast_ref::<anoseg_synth::SynthError>() {
         return Some(TrainError::Synthesis(error.clone()).kind());
+    }
+    if let Some(error) = error.downcast_ref::<anoseg::batch::ResultsError>() {
+        return Some(error.kind());
     }
     if error.is::<anoseg::SettingError>() {
         return Some(ErrorKind::Arguments);

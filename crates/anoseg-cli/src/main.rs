@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod console;
 mod exit;
+mod shell;
 mod stop;
 
 use std::process::ExitCode;

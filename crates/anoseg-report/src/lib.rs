@@ -32,7 +32,7 @@ pub use model::{Comparison, Curve, Mistake, Report, ReportImage, Thresholds, Tra
 pub use outline::{
     GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, contours, draw_outline, outline_thickness, outlined,
 };
-pub use overlay::{heat_overlay, heatmap, overlay};
+pub use overlay::{draw_overlay, heat_overlay, heatmap, overlay};
 pub use sheet::contact_sheet;
 pub use summary::plain_summary;
 pub use thumbnail::Thumbnail;

@@ -24,9 +24,15 @@ const ONSET: f32 = 0.5;
 ///
 /// Colours as in [`heat_overlay`] with a scale up to 1.
 pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -> Image {
-    let mut out = heat_overlay(image, map, threshold, 1.0);
-    draw_cased_outline(&mut out, marked, PREDICTION_COLOUR);
+    let mut out = image.clone();
+    draw_overlay(&mut out, map, marked, threshold);
     out
+}
+
+/// As [`overlay`], drawn onto the image itself.
+pub fn draw_overlay(image: &mut Image, map: &AnomalyMap, marked: &Mask, threshold: f32) {
+    draw_heat(image, map, threshold, 1.0);
+    draw_cased_outline(image, marked, PREDICTION_COLOUR);
 }
 
 /// The image with its anomaly map in colour; same size as `image`.
@@ -40,7 +46,12 @@ pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -
 /// corresponding place (a map without pixels leaves the image as it is).
 pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: f32) -> Image {
     let mut out = image.clone();
-    let Some(map) = fitted(map, image) else { return out };
+    draw_heat(&mut out, map, threshold, scale_max);
+    out
+}
+
+fn draw_heat(image: &mut Image, map: &AnomalyMap, threshold: f32, scale_max: f32) {
+    let Some(map) = fitted(map, image) else { return };
     let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
     let span = (scale_max - onset).max(f32::MIN_POSITIVE);
     for y in 0..image.height() {
@@ -48,13 +59,12 @@ pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: 
             let part = (map.get(x, y) - onset) / span;
             if part > 0.0 {
                 let part = part.min(1.0);
-                let (image, colour) = (image.get(x, y), blended_colour(part));
+                let (pixel, colour) = (image.get(x, y), blended_colour(part));
                 let blend = STRONGEST_BLEND * part;
-                out.set(x, y, [0, 1, 2].map(|c| image[c] + blend * (colour[c] - image[c])));
+                image.set(x, y, [0, 1, 2].map(|c| pixel[c] + blend * (colour[c] - pixel[c])));
             }
         }
     }
-    out
 }
 
 /// The map at the image's size; `None` for a map without pixels.

@@ -2,15 +2,16 @@
 
 use std::path::Path;
 
-use anoseg::batch::{ImageFiles, Inspected, Sink, Summary, VerdictWriter, inspect_files};
-use anoseg::{Error, ErrorKind, Model};
-use anoseg_image::{dataset, write};
+use anoseg::batch::{End, ImageFiles, Results, ResultsError, Step, Summary, inspect_into};
+use anoseg::{ErrorKind, Model};
+use anoseg_image::DatasetError;
+use anoseg_image::dataset::{self, Found, LeftOut, LeftOutKind};
 use anyhow::Result;
 
 use super::make_folder;
 use crate::args::Predict;
-use crate::console;
 use crate::exit::Outcome;
+use crate::{console, shell, stop};
 
 pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     let model = Model::load(&options.model)?;
@@ -20,38 +21,57 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     }
     found.failures.iter().for_each(|failure| console::warning(&failure.to_string()));
     dataset::summarise_left_out(&found.left_out, false).iter().for_each(|line| console::warning(line));
-    let complete = found.failures.is_empty() && !found.left_out.iter().any(dataset::LeftOut::is_loss);
-    let paths = found.images;
+    let complete = found.failures.is_empty() && !found.left_out.iter().any(LeftOut::is_loss);
     make_folder(&options.output)?;
-    let mut files = image_files(options, &model)?;
-    let verdicts = options.output.join(options.format.file_name());
-    let mut outcome = Ok(Summary::default());
-    write::atomic(&verdicts, |file| {
-        let mut writer = VerdictWriter::new(options.format, file)?;
-        let mut written = Ok(());
-        let mut lines = |inspected: &Inspected| -> Result<(), Error> {
-            if written.is_ok() {
-                written = writer.write(&inspected.verdict());
-            }
-            Ok(())
-        };
-        let sinks: &mut [&mut dyn Sink] = &mut [&mut files, &mut lines];
-        let limits = options.limits.limits();
-        outcome =
-            inspect_files(&model, &paths, &limits, sinks, &mut |error| console::warning(&error.to_string()));
-        written?;
-        writer.finish().map(drop)
-    })?;
-    let mut summary = outcome?;
-    let outcome = summarise(&summary, &verdicts, options.fail_on_anomaly);
-    // A bad image concerns that image; a bad model or a full disk concerns all of them.
-    let worst = summary.failures.iter().position(|failure| failure.kind() != ErrorKind::Data);
-    let outcome = if complete { outcome } else { Outcome::SomeBadData };
-    worst.map_or(Ok(outcome), |worst| Err(summary.failures.swap_remove(worst).into()))
+    let mut results = open(options, &model)?;
+    not_looked_at(&found, &mut results)?;
+    let verdicts = results.path();
+    let stop = stop::on_signals("stopping after this image");
+    let limits = options.limits.limits();
+    let stopped = || stop.is_stopped();
+    let summary = inspect_into(results, &model, &found.images, &limits, &stopped, &mut show)?;
+    summarise(&summary, &verdicts);
+    outcome(summary, complete, options.fail_on_anomaly)
+}
+
+fn open(options: &Predict, model: &Model) -> Result<Results> {
+    let files = image_files(options, model)?;
+    let Predict { output, format, .. } = options;
+    let results = if options.resume {
+        Results::resume(output, *format, files, model)?
+    } else {
+        Results::create(output, *format, files, model)?
+    };
+    if let Some(kept) = results.kept() {
+        console::note(&format!("the verdicts of an earlier run are kept: {}", kept.display()));
+    }
+    if results.broken_lines() > 0 {
+        let lines = results.broken_lines();
+        console::warning(&format!("{lines} broken lines in {} are left out", results.path().display()));
+    }
+    Ok(results)
+}
+
+/// Parts that nobody looked at have their lines too: images of other formats, and inputs that do not
+/// exist. Results of an earlier run are mentioned.
+fn not_looked_at(found: &Found, results: &mut Results) -> Result<()> {
+    for item in found.left_out.iter().filter(|item| item.is_loss()) {
+        results.add_failure(&item.path, &item.reason)?;
+    }
+    for failure in &found.failures {
+        if let DatasetError::Missing { path } = failure {
+            results.add_failure(path, failure)?;
+        }
+    }
+    let earlier = found.left_out.iter().filter(|item| item.kind == LeftOutKind::Result).count();
+    if earlier > 0 {
+        console::note(&format!("{earlier} files are left out: results of an earlier run"));
+    }
+    Ok(())
 }
 
 fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
-    let mut files = ImageFiles::new(&options.output);
+    let mut files = ImageFiles::default();
     if options.overlay {
         files = files.overlay(model.calibration()?.pixel_threshold);
     }
@@ -64,8 +84,21 @@ fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
     Ok(files)
 }
 
-fn summarise(summary: &Summary, verdicts: &Path, fail_on_anomaly: bool) -> Outcome {
-    let Summary { good, review, rejected, failures } = summary;
+/// Says what is wrong with an image as soon as it is known.
+fn show(step: &Step<'_>) {
+    match step {
+        Step::Failed(error) => console::warning(&error.to_string()),
+        Step::Judged(verdict, unwritten) => {
+            for warning in &verdict.warnings {
+                console::warning(&format!("{}: {}", verdict.image, warning.message));
+            }
+            unwritten.iter().for_each(|error| console::warning(&error.to_string()));
+        }
+    }
+}
+
+fn summarise(summary: &Summary, verdicts: &Path) {
+    let Summary { good, review, rejected, failures, unwritten, .. } = summary;
     let verdicts = verdicts.display();
     console::result(&format!("{good} good, {review} to review, {rejected} rejected: {verdicts}"));
     if !failures.is_empty() {
@@ -73,7 +106,40 @@ fn summarise(summary: &Summary, verdicts: &Path, fail_on_anomaly: bool) -> Outco
         if summary.judged() == 0 {
             console::warning("not one image was judged");
         }
-        return Outcome::SomeBadData;
     }
-    if *rejected > 0 && fail_on_anomaly { Outcome::Anomalies } else { Outcome::Fine }
+    if !unwritten.is_empty() {
+        console::warning(&format!("{} files could not be written; their verdicts are kept", unwritten.len()));
+    }
+}
+
+/// The exit code, by what concerns most: nothing more could be written, the user stopped, the model
+/// or the environment is bad, images are bad, anomalies.
+fn outcome(summary: Summary, all_found: bool, fail_on_anomaly: bool) -> Result<Outcome> {
+    let go_on = || console::note(&format!("to go on: {}", shell::this_command_with("--resume")));
+    match summary.end {
+        End::Failed(error) => {
+            if !matches!(error, ResultsError::InUse(_)) {
+                go_on();
+            }
+            return Err(error.into());
+        }
+        End::Stopped => {
+            go_on();
+            return Ok(Outcome::Interrupted);
+        }
+        End::Complete => {}
+    }
+    let rejected = summary.rejected > 0;
+    let all_judged = summary.failures.is_empty();
+    if let Some(worst) = summary.failures.into_iter().find(|failure| failure.kind() != ErrorKind::Data) {
+        return Err(worst.into());
+    }
+    if let Some(error) = summary.unwritten.into_iter().next() {
+        return Err(error.into());
+    }
+    Ok(match (all_judged && all_found, rejected && fail_on_anomaly) {
+        (false, _) => Outcome::SomeBadData,
+        (true, true) => Outcome::Anomalies,
+        (true, false) => Outcome::Fine,
+    })
 }

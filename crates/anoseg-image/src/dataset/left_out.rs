@@ -27,6 +27,8 @@ pub enum LeftOutKind {
     Unsorted,
     /// An image that is known not to show a good part, in a place where only those are used.
     NotGood,
+    /// Named as the mask, overlay or map of an image beside it.
+    Companion,
     /// A file that the program wrote itself.
     Result,
     /// Listed already under another name.

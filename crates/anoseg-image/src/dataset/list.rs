@@ -4,7 +4,7 @@
 //! everything else that is left out has a reason.
 
 use std::collections::BTreeSet;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -80,11 +80,23 @@ fn images_of(input: &Path) -> Result<Tree, DatasetError> {
     if !metadata(input)?.is_dir() {
         return Ok(Tree { images: vec![input.to_path_buf()], ..Tree::default() });
     }
-    let tree = walk(input, Purpose::Images)?;
+    let mut tree = walk(input, Purpose::Images)?;
     if tree.images.is_empty() && tree.failures.is_empty() {
         return Err(tree.no_images(input));
     }
+    tree.leave_companions_out();
     Ok(tree)
+}
+
+/// Endings of the names of masks, overlays and maps, after the name of their image.
+const COMPANIONS: [&str; 3] = ["_mask", "_overlay", "_map"];
+
+/// The stem of the image that a file is named after as its mask, overlay or map, perhaps with a
+/// number.
+fn companion_of(path: &Path) -> Option<&str> {
+    let stem = path.file_stem()?.to_str()?;
+    let unnumbered = stem.trim_end_matches(|c: char| c.is_ascii_digit()).strip_suffix('-').unwrap_or(stem);
+    COMPANIONS.iter().find_map(|ending| unnumbered.strip_suffix(ending)).filter(|stem| !stem.is_empty())
 }
 
 /// The folder that a file lies in, whatever it is called here, and the file's name in it.
@@ -181,6 +193,24 @@ fn part_of(folder: &Path, root: &Path, purpose: Purpose) -> OsString {
 }
 
 impl Tree {
+    /// Leaves out what is named as a mask, overlay or map of an image in the same folder, such as a
+    /// user's own masks beside the images.
+    fn leave_companions_out(&mut self) {
+        let named =
+            |path: &PathBuf| (path.parent().map(Path::to_path_buf), path.file_stem().map(OsStr::to_owned));
+        let there: BTreeSet<_> = self.images.iter().map(named).collect();
+        let is_companion = |path: &PathBuf| {
+            let image = companion_of(path).map(OsString::from);
+            image.is_some_and(|image| there.contains(&(named(path).0, Some(image))))
+        };
+        let (companions, images) = std::mem::take(&mut self.images).into_iter().partition(is_companion);
+        self.images = images;
+        let companions: Vec<PathBuf> = companions;
+        let why = "named as the mask, overlay or map of the image beside it";
+        let left_out = companions.into_iter().map(|path| LeftOut::new(path, LeftOutKind::Companion, why));
+        self.left_out.extend(left_out);
+    }
+
     /// Takes the entries of one folder, and returns the folders among them. `results`: whether files
     /// that the program wrote itself count as images.
     fn take(&mut self, paths: Vec<PathBuf>, results: bool) -> Vec<PathBuf> {

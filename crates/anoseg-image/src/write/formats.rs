@@ -105,11 +105,42 @@ fn marked_png(
         writer.finish()
     };
     atomic(path, |file| {
-        write(file).map_err(|error| match error {
-            png::EncodingError::IoError(error) => error,
-            other => io::Error::other(other),
+        let mut target = Remembering { target: file, error: None };
+        write(&mut target).map_err(|error| match target.error {
+            Some(error) => error,
+            None => io::Error::other(error),
         })
     })
+}
+
+/// Keeps the error of the system, whose kind tells what to do: the encoder passes on its text only.
+struct Remembering<'a> {
+    target: &'a mut dyn Write,
+    error: Option<io::Error>,
+}
+
+impl Remembering<'_> {
+    fn remember<T>(&mut self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|error| {
+            let kind = error.kind();
+            if kind != io::ErrorKind::Interrupted {
+                self.error = Some(error);
+            }
+            kind.into()
+        })
+    }
+}
+
+impl Write for Remembering<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = self.target.write(bytes);
+        self.remember(result)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = self.target.flush();
+        self.remember(result)
+    }
 }
 
 /// The image as the bytes of an 8-bit RGB PNG.
@@ -212,4 +243,27 @@ pub fn read_tiff_f32(path: &Path) -> Result<AnomalyMap, ImageError> {
 
 fn side(pixels: usize) -> u32 {
     u32::try_from(pixels).expect("a side has at most u32::MAX pixels")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A full disk once counted as any other error, and the batch went on in vain.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_from_other_errors() {
+        // So much that the encoder does not keep all of it until the end.
+        let image = Image::from_fn(900, 900, |x, y| [(x * x + y * y * y) as f32 % 7.0 / 7.0; 3]);
+        let map = AnomalyMap::from_fn(900, 900, |x, y| image.get(x, y)[0]);
+        let full = Path::new("/dev/full");
+        let errors = [
+            write_result_png(full, &image),
+            write_result_mask(full, &map.map(|&value| value > 0.5)),
+            write_tiff_f32(full, &map),
+        ];
+        for error in errors.map(Result::unwrap_err) {
+            assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{error}");
+        }
+    }
 }

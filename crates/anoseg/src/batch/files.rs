@@ -1,45 +1,31 @@
-//! Image files of a batch: masks, maps and overlays.
+//! Image files of a result: overlay, mask and map.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anoseg_image::write;
-use anoseg_infer::Result;
+use anoseg_image::WriteError;
+use anoseg_image::write::{self, ResultNames};
 
-use super::{Inspected, Sink};
+use super::Inspected;
+use super::verdict::FileNames;
 
-/// Writes images of each result into a folder, named after the file that was inspected.
+/// Which image files are written for each image.
 ///
 /// ```
 /// use anoseg::batch::ImageFiles;
 ///
-/// let sink = ImageFiles::new("verdicts").mask().map();
-/// assert!(!sink.is_empty() && ImageFiles::new("verdicts").is_empty());
+/// let files = ImageFiles::default().mask().map();
+/// assert!(files != ImageFiles::default());
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ImageFiles {
-    folder: PathBuf,
     mask: bool,
     map: bool,
+    /// The pixel threshold.
     #[cfg(feature = "train")]
     overlay: Option<f32>,
-    /// Names already written, so that equal stems from several folders do not overwrite each other.
-    names: HashSet<String>,
 }
 
 impl ImageFiles {
-    /// Writes nothing yet; the folder must exist when a result comes.
-    pub fn new(folder: impl Into<PathBuf>) -> Self {
-        Self {
-            folder: folder.into(),
-            mask: false,
-            map: false,
-            #[cfg(feature = "train")]
-            overlay: None,
-            names: HashSet::new(),
-        }
-    }
-
     /// Also writes the mask of anomalous pixels, `<name>_mask.png`, 255 = anomalous.
     pub fn mask(self) -> Self {
         Self { mask: true, ..self }
@@ -57,56 +43,57 @@ impl ImageFiles {
         Self { overlay: Some(pixel_threshold), ..self }
     }
 
-    /// Whether nothing is to be written.
-    pub fn is_empty(&self) -> bool {
+    fn has_overlay(self) -> bool {
         #[cfg(feature = "train")]
-        let overlay = self.overlay.is_some();
+        return self.overlay.is_some();
         #[cfg(not(feature = "train"))]
-        let overlay = false;
-        !(self.mask || self.map || overlay)
+        false
     }
 
-    fn unique_name(&mut self, path: &Path) -> String {
-        let stem = path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
-        let mut candidates = std::iter::once(stem.clone()).chain((2..).map(|n| format!("{stem}-{n}")));
-        let name = candidates.find(|name| !self.names.contains(name)).unwrap_or(stem);
-        self.names.insert(name.clone());
-        name
+    /// Whether everything that is wanted is there.
+    pub(super) fn are_in(self, names: &FileNames) -> bool {
+        (names.overlay.is_some() || !self.has_overlay())
+            && (names.mask.is_some() || !self.mask)
+            && (names.map.is_some() || !self.map)
     }
-}
 
-impl Sink for ImageFiles {
-    fn take(&mut self, inspected: &Inspected) -> Result<()> {
-        if self.is_empty() {
-            return Ok(());
+    /// A name for each file that is wanted; those that an earlier run used stay.
+    pub(super) fn choose(self, stem: &str, former: FileNames, names: &mut ResultNames) -> FileNames {
+        let mut name = |wanted: bool, former: Option<String>, suffix: &str, ending: &str| {
+            former.or_else(|| wanted.then(|| names.file(stem, suffix, ending)))
+        };
+        FileNames {
+            overlay: name(self.has_overlay(), former.overlay, "_overlay", "png"),
+            mask: name(self.mask, former.mask, "_mask", "png"),
+            map: name(self.map, former.map, "_map", "tiff"),
         }
-        let name = self.unique_name(&inspected.path);
-        let target = |suffix: &str| self.folder.join(format!("{name}{suffix}"));
+    }
+
+    /// Writes the files and takes the names of those that cannot be written out of `names`. The
+    /// overlay is drawn onto the image itself, so that a large one is not held twice.
+    pub(super) fn write(self, folder: &Path, names: &mut FileNames, inspected: Inspected) -> Vec<WriteError> {
+        let mut errors = Vec::new();
+        let mut attempt = |name: &mut Option<String>,
+                           write: &mut dyn FnMut(&Path) -> Result<(), WriteError>| {
+            let result = name.as_ref().map_or(Ok(()), |name| write(&folder.join(name)));
+            if let Err(error) = result {
+                errors.push(error);
+                *name = None;
+            }
+        };
         let result = &inspected.inspection;
-        #[cfg(feature = "train")]
-        if let Some(pixel_threshold) = self.overlay {
-            let drawn = anoseg_report::overlay(&inspected.image, &result.map, &result.mask, pixel_threshold);
-            write::write_png(&target("_overlay.png"), &drawn)?;
-        }
         if self.mask {
-            write::write_mask_png(&target("_mask.png"), &result.mask)?;
+            attempt(&mut names.mask, &mut |path| write::write_result_mask(path, &result.mask));
         }
         if self.map {
-            write::write_tiff_f32(&target("_map.tiff"), &result.map)?;
+            attempt(&mut names.map, &mut |path| write::write_tiff_f32(path, &result.map));
         }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn equal_stems_get_names_of_their_own() {
-        let mut files = ImageFiles::new("out");
-        let names =
-            ["a/x.png", "b/x.png", "b/x-2.png", "c/x.jpg"].map(|path| files.unique_name(path.as_ref()));
-        assert_eq!(names, ["x", "x-2", "x-2-2", "x-3"]);
+        #[cfg(feature = "train")]
+        if let Some(pixel_threshold) = self.overlay {
+            let mut image = inspected.image;
+            anoseg_report::draw_overlay(&mut image, &result.map, &result.mask, pixel_threshold);
+            attempt(&mut names.overlay, &mut |path| write::write_result_png(path, &image));
+        }
+        errors
     }
 }

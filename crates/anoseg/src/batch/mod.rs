@@ -1,37 +1,32 @@
 //! Folders of images to verdicts, masks and maps.
 //!
-//! [`inspect_files`] reads images, inspects them and hands each result to [`Sink`]s. A file that
-//! cannot be read does not stop the batch.
+//! [`inspect_files`] reads images, inspects them and hands each result to [`Sink`]s.
+//! [`inspect_into`] writes [`Results`] into a folder, from which a later call can go on. A file that
+//! cannot be read does not stop a batch.
 
+mod coco;
+mod csv;
+mod error;
 mod files;
-mod verdicts;
+mod format;
+mod journal;
+mod names;
+mod results;
+mod rle;
+mod verdict;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Image, Limits, Region, decode};
+use anoseg_image::{Decoded, Image, Limits, WriteError};
 use anoseg_infer::{Decision, Error, Inspection, Model, Result};
-use serde::{Deserialize, Serialize};
 
+pub use error::ResultsError;
 pub use files::ImageFiles;
-pub use verdicts::{Format, VerdictWriter};
-
-/// The verdict on one image, without its pixels.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Verdict {
-    /// The image's file.
-    pub path: PathBuf,
-    /// The image's width in pixels.
-    pub width: usize,
-    /// The image's height in pixels.
-    pub height: usize,
-    /// How anomalous the image is, 0..=1.
-    pub score: f32,
-    /// Accept, review or reject.
-    pub decision: Decision,
-    /// Anomalous regions, the highest peak first.
-    pub regions: Vec<Region>,
-}
+pub use format::Format;
+pub use results::{Plan, Results, Task};
+pub use rle::Rle;
+pub use verdict::{FileNames, RegionRecord, SCHEMA, Verdict, WarningRecord};
 
 /// An inspected image with everything that sinks may want.
 #[derive(Clone, Debug)]
@@ -40,21 +35,23 @@ pub struct Inspected {
     pub path: PathBuf,
     /// The image, on the model's value scale.
     pub image: Image,
+    /// Further images in the file that were not inspected.
+    pub further_pages: usize,
     /// The model's result.
     pub inspection: Inspection,
 }
 
 impl Inspected {
-    /// The verdict without pixels.
-    pub fn verdict(&self) -> Verdict {
-        Verdict {
-            path: self.path.clone(),
-            width: self.image.width(),
-            height: self.image.height(),
-            score: self.inspection.score,
-            decision: self.inspection.decision,
-            regions: self.inspection.regions.clone(),
-        }
+    /// What makes the result doubtful, the file's further images included.
+    pub fn warnings(&self) -> Vec<WarningRecord> {
+        let further = (self.further_pages > 0).then(|| WarningRecord {
+            code: "further_pages".to_owned(),
+            message: format!(
+                "only the first of the {} images in the file was inspected",
+                self.further_pages + 1
+            ),
+        });
+        self.inspection.warnings.iter().map(WarningRecord::from).chain(further).collect()
     }
 }
 
@@ -82,8 +79,24 @@ pub struct Summary {
     pub review: usize,
     /// Images rejected.
     pub rejected: usize,
-    /// Images that could not be read, judged or written, and why.
+    /// Images that could not be read or judged, and why.
     pub failures: Vec<Error>,
+    /// Files of judged images that could not be written, and why.
+    pub unwritten: Vec<WriteError>,
+    /// Whether and why images were not looked at.
+    pub end: End,
+}
+
+/// How a batch ended.
+#[derive(Debug, Default)]
+pub enum End {
+    /// After the last image.
+    #[default]
+    Complete,
+    /// Before, as the caller wished.
+    Stopped,
+    /// Before, because nothing more could be written.
+    Failed(ResultsError),
 }
 
 impl Summary {
@@ -152,34 +165,94 @@ pub fn inspect_files(
 /// # Errors
 /// The image cannot be read or exceeds the limits, or the model is not calibrated.
 pub fn inspect_file(model: &Model, path: &Path, limits: &Limits) -> Result<Inspected> {
-    let image = decode::load(path, limits)?;
+    let Decoded { image, further_pages, .. } = Decoded::load(path, limits)?;
     let inspection = model.inspect(&image)?;
     let scaled = match model.scaled(&image) {
         Cow::Owned(scaled) => Some(scaled),
         Cow::Borrowed(_) => None,
     };
-    Ok(Inspected { path: path.to_owned(), image: scaled.unwrap_or(image), inspection })
+    Ok(Inspected { path: path.to_owned(), image: scaled.unwrap_or(image), further_pages, inspection })
 }
 
-/// A region as it is written: box `[x, y, width, height]` in pixels, area in pixels, highest map
-/// value.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RegionRecord {
-    /// `[x, y, width, height]`.
-    #[serde(rename = "box")]
-    pub bounds: [usize; 4],
-    /// Pixels above the threshold.
-    pub area: usize,
-    /// Highest value of the map inside.
-    pub peak: f32,
+/// What happens to an image of [`inspect_into`].
+#[derive(Debug)]
+pub enum Step<'a> {
+    /// It was judged; files of it could not be written for these reasons.
+    Judged(&'a Verdict, &'a [WriteError]),
+    /// It could not be judged.
+    Failed(&'a Error),
 }
 
-impl From<&Region> for RegionRecord {
-    fn from(region: &Region) -> Self {
-        Self {
-            bounds: [region.x, region.y, region.width, region.height],
-            area: region.area,
-            peak: region.peak,
+/// Inspects image files one by one, each within `limits`, and writes every result as it comes.
+/// Images that `results` already has a verdict on are counted and not inspected. `stop` is asked
+/// before each image; `on_step` is called after it.
+///
+/// # Errors
+/// The end of the results cannot be written. What happens before is in the summary.
+///
+/// # Examples
+/// ```no_run
+/// use anoseg::batch::{Format, ImageFiles, Results, inspect_into};
+/// use anoseg::prelude::*;
+///
+/// let model = Model::load("part.anoseg".as_ref())?;
+/// let paths = anoseg::dataset::find_images(&["new-images".into()]).images;
+/// let files = ImageFiles::default().mask();
+/// let results = Results::create("results".as_ref(), Format::Jsonl, files, &model)?;
+/// let summary = inspect_into(results, &model, &paths, &Limits::default(), &|| false, &mut |_| {})?;
+/// println!("{} rejected", summary.rejected);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn inspect_into(
+    mut results: Results,
+    model: &Model,
+    paths: &[PathBuf],
+    limits: &Limits,
+    stop: &dyn Fn() -> bool,
+    on_step: &mut dyn FnMut(&Step<'_>),
+) -> Result<Summary, ResultsError> {
+    let Plan { tasks, earlier } = results.plan(paths);
+    let mut summary = Summary::default();
+    earlier.into_iter().for_each(|decision| summary.count(decision));
+    for task in &tasks {
+        if stop() {
+            summary.end = End::Stopped;
+            break;
+        }
+        if let Err(error) = inspect_one(&mut results, model, task, limits, &mut summary, on_step) {
+            summary.end = End::Failed(error);
+            break;
         }
     }
+    let ended = results.finish(matches!(summary.end, End::Complete));
+    // What made it fail makes the ending fail as well, and is the reason to report.
+    if !matches!(summary.end, End::Failed(_)) {
+        ended?;
+    }
+    Ok(summary)
+}
+
+fn inspect_one(
+    results: &mut Results,
+    model: &Model,
+    task: &Task,
+    limits: &Limits,
+    summary: &mut Summary,
+    on_step: &mut dyn FnMut(&Step<'_>),
+) -> Result<(), ResultsError> {
+    match inspect_file(model, &task.path, limits) {
+        Ok(inspected) => {
+            let decision = inspected.inspection.decision;
+            let (verdict, unwritten) = results.add(task, inspected)?;
+            summary.count(decision);
+            on_step(&Step::Judged(&verdict, &unwritten));
+            summary.unwritten.extend(unwritten);
+        }
+        Err(error) => {
+            results.add_failure(&task.path, &error)?;
+            on_step(&Step::Failed(&error));
+            summary.failures.push(error);
+        }
+    }
+    Ok(())
 }

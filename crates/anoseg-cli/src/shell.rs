@@ -1,0 +1,74 @@
+//! Commands that the user can paste into a shell.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt::Write as _;
+
+/// The command that this program was started with and one more option, quoted for a POSIX shell.
+pub(crate) fn this_command_with(option: &str) -> String {
+    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    if !arguments.iter().any(|argument| argument == option) {
+        arguments.push(option.into());
+    }
+    command(&arguments)
+}
+
+/// Arguments as one line for a POSIX shell.
+pub(crate) fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
+    let quoted: Vec<String> = arguments.iter().map(|argument| quote(argument.as_ref())).collect();
+    quoted.join(" ")
+}
+
+/// An argument as a shell must read it. Bytes that are no text, and control characters, are written
+/// as octal numbers in `$'...'`, which bash, zsh and ksh know.
+fn quote(argument: &OsStr) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    match argument.to_str() {
+        Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
+        Some(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', "'\\''")),
+        _ => {
+            let mut quoted = String::from("$'");
+            for &byte in argument.as_encoded_bytes() {
+                match byte {
+                    b'\'' | b'\\' => _ = write!(quoted, "\\{}", byte as char),
+                    b' '..=b'~' => quoted.push(byte as char),
+                    _ => _ = write!(quoted, "\\{byte:03o}"),
+                }
+            }
+            quoted + "'"
+        }
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    use super::*;
+
+    /// A path with a space once gave a command that another folder was meant by.
+    #[test]
+    fn a_shell_reads_what_was_quoted() {
+        let arguments: Vec<&OsStr> = [
+            &b"a b"[..],
+            b"it's",
+            b"$HOME `id` \\",
+            b"",
+            b"*?[x]",
+            b"a\nb",
+            b"\x1b[31m",
+            b"part\xfe'.png",
+            b"--time=5m",
+            "Pr\u{fc}fteil".as_bytes(),
+            b"~",
+            b"#",
+            b"a;b&c|d>e",
+        ]
+        .map(OsStr::from_bytes)
+        .to_vec();
+        let line = format!("printf '%s\\0' {}", command(&arguments));
+        let output = std::process::Command::new("bash").args(["-c", &line]).output().unwrap();
+        let read: Vec<&[u8]> = output.stdout.split(|&byte| byte == 0).collect();
+        let expected: Vec<&[u8]> = arguments.iter().map(|argument| argument.as_bytes()).collect();
+        assert_eq!(read[..read.len() - 1], expected, "{line}");
+    }
+}

@@ -1,0 +1,74 @@
+//! Why results cannot be written or gone on with.
+
+use std::io::{self, ErrorKind as Io};
+use std::path::{Path, PathBuf};
+
+use anoseg_image::WriteError;
+use anoseg_image::write::FolderInUse;
+use anoseg_infer::{Error, ErrorKind};
+
+/// Why verdicts cannot be written or gone on with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ResultsError {
+    /// Another process writes into the folder.
+    #[error(transparent)]
+    InUse(#[from] FolderInUse),
+    /// A file could not be written.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// A file could not be read, or a line could not be added to it.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The earlier verdicts are of another model, or of other thresholds.
+    #[error("{} holds verdicts of another model, or of the same with other thresholds ({model})", path.display())]
+    OtherModel {
+        /// The file of the verdicts.
+        path: PathBuf,
+        /// The model's file, as it was named then.
+        model: String,
+    },
+    /// The earlier verdicts do not say which model they are of.
+    #[error("{} does not say which model the verdicts beside it are of", path.display())]
+    UnknownModel {
+        /// The file that should say so.
+        path: PathBuf,
+    },
+    /// The model is at fault.
+    #[error(transparent)]
+    Model(#[from] Error),
+}
+
+impl ResultsError {
+    /// Who can fix it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::InUse(_) | Self::Write(_) | Self::Io { .. } => ErrorKind::Environment,
+            Self::OtherModel { .. } | Self::UnknownModel { .. } => ErrorKind::Arguments,
+            Self::Model(error) => error.kind(),
+        }
+    }
+}
+
+pub(super) fn io_error(path: &Path, source: io::Error) -> ResultsError {
+    ResultsError::Io { path: path.to_owned(), source }
+}
+
+/// Whether writing other files into the same folder would fail in the same way.
+pub(super) fn is_general(error: &WriteError) -> bool {
+    matches!(
+        error.kind(),
+        Io::StorageFull
+            | Io::QuotaExceeded
+            | Io::ReadOnlyFilesystem
+            | Io::PermissionDenied
+            | Io::NotFound
+            | Io::NotADirectory
+            | Io::StaleNetworkFileHandle
+    )
+}

@@ -1,0 +1,95 @@
+//! The formats of verdicts.
+
+use std::str::FromStr;
+
+use anoseg_infer::Decision;
+
+use super::verdict::FileNames;
+use super::{Verdict, csv};
+
+/// How verdicts are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Format {
+    /// One JSON object per line and image.
+    #[default]
+    Jsonl,
+    /// One line per image; regions as counts and the largest one.
+    Csv,
+    /// One COCO object-detection document.
+    Coco,
+}
+
+impl Format {
+    /// Usual name of the file.
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "verdicts.jsonl",
+            Self::Csv => "verdicts.csv",
+            Self::Coco => "verdicts.coco.json",
+        }
+    }
+
+    /// The file that grows by a line per image. For COCO the document is made from it at the end.
+    pub(super) fn journal_name(self) -> &'static str {
+        match self {
+            Self::Coco => "verdicts.coco.jsonl",
+            _ => self.file_name(),
+        }
+    }
+
+    /// The file that says which model the verdicts are from.
+    pub(super) fn run_name(self) -> String {
+        format!("{}.run.json", self.file_name())
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Jsonl => "jsonl",
+            Self::Csv => "csv",
+            Self::Coco => "coco",
+        }
+    }
+
+    /// The first line of the journal, with its end; empty where there is none.
+    pub(super) fn head(self) -> String {
+        if self == Self::Csv { format!("{}\n", csv::COLUMNS) } else { String::new() }
+    }
+
+    /// A verdict as a line of the journal, with its end.
+    pub(super) fn line(self, verdict: &Verdict) -> serde_json::Result<String> {
+        match self {
+            Self::Csv => Ok(csv::line(verdict)),
+            _ => serde_json::to_string(verdict).map(|text| text + "\n"),
+        }
+    }
+
+    /// What a line of the journal says; None for a line that is no verdict.
+    pub(super) fn parse(self, line: &str) -> Option<Known> {
+        let (image, decision, files) = match self {
+            Self::Csv => csv::parse(line)?,
+            _ => {
+                let verdict: Verdict = serde_json::from_str(line).ok()?;
+                (verdict.image, verdict.decision, verdict.files)
+            }
+        };
+        Some(Known { image, decision, files })
+    }
+}
+
+/// What an earlier run said of an image, as far as resuming needs it.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Known {
+    pub(super) image: String,
+    pub(super) decision: Option<Decision>,
+    pub(super) files: FileNames,
+}
+
+impl FromStr for Format {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let formats = [Self::Jsonl, Self::Csv, Self::Coco];
+        let found = formats.into_iter().find(|format| format.name() == name);
+        found.ok_or_else(|| format!("no such format: {name}; use jsonl, csv or coco"))
+    }
+}

@@ -1,0 +1,309 @@
+//! A folder with verdicts and image files, which can be gone on with after an interruption.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anoseg_image::WriteError;
+use anoseg_image::write::{self, FolderLock, ResultNames};
+use anoseg_infer::{Decision, Error, Model};
+use serde::{Deserialize, Serialize};
+
+use super::error::{ResultsError, io_error, is_general};
+use super::format::Known;
+use super::journal::{Contents, Journal};
+use super::names::name_of;
+use super::verdict::{FileNames, SCHEMA, Verdict};
+use super::{Format, ImageFiles, Inspected, coco};
+
+/// What the verdicts are of: `<verdicts>.run.json` beside them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Run {
+    schema: u32,
+    /// Name and version.
+    program: String,
+    format: String,
+    /// The model's file as it was named.
+    model: String,
+    /// [`Model::digest`]; thresholds are part of it.
+    model_blake3: String,
+    thresholds: Thresholds,
+    /// False while a run writes, and after one that did not come to its end.
+    complete: bool,
+}
+
+/// A value must be strictly greater to exceed one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Thresholds {
+    image: f32,
+    review: f32,
+    pixel: f32,
+}
+
+impl Run {
+    fn of(model: &Model, format: Format) -> Result<Self, Error> {
+        let calibration = model.calibration()?;
+        Ok(Self {
+            schema: SCHEMA,
+            program: concat!("anoseg ", env!("CARGO_PKG_VERSION")).to_owned(),
+            format: format.name().to_owned(),
+            model: name_of(model.path()),
+            model_blake3: model.digest()?,
+            thresholds: Thresholds {
+                image: calibration.image_threshold,
+                review: calibration.review_threshold,
+                pixel: calibration.pixel_threshold,
+            },
+            complete: false,
+        })
+    }
+}
+
+/// The folder of a batch: verdicts in one [`Format`], a line per image that is written as soon as
+/// the image is judged, and the image files. It is locked while this exists.
+///
+/// Files that this library did not write are never replaced.
+pub struct Results {
+    folder: PathBuf,
+    format: Format,
+    files: ImageFiles,
+    run: Run,
+    journal: Journal,
+    names: ResultNames,
+    /// What earlier runs said, by image.
+    known: HashMap<String, Known>,
+    kept: Option<PathBuf>,
+    broken: usize,
+    // The last field, so that the folder is locked until all else is done.
+    _lock: FolderLock,
+}
+
+/// An image that is to be inspected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Task {
+    /// The image's file.
+    pub path: PathBuf,
+    /// The stem of its result files.
+    stem: String,
+}
+
+/// The images of a batch, as [`Results::plan`] sorts them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Images to inspect.
+    pub tasks: Vec<Task>,
+    /// Decisions on the others, by an earlier run.
+    pub earlier: Vec<Decision>,
+}
+
+impl Results {
+    /// Begins verdicts in a folder that exists. Earlier ones are kept under another name, see
+    /// [`Results::kept`].
+    ///
+    /// # Errors
+    /// The folder is in use or cannot be written, or the model has no thresholds.
+    pub fn create(
+        folder: &Path,
+        format: Format,
+        files: ImageFiles,
+        model: &Model,
+    ) -> Result<Self, ResultsError> {
+        let run = Run::of(model, format)?;
+        let lock = FolderLock::acquire(folder, "predict")?;
+        let kept = keep_earlier(folder, format)?;
+        write_run(folder, format, &run)?;
+        let journal = Journal::create(folder.join(format.journal_name()), format)?;
+        let results = Self {
+            folder: folder.to_owned(),
+            format,
+            files,
+            run,
+            journal,
+            names: ResultNames::new(folder),
+            known: HashMap::new(),
+            kept,
+            broken: 0,
+            _lock: lock,
+        };
+        Ok(results)
+    }
+
+    /// Goes on with the verdicts in a folder, if there are any.
+    ///
+    /// # Errors
+    /// As [`Results::create`], or the verdicts are of another model.
+    pub fn resume(
+        folder: &Path,
+        format: Format,
+        files: ImageFiles,
+        model: &Model,
+    ) -> Result<Self, ResultsError> {
+        let path = folder.join(format.journal_name());
+        if !exists(&path) {
+            return Self::create(folder, format, files, model);
+        }
+        let run = Run::of(model, format)?;
+        let lock = FolderLock::acquire(folder, "predict")?;
+        check_model(folder, format, &run)?;
+        write_run(folder, format, &run)?;
+        let (journal, Contents { known, broken }) = Journal::resume(path, format)?;
+        let mut names = ResultNames::new(folder);
+        known.iter().flat_map(|known| known.files.iter()).for_each(|name| names.reserve(name));
+        let results = Self {
+            folder: folder.to_owned(),
+            format,
+            files,
+            run,
+            journal,
+            names,
+            known: known.into_iter().map(|known| (known.image.clone(), known)).collect(),
+            kept: None,
+            broken,
+            _lock: lock,
+        };
+        Ok(results)
+    }
+
+    /// The file of the verdicts.
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(self.format.file_name())
+    }
+
+    /// The name that earlier verdicts have now, if there were any.
+    pub fn kept(&self) -> Option<&Path> {
+        self.kept.as_deref()
+    }
+
+    /// Lines of the earlier run that were broken, by a power failure for example. Their images are
+    /// inspected again.
+    pub fn broken_lines(&self) -> usize {
+        self.broken
+    }
+
+    /// Sorts images into those that have a verdict and all files that are wanted, and those to
+    /// inspect. The same images in the same order get the same names in every run.
+    pub fn plan(&mut self, paths: &[PathBuf]) -> Plan {
+        let mut plan = Plan::default();
+        for path in paths {
+            let stem = self.names.stem(path);
+            let known = self.known.get(&name_of(path));
+            match known.and_then(|known| known.decision.filter(|_| self.files.are_in(&known.files))) {
+                Some(decision) => plan.earlier.push(decision),
+                None => plan.tasks.push(Task { path: path.clone(), stem }),
+            }
+        }
+        plan
+    }
+
+    /// Writes the files and the verdict of an inspected image. Files that cannot be written are
+    /// listed in the verdict, and returned.
+    ///
+    /// # Errors
+    /// The verdict cannot be written, or a file cannot for a reason that concerns all others too,
+    /// such as a full disk. The verdict is written in the latter case.
+    pub fn add(
+        &mut self,
+        task: &Task,
+        inspected: Inspected,
+    ) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
+        let mut verdict = Verdict::of(&inspected, self.format == Format::Coco);
+        let former = self.known.get(&verdict.image).map_or_else(FileNames::default, |k| k.files.clone());
+        let mut names = self.files.choose(&task.stem, former, &mut self.names);
+        let mut errors = self.files.write(&self.folder, &mut names, inspected);
+        verdict.files = names;
+        verdict.errors = errors.iter().map(|error| super::names::plain(&error.to_string())).collect();
+        let appended = self.append(&verdict);
+        if let Some(general) = errors.iter().position(is_general) {
+            return Err(errors.swap_remove(general).into());
+        }
+        appended.map(|()| (verdict, errors))
+    }
+
+    /// Writes down that an image could not be judged. An earlier verdict on it stays.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn add_failure(&mut self, path: &Path, error: &dyn std::fmt::Display) -> Result<(), ResultsError> {
+        let verdict = Verdict::failed(path, error);
+        if self.known.get(&verdict.image).is_some_and(|known| known.decision.is_some()) {
+            return Ok(());
+        }
+        self.append(&verdict)
+    }
+
+    fn append(&mut self, verdict: &Verdict) -> Result<(), ResultsError> {
+        let line = self.format.line(verdict).map_err(|error| Error::Bug(error.to_string()))?;
+        self.journal.append(&line)
+    }
+
+    /// Ends the verdicts; `complete` says whether all images had their turn.
+    ///
+    /// # Errors
+    /// Something cannot be written.
+    pub fn finish(self, complete: bool) -> Result<(), ResultsError> {
+        let Self { folder, format, run, journal, _lock: lock, .. } = self;
+        journal.finish(format)?;
+        if format == Format::Coco {
+            let lines = folder.join(format.journal_name());
+            write::atomic(&folder.join(format.file_name()), |target| coco::write(&lines, target))?;
+        }
+        write_run(&folder, format, &Run { complete, ..run })?;
+        drop(lock);
+        Ok(())
+    }
+}
+
+fn write_run(folder: &Path, format: Format, run: &Run) -> Result<(), ResultsError> {
+    let text = serde_json::to_string_pretty(run).map_err(|error| Error::Bug(error.to_string()))?;
+    write::atomic(&folder.join(format.run_name()), |file| writeln!(file, "{text}"))?;
+    Ok(())
+}
+
+/// Whether the earlier verdicts are of the same model.
+fn check_model(folder: &Path, format: Format, run: &Run) -> Result<(), ResultsError> {
+    let path = folder.join(format.run_name());
+    let text = match fs::metadata(&path) {
+        Ok(metadata) if metadata.is_file() && metadata.len() < 1 << 20 => fs::read_to_string(&path),
+        Ok(_) => Err(io::ErrorKind::InvalidData.into()),
+        Err(error) => Err(error),
+    };
+    let earlier = text.ok().and_then(|text| serde_json::from_str::<Run>(&text).ok());
+    let Some(earlier) = earlier else { return Err(ResultsError::UnknownModel { path }) };
+    if earlier.model_blake3 != run.model_blake3 {
+        let path = folder.join(format.journal_name());
+        return Err(ResultsError::OtherModel { path, model: earlier.model });
+    }
+    Ok(())
+}
+
+/// Gives the earlier verdicts and what belongs to them other names: `verdicts.previous.jsonl`, or
+/// one with a number. Returns that of the verdicts.
+fn keep_earlier(folder: &Path, format: Format) -> Result<Option<PathBuf>, ResultsError> {
+    let run_name = format.run_name();
+    let mut names = vec![format.file_name(), run_name.as_str()];
+    if format.journal_name() != format.file_name() {
+        names.insert(1, format.journal_name());
+    }
+    let there: Vec<&str> = names.into_iter().filter(|name| exists(&folder.join(name))).collect();
+    // The description of a run alone is no result.
+    if there.iter().all(|&name| name == run_name) {
+        return Ok(None);
+    }
+    let renamed = |name: &str, number: usize| {
+        let number = if number == 1 { String::new() } else { format!("-{number}") };
+        folder.join(name.replacen("verdicts", &format!("verdicts.previous{number}"), 1))
+    };
+    let is_free = |number: &usize| there.iter().all(|name| !exists(&renamed(name, *number)));
+    let number = (1..).find(is_free).unwrap_or(1);
+    for name in &there {
+        let (from, to) = (folder.join(name), renamed(name, number));
+        fs::rename(&from, &to).map_err(|error| io_error(&from, error))?;
+    }
+    Ok(there.first().map(|name| renamed(name, number)))
+}
+
+/// Whether anything has this name, a dead link included.
+fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
