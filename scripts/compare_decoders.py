@@ -15,15 +15,17 @@ is in the table.
 
 import argparse
 import io
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
 import tifffile
-from PIL import Image
+from PIL import Image, ImageCms, PngImagePlugin
 
 sys.path.insert(0, str(Path(__file__).parent))
 import jpeg_variants as jv
@@ -307,6 +309,229 @@ def tiffs(m):
         m.add("tiff pages", f"{width}x{height}_pyramid.tif", f.getvalue(), rgb)
 
 
+def saved(image, kind, **options):
+    f = io.BytesIO()
+    image.save(f, kind, **options)
+    return f.getvalue()
+
+
+def png_chunk(kind, content):
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png_of(samples, bits, colour, interlaced=False, more=b""):
+    """A PNG of `[h, w, c]` samples of `bits`, without filters."""
+    height, width, channels = samples.shape
+
+    def rows(part):
+        if part.size == 0:
+            return b""
+        flat = part.reshape(part.shape[0], -1)
+        if bits == 16:
+            data = flat.astype(">u2").view(np.uint8).reshape(flat.shape[0], -1)
+        elif bits == 8:
+            data = flat.astype(np.uint8)
+        else:
+            each = (flat[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+            data = np.packbits(each.reshape(flat.shape[0], -1).astype(np.uint8), axis=1)
+        return b"".join(b"\0" + row.tobytes() for row in data)
+
+    passes = [(0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2)]
+    raw = b"".join(rows(samples[y::dy, x::dx]) for x, y, dx, dy in passes) if interlaced else rows(samples)
+    head = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, int(interlaced))
+    return (b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", head) + more + png_chunk(b"IDAT", zlib.compress(raw))
+            + png_chunk(b"IEND", b""))
+
+
+def pngs(m):
+    rng = np.random.default_rng(7)
+    for height, width in [(16, 16), (37, 53), (9, 131)]:
+        for interlaced in (False, True):
+            for bits in (1, 2, 4, 8, 16):
+                full = (1 << bits) - 1
+                for colour, channels in {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}.items():
+                    if colour in (2, 4, 6) and bits < 8 or colour == 3 and bits == 16:
+                        continue
+                    samples = rng.integers(0, full + 1, (height, width, channels)).astype(np.uint16)
+                    palette = rng.integers(0, 256, (full + 1, 3)).astype(np.uint8) if colour == 3 else None
+                    if colour == 3:
+                        expected = palette[samples[..., 0]]
+                    else:
+                        expected = samples[..., :3 if channels > 2 else 1] * 255.0 / full
+                        expected = expected[..., 0] if channels < 3 else expected
+                    for transparent in (False, True):
+                        if transparent and colour in (4, 6):
+                            continue
+                        more = png_chunk(b"PLTE", palette.tobytes()) if colour == 3 else b""
+                        if transparent:
+                            key = {0: struct.pack(">H", 1), 2: struct.pack(">HHH", 1, 1, 1), 3: b"\0\x80"}[colour]
+                            more += png_chunk(b"tRNS", key)
+                        data = png_of(samples, bits, colour, interlaced, more)
+                        name = f"{width}x{height}_{bits}_{colour}_{'i' if interlaced else 'p'}{'_t' if transparent else ''}.png"
+                        m.add("png by depth, colours, interlace", name, data, expected, 0.01)
+        rgb = photo(height, width)
+        for level in (0, 1, 9):
+            m.add("png by Pillow, texts, profiles", f"{width}x{height}_l{level}.png", saved(Image.fromarray(rgb), "PNG", compress_level=level), rgb)
+        info = PngImagePlugin.PngInfo()
+        info.add_text("Comment", "x" * 9000, zip=True)
+        info.add_itxt("Title", "y" * 9000, zip=True)
+        profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+        m.add("png by Pillow, texts, profiles", f"{width}x{height}_text.png",
+              saved(Image.fromarray(rgb), "PNG", pnginfo=info, icc_profile=profile), rgb)
+        frames = [Image.fromarray(rgb[::-1].copy())]
+        m.add("png by Pillow, texts, profiles", f"{width}x{height}_animated.png",
+              saved(Image.fromarray(rgb), "PNG", save_all=True, append_images=frames), rgb)
+
+
+def bmp_of(rows, bits, width, height, compression=0, palette=b"", masks=b"", top_down=False):
+    head = struct.pack("<IiiHHIIiiII", 40, width, -height if top_down else height, 1, bits, compression, len(rows), 2835,
+                       2835, len(palette) // 4, 0)
+    offset = 14 + 40 + len(masks) + len(palette)
+    return b"BM" + struct.pack("<IHHI", offset + len(rows), 0, 0, offset) + head + masks + palette + rows
+
+
+def run_lengths(indices, bits):
+    """RLE8 or RLE4 of rows that are stored from the bottom."""
+    out = b""
+    for row in indices:
+        x = 0
+        while x < len(row):
+            run = 1
+            while x + run < len(row) and run < 255 and row[x + run] == row[x]:
+                run += 1
+            literal = row[x:x + 3]
+            if run < 3 and len(literal) == 3:
+                values = list(literal)
+                if bits == 4:
+                    out += bytes([0, 3, values[0] << 4 | values[1], values[2] << 4])
+                else:
+                    out += bytes([0, 3, *values, 0])
+                x += 3
+            else:
+                value = int(row[x])
+                out += bytes([run, value << 4 | value if bits == 4 else value])
+                x += run
+        out += b"\0\0"
+    return out[:-2] + b"\0\1"
+
+
+def bmps(m):
+    rng = np.random.default_rng(8)
+    for height, width in [(16, 16), (37, 53), (9, 131), (8, 30)]:
+        rgb = photo(height, width)
+        size = f"{width}x{height}"
+        for mode in ("1", "L", "P", "RGB", "RGBA"):
+            image = Image.fromarray(rgb).convert(mode) if mode != "P" else Image.fromarray(rgb).quantize(37)
+            expected = np.asarray(image.convert("L" if mode in "1L" else "RGB"))
+            m.add("bmp by Pillow", f"{size}_{mode}.bmp", saved(image, "BMP"), expected)
+        for top_down in (False, True):
+            stored = rgb if top_down else rgb[::-1]
+
+            def padded(rows, filling=0):
+                return b"".join(row.tobytes() + bytes(-len(row.tobytes()) % 4) for row in rows)
+
+            for bits in (24, 32):
+                bgr = stored[..., ::-1]
+                if bits == 32:
+                    bgr = np.concatenate([bgr, np.zeros_like(bgr[..., :1])], 2)
+                data = bmp_of(padded(bgr), bits, width, height, top_down=top_down)
+                m.add("bmp 16, 24, 32 bits", f"{size}_{bits}_{top_down}.bmp", data, rgb)
+            r, g, b = (stored[..., c].astype(np.uint16) for c in range(3))
+            five = (r >> 3 << 10 | g >> 3 << 5 | b >> 3).astype("<u2")
+            deep = rgb.astype(int)
+            expected = np.round((deep >> 3) * 255 / 31)
+            m.add("bmp 16, 24, 32 bits", f"{size}_555_{top_down}.bmp", bmp_of(padded(five), 16, width, height, top_down=top_down), expected, 1)
+            six = (r >> 3 << 11 | g >> 2 << 5 | b >> 3).astype("<u2")
+            masks = struct.pack("<III", 0xF800, 0x7E0, 0x1F)
+            expected = np.stack([np.round((deep[..., 0] >> 3) * 255 / 31), np.round((deep[..., 1] >> 2) * 255 / 63),
+                                 np.round((deep[..., 2] >> 3) * 255 / 31)], 2)
+            m.add("bmp 16, 24, 32 bits", f"{size}_565_{top_down}.bmp", bmp_of(padded(six), 16, width, height, 3, masks=masks, top_down=top_down), expected, 1)
+            swapped = (stored[..., 0].astype(np.uint32) | stored[..., 1].astype(np.uint32) << 8 | stored[..., 2].astype(np.uint32) << 16).astype("<u4")
+            masks = struct.pack("<III", 0xFF, 0xFF00, 0xFF0000)
+            m.add("bmp 16, 24, 32 bits", f"{size}_swapped_{top_down}.bmp", bmp_of(padded(swapped), 32, width, height, 3, masks=masks, top_down=top_down), rgb)
+            for bits in (1, 4, 8):
+                index = rng.integers(0, 1 << bits, (height, width)).astype(np.uint8)
+                colours = rng.integers(0, 256, (1 << bits, 3)).astype(np.uint8)
+                palette = np.concatenate([colours[:, ::-1], np.zeros((1 << bits, 1), np.uint8)], 1).tobytes()
+                rows = index if top_down else index[::-1]
+                each = (rows[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+                packed = np.packbits(each.reshape(height, -1).astype(np.uint8), axis=1)
+                data = bmp_of(padded(packed), bits, width, height, palette=palette, top_down=top_down)
+                m.add("bmp palette", f"{size}_{bits}_{top_down}.bmp", data, colours[index])
+                if bits > 1 and not top_down:
+                    runs = np.repeat(index[:, ::5], 5, axis=1)[:, :width]
+                    data = bmp_of(run_lengths(runs[::-1], bits), bits, width, height, 1 if bits == 8 else 2, palette=palette)
+                    m.add("bmp run lengths", f"{size}_rle{bits}.bmp", data, colours[runs])
+
+
+def webps(m):
+    for height, width in SIZES:
+        rgb = photo(height, width)
+        size = f"{width}x{height}"
+        image = Image.fromarray(rgb)
+        rgba = image.copy()
+        rgba.putalpha(Image.fromarray(np.maximum(rgb[..., 0], 1)))
+        m.add("webp lossless", f"{size}.webp", saved(image, "WEBP", lossless=True), rgb)
+        m.add("webp lossless", f"{size}_alpha.webp", saved(rgba, "WEBP", lossless=True, exact=True), rgb)
+        m.add("webp lossless", f"{size}_grey.webp", saved(image.convert("L"), "WEBP", lossless=True), np.asarray(image.convert("L")))
+        exif = Image.Exif()
+        exif[0x010E] = "text"
+        m.add("webp lossless", f"{size}_exif.webp", saved(image, "WEBP", lossless=True, exif=exif), rgb)
+        frames = [Image.fromarray(rgb[::-1].copy())]
+        m.add("webp lossless", f"{size}_animated.webp", saved(image, "WEBP", lossless=True, save_all=True, append_images=frames), rgb)
+        for quality in (30, 75, 100):
+            for method in (0, 4):
+                data = saved(image, "WEBP", quality=quality, method=method)
+                m.add("webp lossy", f"{size}_{quality}_{method}.webp", data, pillow_rgb(data), 3)
+                data = saved(rgba, "WEBP", quality=quality, method=method)
+                m.add("webp lossy", f"{size}_{quality}_{method}_alpha.webp", data, np.asarray(Image.open(io.BytesIO(data)))[..., :3], 3)
+
+
+def gifs(m):
+    for height, width in SIZES:
+        rgb = photo(height, width)
+        size = f"{width}x{height}"
+        for colours in (2, 7, 64, 256):
+            image = Image.fromarray(rgb).quantize(colours)
+            for interlace in (0, 1):
+                data = saved(image, "GIF", interlace=interlace)
+                m.add("gif", f"{size}_{colours}_{interlace}.gif", data, pillow_rgb(data))
+                data = saved(image, "GIF", interlace=interlace, transparency=1)
+                m.add("gif", f"{size}_{colours}_{interlace}_t.gif", data, np.asarray(image.convert("RGB")))
+        grey = Image.fromarray(rgb).convert("L")
+        m.add("gif", f"{size}_grey.gif", saved(grey, "GIF"), np.asarray(grey))
+        frames = [Image.fromarray(rgb[::-1].copy()).quantize(64)]
+        image = Image.fromarray(rgb).quantize(64)
+        data = saved(image, "GIF", save_all=True, append_images=frames)
+        m.add("gif", f"{size}_animated.gif", data, np.asarray(image.convert("RGB")))
+
+
+def pnms(m):
+    rng = np.random.default_rng(9)
+    for height, width in SIZES:
+        size = f"{width}x{height}"
+        for maximum in (1, 3, 255, 256, 1023, 4095, 65535):
+            for channels in (1, 3):
+                samples = rng.integers(0, maximum + 1, (height, width, channels))
+                expected = (samples * 255.0 / maximum)[..., 0 if channels == 1 else slice(None)]
+                tolerance = 0.51 if maximum < 255 else 0.01
+                head = f"{width} {height}\n{maximum}\n"
+                binary = samples.astype(">u2" if maximum > 255 else np.uint8).tobytes()
+                m.add("pnm", f"{size}_{maximum}_{channels}.ppm", f"P{5 if channels == 1 else 6}\n# made\n{head}".encode() + binary, expected, tolerance)
+                text = "\n".join(" ".join(map(str, row)) for row in samples.reshape(height, -1))
+                m.add("pnm", f"{size}_{maximum}_{channels}_text.ppm", f"P{2 if channels == 1 else 3}\n{head}{text}\n".encode(), expected, tolerance)
+            for depth in (1, 2, 3, 4):
+                samples = rng.integers(0, maximum + 1, (height, width, depth))
+                expected = samples[..., 0] if depth < 3 else samples[..., :3]
+                head = f"P7\nWIDTH {width}\nHEIGHT {height}\nDEPTH {depth}\nMAXVAL {maximum}\nTUPLTYPE X\nENDHDR\n"
+                binary = samples.astype(">u2" if maximum > 255 else np.uint8).tobytes()
+                m.add("pnm", f"{size}_{maximum}_{depth}.pam", head.encode() + binary, expected * 255.0 / maximum, 0.51 if maximum < 255 else 0.01)
+        bits = rng.integers(0, 2, (height, width)).astype(np.uint8)
+        m.add("pnm", f"{size}.pbm", f"P4 {width} {height}\n".encode() + np.packbits(bits, axis=1).tobytes(), (1 - bits) * 255)
+        text = "\n".join("".join(map(str, row)) for row in bits)
+        m.add("pnm", f"{size}_text.pbm", f"P1\n{width} {height}\n{text}\n".encode(), (1 - bits) * 255)
+
+
 def run(m, verbose):
     subprocess.run(["cargo", "build", "-q", "-j2", "-p", "anoseg-image", "--example", "decode"], cwd=ROOT, check=True)
     program = ROOT / "target/debug/examples/decode"
@@ -369,7 +594,7 @@ def main():
         sys.exit(0 if run(m, options.verbose) else 1)
 
 
-MAKERS = [jpegs, tiffs]
+MAKERS = [jpegs, tiffs, pngs, bmps, webps, gifs, pnms]
 
 if __name__ == "__main__":
     main()

@@ -15,13 +15,18 @@ fn fixture(name: &str) -> Vec<u8> {
 
 /// Every fixture in every format, by name.
 fn all_formats() -> Vec<(String, Vec<u8>)> {
-    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/formats");
+    fixtures_of("formats")
+}
+
+/// The fixtures in a folder, by name.
+fn fixtures_of(part: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures").join(part);
     let mut names: Vec<String> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
     names.sort();
-    names.into_iter().map(|name| (name.clone(), fixture(&format!("formats/{name}")))).collect()
+    names.into_iter().map(|name| (name.clone(), fixture(&format!("{part}/{name}")))).collect()
 }
 
 fn load(bytes: &[u8]) -> Result<Image, ImageError> {
@@ -42,10 +47,10 @@ fn a_file_cut_anywhere_is_an_error() {
         for length in 0..bytes.len() {
             match load(&bytes[..length]) {
                 Err(error) => check_message(&error),
-                // TIFF has no end mark: bytes after the last that is referred to may be missing. The
-                // end mark of a JPEG may be missing, because the pixels are known to be whole without
-                // it. What remains must then give the same image.
-                Ok(image) if name.ends_with(".tif") || name.ends_with(".jpg") => {
+                // TIFF has no end mark: bytes after the last that is referred to may be missing. So may
+                // the end mark of a JPEG, because the pixels are known to be whole without it, and what
+                // follows the first frame of a GIF. What remains must then give the same image.
+                Ok(image) if [".tif", ".jpg", ".gif"].iter().any(|ending| name.ends_with(ending)) => {
                     assert_eq!(image, load(&bytes).unwrap(), "{name} cut at {length} of {}", bytes.len());
                 }
                 Ok(_) => panic!("{name} cut at {length} of {} bytes was read", bytes.len()),
@@ -120,7 +125,7 @@ fn what_is_no_image_is_named() {
     };
     assert!(text(b"").contains("empty"));
     assert!(text(b"path,score\na.png,0.5\n").contains("text"));
-    assert!(text(b"GIF89a\x01\0\x01\0\0\0\0").contains("a GIF image"));
+    assert!(text(b"8BPS\0\x01").contains("Photoshop"));
     assert!(text(b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").contains("a HEIC image"));
     assert!(text(&[0; 64]).contains("no known signature"));
 }
@@ -184,6 +189,71 @@ fn data_that_inflate_beyond_the_header_take_no_memory() {
     if let Err(error) = image {
         check_message(&error);
     }
+}
+
+#[test]
+fn a_chunk_longer_than_its_file_takes_no_memory() {
+    // The length of the Exif chunk says 4 GiB.
+    let mut bytes = fixture("oriented/6.webp");
+    let exif = bytes.windows(4).position(|four| four == b"EXIF").unwrap();
+    bytes[exif + 4..exif + 8].copy_from_slice(&[0xF0, 0xFF, 0xFF, 0xFF]);
+    let error = load(&bytes).unwrap_err();
+    check_message(&error);
+    assert!(matches!(error, ImageError::Damaged { .. }) && error.to_string().contains("EXIF"), "{error}");
+    // The same in a frame of an animation.
+    let mut bytes = fixture("formats/animated.webp");
+    let frame = bytes.windows(4).position(|four| four == b"ANMF").unwrap();
+    bytes[frame + 28..frame + 32].copy_from_slice(&[0xF0, 0xFF, 0xFF, 0xFF]);
+    assert!(matches!(load(&bytes).unwrap_err(), ImageError::Damaged { .. }));
+}
+
+#[test]
+fn texts_and_profiles_that_inflate_take_no_memory() {
+    // 16 million zeros in 16 kB, many times: in a profile and in texts.
+    let zeros = many_zeros();
+    let bytes = fixture("formats/rgb.png");
+    let mut stuffed = bytes[..33].to_vec();
+    for (kind, head) in [(b"iCCP", &b"p\0\0"[..]), (b"zTXt", b"t\0\0"), (b"iTXt", b"t\0\x01\0\0\0")] {
+        for _ in 0..20 {
+            let content = [head, &zeros].concat();
+            stuffed.extend((content.len() as u32).to_be_bytes());
+            stuffed.extend(kind);
+            stuffed.extend(&content);
+            stuffed.extend(crc32(&[kind, &content[..]].concat()).to_be_bytes());
+        }
+    }
+    stuffed.extend(&bytes[33..]);
+    assert_eq!(load(&stuffed).unwrap(), load(&bytes).unwrap());
+}
+
+/// A BMP of 8 bits with these data for its rows.
+fn bmp(side: u32, compression: u32, data: &[u8]) -> Vec<u8> {
+    let mut bytes = b"BM\0\0\0\0\0\0\0\0".to_vec();
+    bytes.extend((54u32 + 1024).to_le_bytes());
+    for value in [40, side, side, 1 | 8 << 16, compression, data.len() as u32, 0, 0, 256, 0] {
+        bytes.extend(value.to_le_bytes());
+    }
+    bytes.extend((0..=255u8).flat_map(|level| [level, level, level, 0]));
+    bytes.extend(data);
+    bytes
+}
+
+#[test]
+fn a_small_file_of_many_pixels_is_refused_before_it_is_decoded() {
+    // Run lengths that end at once, or after half of the pixels.
+    let runs = [[255u8, 7].repeat(100_000), vec![0, 1]].concat();
+    for data in [&[0, 1][..], &runs] {
+        let error = load(&bmp(9_000, 1, data)).unwrap_err();
+        check_message(&error);
+        assert!(matches!(error, ImageError::Unsupported { .. }), "{error}");
+        assert!(error.to_string().contains("leave out"), "{error}");
+    }
+    assert!(matches!(load(&bmp(9_000, 0, &[1, 2, 3])).unwrap_err(), ImageError::Damaged { .. }));
+    assert!(matches!(load(&bmp(9_000, 1, &[255, 7])).unwrap_err(), ImageError::Damaged { .. }));
+    let error = load(&bmp(10_000, 1, &vec![1; 1 << 20])).unwrap_err();
+    assert!(matches!(error, ImageError::Damaged { .. }), "{error}");
+    let whole = load(&bmp(16, 1, &[[16, 255, 0, 0].repeat(16), vec![0, 1]].concat())).unwrap();
+    assert_eq!(whole, Image::filled(16, 16, [1.0; 3]));
 }
 
 #[test]
@@ -283,6 +353,57 @@ proptest! {
             made.extend(&garbage);
             if let Err(error) = load(&made) {
                 check_message(&error);
+            }
+        }
+    }
+}
+
+/// The next number of a small generator (Numerical Recipes' constants).
+fn next(state: &mut u64) -> usize {
+    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    (*state >> 33) as usize
+}
+
+/// Changes what decoders trust most: single bytes, lengths, and the order of parts.
+fn mutate(bytes: &mut Vec<u8>, other: &[u8], state: &mut u64) {
+    let at = next(state) % bytes.len();
+    match next(state) % 6 {
+        0 => bytes[at] ^= 1 << (next(state) % 8),
+        1 => bytes[at] = [0, 1, 0x7F, 0x80, 0xFF][next(state) % 5],
+        2 => {
+            let end = bytes.len().min(at + 4);
+            bytes[at..end].fill([0, 0xFF, 0x7F][next(state) % 3]);
+        }
+        3 => {
+            let end = bytes.len().min(at + 1 + next(state) % 64);
+            let part = bytes[at..end].to_vec();
+            let to = next(state) % bytes.len();
+            bytes.splice(to..to, part);
+        }
+        4 => bytes.truncate(at.max(1)),
+        _ => {
+            let from = next(state) % other.len();
+            let end = other.len().min(from + 1 + next(state) % 64);
+            bytes.splice(at..at, other[from..end].iter().copied());
+        }
+    }
+}
+
+#[test]
+fn mutated_files_give_an_error_or_an_image_within_the_limits() {
+    let files: Vec<(String, Vec<u8>)> =
+        ["formats", "jpeg", "tiff", "oriented"].iter().flat_map(|part| fixtures_of(part)).collect();
+    let limits = Limits { max_pixels: 1 << 16, max_alloc_bytes: 8 << 20, ..Limits::default() };
+    let mut state = 7;
+    for round in 0..150 {
+        for (index, (name, bytes)) in files.iter().enumerate() {
+            let mut bytes = bytes.clone();
+            for _ in 0..=next(&mut state) % 3 {
+                mutate(&mut bytes, &files[(index + round) % files.len()].1, &mut state);
+            }
+            match decode::load_bytes(&bytes, Path::new("some/file"), &limits) {
+                Err(error) => check_message(&error),
+                Ok(image) => assert!(image.width() * image.height() <= 1 << 16, "{name}"),
             }
         }
     }

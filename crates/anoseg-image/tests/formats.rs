@@ -4,9 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anoseg_image::{Image, Limits, Mask, SampleType, decode};
+use anoseg_image::{Decoded, Image, Limits, Mask, SampleType, decode};
 
 const WIDTH: usize = 16;
 const HEIGHT: usize = 12;
@@ -58,6 +58,11 @@ fn lossless_colour_is_exact() {
         "rgb.bmp",
         "palette.bmp",
         "lossless.webp",
+        "runs.bmp",
+        "animated.gif",
+        "animated.webp",
+        "animated_with_text.png",
+        "rgba.pam",
         "rgb.tif",
         "rgba_lzw.tif",
         "planar.tif",
@@ -80,7 +85,15 @@ fn transparent_pixels_keep_their_colour() {
 
 #[test]
 fn lossless_grey_is_exact_and_three_planes_are_equal() {
-    for name in ["grey.png", "grey_alpha.png", "grey_deflate.tif", "grey_alpha.tif", "white_is_zero.tif"] {
+    for name in [
+        "grey.png",
+        "grey_alpha.png",
+        "grey_deflate.tif",
+        "grey_alpha.tif",
+        "white_is_zero.tif",
+        "grey.gif",
+        "grey.pgm",
+    ] {
         let image = load(&format!("formats/{name}"));
         let found = difference(&image, grey);
         assert!(found < 0.51, "{name}: {found}");
@@ -90,12 +103,50 @@ fn lossless_grey_is_exact_and_three_planes_are_equal() {
 
 #[test]
 fn one_bit_images_span_the_full_scale() {
-    for name in ["bits.png", "bits.bmp", "bits.tif", "bits_group4.tif"] {
+    for name in ["bits.png", "bits.bmp", "bits.tif", "bits_group4.tif", "bits.pbm"] {
         let image = load(&format!("formats/{name}"));
         let found =
             difference(&image, |x, y| if grey(x, y)[0] > 100.0 / 255.0 { [1.0; 3] } else { [0.0; 3] });
         assert_eq!(found, 0.0, "{name}");
     }
+}
+
+#[test]
+fn the_first_frame_is_read_and_the_others_are_counted() {
+    for name in ["animated.gif", "animated.webp", "animated_with_text.png"] {
+        let decoded = Decoded::load(&fixture(&format!("formats/{name}")), &Limits::default()).unwrap();
+        assert_eq!(decoded.further_pages, 1, "{name}");
+    }
+    assert_eq!(Decoded::load(&fixture("formats/rgb.png"), &Limits::default()).unwrap().further_pages, 0);
+}
+
+#[test]
+fn the_declared_maximum_of_a_pgm_is_full_scale() {
+    let found = difference(&load("formats/twelve_bits.pgm"), |x, y| {
+        [((y * WIDTH + x) * 341 / 16) as f32 / 4095.0; 3]
+    });
+    assert!(found < 1e-2, "{found}");
+}
+
+#[test]
+fn images_that_are_written_as_text_are_read() {
+    let load = |text: &str| {
+        decode::load_bytes(
+            text.as_bytes(),
+            Path::new("text.pnm"),
+            &Limits { min_side: 1, ..Limits::default() },
+        )
+    };
+    let grey = load("P2\n# a comment\n3 1 # another\n15\n0 5\n15").unwrap();
+    assert_eq!(grey.plane(0), [0.0, 85.0 / 255.0, 1.0]);
+    assert_eq!(load("P3 1 1 255  255 0 51").unwrap().get(0, 0), [1.0, 0.0, 0.2]);
+    assert_eq!(load("P1 4 1\n01 10").unwrap().plane(2), [1.0, 0.0, 0.0, 1.0]);
+    for bad in
+        ["P2 3 1 15 0 5", "P2 3 1 15 0 5 16", "P2 3 1 15 0 5 x", "P1 4 1 0120", "P2 3 0 15", "P2 3 1 0 0 0 0"]
+    {
+        assert!(matches!(load(bad), Err(anoseg_image::ImageError::Damaged { .. })), "{bad}");
+    }
+    assert!(matches!(load("P2 is the second part"), Err(anoseg_image::ImageError::NotAnImage { .. })));
 }
 
 #[test]

@@ -1,31 +1,46 @@
 //! PNG, BMP and WebP, decoded by the `image` crate.
 
+use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::error::LimitErrorKind;
 use image::{DynamicImage, ImageDecoder, ImageError as Foreign, ImageFormat, ImageReader};
 
+use super::container::{self, WebP};
 use super::error::Fault;
 use super::raster::{Raster, Samples};
 use super::sniff::Format;
 use super::{Header, Limits};
 
 pub(super) fn header(bytes: &[u8], format: Format, limits: &Limits) -> Result<Header, Fault> {
-    let mut decoder = decoder(bytes, format, limits)?;
+    let webp = if format == Format::WebP { Some(WebP::read(bytes)?) } else { None };
+    let further_pages = match &webp {
+        Some(webp) => webp.further_frames,
+        None if format == Format::Png => container::png_further_frames(bytes),
+        None => 0,
+    };
+    let (bytes, copied) = pixel_bytes(bytes, format);
+    let mut decoder = decoder(&bytes, format, limits)?;
     let (width, height) = decoder.dimensions();
     Ok(Header {
         width: width as usize,
         height: height as usize,
         bytes_per_pixel: u64::from(decoder.color_type().bytes_per_pixel()),
         orientation: decoder.orientation().map_err(fault)?,
-        extra_bytes: 0,
-        lossy: format == Format::WebP && webp_is_lossy(bytes),
-        further_pages: 0,
+        extra_bytes: copied,
+        lossy: webp.is_some_and(|webp| webp.lossy),
+        further_pages,
     })
 }
 
 pub(super) fn pixels(bytes: &[u8], format: Format, limits: &Limits) -> Result<Raster, Fault> {
-    let image = DynamicImage::from_decoder(decoder(bytes, format, limits)?).map_err(fault)?;
+    match format {
+        Format::Png if !container::png_has_end(bytes) => return Err(Fault::damaged("it ends too early")),
+        Format::Bmp => container::check_bmp(bytes)?,
+        _ => {}
+    }
+    let (bytes, _) = pixel_bytes(bytes, format);
+    let image = DynamicImage::from_decoder(decoder(&bytes, format, limits)?).map_err(fault)?;
     let (width, height) = (image.width() as usize, image.height() as usize);
     let (channels, samples) = match image {
         DynamicImage::ImageLuma8(p) => (1, Samples::U8(p.into_raw())),
@@ -41,20 +56,11 @@ pub(super) fn pixels(bytes: &[u8], format: Format, limits: &Limits) -> Result<Ra
     Ok(Raster { width, height, channels, samples })
 }
 
-/// Whether a WebP file holds lossily compressed pixels: a `VP8 ` chunk, alone or in an extended
-/// file.
-fn webp_is_lossy(bytes: &[u8]) -> bool {
-    let mut at = 12usize;
-    while let Some(head) = bytes.get(at..at.saturating_add(8)) {
-        match &head[..4] {
-            b"VP8 " | b"ANMF" => return true,
-            b"VP8L" => return false,
-            _ => {}
-        }
-        let size = u32::from_le_bytes([head[4], head[5], head[6], head[7]]) as usize;
-        at = at.saturating_add(8).saturating_add(size).saturating_add(size % 2);
-    }
-    false
+/// The bytes that are decoded, and how many were copied for that.
+fn pixel_bytes(bytes: &[u8], format: Format) -> (Cow<'_, [u8]>, u64) {
+    let bytes = if format == Format::Png { container::png_pixels(bytes) } else { Cow::Borrowed(bytes) };
+    let copied = if let Cow::Owned(copy) = &bytes { copy.len() as u64 } else { 0 };
+    (bytes, copied)
 }
 
 fn decoder<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl ImageDecoder + 'a, Fault> {
@@ -62,7 +68,9 @@ fn decoder<'a>(bytes: &'a [u8], format: Format, limits: &Limits) -> Result<impl 
         Format::Png => ImageFormat::Png,
         Format::Bmp => ImageFormat::Bmp,
         Format::WebP => ImageFormat::WebP,
-        Format::Jpeg | Format::Tiff => return Err(Fault::unsupported("it needs another decoder")),
+        Format::Jpeg | Format::Tiff | Format::Pnm | Format::Gif => {
+            return Err(Fault::unsupported("it needs another decoder"));
+        }
     };
     let mut reader = ImageReader::with_format(Cursor::new(bytes), foreign_format);
     let mut foreign = image::Limits::default();
@@ -78,7 +86,7 @@ fn fault(error: Foreign) -> Fault {
         Foreign::Limits(what) if what.kind() == LimitErrorKind::InsufficientMemory => {
             Fault::Limit("its data take more than max_alloc_bytes".into())
         }
-        Foreign::Limits(what) => Fault::Limit(what.to_string()),
+        Foreign::Limits(_) => Fault::Limit("its sides are longer than max_side allows".into()),
         other => Fault::damaged_by(other),
     }
 }

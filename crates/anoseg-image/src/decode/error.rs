@@ -27,8 +27,8 @@ pub enum ImageError {
     },
     /// The content is not an image of a known format.
     #[error(
-        "{} is not an image: {reason}; known formats are PNG, JPEG, TIFF, BMP and WebP (told by content, not by \
-         name), so convert the file or take it out",
+        "{} is not an image: {reason}; known formats are PNG, JPEG, TIFF, BMP, WebP, GIF and PNM (told by content, \
+         not by name), so convert the file or take it out",
         path.display()
     )]
     NotAnImage {
@@ -71,7 +71,7 @@ pub enum ImageError {
         pixels: usize,
     },
     /// The image exceeds the [`Limits`](super::Limits).
-    #[error("{} is too large: {what}; make it smaller or raise the limit", path.display())]
+    #[error("{} is too large: {what}; make it smaller or raise that limit", path.display())]
     Limit {
         /// The file.
         path: PathBuf,

@@ -1,11 +1,12 @@
 //! Reading images and masks from files, within limits.
 //!
-//! The format is told by content, never by name: PNG, JPEG, TIFF, BMP or WebP. Of several frames or
-//! pages the first is read.
+//! The format is told by content, never by name: PNG, JPEG, TIFF, BMP, WebP, GIF or PNM; other kinds
+//! are refused by their names ([`sniff_file`]). Of several frames or pages the first is read, and the
+//! others are counted ([`Decoded::further_pages`]). `docs/formats.md` lists the variants.
 //!
 //! **Values.** Integers are divided by their full scale (16-bit images keep their precision);
-//! floats are as the file has them. Grey becomes three equal planes; palettes are looked up; CMYK becomes RGB without
-//! an ink profile; other colour profiles are not applied.
+//! floats are as the file has them. Grey becomes three equal planes; palettes are looked up; CMYK
+//! becomes RGB without an ink profile; other colour profiles are not applied.
 //!
 //! **Alpha is ignored**, not composited: compositing needs a background colour that no file
 //! defines, and the images of a camera have no transparent parts.
@@ -14,14 +15,19 @@
 //!
 //! **Completeness.** A file that is cut short or whose data do not decode is an error, even where a
 //! viewer would fill the rest with grey. JPEG has no checksum: changed bytes that still decode give
-//! other pixels.
+//! other pixels. A variant that is not read is [`ImageError::Unsupported`], never called damaged.
+//!
+//! **Memory.** The header is checked against [`Limits`] before memory is taken for pixels, and lengths
+//! inside a file against the file.
 
 mod common;
+mod container;
 mod error;
-mod format;
+mod gif;
 mod guard;
 mod jpeg;
 mod limits;
+mod pnm;
 mod raster;
 mod sniff;
 mod tiff;
@@ -161,13 +167,12 @@ struct Header {
 fn decode(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Raster, Header), ImageError> {
     check_file_size(bytes.len() as u64, path, limits)?;
     let (format, header) = read_header(bytes, path, limits)?;
-    let raster = guarded(|| {
-        format::check_complete(format, bytes)?;
-        match format {
-            Format::Jpeg => jpeg::pixels(bytes, &header),
-            Format::Tiff => tiff::pixels(bytes, &header),
-            _ => common::pixels(bytes, format, limits),
-        }
+    let raster = guarded(|| match format {
+        Format::Jpeg => jpeg::pixels(bytes, &header),
+        Format::Tiff => tiff::pixels(bytes, &header),
+        Format::Pnm => pnm::pixels(bytes),
+        Format::Gif => gif::pixels(bytes),
+        _ => common::pixels(bytes, format, limits),
     });
     Ok((raster.map_err(|fault| fault.at(path))?, header))
 }
@@ -177,12 +182,14 @@ fn read_header(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Format, He
     let format = sniffed(path, bytes)?;
     if format == Format::Png {
         // The PNG decoder reserves memory for its rows while it reads the header.
-        let (width, height) = format::png_size(bytes).map_err(|fault| fault.at(path))?;
+        let (width, height) = container::png_size(bytes).map_err(|fault| fault.at(path))?;
         check_size(width, height, path, limits)?;
     }
     let header = guarded(|| match format {
         Format::Jpeg => jpeg::header(bytes),
         Format::Tiff => tiff::header(bytes, limits),
+        Format::Pnm => pnm::header(bytes),
+        Format::Gif => gif::header(bytes),
         _ => common::header(bytes, format, limits),
     });
     let header = header.map_err(|fault| fault.at(path))?;

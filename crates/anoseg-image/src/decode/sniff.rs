@@ -60,6 +60,9 @@ pub(super) enum Format {
     Tiff,
     Bmp,
     WebP,
+    /// PBM, PGM, PPM and PAM.
+    Pnm,
+    Gif,
 }
 
 impl Format {
@@ -70,6 +73,8 @@ impl Format {
             Self::Tiff => "TIFF",
             Self::Bmp => "BMP",
             Self::WebP => "WebP",
+            Self::Pnm => "PNM",
+            Self::Gif => "GIF",
         }
     }
 }
@@ -90,7 +95,9 @@ pub(super) enum Content {
 /// [`HEAD_BYTES`] are not looked at.
 pub(super) fn content(head: &[u8]) -> Content {
     let head = &head[..head.len().min(HEAD_BYTES)];
-    if let Some(found) = riff(head).or_else(|| iso_media(head)).or_else(|| tiff_like(head)) {
+    if let Some(found) =
+        riff(head).or_else(|| iso_media(head)).or_else(|| tiff_like(head)).or_else(|| pnm(head))
+    {
         return found;
     }
     let matches = |at: usize, magic: &[u8]| head.get(at..).is_some_and(|rest| rest.starts_with(magic));
@@ -117,8 +124,8 @@ const SIGNATURES: &[(usize, &[u8], Content)] = &[
     (0, b"\xFF\xD8\xFF\xF7", OtherImage("a JPEG-LS image")),
     // Without the byte of 255 that should follow: some cameras put others there.
     (0, b"\xFF\xD8", Image(Format::Jpeg)),
-    (0, b"GIF87a", OtherImage("a GIF image")),
-    (0, b"GIF89a", OtherImage("a GIF image")),
+    (0, b"GIF87a", Image(Format::Gif)),
+    (0, b"GIF89a", Image(Format::Gif)),
     (0, b"\0\0\0\x0CjP  \r\n\x87\n", OtherImage("a JPEG 2000 image")),
     (0, b"\xFF\x4F\xFF\x51", OtherImage("a JPEG 2000 image")),
     (0, b"\0\0\0\x0CJXL \r\n\x87\n", OtherImage("a JPEG XL image")),
@@ -250,6 +257,18 @@ fn tiff_like(head: &[u8]) -> Option<Content> {
 fn is_text(head: &[u8]) -> bool {
     let plain = head.iter().all(|b| matches!(b, b'\t' | b'\n' | b'\r' | 0x0C | b' '..=b'~' | 0x80..));
     plain && head.iter().filter(|b| b.is_ascii()).count() * 2 > head.len()
+}
+
+/// P1 to P7, then the size: digits behind white space and comments, or PAM's first line.
+fn pnm(head: &[u8]) -> Option<Content> {
+    let (b"P", [kind, rest @ ..]) = head.split_at_checked(1)? else { return None };
+    if *kind == b'7' {
+        return rest.starts_with(b"\n").then_some(Image(Format::Pnm));
+    }
+    let is_comment = |line: &&[u8]| line.trim_ascii().starts_with(b"#") || line.trim_ascii().is_empty();
+    let size = rest.split(|&byte| byte == b'\n').find(|line| !is_comment(line))?.trim_ascii_start();
+    let known = matches!(kind, b'1'..=b'6') && rest.first().is_some_and(u8::is_ascii_whitespace);
+    (known && size.first().is_some_and(u8::is_ascii_digit)).then_some(Image(Format::Pnm))
 }
 
 /// Text, and images that are written as text.
