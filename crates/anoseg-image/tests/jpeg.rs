@@ -118,6 +118,21 @@ fn stray_bytes_that_libjpeg_skips_are_skipped() {
 }
 
 #[test]
+fn a_jpeg_that_is_filled_up_with_zeros_is_damaged() {
+    for name in ["one_420.jpg", "three_420.jpg", "progressive.jpg"] {
+        let bytes = fixture(name);
+        for length in (bytes.len() / 3..bytes.len()).step_by(7) {
+            let filled = [&bytes[..length], &[0; 20_000]].concat();
+            // With the end marker the file is whole.
+            match load(&filled) {
+                Ok(_) => assert_eq!(length, bytes.len(), "{name} at {length}"),
+                Err(error) => assert!(matches!(error, ImageError::Damaged { .. }), "{error}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn restart_markers_in_the_wrong_place_are_damage() {
     let bytes = fixture("three_420.jpg");
     let marker = bytes.windows(2).position(|pair| pair == [0xFF, 0xD1]).unwrap();

@@ -36,6 +36,9 @@ pub(super) fn header(bytes: &[u8], format: Format, limits: &Limits) -> Result<He
 pub(super) fn pixels(bytes: &[u8], format: Format, limits: &Limits) -> Result<Raster, Fault> {
     match format {
         Format::Png if !container::png_has_end(bytes) => return Err(Fault::damaged("it ends too early")),
+        Format::Png if container::is_apple_png(bytes) => {
+            return Err(Fault::unsupported("it is a PNG in Apple's own variant (CgBI)"));
+        }
         Format::Bmp => container::check_bmp(bytes)?,
         _ => {}
     }

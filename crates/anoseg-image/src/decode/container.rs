@@ -32,6 +32,11 @@ pub(super) fn png_has_end(bytes: &[u8]) -> bool {
     png_chunks(bytes).any(|(kind, _, end)| &kind == b"IEND" && end <= bytes.len())
 }
 
+/// Whether a PNG was changed for Apple's devices, which is no PNG any more.
+pub(super) fn is_apple_png(bytes: &[u8]) -> bool {
+    png_chunks(bytes).next().is_some_and(|(kind, ..)| &kind == b"CgBI")
+}
+
 /// Width and height from the first chunk of a PNG (PNG specification, 11.2.2).
 pub(super) fn png_size(bytes: &[u8]) -> Result<(usize, usize), Fault> {
     let size = bytes.get(16..24).ok_or_else(cut)?;

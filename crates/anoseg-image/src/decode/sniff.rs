@@ -109,6 +109,7 @@ pub(super) fn content(head: &[u8]) -> Content {
             text(head)
         }
         Some((_, _, found)) => *found,
+        None if is_targa(head) => OtherImage("a TGA image"),
         None => text(head),
     }
 }
@@ -259,6 +260,21 @@ fn is_text(head: &[u8]) -> bool {
     plain && head.iter().filter(|b| b.is_ascii()).count() * 2 > head.len()
 }
 
+/// Whether a header of TGA, which has no signature, is plausible (Truevision's specification 2.0).
+fn is_targa(head: &[u8]) -> bool {
+    let Some([_, map, kind, specification @ .., depth, descriptor]) = head.first_chunk::<18>() else {
+        return false;
+    };
+    let sides = specification[9..13].chunks_exact(2).all(|side| side != [0, 0]);
+    let palette = if *map == 0 { specification[..5] == [0; 5] } else { *map == 1 && matches!(kind, 1 | 9) };
+    let depths = match kind {
+        1 | 3 | 9 | 11 => matches!(depth, 8 | 16),
+        2 | 10 => matches!(depth, 15 | 16 | 24 | 32),
+        _ => false,
+    };
+    sides && palette && depths && descriptor & 0xC0 == 0 && descriptor & 15 <= 8
+}
+
 /// P1 to P7, then the size: digits behind white space and comments, or PAM's first line.
 fn pnm(head: &[u8]) -> Option<Content> {
     let (b"P", [kind, rest @ ..]) = head.split_at_checked(1)? else { return None };
@@ -316,6 +332,15 @@ mod tests {
         assert_eq!(kind(b"RIFF\x10\0\0\0AVI LIST"), Kind::Known("an AVI video"));
         assert_eq!(kind(b"II*\0\x10\0\0\0CR\x02\0"), Kind::OtherImage("a raw camera image (Canon CR2)"));
         assert_eq!(kind(b"MM\0+\0\x08\0\0"), Kind::Readable("TIFF"));
+    }
+
+    #[test]
+    fn targa_is_told_by_a_plausible_header() {
+        let colour = [0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 16, 0, 12, 0, 24, 0x20, 1, 2, 3];
+        assert_eq!(kind(&colour), Kind::OtherImage("a TGA image"));
+        let mut none = colour;
+        none[12] = 0;
+        assert_eq!(kind(&none), Kind::Unknown);
     }
 
     #[test]

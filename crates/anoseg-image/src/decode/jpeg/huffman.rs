@@ -167,8 +167,8 @@ impl<'a> Bits<'a> {
         Ok(())
     }
 
-    /// Leaves out the rest of the data; whether they were only padding: up to 7 bits, then bytes of
-    /// the same value 0 or 255.
+    /// Leaves out the rest of the data; whether they were only padding: up to 7 bits, then bytes that
+    /// are all 0 or all 255.
     fn leave_rest(&mut self) -> bool {
         self.fill();
         self.held -= self.held % 8;
@@ -182,10 +182,12 @@ impl<'a> Bits<'a> {
         padding
     }
 
-    /// Position of the marker behind the scan.
-    pub(super) fn finish(mut self) -> usize {
+    /// Position of the marker behind the scan, and whether whole bytes were left over before it.
+    pub(super) fn finish(mut self) -> (usize, bool) {
+        self.fill();
+        let left_over = self.held >= 8;
         self.leave_rest();
-        self.at
+        (self.at, left_over)
     }
 }
 

@@ -123,6 +123,11 @@ impl<'a> Scans<'a> {
             }
         }
         coefficients.check_complete()?;
+        // Without an end marker the data must end with the last pixel. A file that was filled up with
+        // zeros goes on.
+        if !segments.ended && segments.left_over {
+            return Err(Fault::damaged("it ends too early"));
+        }
         Ok(Self { segments, frame, coefficients, kept, one })
     }
 }

@@ -74,7 +74,7 @@ impl Coefficients {
             }
             self.read_unit(frame, &mut reader, unit % units.0, unit / units.0)?;
         }
-        segments.at = reader.bits.finish();
+        (segments.at, segments.left_over) = reader.bits.finish();
         Ok(())
     }
 

@@ -81,6 +81,10 @@ pub(super) struct Segments<'a> {
     jfif: bool,
     /// The colour transform that an Adobe segment names.
     adobe: Option<u8>,
+    /// Whether data were left over behind the last pixel of a scan.
+    pub(super) left_over: bool,
+    /// Whether the end-of-image marker was found.
+    pub(super) ended: bool,
     /// What a decoder needs, without what others put between the segments.
     pub(super) kept: Vec<u8>,
 }
@@ -98,6 +102,8 @@ impl<'a> Segments<'a> {
             exif: None,
             jfif: false,
             adobe: None,
+            left_over: false,
+            ended: false,
             kept: vec![0xFF, 0xD8],
         }
     }
@@ -112,7 +118,10 @@ impl<'a> Segments<'a> {
             let Some((marker, place)) = next_marker(self.bytes, self.at) else { return Ok(None) };
             let after = place + 2;
             match marker {
-                0xD9 => return Ok(None),
+                0xD9 => {
+                    self.ended = true;
+                    return Ok(None);
+                }
                 // Restarts, TEM and a second start of image stand alone.
                 0xD0..=0xD8 | 0x01 => self.at = after,
                 _ => {

@@ -108,8 +108,13 @@ impl Chunks {
         let wanted = per_plane.saturating_mul(if layout.planar { layout.samples } else { 1 });
         let offsets = page.numbers(offsets)?;
         let mut counts = page.numbers(counts)?;
-        if counts.is_empty() && layout.compression == Compression::None {
-            counts = vec![layout.chunk_bytes(layout.chunk.1) as u64; offsets.len()];
+        if layout.compression == Compression::None {
+            // Some writers leave the lengths out, or at zero.
+            counts.resize(offsets.len().max(counts.len()), 0);
+            let whole = layout.chunk_bytes(layout.chunk.1) as u64;
+            for (count, &offset) in counts.iter_mut().zip(&offsets) {
+                *count = if *count == 0 && offset != 0 { whole } else { *count };
+            }
         }
         if offsets.len() < wanted || counts.len() < wanted {
             return Err(Fault::damaged("it does not say where all its strips or tiles are"));
@@ -148,7 +153,18 @@ fn first_page(bytes: &[u8]) -> Result<(Directory<'_>, usize), Fault> {
         Some(&index) => index,
         None => (0..pages.len()).rev().max_by_key(area).ok_or_else(|| Fault::damaged("it has no page"))?,
     };
-    Ok((pages.swap_remove(index).directory, full.len().saturating_sub(1)))
+    let page = pages.swap_remove(index).directory;
+    let further = full.len().saturating_sub(1).max(imagej_images(&page).saturating_sub(1));
+    Ok((page, further))
+}
+
+/// The number of images that ImageJ says a file has. It describes the first alone where the others
+/// lie behind it.
+fn imagej_images(page: &Directory) -> usize {
+    let text = page.bytes(tag::IMAGE_DESCRIPTION).ok().flatten().unwrap_or_default();
+    let text = String::from_utf8_lossy(text);
+    let number = |line: &str| line.strip_prefix("images=").and_then(|n| n.trim().parse().ok());
+    if text.starts_with("ImageJ=") { text.lines().find_map(number).unwrap_or(1) } else { 1 }
 }
 
 fn is_full(page: &Directory) -> bool {
