@@ -60,7 +60,7 @@ pub enum ImageError {
     /// A float image in which some values are NaN or infinite, which is how measuring cameras and
     /// scanners mark pixels without a measurement.
     #[error(
-        "{} holds values that are not numbers (NaN or infinite) at {pixels} pixels: no measurement there; fill them \
+        "{} holds values that are not numbers (NaN or infinite) in {pixels} of its pixels: no measurement there; fill them \
          with a value of the background or take the image out",
         path.display()
     )]

@@ -15,7 +15,7 @@ use crate::plane::{AnomalyMap, Image, Mask};
 /// Writes an image as 8-bit RGB PNG.
 ///
 /// # Errors
-/// As for [`atomic`].
+/// As for [`atomic()`].
 ///
 /// # Panics
 /// As [`encode_png`].
@@ -27,7 +27,7 @@ pub fn write_png(path: &Path, image: &Image) -> Result<(), WriteError> {
 /// an image to inspect. Rows are compressed as they are written; no copy of the image is made.
 ///
 /// # Errors
-/// As for [`atomic`].
+/// As for [`atomic()`].
 ///
 /// # Panics
 /// If the image has no pixels.
@@ -46,7 +46,7 @@ pub fn write_result_png(path: &Path, image: &Image) -> Result<(), WriteError> {
 /// Writes a mask as 8-bit grey PNG: 255 anomalous, 0 normal.
 ///
 /// # Errors
-/// As for [`atomic`].
+/// As for [`atomic()`].
 ///
 /// # Panics
 /// If the mask has no pixels.
@@ -60,7 +60,7 @@ pub fn write_mask_png(path: &Path, mask: &Mask) -> Result<(), WriteError> {
 /// from a ground-truth mask.
 ///
 /// # Errors
-/// As for [`atomic`].
+/// As for [`atomic()`].
 ///
 /// # Panics
 /// If the mask has no pixels.
@@ -176,7 +176,7 @@ pub fn encode_jpeg(image: &Image, quality: u8) -> Vec<u8> {
 /// of a model ([`is_result`](super::is_result)).
 ///
 /// # Errors
-/// As for [`atomic`], or the map has more than 4 GiB.
+/// As for [`atomic()`], or the map has more than 4 GiB.
 ///
 /// # Panics
 /// If the map has no pixels.

@@ -40,7 +40,8 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
         height: frame.height,
         orientation: exif.unwrap_or(Orientation::NoTransforms),
         bytes_per_pixel: out + kept,
-        extra_bytes: 0,
+        // The segments that matter, twice.
+        extra_bytes: 2 * bytes.len() as u64,
         lossy: true,
         further_pages: 0,
     })

@@ -32,7 +32,9 @@ pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Fault> {
     let chunk = layout.chunk_bytes(layout.chunk.1) as u64;
     let samples = (layout.chunk.0 as u64).saturating_mul(layout.chunk.1 as u64);
     let samples = samples.saturating_mul(layout.interleaved() as u64).saturating_mul(value_bytes);
-    let extra_bytes = chunk.saturating_add(samples);
+    // Of a JPEG also the coefficients, and its components at full size.
+    let jpeg = if layout.compression == Compression::Jpeg { samples.saturating_mul(4) } else { 0 };
+    let extra_bytes = chunk.saturating_add(samples).saturating_add(jpeg);
     if extra_bytes > limits.max_alloc_bytes {
         let most = limits.max_alloc_bytes;
         return Err(Fault::Limit(format!(
