@@ -117,7 +117,7 @@ def jpegs(m):
                     data = jv.encode(planes, sampling, scans, restart=restart)
                     m.add(f"jpeg {layout} scan layout", f"{size}_{name}_{layout}_{restart}.jpg", data, pillow_rgb(data), 6)
         bands = [(1, 5), (6, 63)]
-        for name in ("444", "420", "422"):
+        for name in ("444", "420", "422", "440", "411", "410", "mixed"):
             scans = [((0, 1, 2), 0, 0)] + [((c,), *band) for c in range(3) for band in bands]
             data = jv.encode(planes, samplings[name], scans, progressive=True)
             m.add("jpeg progressive, spectral bands", f"{size}_{name}_bands.jpg", data, pillow_rgb(data), 6)
