@@ -31,7 +31,7 @@ def read_images(data, record, maps):
     """Each image's map, mask and region labels; mask is None for a defect without ground truth."""
     for image in record["pictures"]:
         stem, defect = Path(image["file"]).stem, image["defect"]
-        with Image.open(maps / defect / f"{stem}.tiff") as file:
+        with Image.open(maps / image["map"]) as file:
             values = np.asarray(file, np.float32)
         found = [data / "ground_truth" / defect / name for name in (f"{stem}_mask.png", f"{stem}.png")]
         mask = next((path for path in found if path.is_file()), None)

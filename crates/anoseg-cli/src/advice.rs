@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use anoseg::batch::ResultsError;
-use anoseg::{DatasetError, Error, ModelFault, SettingError, TrainError};
+use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
 
 /// How to get the weights of preset accurate.
 const ENCODER: &str = "preset accurate needs the weights of EfficientNet-Lite0, once. On any machine that has a network:\n  \
@@ -21,6 +21,11 @@ fn option(setting: &SettingError) -> Option<String> {
         _ => return None,
     };
     Some(format!("its option is {option}"))
+}
+
+/// An error of an image with what the user can do about it.
+pub(crate) fn with_advice(error: &Error) -> String {
+    of_inference(error).map_or_else(|| error.to_string(), |advice| format!("{error}: {advice}"))
 }
 
 /// What the user can do about an error; None where the message is enough.
@@ -104,8 +109,22 @@ fn of_training(error: &TrainError) -> Option<String> {
     Some(advice.to_owned())
 }
 
+/// The option that raises the limit which an image exceeds.
+fn of_image(error: &ImageError) -> Option<String> {
+    let ImageError::Limit { what, .. } = error else { return None };
+    let options = [
+        ("max_pixels", "--max-pixels"),
+        ("max_side", "--max-side"),
+        ("max_file_bytes", "--max-file-bytes"),
+        ("max_alloc_bytes", "--max-memory"),
+    ];
+    let (_, option) = options.into_iter().find(|(name, _)| what.contains(name))?;
+    Some(format!("its option is {option}"))
+}
+
 fn of_inference(error: &Error) -> Option<String> {
     let advice = match error {
+        Error::Image(error) => return of_image(error),
         Error::NotCalibrated { .. } => "run `anoseg calibrate` with good images",
         Error::Model { fault, .. } => match fault {
             ModelFault::Newer { .. } => "update anoseg",

@@ -161,3 +161,26 @@ fn csv_fields_do_not_run_as_formulas() {
     assert_eq!(begins, ["'=cmd.png", "./-1.png", "'+1.png", "'@SUM(1).png", "''a.png", "\"b"]);
     assert!(!text.contains(",=") && !text.contains(",-") && !text.contains(",+"), "{text}");
 }
+
+/// The maps of a.png and a.jpg once were one file.
+#[test]
+fn maps_same_stem() {
+    let shop = strict_shop();
+    let image = decode::load(&shop.path("data/test/good/001.png"), &Limits::default()).unwrap();
+    fs::write(shop.path("data/test/good/000.jpg"), anoseg_image::write::encode_jpeg(&image, 95)).unwrap();
+    fs::create_dir_all(shop.path("maps/good")).unwrap();
+    fs::write(shop.path("maps/good/001.tiff"), "the user's").unwrap();
+    for _ in 0..2 {
+        shop.run("eval model.anoseg data --maps maps --json f.json", 0);
+        let record = json(&shop.path("f.json"));
+        let images = record["pictures"].as_array().unwrap();
+        let maps: BTreeSet<_> = images.iter().map(|image| image["map"].as_str().unwrap()).collect();
+        assert_eq!(maps.len(), images.len());
+        assert!(maps.contains("good/000.tiff") && maps.contains("good/000-2.tiff"), "{maps:?}");
+        assert!(maps.contains("good/001-2.tiff") && !maps.contains("good/001.tiff"), "{maps:?}");
+        assert!(
+            maps.iter().all(|name| anoseg_image::write::read_tiff_f32(&shop.path("maps").join(name)).is_ok())
+        );
+    }
+    assert_eq!(fs::read(shop.path("maps/good/001.tiff")).unwrap(), b"the user's");
+}

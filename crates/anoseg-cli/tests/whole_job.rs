@@ -75,6 +75,7 @@ fn recounts(figures: &Value) {
     assert_eq!(figures["false_reject_rate"].as_f64().unwrap(), rejected(true));
     assert_eq!(figures["detection_rate"].as_f64().unwrap(), rejected(false));
     assert_eq!(images[0]["file"], "test/chip/000.png");
+    assert_eq!(images[0]["map"], "chip/000.tiff");
 }
 
 fn predicts(shop: &Workshop) {

@@ -191,7 +191,7 @@ fn a_hundred_noisy_images_stay_under_ten_megabytes() {
     let marked = evaluated.map.map(|&value| value > THRESHOLDS.pixel);
     let mut report = full();
     let (path, defect) = ("crack/1.png".into(), "crack".to_owned());
-    let judged = Judged { path, defect, score: 0.9, decision: Decision::Reject };
+    let judged = Judged { path, defect, score: 0.9, decision: Decision::Reject, map: None };
     report.images = vec![report_image(&judged, &evaluated, (&image, &marked), THRESHOLDS.pixel); 100];
     report.samples = vec![Thumbnail::from_image(&image); 12];
     let size = render(&report).len();

@@ -1,9 +1,10 @@
 //! Evaluating a model on a dataset's test images.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
+use anoseg_image::write::ResultNames;
 use anoseg_image::{Dataset, Image, Limits, TestImage, dataset, decode, write};
 use anoseg_infer::{Analysis, Decision, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation, Evaluator, Thresholds};
@@ -25,6 +26,8 @@ pub struct Judged {
     pub score: f32,
     /// The decision at the calibrated thresholds.
     pub decision: Decision,
+    /// The file of its map in the folder of the maps; None where maps are not written.
+    pub map: Option<String>,
 }
 
 /// All figures of a test set.
@@ -78,6 +81,9 @@ pub struct ImageRecord {
     pub score: f32,
     /// The decision at the calibrated thresholds.
     pub decision: Decision,
+    /// The file of its map, relative to the folder of the maps; left out where maps are not written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub map: Option<String>,
 }
 
 /// An evaluated test set.
@@ -153,6 +159,7 @@ impl TestRun {
             defect: judged.defect.clone(),
             score: judged.score,
             decision: judged.decision,
+            map: judged.map.clone(),
         });
         Record { figures: self.figures.clone(), thresholds: self.thresholds, pictures: images.collect() }
     }
@@ -199,7 +206,8 @@ pub fn evaluate(model: &Model, dataset: &Dataset, on_judged: &mut OnJudged<'_>) 
         let Analysis { score, map } = model.analyse(&image)?;
         seconds += begun.elapsed().as_secs_f64();
         let (path, defect) = (test.path.clone(), test.defect.clone());
-        let entry = Judged { path, defect: defect.clone(), score, decision: calibration.decide(score) };
+        let entry =
+            Judged { path, defect: defect.clone(), score, decision: calibration.decide(score), map: None };
         let measured = EvaluatedImage { defect, score, map, mask };
         on_judged(&entry, &measured, &model.scaled(&image))?;
         evaluator.add(&measured)?;
@@ -255,17 +263,33 @@ fn read(test: &TestImage) -> Result<(Image, Option<anoseg_image::Mask>)> {
     Ok((image, mask))
 }
 
-/// Writes a map as float32 TIFF into `folder`, in the test folder's structure:
-/// `<folder>/<defect>/<stem>.tiff`.
-///
-/// # Errors
-/// The file cannot be written.
-pub fn write_map(folder: &Path, judged: &Judged, evaluated: &EvaluatedImage) -> Result<()> {
-    let folder = folder.join(&evaluated.defect);
-    std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
-    let stem = judged.path.file_stem().unwrap_or(judged.path.as_os_str());
-    let mut name = stem.to_os_string();
-    name.push(".tiff");
-    write::write_tiff_f32(&folder.join(name), &evaluated.map)?;
-    Ok(())
+/// Writes maps as float32 TIFF into a folder, in the test folder's structure:
+/// `<folder>/<defect>/<stem>.tiff`, with a number where several images have the same stem, or where
+/// a file is there that is no result.
+#[derive(Debug)]
+pub struct MapFiles {
+    folder: PathBuf,
+    names: BTreeMap<String, ResultNames>,
+}
+
+impl MapFiles {
+    /// Writes nothing yet; folders are made as they are needed.
+    pub fn new(folder: impl Into<PathBuf>) -> Self {
+        Self { folder: folder.into(), names: BTreeMap::new() }
+    }
+
+    /// Writes the map of an image; gives its name relative to the folder.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&mut self, judged: &Judged, evaluated: &EvaluatedImage) -> Result<String> {
+        let defect = &evaluated.defect;
+        let folder = self.folder.join(defect);
+        std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
+        let names = self.names.entry(defect.clone()).or_insert_with(|| ResultNames::new(&folder));
+        let stem = names.stem(&judged.path);
+        let name = names.file(&stem, "", "tiff");
+        write::write_tiff_f32(&folder.join(&name), &evaluated.map)?;
+        Ok(format!("{defect}/{name}"))
+    }
 }

@@ -10,9 +10,7 @@ pub use anoseg_train::ablation::{self, Ablation};
 pub use anoseg_train::benchmark::{Benchmark, Entry};
 pub use anoseg_train::calibrate::calibrate;
 pub use anoseg_train::config::CalibrationSettings;
-pub use anoseg_train::evaluate::{
-    Figures, Judged, Record, TestRun, evaluate, require_test_images, write_map,
-};
+pub use anoseg_train::evaluate::{Figures, Judged, MapFiles, Record, TestRun, evaluate, require_test_images};
 pub use anoseg_train::series::{Series, SeriesModel};
 use anoseg_train::{Error, Result, RunDir};
 pub use anoseg_train::{GoodImages, Table, load_good_images};
@@ -57,12 +55,19 @@ pub fn evaluate_with_report(
     files: &EvaluationFiles,
 ) -> Result<(TestRun, Option<Report>)> {
     let mut assembly = files.report.as_ref().map(|_| Assembly::new(model)).transpose()?;
-    let run = evaluate(model, dataset, &mut |judged, evaluated, image| {
+    let mut maps = files.maps.as_ref().map(MapFiles::new);
+    let mut names = Vec::new();
+    let mut run = evaluate(model, dataset, &mut |judged, evaluated, image| {
         if let Some(assembly) = &mut assembly {
             assembly.add(judged, evaluated, image);
         }
-        files.maps.as_ref().map_or(Ok(()), |folder| write_map(folder, judged, evaluated))
+        names.push(maps.as_mut().map(|maps| maps.write(judged, evaluated)).transpose()?);
+        Ok(())
     })?;
+    // Both are in the order in which the images were judged.
+    for (judged, name) in run.judged.iter_mut().zip(names) {
+        judged.map = name;
+    }
     let report = assembly.map(|assembly| assembly.report(&run, dataset, run_dir)).transpose()?;
     Ok((run, report))
 }

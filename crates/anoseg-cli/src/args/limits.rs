@@ -16,7 +16,7 @@ pub(crate) struct LimitOptions {
     /// Largest file, in bytes or such as 500MB, 1GiB [default: 256MiB].
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(crate) max_file_bytes: Option<u64>,
-    /// Most memory, in bytes or such as 500MB, 4GiB [default: 2GiB].
+    /// Most memory, in bytes or such as 500MB, 4GiB [default: 2.5GiB].
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     pub(crate) max_memory: Option<u64>,
 }

@@ -11,7 +11,7 @@ use anyhow::Result;
 use super::make_folder;
 use crate::args::Predict;
 use crate::exit::Outcome;
-use crate::{console, shell, stop};
+use crate::{advice, console, shell, stop};
 
 pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     let model = Model::load(&options.model)?;
@@ -87,7 +87,7 @@ fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
 /// Says what is wrong with an image as soon as it is known.
 fn show(step: &Step<'_>) {
     match step {
-        Step::Failed(error) => console::warning(&error.to_string()),
+        Step::Failed(error) => console::warning(&advice::with_advice(error)),
         Step::Judged(verdict, unwritten) => {
             for warning in &verdict.warnings {
                 console::warning(&format!("{}: {}", verdict.image, warning.message));
