@@ -99,6 +99,12 @@ fn verdict_gaps() {
     let text = fs::read_to_string(shop.path("out/verdicts.csv")).unwrap();
     let last = text.lines().last().unwrap();
     assert!(last.starts_with("some/cut.png,,,,,,") && last.contains("cut.png is"), "{last}");
+    // What says the same again is not written again.
+    shop.run("predict model.anoseg gone.png some -o out --format csv", 3);
+    let text = fs::read_to_string(shop.path("out/verdicts.csv")).unwrap();
+    assert!(text.lines().nth(1).unwrap().starts_with("gone.png,"), "{text}");
+    shop.run("predict model.anoseg gone.png some -o out --format csv --resume", 3);
+    assert_eq!(fs::read_to_string(shop.path("out/verdicts.csv")).unwrap(), text);
 }
 
 /// Images of other formats in a folder were once passed over with exit code 0.
@@ -149,17 +155,21 @@ fn names() {
 fn csv_fields_do_not_run_as_formulas() {
     let shop = strict_shop();
     // Started in the folder, an image's name begins the line.
-    for name in ["=cmd.png", "+1.png", "-1.png", "@SUM(1).png", "'a.png", "b,c.png"] {
+    for name in ["=cmd.png", "+1.png", "-1.png", "@SUM(1).png", "'a.png", "b,c.png", "d;=e.png"] {
         fs::copy(shop.path("some/a.png"), shop.path("some").join(name)).unwrap();
     }
-    let names = ["=cmd.png", "./-1.png", "+1.png", "@SUM(1).png", "'a.png", "b,c.png"];
+    let names = ["=cmd.png", "./-1.png", "+1.png", "@SUM(1).png", "'a.png", "b,c.png", "d;=e.png"];
     let mut command = shop.anoseg("predict ../model.anoseg -o ../out --format csv --mask");
     let status = command.current_dir(shop.path("some")).args(names).output().unwrap().status;
     assert_eq!(status.code(), Some(0));
     let text = fs::read_to_string(shop.path("out/verdicts.csv")).unwrap();
     let begins: Vec<_> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
-    assert_eq!(begins, ["'=cmd.png", "./-1.png", "'+1.png", "'@SUM(1).png", "''a.png", "\"b"]);
+    assert_eq!(begins, ["'=cmd.png", "./-1.png", "'+1.png", "'@SUM(1).png", "''a.png", "\"b", "d%3B=e.png"]);
     assert!(!text.contains(",=") && !text.contains(",-") && !text.contains(",+"), "{text}");
+    // Names read back are those of the files.
+    let mut command = shop.anoseg("predict ../model.anoseg -o ../out --format csv --mask --resume");
+    command.current_dir(shop.path("some")).args(names).assert().success();
+    assert_eq!(fs::read_to_string(shop.path("out/verdicts.csv")).unwrap(), text);
 }
 
 /// The maps of a.png and a.jpg once were one file.

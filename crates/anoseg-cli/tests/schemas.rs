@@ -31,6 +31,9 @@ impl Schema {
     fn check(&self, schema: &Value, value: &Value, at: &str, faults: &mut Vec<String>) {
         let mut fault = |what: String| faults.push(format!("{at}: {what}: {value}"));
         let mut inner: Vec<(&Value, &Value, String)> = Vec::new();
+        if *schema == Value::Bool(true) {
+            return;
+        }
         for (keyword, rule) in schema.as_object().unwrap() {
             let holds = match keyword.as_str() {
                 "$schema" | "$id" | "$defs" | "title" | "description" => true,

@@ -23,10 +23,10 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     dataset::summarise_left_out(&found.left_out, false).iter().for_each(|line| console::warning(line));
     let complete = found.failures.is_empty() && !found.left_out.iter().any(LeftOut::is_loss);
     make_folder(&options.output)?;
+    let stop = stop::on_signals("stopping after this image");
     let mut results = open(options, &model)?;
     not_looked_at(&found, &mut results)?;
     let verdicts = results.path();
-    let stop = stop::on_signals("stopping after this image");
     let limits = options.limits.limits();
     let stopped = || stop.is_stopped();
     let summary = inspect_into(results, &model, &found.images, &limits, &stopped, &mut show)?;

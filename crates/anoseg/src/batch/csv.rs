@@ -9,6 +9,7 @@
 use anoseg_infer::Decision;
 
 use super::Verdict;
+use super::format::Known;
 use super::verdict::FileNames;
 
 /// The first line.
@@ -75,8 +76,8 @@ fn text(field: &str) -> String {
     }
 }
 
-/// What resuming needs of a line: the image, whether it was judged, and its files.
-pub(super) fn parse(line: &str) -> Option<(String, Option<Decision>, FileNames)> {
+/// What resuming needs of a line.
+pub(super) fn parse(line: &str) -> Option<Known> {
     let fields = fields(line)?;
     if fields.len() != COLUMNS.split(',').count() {
         return None;
@@ -89,9 +90,11 @@ pub(super) fn parse(line: &str) -> Option<(String, Option<Decision>, FileNames)>
                 .find(|&d| decision_name(d) == name)?,
         ),
     };
-    let plain = |field: &String| field.strip_prefix('\'').unwrap_or(field).to_owned();
-    let file = |at: usize| Some(plain(&fields[at])).filter(|name| !name.is_empty());
-    Some((plain(&fields[0]), decision, FileNames { overlay: file(12), mask: file(13), map: file(14) }))
+    // No text has `%3B` of its own: where it looks so, its percent sign is escaped.
+    let plain = |field: &String| field.strip_prefix('\'').unwrap_or(field).replace("%3B", ";");
+    let optional = |at: usize| Some(plain(&fields[at])).filter(|text| !text.is_empty());
+    let files = FileNames { overlay: optional(12), mask: optional(13), map: optional(14) };
+    Some(Known { image: plain(&fields[0]), decision, files, error: optional(17) })
 }
 
 /// The fields of a line; None where a quote is not closed or stands within a field.
@@ -184,8 +187,7 @@ mod tests {
             assert!(!field.starts_with(FORMULA), "{written}");
             // A spreadsheet may split at semicolons too.
             assert!(field.split(';').all(|part| !part.starts_with(FORMULA)), "{written}");
-            let (image, ..) = parse(written.trim_end()).unwrap();
-            assert_eq!(image, name.replace(";=", "%3B="));
+            assert_eq!(parse(written.trim_end()).unwrap().image, name);
         }
     }
 
@@ -193,11 +195,11 @@ mod tests {
     fn torn_and_foreign_lines_are_no_verdicts() {
         let whole = line(&verdict("a,b.png"));
         let whole = whole.trim_end();
-        let (image, decision, files) = parse(whole).unwrap();
-        assert_eq!((image.as_str(), decision), ("a,b.png", Some(Decision::Review)));
-        assert_eq!(files.mask.as_deref(), Some("a_mask.png"));
+        let known = parse(whole).unwrap();
+        assert_eq!((known.image.as_str(), known.decision), ("a,b.png", Some(Decision::Review)));
+        assert_eq!(known.files.mask.as_deref(), Some("a_mask.png"));
         for torn in (0..whole.len() - 1).map(|end| &whole[..end]) {
-            assert!(parse(torn).is_none_or(|(image, ..)| image == "a,b.png"), "{torn}");
+            assert!(parse(torn).is_none_or(|known| known.image == "a,b.png"), "{torn}");
         }
         for foreign in ["", "a", "\"a", "a\"b,c", COLUMNS] {
             assert!(parse(foreign).is_none(), "{foreign}");

@@ -65,14 +65,13 @@ impl Format {
 
     /// What a line of the journal says; None for a line that is no verdict.
     pub(super) fn parse(self, line: &str) -> Option<Known> {
-        let (image, decision, files) = match self {
-            Self::Csv => csv::parse(line)?,
+        match self {
+            Self::Csv => csv::parse(line),
             _ => {
-                let verdict: Verdict = serde_json::from_str(line).ok()?;
-                (verdict.image, verdict.decision, verdict.files)
+                let Verdict { image, decision, files, error, .. } = serde_json::from_str(line).ok()?;
+                Some(Known { image, decision, files, error })
             }
-        };
-        Some(Known { image, decision, files })
+        }
     }
 }
 
@@ -82,6 +81,7 @@ pub(super) struct Known {
     pub(super) image: String,
     pub(super) decision: Option<Decision>,
     pub(super) files: FileNames,
+    pub(super) error: Option<String>,
 }
 
 impl FromStr for Format {

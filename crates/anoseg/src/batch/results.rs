@@ -186,7 +186,8 @@ impl Results {
     pub fn plan(&mut self, paths: &[PathBuf]) -> Plan {
         let mut plan = Plan::default();
         for path in paths {
-            let stem = self.names.stem(path);
+            // A semicolon separates fields in some spreadsheets.
+            let stem = self.names.stem(path).replace(';', "_");
             let known = self.known.get(&name_of(path));
             match known.and_then(|known| known.decision.filter(|_| self.files.are_in(&known.files))) {
                 Some(decision) => plan.earlier.push(decision),
@@ -220,13 +221,15 @@ impl Results {
         appended.map(|()| (verdict, errors))
     }
 
-    /// Writes down that an image could not be judged. An earlier verdict on it stays.
+    /// Writes down that an image could not be judged. An earlier verdict on it stays, and so does a
+    /// line that says the same.
     ///
     /// # Errors
     /// It cannot be written.
     pub fn add_failure(&mut self, path: &Path, error: &dyn std::fmt::Display) -> Result<(), ResultsError> {
         let verdict = Verdict::failed(path, error);
-        if self.known.get(&verdict.image).is_some_and(|known| known.decision.is_some()) {
+        let known = self.known.get(&verdict.image);
+        if known.is_some_and(|known| known.decision.is_some() || known.error == verdict.error) {
             return Ok(());
         }
         self.append(&verdict)
