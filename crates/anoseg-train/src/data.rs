@@ -73,8 +73,9 @@ fn load(dataset: &Dataset, mut preprocess: Preprocess, seed: u64, find_scale: bo
         let values = files.iter().filter_map(|file| Some((file.samples(), file.values.as_ref()?)));
         preprocess.scale = scale::find(values);
     }
-    let scaled = files.into_par_iter().map(|file| file.scaled(&preprocess)).collect::<Result<Vec<_>>>()?;
-    let (images, seen) = scaled.into_iter().unzip();
+    // One by one, because they are decoded again.
+    files.iter_mut().filter(|file| !file.is_within(&preprocess)).try_for_each(|f| f.clip(&preprocess))?;
+    let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     Ok(GoodImages { images, preprocess, manifest: hasher.finalize().to_hex().to_string(), warnings, seen })
 }
 
@@ -92,7 +93,18 @@ fn require_images(root: &Path, count: usize, warnings: &[String]) -> Result<()> 
     Ok(())
 }
 
+/// The images held out of the training.
+pub(crate) struct HeldOut {
+    pub(crate) images: Vec<Image>,
+    pub(crate) names: Vec<PathBuf>,
+}
+
 impl GoodImages {
+    /// The images' files, below the dataset's folder.
+    pub(crate) fn names(&self) -> Vec<PathBuf> {
+        self.seen.iter().map(|seen| seen.name.clone()).collect()
+    }
+
     /// Remarks on the set: copies, images of one value, strangers.
     pub fn remarks(&self) -> Vec<Remark> {
         sanity::remarks(&self.seen)
@@ -108,7 +120,7 @@ impl GoodImages {
         if sanity::distinct(&self.seen) >= FEWEST_IMAGES {
             return Ok(());
         }
-        let files: Vec<PathBuf> = self.seen.iter().map(|seen| seen.name.clone()).collect();
+        let files = self.names();
         let what = format!(
             "all {} images are the same one: {}; how good images differ cannot be learned from them",
             files.len(),
@@ -119,7 +131,7 @@ impl GoodImages {
 
     /// Holds out a seeded share of the images for calibration; none, with a warning, when there are
     /// too few.
-    pub(crate) fn hold_out(&mut self, share: f64, seed: u64) -> Vec<Image> {
+    pub(crate) fn hold_out(&mut self, share: f64, seed: u64) -> HeldOut {
         let chosen = split(self.images.len(), share, &mut ChaCha8Rng::seed_from_u64(seed));
         if chosen.is_empty() {
             self.warnings.push(format!(
@@ -128,7 +140,9 @@ impl GoodImages {
                 self.images.len()
             ));
         }
-        chosen.iter().rev().map(|&i| self.images.remove(i)).collect()
+        let from_last = || chosen.iter().rev();
+        let images = from_last().map(|&i| self.images.remove(i)).collect();
+        HeldOut { images, names: from_last().map(|&i| self.seen.remove(i).name).collect() }
     }
 }
 
@@ -188,20 +202,25 @@ impl GoodFile {
         self.image.sample_type()
     }
 
-    /// The network's input, and what is known of the image. Where values lie beyond the scale they
-    /// must be clipped before they are resampled, so the file is read again.
-    fn scaled(self, preprocess: &Preprocess) -> Result<(Image, Seen)> {
+    /// Whether no value lies beyond the scale.
+    fn is_within(&self, preprocess: &Preprocess) -> bool {
         let levels = preprocess.scale.levels(self.samples());
         let extremes = self.values.as_ref().and_then(Values::extremes);
-        let held = extremes.is_none_or(|extremes| extremes.iter().all(|&value| levels.holds(value)));
+        extremes.is_none_or(|extremes| extremes.iter().all(|&value| levels.holds(value)))
+    }
+
+    /// Reads the file again, because values beyond the scale are clipped before they are resampled.
+    fn clip(&mut self, preprocess: &Preprocess) -> Result<()> {
+        self.image = preprocess.apply(&decode::load(&self.path, &Limits::default())?);
+        Ok(())
+    }
+
+    /// The network's input, and what is known of the image.
+    fn scaled(self, preprocess: &Preprocess) -> (Image, Seen) {
         let pixels = blake3::hash(bytemuck::cast_slice(self.image.as_slice()));
-        let image = if held {
-            preprocess.scale_resampled(self.image)
-        } else {
-            preprocess.apply(&decode::load(&self.path, &Limits::default())?)
-        };
+        let image = preprocess.scale_resampled(self.image);
         let seen = Seen::new(self.name, self.traits, pixels, &image);
-        Ok((image, seen))
+        (image, seen)
     }
 }
 

@@ -30,6 +30,7 @@ mod run_dir;
 mod sanity;
 mod scale;
 pub mod series;
+mod suspects;
 mod table;
 mod tensors;
 mod train;

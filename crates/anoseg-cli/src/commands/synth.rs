@@ -31,6 +31,7 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     super::show_warnings(&dataset);
     let good = load_good_images(&dataset, &config)?;
     good.warnings.iter().for_each(|warning| console::warning(warning));
+    good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
     let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?;
     let pairs_folder = options.out.join("pairs");
     super::make_folder(&pairs_folder)?;

@@ -148,6 +148,15 @@ fn show(bar: &mut TrainingBar, event: Event) {
                  (optimiser.most_views): more would overfit; --steps trains for longer"
             ));
         }
+        Event::Suspects { images, of } => {
+            let files: Vec<String> = images.iter().map(|path| path.display().to_string()).collect();
+            bar.warning(&format!(
+                "{} of {of} good images score far above the others: {}; look whether they show defects, \
+                 and train without those that do",
+                images.len(),
+                files.join(", ")
+            ));
+        }
         Event::Calibrating => {
             bar.clear();
             console::note("deriving the thresholds");

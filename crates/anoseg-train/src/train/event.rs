@@ -1,5 +1,6 @@
 //! Events of a running training, and how to stop it.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -49,6 +50,13 @@ pub enum Event {
     },
     /// All steps are done; thresholds are being derived.
     Calibrating,
+    /// Good images that score far above the others, the highest first: they may show defects.
+    Suspects {
+        /// Their files, below the dataset's folder.
+        images: Vec<PathBuf>,
+        /// Good images in all.
+        of: usize,
+    },
 }
 
 /// Progress of a training.

@@ -15,7 +15,7 @@ use crate::config::{Budget, Config, Preset};
 use crate::data::load_good_images;
 use crate::encoder::PretrainedEncoder;
 use crate::run_dir::RunDir;
-use crate::{Error, Result, backbone, calibrate};
+use crate::{Error, Result, backbone, calibrate, suspects};
 
 /// Trains a model on the good images of a dataset.
 ///
@@ -156,6 +156,7 @@ impl Trainer {
         let (remarks, training_images) = (data.remarks(), data.traits());
         data.require_distinct(&self.dataset.root)?;
         let held_out = data.hold_out(config.calibration.holdout, seed);
+        let names = data.names();
         for warning in self.dataset.warnings.iter().chain(&data.warnings) {
             (self.on_event)(Event::Warning(warning.clone()));
         }
@@ -163,7 +164,7 @@ impl Trainer {
         if data.preprocess.scale != ValueScale::default() {
             (self.on_event)(Event::ValueScale(data.preprocess.scale));
         }
-        let (train, spared) = (data.images.len(), held_out.len());
+        let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
         let synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
         let backbone = self.backbone(&images)?;
@@ -195,7 +196,11 @@ impl Trainer {
         };
         let prepared = (data.preprocess, training_images);
         let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
-        let normals = if spared == 0 { images } else { Arc::new(held_out) };
+        let suspects = suspects::find(&model, (&images, &names), (&held_out.images, &held_out.names))?;
+        if !suspects.is_empty() {
+            (self.on_event)(Event::Suspects { images: suspects, of: train + spared });
+        }
+        let normals = if spared == 0 { images } else { Arc::new(held_out.images) };
         let calibration = calibrate::from_normals(&model, &normals, &config.calibration, spared > 0)?;
         model.set_calibration(calibration);
         Ok(model)
