@@ -31,6 +31,8 @@ pub(crate) enum Command {
     Ablate(Ablate),
     /// Train and measure on every category of a folder: one table, one report.
     Bench(Bench),
+    /// Say what a folder of images is taken for, and which of its files are implausible.
+    Check(Check),
     /// Derive the thresholds of a model anew from other good images.
     Calibrate(Calibrate),
     /// Measure a model on a category's test images, or a folder of models on a folder of
@@ -182,6 +184,18 @@ pub(crate) struct Bench {
     /// How many seeds, counted up from --seed.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(crate) seeds: u64,
+}
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// Folder of images: a category of a dataset, folders named good and bad, or good images only;
+    /// or a folder of such folders.
+    pub(crate) data: PathBuf,
+    #[command(flatten)]
+    pub(crate) data_options: DataOptions,
+    /// Write what was found as JSON.
+    #[arg(long)]
+    pub(crate) json: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -46,6 +46,7 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Train(options) => commands::train::run(&options),
         Command::Ablate(options) => commands::ablate::run(&options),
         Command::Bench(options) => commands::bench::run(&options),
+        Command::Check(options) => commands::check::run(&options),
         Command::Calibrate(options) => commands::calibrate::run(&options),
         Command::Eval(options) => commands::eval::run(&options),
         Command::Predict(options) => commands::predict::run(&options),

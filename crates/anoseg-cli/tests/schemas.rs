@@ -146,6 +146,8 @@ fn outputs_are_as_their_schemas_say() {
     fs::remove_file(shop.path("data/test/chip/002.png")).unwrap();
     shop.run("eval model.anoseg data --json f.json --maps maps", 0);
     assert_valid("evaluation", &read("f.json"));
+    shop.run("check data --json check.json", 0);
+    assert_valid("check", &read("check.json"));
     fs::create_dir(shop.path("all")).unwrap();
     fs::rename(shop.path("data"), shop.path("all/model")).unwrap();
     shop.run("eval . all --json bench.json", 0);
@@ -179,7 +181,7 @@ fn the_check_finds_faults() {
         *changed.pointer_mut(at).unwrap() = wrong;
         assert!(!schema.faults(&changed).is_empty(), "{changed}");
     }
-    for name in ["benchmark", "coco", "evaluation", "model", "run", "training_log", "verdict"] {
+    for name in ["benchmark", "check", "coco", "evaluation", "model", "run", "training_log", "verdict"] {
         assert!(!Schema::named(name).faults(&json!({})).is_empty(), "{name}");
     }
 }

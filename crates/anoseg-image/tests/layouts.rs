@@ -6,7 +6,7 @@
 use std::fs;
 use std::path::Path;
 
-use anoseg_image::dataset::{GOOD, Layout, LeftOutKind, categories, load_ground_truth};
+use anoseg_image::dataset::{GOOD, Layout, LeftOutKind, Part, categories, load_ground_truth};
 use anoseg_image::{Dataset, DatasetError, Limits, Mask, write};
 
 /// Makes empty files, and the folders they lie in. `{}` stands for the numbers 0 to 3.
@@ -297,7 +297,7 @@ fn files_that_are_no_images_are_no_warning() {
     let dataset = Dataset::open(folder.path()).unwrap();
     assert_eq!((dataset.train.len(), dataset.left_out.len()), (4, 4));
     assert_eq!(dataset.warnings, [""; 0]);
-    assert!(!dataset.is_incomplete());
+    assert!(!dataset.is_incomplete(Part::Training) && !dataset.is_incomplete(Part::Test));
     assert!(dataset.left_out.iter().all(|item| !item.is_remarkable()));
 }
 

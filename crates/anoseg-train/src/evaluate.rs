@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use anoseg_image::dataset::{MaskFinding, Truth};
 use anoseg_image::write::ResultNames;
-use anoseg_image::{Dataset, Image, Limits, TestImage, dataset, decode, write};
+use anoseg_image::{Dataset, Decoded, Image, Limits, TestImage, dataset, write};
 use anoseg_infer::{Analysis, Decision, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation, Evaluator, Thresholds};
 use serde::Serialize;
@@ -57,6 +58,9 @@ pub struct Record {
     pub thresholds: ThresholdRecord,
     /// One entry per image that could be read, in the dataset's order.
     pub pictures: Vec<ImageRecord>,
+    /// What the user should know of the dataset, a sentence each: what was left out, and masks that
+    /// are implausible.
+    pub warnings: Vec<String>,
 }
 
 /// A model's thresholds; a value must be strictly greater to exceed one.
@@ -93,6 +97,9 @@ pub struct TestRun {
     pub judged: Vec<Judged>,
     /// Images left out, and why.
     pub failures: Vec<Error>,
+    /// What speaks against masks. Images whose mask would falsify the figures of pixels count for
+    /// whole-image figures only.
+    pub masks: Vec<MaskFinding>,
     /// The figures.
     pub figures: Figures,
     /// The curves, simplified for plotting.
@@ -102,6 +109,7 @@ pub struct TestRun {
     pub image_auroc_by_map: Option<f64>,
     thresholds: ThresholdRecord,
     root: PathBuf,
+    dataset_warnings: Vec<String>,
 }
 
 impl Figures {
@@ -152,6 +160,11 @@ fn cells(evaluation: &Evaluation) -> Vec<String> {
 }
 
 impl TestRun {
+    /// Whether every image and every mask could be used.
+    pub fn is_complete(&self) -> bool {
+        self.failures.is_empty() && !self.masks.iter().any(MaskFinding::excludes)
+    }
+
     /// The record that `eval --json` writes.
     pub fn record(&self) -> Record {
         let images = self.judged.iter().map(|judged| ImageRecord {
@@ -161,7 +174,11 @@ impl TestRun {
             decision: judged.decision,
             map: judged.map.clone(),
         });
-        Record { figures: self.figures.clone(), thresholds: self.thresholds, pictures: images.collect() }
+        let mut warnings = self.dataset_warnings.clone();
+        warnings.extend(self.masks.iter().map(ToString::to_string));
+        warnings.extend(self.failures.iter().map(|failure| format!("left out: {failure}")));
+        let (figures, thresholds) = (self.figures.clone(), self.thresholds);
+        Record { figures, thresholds, pictures: images.collect(), warnings }
     }
 }
 
@@ -192,16 +209,17 @@ pub fn require_test_images(dataset: &Dataset) -> Result<()> {
 pub fn evaluate(model: &Model, dataset: &Dataset, on_judged: &mut OnJudged<'_>) -> Result<TestRun> {
     require_test_images(dataset)?;
     let calibration = model.calibration()?;
-    let (mut judged, mut failures, mut seconds) = (Vec::new(), Vec::new(), 0.0);
+    let (mut judged, mut failures, mut masks, mut seconds) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     let (mut evaluator, mut by_map) = (Evaluator::new(), MapScores::default());
     for test in &dataset.test {
-        let (image, mask) = match read(test) {
+        let (image, Truth { mask, findings, .. }) = match read(test) {
             Ok(read) => read,
             Err(error) => {
                 failures.push(error);
                 continue;
             }
         };
+        masks.extend(findings);
         let begun = Instant::now();
         let Analysis { score, map } = model.analyse(&image)?;
         seconds += begun.elapsed().as_secs_f64();
@@ -234,7 +252,18 @@ pub fn evaluate(model: &Model, dataset: &Dataset, on_judged: &mut OnJudged<'_>) 
     };
     let (curves, root) = (results.curves, dataset.root.clone());
     let image_auroc_by_map = by_map.auroc()?;
-    Ok(TestRun { judged, failures, figures, curves, image_auroc_by_map, thresholds, root })
+    let dataset_warnings = dataset.warnings.clone();
+    Ok(TestRun {
+        judged,
+        failures,
+        masks,
+        figures,
+        curves,
+        image_auroc_by_map,
+        thresholds,
+        root,
+        dataset_warnings,
+    })
 }
 
 /// Scores of the maps alone.
@@ -256,11 +285,11 @@ impl MapScores {
     }
 }
 
-fn read(test: &TestImage) -> Result<(Image, Option<anoseg_image::Mask>)> {
+fn read(test: &TestImage) -> Result<(Image, Truth)> {
     let limits = Limits::default();
-    let image = decode::load(&test.path, &limits)?;
-    let mask = dataset::load_ground_truth(test, (image.width(), image.height()), &limits)?;
-    Ok((image, mask))
+    let image = Decoded::load(&test.path, &limits)?;
+    let truth = dataset::read_truth(test, &image, &limits);
+    Ok((image.image, truth))
 }
 
 /// Writes maps as float32 TIFF into a folder, in the test folder's structure:

@@ -24,6 +24,7 @@ mod data;
 mod encoder;
 mod error;
 pub mod evaluate;
+pub mod examine;
 mod gumbel;
 mod in_parallel;
 mod run_dir;

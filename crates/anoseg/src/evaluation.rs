@@ -11,6 +11,7 @@ pub use anoseg_train::benchmark::{Benchmark, Entry};
 pub use anoseg_train::calibrate::calibrate;
 pub use anoseg_train::config::CalibrationSettings;
 pub use anoseg_train::evaluate::{Figures, Judged, MapFiles, Record, TestRun, evaluate, require_test_images};
+pub use anoseg_train::examine::{Examination, Examinations, LeftOutFile, examine};
 pub use anoseg_train::series::{Series, SeriesModel};
 use anoseg_train::{Error, Result, RunDir};
 pub use anoseg_train::{GoodImages, Table, load_good_images};

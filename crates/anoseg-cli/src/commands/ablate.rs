@@ -22,7 +22,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
     let mut ablation =
         Ablation { schema: 1, category: dataset.name.clone(), seed: full.seed, variants: Vec::new() };
-    let (mut page, mut complete) = (None, dataset.problems.is_empty());
+    let (mut page, mut complete) = (None, true);
     for variant in variants(&full) {
         console::note(&format!("{}: {}", variant.name, variant.description));
         let model = train::series_model(&series, variant.name, &dataset, &variant.config)?;
@@ -31,8 +31,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
         let files = EvaluationFiles { report, maps: None };
         let (run, report) = evaluate_with_report(&model, &dataset, &series.run_dir(variant.name), &files)?;
         page = page.or(report);
-        run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
-        complete &= run.failures.is_empty();
+        complete &= super::show_left_out(&run, &dataset);
         ablation.variants.push(Row::new(&variant, &model.description().provenance, &run));
         // After each variant, so that an interrupted ablation leaves a table of the variants that
         // are done.

@@ -79,8 +79,7 @@ fn measure(series: &Series, name: &str, dataset: &Dataset, config: &Config) -> R
     console::note(&format!("{name}: evaluating"));
     let files = EvaluationFiles { report: Some(series.folder.join(format!("{name}.html"))), maps: None };
     let run = evaluate_with_files(&model, dataset, &series.run_dir(name), &files)?;
-    run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
-    let complete = run.failures.is_empty() && !dataset.is_incomplete();
+    let complete = super::show_left_out(&run, dataset);
     Ok((Entry::new(&model.description().provenance, run.figures), complete))
 }
 

@@ -32,10 +32,7 @@ pub(crate) fn run(options: &Eval) -> Result<Outcome> {
     if let Some(path) = &options.json {
         write_json(path, &run.record())?;
     }
-    for failure in &run.failures {
-        console::warning(&format!("left out: {failure}"));
-    }
-    Ok(super::outcome(run.failures.is_empty() && !dataset.is_incomplete()))
+    Ok(super::outcome(super::show_left_out(&run, &dataset)))
 }
 
 /// Each dataset of a folder with the model of its name in a folder of models.
@@ -101,8 +98,7 @@ fn run_one(options: &Eval, folder: &Path, model: &Path, pages: Option<&Path>) ->
     let report = pages.map(|pages| pages.join(format!("{name}.html")));
     let files = EvaluationFiles { report, maps: options.maps.as_ref().map(|maps| maps.join(&name)) };
     let run = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
-    run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
-    let complete = run.failures.is_empty() && !dataset.is_incomplete();
+    let complete = super::show_left_out(&run, &dataset);
     Ok((Entry::new(&model.description().provenance, run.figures), complete))
 }
 

@@ -3,6 +3,7 @@
 pub(crate) mod ablate;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
+pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod encoder;
 pub(crate) mod eval;
@@ -13,9 +14,10 @@ pub(crate) mod train;
 
 use std::path::{Path, PathBuf};
 
+use anoseg::evaluation::TestRun;
 use anoseg::{Calibration, Config, ErrorKind, Preset, RegionFilter, TrainError};
 use anoseg_image::DatasetError;
-use anoseg_image::dataset::{self, Dataset, Layout};
+use anoseg_image::dataset::{self, Dataset, Layout, Part};
 
 use crate::args::{DataOptions, PresetName};
 use crate::console;
@@ -50,6 +52,14 @@ fn categories(folder: &Path, options: &DataOptions) -> Result<Vec<PathBuf>, Data
 /// Shows what the user should know of a dataset.
 fn show_warnings(dataset: &Dataset) {
     dataset.warnings.iter().for_each(|warning| console::warning(warning));
+}
+
+/// Shows what could not be used of an evaluation. Returns whether everything could.
+fn show_left_out(run: &TestRun, dataset: &Dataset) -> bool {
+    dataset.without_good_tests().iter().for_each(|remark| console::warning(remark));
+    run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
+    dataset::summarise_masks(&run.masks).iter().for_each(|line| console::warning(line));
+    run.is_complete() && !dataset.is_incomplete(Part::Test)
 }
 
 /// Whether the other datasets can still be measured: only the images of this one are bad.

@@ -13,11 +13,8 @@ use crate::decode;
 /// image whatever it holds, so that reading it reports what is wrong.
 const IMAGES: &[&str] = &["png", "jpg", "jpeg", "jpe", "jfif", "tif", "tiff", "bmp", "dib", "webp"];
 
-/// Endings of images that are not read and that their first bytes do not tell, or tell as something
-/// else: raw files of cameras begin like a TIFF.
-const NOT_READ: &[(&str, &str)] = &[
-    ("tga", "a Targa image"),
-    ("raw", "a raw image"),
+/// Endings of raw files of cameras, which begin like a TIFF and hold a small preview.
+const RAW: &[(&str, &str)] = &[
     ("dng", "a raw camera image (DNG)"),
     ("nef", "a raw camera image (Nikon NEF)"),
     ("nrw", "a raw camera image (Nikon NRW)"),
@@ -28,8 +25,24 @@ const NOT_READ: &[(&str, &str)] = &[
     ("rw2", "a raw camera image (Panasonic RW2)"),
     ("pef", "a raw camera image (Pentax PEF)"),
     ("raf", "a raw camera image (Fujifilm RAF)"),
+];
+
+/// Endings of images that are not read, where the first bytes do not tell what the file is.
+const OTHERS: &[(&str, &str)] = &[
+    ("tga", "a Targa image"),
+    ("raw", "a raw image"),
     ("heic", "a HEIC image"),
     ("heif", "a HEIF image"),
+    ("avif", "an AVIF image"),
+    ("gif", "a GIF image"),
+    ("jp2", "a JPEG 2000 image"),
+    ("jxl", "a JPEG XL image"),
+    ("pbm", "a PNM image"),
+    ("pgm", "a PNM image"),
+    ("ppm", "a PNM image"),
+    ("pnm", "a PNM image"),
+    ("dcm", "a DICOM image"),
+    ("npy", "a NumPy array (NPY)"),
 ];
 
 /// What becomes of an entry of a folder.
@@ -63,14 +76,13 @@ fn file(path: &Path, is_regular: bool) -> Entry {
     if !is_regular {
         return left_out(path, LeftOutKind::NotAnImage, "a pipe or device");
     }
-    let by_name = not_read(path);
-    match (decode::sniff_file(path), by_name) {
-        (Ok(decode::Kind::Readable(_)), None) => Entry::Image,
-        (Ok(_), Some(what)) => unread(path, what),
-        (Ok(decode::Kind::OtherImage(what)), None) => unread(path, what),
-        (Ok(decode::Kind::Empty), None) => left_out(path, LeftOutKind::NotAnImage, "an empty file"),
-        (Ok(_), None) => left_out(path, LeftOutKind::NotAnImage, "no image"),
-        (Err(source), _) => Entry::Failure(DatasetError::Io { path: path.to_path_buf(), source }),
+    match (decode::sniff_file(path), by_ending(path, RAW), by_ending(path, OTHERS)) {
+        (Err(source), ..) => Entry::Failure(DatasetError::Io { path: path.to_path_buf(), source }),
+        (Ok(_), Some(what), _) | (Ok(decode::Kind::OtherImage(what)), ..) => unread(path, what),
+        (Ok(decode::Kind::Readable(_)), ..) => Entry::Image,
+        (Ok(_), _, Some(what)) => unread(path, what),
+        (Ok(decode::Kind::Empty), ..) => left_out(path, LeftOutKind::NotAnImage, "an empty file"),
+        (Ok(_), ..) => left_out(path, LeftOutKind::NotAnImage, "no image"),
     }
 }
 
@@ -99,6 +111,6 @@ fn is_image_name(path: &Path) -> bool {
     IMAGES.iter().any(|known| ending(path).eq_ignore_ascii_case(known))
 }
 
-fn not_read(path: &Path) -> Option<&'static str> {
-    NOT_READ.iter().find(|(known, _)| ending(path).eq_ignore_ascii_case(known)).map(|(_, what)| *what)
+fn by_ending(path: &Path, known: &[(&str, &'static str)]) -> Option<&'static str> {
+    known.iter().find(|(known, _)| ending(path).eq_ignore_ascii_case(known)).map(|(_, what)| *what)
 }

@@ -14,6 +14,7 @@ pub(super) struct Assigned {
     pub(super) images: Vec<TestImage>,
     pub(super) warnings: Vec<String>,
     pub(super) problems: Vec<Problem>,
+    pub(super) unused: Vec<PathBuf>,
 }
 
 /// Finds the masks of every image: `<stem>_mask` or `<stem>` in the folder that corresponds to the
@@ -56,6 +57,9 @@ pub(super) fn assign(shown: Vec<Shown>, masks: &[MaskFile]) -> Assigned {
         }
         assigned.images.push(image);
     }
+    let taken: BTreeSet<&Path> = assigned.images.iter().flat_map(TestImage::masks).collect();
+    let unused = masks.iter().filter(|mask| !taken.contains(mask.path.as_path()));
+    assigned.unused = unused.map(|mask| mask.path.clone()).collect();
     warn_of_bare(&bare, &mut assigned.warnings);
     warn_of_orphans(masks, &used, &for_good, &assigned.images, &mut assigned.warnings);
     assigned

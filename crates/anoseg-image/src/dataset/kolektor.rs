@@ -1,6 +1,6 @@
 //! Images that each lie beside a label that says whether and where the part is defective.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -20,8 +20,13 @@ enum Label {
 }
 
 /// Sorts images, all listed as training images so far, by their labels. `wanted`: the user chose
-/// this layout, so that an image without a label is good if no label marks nothing.
-pub(super) fn sort(root: &Path, sorted: &mut Sorted, wanted: bool) -> Result<Vec<Problem>, DatasetError> {
+/// this layout, so that an image without a label is good if no label marks nothing. Returns labels
+/// that are not used further, too.
+pub(super) fn sort(
+    root: &Path,
+    sorted: &mut Sorted,
+    wanted: bool,
+) -> Result<(Vec<Problem>, Vec<PathBuf>), DatasetError> {
     let all = std::mem::take(&mut sorted.train);
     let labels: BTreeMap<&Path, &Path> = pairs::of(&all);
     let by_image: BTreeMap<&Path, &Path> = labels.iter().map(|(label, image)| (*image, *label)).collect();
@@ -72,7 +77,9 @@ pub(super) fn sort(root: &Path, sorted: &mut Sorted, wanted: bool) -> Result<Vec
             }
         }
     }
-    Ok(problems)
+    let used: BTreeSet<&Path> = sorted.masks.iter().map(|mask| mask.path.as_path()).collect();
+    let unused = labels.keys().filter(|label| !used.contains(*label)).map(|label| label.to_path_buf());
+    Ok((problems, unused.collect()))
 }
 
 /// The part of the dataset that an image belongs to; `Validation` where there are no parts.

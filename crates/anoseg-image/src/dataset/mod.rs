@@ -23,6 +23,7 @@ mod open;
 mod order;
 mod pairs;
 mod sort;
+mod truth;
 mod visa;
 mod words;
 
@@ -36,6 +37,7 @@ pub use layout::Layout;
 pub use left_out::{LeftOut, LeftOutKind, summarise_left_out};
 pub use list::{Found, find_images, list_images};
 pub use names::display_name;
+pub use truth::{MaskFault, MaskFinding, Truth, Turned, read_truth, summarise_masks};
 
 /// The name of the test folder whose images show no defect.
 pub const GOOD: &str = "good";
@@ -56,6 +58,8 @@ pub struct Dataset {
     pub validation: Vec<PathBuf>,
     /// Test images, sorted by defect type; empty for a plain folder.
     pub test: Vec<TestImage>,
+    /// Masks that no figure needs: of good images, of no image, or one of two for the same image.
+    pub unused_masks: Vec<PathBuf>,
     /// Files that are none of these, with the reason.
     pub left_out: Vec<LeftOut>,
     /// What cannot be used and should be mended, such as a folder that cannot be read. The rest of
@@ -205,10 +209,25 @@ impl Dataset {
         self.problems.iter().filter(|problem| problem.part == Part::Training)
     }
 
-    /// Whether images were passed over that should have been looked at: folders that cannot be read,
-    /// images of a kind that is not read.
-    pub fn is_incomplete(&self) -> bool {
-        !self.problems.is_empty() || self.left_out.iter().any(LeftOut::is_loss)
+    /// A remark, where there are test images but none of good parts.
+    pub fn without_good_tests(&self) -> Option<String> {
+        let missing = !self.test.is_empty() && !self.test.iter().any(TestImage::is_good);
+        missing.then(|| {
+            format!(
+                "{} has no test images of good parts, so that figures which compare good and defective images are \
+                 missing",
+                display_name(&self.root)
+            )
+        })
+    }
+
+    /// Whether something of this part was passed over that should have been looked at: folders that
+    /// cannot be read, images of a kind that is not read, masks that contradict each other.
+    pub fn is_incomplete(&self, part: Part) -> bool {
+        let concerns =
+            |path: &Path| open::part(path, &self.root, self.layout).is_none_or(|other| other == part);
+        let lost = self.left_out.iter().any(|item| item.is_loss() && concerns(&item.path));
+        lost || self.problems.iter().any(|problem| problem.part == part || concerns(&problem.path))
     }
 
     /// Compares the size of every mask with that of its image, from the file headers alone. Returns
@@ -253,10 +272,7 @@ pub fn load_ground_truth(
         same_size(image, size, path, (mask.width(), mask.height()))?;
         joined = Some(match joined {
             None => mask,
-            Some(mut all) => {
-                all.as_mut_slice().iter_mut().zip(mask.as_slice()).for_each(|(all, &one)| *all |= one);
-                all
-            }
+            Some(all) => truth::join(all, &mask),
         });
     }
     Ok(joined)

@@ -26,20 +26,22 @@ pub(super) fn open(root: &Path, wanted: Option<Layout>) -> Result<Dataset, Datas
     }
     let Tree { images, folders, left_out, failures } = tree;
     let mut sorted = sort::sort(root, images, layout);
-    let (mut warnings, mut problems) = (Vec::new(), Vec::new());
+    let (mut warnings, mut problems, mut unused_masks) = (Vec::new(), Vec::new(), Vec::new());
     match layout {
         Layout::Plain => plain(root, &mut sorted, wanted.is_some(), &mut warnings),
-        Layout::Kolektor => problems = kolektor::sort(root, &mut sorted, wanted.is_some())?,
+        Layout::Kolektor => (problems, unused_masks) = kolektor::sort(root, &mut sorted, wanted.is_some())?,
         Layout::Visa => divide(root, &mut sorted),
         Layout::Sorted => settle(root, &mut sorted, &mut warnings)?,
         Layout::Mvtec => {}
     }
     let Sorted { train, validation, test, masks, left_out: unsorted } = sorted;
-    let Assigned { mut images, warnings: more, problems: of_masks } = ground_truth::assign(test, &masks);
+    let Assigned { mut images, warnings: more, problems: of_masks, unused } =
+        ground_truth::assign(test, &masks);
     images.sort_by(|a, b| a.defect.cmp(&b.defect));
     problems.extend(of_masks);
     problems.extend(failures.iter().map(|error| problem(error, root, layout)));
     warnings.extend(more);
+    unused_masks.extend(unused);
     let left_out = [left_out, unsorted].concat();
     let mut dataset = Dataset {
         name: dataset_name(root),
@@ -49,6 +51,7 @@ pub(super) fn open(root: &Path, wanted: Option<Layout>) -> Result<Dataset, Datas
         train,
         validation,
         test: images,
+        unused_masks,
         left_out,
         problems,
         warnings,
@@ -83,13 +86,21 @@ impl Dataset {
 /// A failure of the listing.
 fn problem(error: &DatasetError, root: &Path, layout: Layout) -> Problem {
     let path = error.path().to_path_buf();
-    let top = path.strip_prefix(root).ok().and_then(|below| below.iter().next());
-    let is_test = top.is_some_and(|top| {
-        matches!(words::split(top), Some(Split::Test | Split::Unlabelled))
-            || words::at_top(top) == Some(Word::Mask)
-    });
-    let part = if layout == Layout::Mvtec && is_test { Part::Test } else { Part::Training };
+    let part = part(&path, root, layout).unwrap_or(Part::Training);
     Problem { path, message: error.to_string(), part }
+}
+
+/// The part of a dataset that a path lies in, where the layout has parts.
+pub(super) fn part(path: &Path, root: &Path, layout: Layout) -> Option<Part> {
+    if layout != Layout::Mvtec {
+        return None;
+    }
+    let top = path.strip_prefix(root).ok().and_then(|below| below.iter().next())?;
+    match words::split(top) {
+        Some(Split::Train | Split::Validation) => Some(Part::Training),
+        Some(Split::Test | Split::Unlabelled) => Some(Part::Test),
+        None => (words::at_top(top) == Some(Word::Mask)).then_some(Part::Test),
+    }
 }
 
 /// The folder of training images, if it has no folder of good ones.

@@ -74,6 +74,8 @@ pub struct Decoded {
     pub grey: bool,
     /// Whether an orientation tag turned or mirrored the stored pixels.
     pub turned: bool,
+    /// Width and height of the stored pixels, before they are turned.
+    pub stored_size: (usize, usize),
     /// Further full-size images in the file (pages of a TIFF, frames of a GIF) that were not read.
     pub further_pages: usize,
 }
@@ -95,8 +97,9 @@ impl Decoded {
         let (raster, header) = decode(bytes, name, limits)?;
         let grey = raster.channels < 3;
         let turned = header.orientation != Orientation::NoTransforms;
-        let further_pages = header.further_pages;
-        Ok(Self { image: raster.into_image(header.orientation), grey, turned, further_pages })
+        let (stored_size, further_pages) = ((header.width, header.height), header.further_pages);
+        let image = raster.into_image(header.orientation);
+        Ok(Self { image, grey, turned, stored_size, further_pages })
     }
 }
 

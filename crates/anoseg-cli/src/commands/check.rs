@@ -1,0 +1,44 @@
+//! `anoseg check`.
+
+use anoseg::evaluation::{Examination, Examinations, examine, write_json};
+use anoseg_image::dataset::display_name;
+use anyhow::Result;
+
+use crate::args::Check;
+use crate::console;
+use crate::exit::Outcome;
+
+pub(crate) fn run(options: &Check) -> Result<Outcome> {
+    let folders = super::categories(&options.data, &options.data_options)?;
+    let one = folders.is_empty();
+    let folders = if one { vec![options.data.clone()] } else { folders };
+    let (mut examinations, mut fine) = (Vec::new(), true);
+    for folder in folders {
+        let examination = match super::open(&folder, &options.data_options) {
+            Ok(dataset) => examine(&dataset)?,
+            Err(error) if one => return Err(error.into()),
+            Err(error) => {
+                console::warning(&error.to_string());
+                fine = false;
+                continue;
+            }
+        };
+        show(&examination, &display_name(&folder));
+        fine &= examination.is_fine();
+        examinations.push(examination);
+    }
+    if let Some(path) = &options.json {
+        write_json(path, &Examinations::new(examinations))?;
+    }
+    Ok(super::outcome(fine))
+}
+
+fn show(examination: &Examination, folder: &str) {
+    console::result(&format!("{folder}: layout {}", examination.layout));
+    examination.counts().iter().for_each(|line| console::result(&format!("  {line}")));
+    examination.left_out_summary().iter().for_each(|line| console::result(&format!("  {line}")));
+    examination.findings().for_each(|finding| console::warning(finding));
+    if examination.is_fine() {
+        console::result("  nothing is wrong");
+    }
+}

@@ -1,0 +1,149 @@
+//! Folders as people keep them: what each command takes, what it leaves out, and what it says.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::fs;
+
+use anoseg_image::Mask;
+use anoseg_image::write::write_mask_png;
+use common::{SIDE, Workshop};
+
+const TINY: &str = "--config tiny.toml --steps 2";
+
+fn json(shop: &Workshop, name: &str) -> serde_json::Value {
+    serde_json::from_str(&fs::read_to_string(shop.path(name)).unwrap()).unwrap()
+}
+
+fn heic(shop: &Workshop, name: &str) {
+    fs::write(shop.path(name), b"\0\0\0\x18ftypheic\0\0\0\0mif1heic").unwrap();
+}
+
+#[test]
+fn check_says_what_is_taken_for_what() {
+    let shop = Workshop::new();
+    let (out, _) = shop.run("check data --json check.json", 0);
+    for line in [
+        "layout mvtec",
+        "20 images of good parts to learn from",
+        "2 images of defect chip",
+        "nothing is wrong",
+    ] {
+        assert!(out.contains(line), "{line}: {out}");
+    }
+    let found = json(&shop, "check.json");
+    assert_eq!(found["schema"], 1);
+    assert_eq!(found["datasets"][0]["train"], 20);
+    assert_eq!(found["datasets"][0]["test"]["chip"]["masks"], 2);
+    assert_eq!(found["datasets"][0]["problems"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn check_names_what_is_wrong() {
+    let shop = Workshop::new();
+    heic(&shop, "data/train/good/phone.heic");
+    fs::write(shop.path("data/train/good/005.png"), "no image").unwrap();
+    fs::copy(shop.path("data/train/good/000.png"), shop.path("data/test/good/000.png")).unwrap();
+    write_mask_png(&shop.path("data/ground_truth/chip/000_mask.png"), &Mask::filled(SIDE, SIDE, true))
+        .unwrap();
+    let (out, err) = shop.run("check data --json check.json", 3);
+    assert!(out.contains("phone.heic is left out: a HEIC image"), "{out}");
+    for words in ["005.png", "chip/000_mask.png marks 100 %", "learned from as well"] {
+        assert!(err.contains(words), "{words}: {err}");
+    }
+    let found = json(&shop, "check.json");
+    assert_eq!(found["datasets"][0]["left_out"][0]["kind"], "not_read");
+    assert_eq!(found["datasets"][0]["problems"].as_array().unwrap().len(), 2, "{found}");
+    assert_eq!(found["datasets"][0]["remarks"].as_array().unwrap().len(), 1, "{found}");
+}
+
+/// Their figures were once wrong or missing without a word.
+#[test]
+fn mask_implausible() {
+    let shop = Workshop::new();
+    shop.train(2);
+    for defect in ["chip", "colour_spot"] {
+        for number in 0..2 {
+            let path = shop.path(&format!("data/ground_truth/{defect}/00{number}_mask.png"));
+            let inverted =
+                anoseg_image::decode::load_mask(&path, &Default::default()).unwrap().map(|marked| !marked);
+            write_mask_png(&path, &inverted).unwrap();
+        }
+    }
+    let (_, err) = shop.run("eval model.anoseg data --json f.json", 3);
+    assert!(err.contains("inverted") && err.contains("3 more"), "{err}");
+    let figures = json(&shop, "f.json");
+    assert!(figures["pixel_auroc"].is_null() && figures["image_auroc"].is_number(), "{figures}");
+    assert_eq!(figures["warnings"].as_array().unwrap().len(), 4);
+}
+
+/// One image with two masks once ended the evaluation of all categories, and kept `train` from
+/// learning.
+#[test]
+fn two_masks_stop_nothing() {
+    let shop = Workshop::new();
+    shop.train(2);
+    fs::create_dir_all(shop.path("all")).unwrap();
+    fs::create_dir(shop.path("models")).unwrap();
+    let copy = |to: &str| {
+        assert!(
+            std::process::Command::new("cp")
+                .args(["-r"])
+                .arg(shop.path("data"))
+                .arg(shop.path(to))
+                .status()
+                .unwrap()
+                .success()
+        );
+    };
+    copy("all/one");
+    copy("all/two");
+    for name in ["one", "two"] {
+        fs::copy(shop.path("model.anoseg"), shop.path(&format!("models/{name}.anoseg"))).unwrap();
+    }
+    let masks = shop.path("all/two/ground_truth/chip");
+    fs::copy(masks.join("000_mask.png"), masks.join("000.png")).unwrap();
+    let (out, err) = shop.run("eval models all --json all.json", 3);
+    assert!(out.contains("| one |") && out.contains("| two |"), "{out}");
+    assert!(err.contains("two masks") && shop.path("all.json").is_file(), "{err}");
+    let (_, err) = shop.run(&format!("train all/two -o t.anoseg {TINY}"), 0);
+    assert!(err.contains("two masks"), "{err}");
+}
+
+/// Folders of defects were once learned from as good parts.
+#[test]
+fn layouts_are_chosen_or_refused() {
+    let shop = Workshop::new();
+    fs::rename(shop.path("data/train/good"), shop.path("ng")).unwrap();
+    let (_, err) = shop.run(&format!("train ng -o m.anoseg {TINY}"), 3);
+    assert!(err.contains("ng") && err.contains("--layout plain"), "{err}");
+    assert!(!shop.path("m.anoseg").exists());
+    let (_, err) = shop.run(&format!("train ng --layout plain -o m.anoseg {TINY}"), 0);
+    assert!(err.contains("training on"), "{err}");
+    shop.run("train ng --layout other -o m.anoseg", 2);
+}
+
+#[test]
+fn skipped_files() {
+    let shop = Workshop::new();
+    shop.train(2);
+    heic(&shop, "data/test/good/phone.heic");
+    fs::write(shop.path("data/test/good/notes.txt"), "a note").unwrap();
+    let (out, err) = shop.run("predict model.anoseg data/test/good -o out", 3);
+    assert!(out.contains("good,") && err.contains("phone.heic") && !err.contains("notes.txt"), "{out}{err}");
+    shop.run("eval model.anoseg data", 3);
+    fs::rename(shop.path("data/test/good/phone.heic"), shop.path("data/train/good/phone.heic")).unwrap();
+    let (_, err) = shop.run("eval model.anoseg data", 0);
+    assert!(err.contains("phone.heic"), "{err}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_dead_link_in_the_training_set_shows_in_the_exit_code() {
+    let shop = Workshop::new();
+    std::os::unix::fs::symlink("/mnt/no share", shop.path("data/train/good/share")).unwrap();
+    let (_, err) = shop.run(&format!("train data -o m.anoseg {TINY}"), 3);
+    assert!(err.contains("share is a link"), "{err}");
+    assert!(shop.path("m.anoseg").is_file(), "the rest is learned from");
+    shop.run("eval m.anoseg data", 0);
+}

@@ -1,0 +1,266 @@
+//! What a dataset is taken for, and which of its files are implausible.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use anoseg_image::dataset::{self, LeftOut, LeftOutKind, MaskFinding, display_name};
+use anoseg_image::{Dataset, Decoded, Image, Limits};
+use serde::Serialize;
+
+use crate::in_parallel::read_all;
+use crate::sanity::Remark;
+use crate::{Config, Error, Result, load_good_images};
+
+/// Side of the images on which the training set is compared, in pixels.
+const SIDE: usize = 64;
+
+/// The JSON document of `check --json`.
+#[derive(Clone, Debug, Serialize)]
+pub struct Examinations {
+    /// Version of this object's layout.
+    pub schema: u32,
+    /// Version of the program.
+    pub version: String,
+    /// One entry for each dataset.
+    pub datasets: Vec<Examination>,
+}
+
+impl Examinations {
+    /// The document of these datasets.
+    pub fn new(datasets: Vec<Examination>) -> Self {
+        Self { schema: 1, version: env!("CARGO_PKG_VERSION").to_owned(), datasets }
+    }
+}
+
+/// What a dataset is taken for, and what is wrong with it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Examination {
+    /// Name of the dataset's folder.
+    pub name: String,
+    /// The folder.
+    pub folder: String,
+    /// The layout, as it is chosen: `plain`, `mvtec`, ...
+    pub layout: String,
+    /// How many images of good parts are learned from.
+    pub train: usize,
+    /// How many images of good parts are neither for training nor for tests.
+    pub validation: usize,
+    /// How many test images there are of each type, `good` for no defect.
+    pub test: BTreeMap<String, TestCounts>,
+    /// Masks that no figure needs: of good images, of no image, or one of two for the same image.
+    pub unused_masks: Vec<String>,
+    /// Files that were left out.
+    pub left_out: Vec<LeftOutFile>,
+    /// What cannot be used: folders and files that cannot be read, masks that would falsify figures.
+    pub problems: Vec<String>,
+    /// What can be used but is implausible: copies, black images, masks that mark most of an image.
+    pub remarks: Vec<String>,
+    /// How the folder was understood, where that is not obvious.
+    pub notes: Vec<String>,
+}
+
+/// Test images of one type.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct TestCounts {
+    /// Images.
+    pub images: usize,
+    /// Images with a mask.
+    pub masks: usize,
+}
+
+/// A file that was left out.
+#[derive(Clone, Debug, Serialize)]
+pub struct LeftOutFile {
+    /// The file.
+    pub file: String,
+    /// Why.
+    pub reason: String,
+    /// What kind of reason: `not_read`, `unsorted`, `not_good`, `companion`, `result`, `repeated`,
+    /// `no_image` or `hidden`.
+    pub kind: &'static str,
+    #[serde(skip)]
+    item: LeftOut,
+}
+
+impl From<&LeftOut> for LeftOutFile {
+    fn from(item: &LeftOut) -> Self {
+        let kind = match item.kind {
+            LeftOutKind::NotRead => "not_read",
+            LeftOutKind::Unsorted => "unsorted",
+            LeftOutKind::NotGood => "not_good",
+            LeftOutKind::Companion => "companion",
+            LeftOutKind::Result => "result",
+            LeftOutKind::Repeated => "repeated",
+            LeftOutKind::Hidden => "hidden",
+            _ => "no_image",
+        };
+        Self { file: display_name(&item.path), reason: item.reason.clone(), kind, item: item.clone() }
+    }
+}
+
+impl Examination {
+    /// Whether nothing is wrong: every image and every mask can be used and is plausible.
+    pub fn is_fine(&self) -> bool {
+        let lost = self.left_out.iter().any(|file| file.item.is_loss());
+        !lost && self.problems.is_empty() && self.remarks.is_empty()
+    }
+
+    /// What is taken for what, a line each.
+    pub fn counts(&self) -> Vec<String> {
+        let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+        let images = |n: usize| count(n, "image", "images");
+        let mut lines = Vec::new();
+        if self.train > 0 || self.test.is_empty() {
+            lines.push(format!("{} of good parts to learn from", images(self.train)));
+        }
+        if self.validation > 0 {
+            lines.push(format!("{} of good parts for validation, not learned from", images(self.validation)));
+        }
+        for (name, counts) in &self.test {
+            lines.push(match name.as_str() {
+                dataset::GOOD => format!("{} of good parts to test with", images(counts.images)),
+                defect => {
+                    let masks = count(counts.masks, "with a mask", "with masks");
+                    format!("{} of defect {defect} to test with, {masks}", images(counts.images))
+                }
+            });
+        }
+        lines
+    }
+
+    /// What was left out, summed up.
+    pub fn left_out_summary(&self) -> Vec<String> {
+        let left_out: Vec<LeftOut> = self.left_out.iter().map(|file| file.item.clone()).collect();
+        dataset::summarise_left_out(&left_out, true)
+    }
+
+    /// Everything that is wrong or that the user should know, except what was left out.
+    pub fn findings(&self) -> impl Iterator<Item = &String> {
+        self.problems.iter().chain(&self.remarks).chain(&self.notes)
+    }
+}
+
+/// Reads all images and masks of a dataset and looks for what is implausible.
+///
+/// # Errors
+/// A fault of this library.
+pub fn examine(dataset: &Dataset) -> Result<Examination> {
+    let mut found = Examination {
+        name: dataset.name.clone(),
+        folder: display_name(&dataset.root),
+        layout: dataset.layout.to_string(),
+        train: dataset.train.len(),
+        validation: dataset.validation.len(),
+        test: BTreeMap::new(),
+        unused_masks: dataset.unused_masks.iter().map(|path| display_name(path)).collect(),
+        left_out: dataset.left_out.iter().map(LeftOutFile::from).collect(),
+        problems: dataset.problems.iter().map(|problem| problem.message.clone()).collect(),
+        remarks: Vec::new(),
+        notes: Vec::new(),
+    };
+    let said = dataset::summarise_left_out(&dataset.left_out, false);
+    let known = |warning: &String| found.problems.contains(warning) || said.contains(warning);
+    found.notes = dataset.warnings.iter().filter(|warning| !known(warning)).cloned().collect();
+    if let Some(note) = dataset.without_good_tests() {
+        found.notes.push(note);
+    }
+    for image in &dataset.test {
+        let counts = found.test.entry(image.defect.clone()).or_default();
+        counts.images += 1;
+        counts.masks += usize::from(image.mask.is_some());
+    }
+    examine_training(dataset, &mut found)?;
+    examine_tests(dataset, &mut found);
+    Ok(found)
+}
+
+/// The images to learn from: those that cannot be read, copies, black ones, strangers.
+fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<()> {
+    if dataset.train.is_empty() {
+        return Ok(());
+    }
+    let mut config = Config::default();
+    config.input.size = SIDE;
+    match load_good_images(dataset, &config) {
+        Ok(good) => {
+            found.problems.extend(good.warnings.clone());
+            found.remarks.extend(good.remarks().iter().map(Remark::to_string));
+        }
+        Err(error @ Error::Bug(_)) => return Err(error),
+        Err(error) => found.problems.push(error.to_string()),
+    }
+    Ok(())
+}
+
+/// What is kept of a test image.
+struct Tested {
+    masks: Vec<MaskFinding>,
+    /// Of its pixels and size.
+    digest: blake3::Hash,
+    constant: bool,
+}
+
+/// The other images: those that cannot be read, masks, images that are learned from as well.
+fn examine_tests(dataset: &Dataset, found: &mut Examination) {
+    let others: Vec<PathBuf> =
+        dataset.validation.iter().chain(dataset.test.iter().map(|image| &image.path)).cloned().collect();
+    if others.is_empty() {
+        return;
+    }
+    let limits = Limits::default();
+    let train =
+        read_all(&dataset.train, |path| Decoded::load(path, &limits).map(|image| digest(&image.image)));
+    let mut known: HashMap<blake3::Hash, &Path> = HashMap::new();
+    for (path, digest) in dataset.train.iter().zip(train) {
+        if let Ok(digest) = digest {
+            known.entry(digest).or_insert(path);
+        }
+    }
+    let by_path: HashMap<&Path, &dataset::TestImage> =
+        dataset.test.iter().map(|image| (image.path.as_path(), image)).collect();
+    let read = read_all(&others, |path| {
+        let image = Decoded::load(path, &limits)?;
+        let truth = by_path.get(path).map(|test| dataset::read_truth(test, &image, &limits));
+        let masks = truth.map(|truth| truth.findings).unwrap_or_default();
+        let values = image.image.as_slice();
+        let constant = values.windows(2).all(|pair| pair[0] == pair[1]);
+        Ok::<_, Error>(Tested { masks, digest: digest(&image.image), constant })
+    });
+    let (mut masks, mut learned, mut constant) = (Vec::new(), Vec::new(), Vec::new());
+    for (path, tested) in others.iter().zip(read) {
+        match tested {
+            Ok(tested) => {
+                masks.extend(tested.masks);
+                learned.extend(known.get(&tested.digest).map(|train| (path.as_path(), *train)));
+                constant.extend(tested.constant.then_some(path.as_path()));
+            }
+            Err(error) => found.problems.push(format!("left out: {error}")),
+        }
+    }
+    let (problems, remarks): (Vec<_>, Vec<_>) = masks.into_iter().partition(MaskFinding::excludes);
+    found.problems.extend(dataset::summarise_masks(&problems));
+    found.remarks.extend(dataset::summarise_masks(&remarks));
+    if let Some((test, train)) = learned.first() {
+        found.remarks.push(format!(
+            "{} of the images to test with are learned from as well: {} is the same as {}",
+            learned.len(),
+            display_name(test),
+            display_name(train)
+        ));
+    }
+    if let Some(first) = constant.first() {
+        found.remarks.push(format!(
+            "{} of the images to test with have a single value, as a covered lens gives: {}",
+            constant.len(),
+            display_name(first)
+        ));
+    }
+}
+
+/// Of the pixels and the size.
+fn digest(image: &Image) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&(image.width() as u64).to_le_bytes());
+    hasher.update(bytemuck::cast_slice(image.as_slice()));
+    hasher.finalize()
+}
