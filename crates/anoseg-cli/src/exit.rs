@@ -39,7 +39,13 @@ pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Prints an error once, with its causes, and returns the exit code.
 pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>) -> ExitCode {
+    let lost = console::lost_results();
     match outcome {
+        Ok(Ok(_)) if lost.is_some() => {
+            let why = lost.map_or_else(String::new, |error| error.to_string());
+            console::error(&format!("the results could not be written to standard output: {why}"));
+            ExitCode::from(code_of_kind(ErrorKind::Environment))
+        }
         Ok(Ok(outcome)) => ExitCode::from(outcome.code()),
         Ok(Err(error)) => {
             let code = code_of(&error);
@@ -62,8 +68,25 @@ pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>
     }
 }
 
+/// A panic is a fault of ours. Its place is told without the folders of the machine that the program
+/// was built on.
+pub(crate) fn report_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map_or_else(String::new, |place| {
+            let file = place.file().replace('\\', "/");
+            let file = file
+                .rsplit_once("/src/index.")
+                .and_then(|(_, rest)| rest.split_once('/'))
+                .map_or(file.rsplit_once("/rustc/").map_or(&*file, |(_, rest)| rest), |(_, rest)| rest);
+            format!(" ({}:{})", file.trim_start_matches('/'), place.line())
+        });
+        let what = panic.payload_as_str().unwrap_or("no reason was given");
+        console::note(&format!("{what}{place}"));
+    }));
+}
+
 /// The error and its causes, each text once: many errors repeat their source.
-fn text(error: &anyhow::Error) -> String {
+pub(crate) fn text(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();

@@ -5,6 +5,7 @@ mod args;
 mod commands;
 mod console;
 mod exit;
+mod outputs;
 mod shell;
 mod stop;
 
@@ -20,7 +21,14 @@ use args::{Arguments, Command};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    exit::report_panics();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            console::usage(&error);
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
     // Before any thread is started.
     let watching = stop::watch();
     let outcome = std::panic::catch_unwind(|| watching.and_then(|()| run(arguments)));
@@ -35,10 +43,10 @@ const MOST_THREADS: usize = 1024;
 
 fn run(arguments: Arguments) -> Result<exit::Outcome> {
     anoseg_kernels::Level::requested().map_err(anoseg::Error::from)?;
-    let threads = std::env::var(THREADS).ok().and_then(|count| count.parse::<usize>().ok());
-    if let Some(count) = threads.filter(|&count| count > MOST_THREADS) {
-        let allowed = format!("at most {MOST_THREADS}; without it there is one for each processor");
-        return Err(anoseg::SettingError::new(THREADS, count, allowed).into());
+    check_threads()?;
+    if !matches!(arguments.command, Command::Info(_)) {
+        // Here, and not at the first use, where there is no way to report that the system gives none.
+        anoseg_infer::Threads::start_global()?;
     }
     match arguments.command {
         Command::Demo(options) => commands::demo::run(&options),
@@ -53,4 +61,15 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Info(options) => commands::info::run(&options),
         Command::Encoder(command) => commands::encoder::run(&command),
     }
+}
+
+/// Checks the environment variable, whose wrong values would be ignored.
+fn check_threads() -> Result<()> {
+    let Some(value) = std::env::var_os(THREADS).filter(|value| !value.is_empty()) else { return Ok(()) };
+    let count = value.to_str().and_then(|value| value.trim().parse::<usize>().ok());
+    if count.is_some_and(|count| count <= MOST_THREADS) {
+        return Ok(());
+    }
+    let allowed = format!("give 1 to {MOST_THREADS}; without it there is one for each processor");
+    Err(anoseg::SettingError::new(THREADS, value, allowed).into())
 }

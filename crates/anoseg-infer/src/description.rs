@@ -26,6 +26,9 @@ pub struct Description {
     pub synthesis: serde_json::Value,
     /// Thresholds and the scores that they come from. None until calibrated.
     pub calibration: Option<Calibration>,
+    /// The thresholds before, the latest first; at most four sets.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former_calibrations: Vec<Calibration>,
     /// Provenance of the model.
     pub provenance: Provenance,
     /// What the training images had in common. None in older models.
@@ -52,6 +55,15 @@ pub struct Provenance {
     pub steps: u64,
     /// Seconds of training.
     pub seconds: f64,
+    /// The files of the images that were trained on, without those held out, as [`file_digest`] gives
+    /// them, in ascending order. Empty in older models.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trained_on: Vec<String>,
+}
+
+/// The beginning of the BLAKE3 of a file's content: 16 hexadecimal digits.
+pub fn file_digest(content: &[u8]) -> String {
+    blake3::hash(content).to_hex()[..16].to_owned()
 }
 
 impl Description {
@@ -72,7 +84,7 @@ impl Description {
         self.architecture.validate_work(self.preprocess.size())?;
         self.postprocess.validate()?;
         self.training_images.as_ref().map_or(Ok(()), TrainingImages::validate)?;
-        self.calibration.as_ref().map_or(Ok(()), Calibration::validate)
+        self.calibration.iter().chain(&self.former_calibrations).try_for_each(Calibration::validate)
     }
 
     /// The document as it is shown: its fields, and `input` and `output` as earlier versions called
@@ -130,6 +142,7 @@ impl From<Former> for Description {
             postprocess,
             synthesis,
             calibration,
+            former_calibrations: Vec::new(),
             provenance,
             training_images,
         }

@@ -38,7 +38,7 @@ mod training_images;
 mod warning;
 
 pub use calibration::{Calibration, Decision, Rule};
-pub use description::{Description, Provenance, json_value};
+pub use description::{Description, Provenance, file_digest, json_value};
 pub use error::{Error, ErrorKind, ModelFault, Result};
 pub use inspection::{Analysis, Inspection};
 pub use model::{Model, Network};

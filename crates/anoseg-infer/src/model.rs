@@ -26,6 +26,9 @@ const DOUBTFUL: f32 = 6.0;
 /// Bytes of memory that a run may take.
 const MOST_BYTES: u64 = 8 << 30;
 
+/// Former sets of thresholds that a model keeps.
+const FORMER_CALIBRATIONS: usize = 4;
+
 /// The parameters of a model's networks.
 #[derive(Clone, Debug)]
 pub enum Network {
@@ -159,9 +162,11 @@ impl Model {
         &self.path
     }
 
-    /// Replaces the thresholds.
+    /// Replaces the thresholds; those before are kept as former ones.
     pub fn set_calibration(&mut self, calibration: Calibration) {
-        self.description.calibration = Some(calibration);
+        let former = &mut self.description.former_calibrations;
+        former.splice(0..0, self.description.calibration.replace(calibration));
+        former.truncate(FORMER_CALIBRATIONS);
     }
 
     /// The thresholds.

@@ -58,6 +58,15 @@ impl ModelFile {
         Ok(Self { description, tensors })
     }
 
+    /// The format that a model file is written in, and the one that [`ModelFile::write`] writes.
+    ///
+    /// # Errors
+    /// As [`ModelFile::read`].
+    pub fn formats(path: &Path) -> Result<(u32, u32)> {
+        let archive = archive::load::<serde_json::Value>(path, KIND, FORMAT)?;
+        Ok((archive.format, FORMAT))
+    }
+
     /// Writes the file, atomically.
     ///
     /// # Errors

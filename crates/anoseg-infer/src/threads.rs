@@ -27,6 +27,16 @@ impl Threads {
         Ok(Self { pool: Arc::new(pool) })
     }
 
+    /// Starts the process's global pool, on which models compute that are not given threads: one for
+    /// each processor, or as many as `RAYON_NUM_THREADS` says. It must not be running yet.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub fn start_global() -> Result<()> {
+        let pool = rayon::ThreadPoolBuilder::new().build_global();
+        pool.map_err(|source| Error::Threads { source: Box::new(source) })
+    }
+
     /// Number of threads.
     pub fn count(&self) -> usize {
         self.pool.current_num_threads()

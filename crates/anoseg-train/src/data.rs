@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Dataset, Image, ImageError, Limits, SampleType, decode};
-use anoseg_infer::{Preprocess, TrainingImages};
+use anoseg_infer::{Preprocess, TrainingImages, file_digest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -32,6 +32,8 @@ pub struct GoodImages {
     pub warnings: Vec<String>,
     /// What is known of each image.
     pub(crate) seen: Vec<Seen>,
+    /// Digest of each image's file, in the order of the images.
+    pub(crate) files: Vec<String>,
 }
 
 /// Reads a category's good images and finds their value scale. Damaged files are left out and named
@@ -40,7 +42,13 @@ pub struct GoodImages {
 /// # Errors
 /// There is no image, or none can be read.
 pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages> {
-    load(dataset, Preprocess::square(config.input.size, config.input.filter), config.seed, true)
+    load_within(dataset, config, &Limits::default())
+}
+
+/// As [`load_good_images`], within these limits.
+pub(crate) fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
+    let preprocess = Preprocess::square(config.input.size, config.input.filter);
+    load(dataset, preprocess, config.seed, true, limits)
 }
 
 /// As [`load_good_images`], as a model prepares its images: with the model's value scale, not one
@@ -49,17 +57,23 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
 /// # Errors
 /// As [`load_good_images`].
 pub fn load_good_images_as(dataset: &Dataset, preprocess: &Preprocess, seed: u64) -> Result<GoodImages> {
-    load(dataset, preprocess.clone(), seed, false)
+    load(dataset, preprocess.clone(), seed, false, &Limits::default())
 }
 
-fn load(dataset: &Dataset, mut preprocess: Preprocess, seed: u64, find_scale: bool) -> Result<GoodImages> {
+fn load(
+    dataset: &Dataset,
+    mut preprocess: Preprocess,
+    seed: u64,
+    find_scale: bool,
+    limits: &Limits,
+) -> Result<GoodImages> {
     let root = &dataset.root;
     let mut warnings = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let paths = sample_to_fit(dataset.training_images()?, preprocess.size(), &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
     let mut files = Vec::with_capacity(paths.len());
-    for result in read_all(&paths, |path| GoodFile::read(path, root, &preprocess)) {
+    for result in read_all(&paths, |path| GoodFile::read(path, root, &preprocess, limits)) {
         match result {
             Ok(file) => {
                 hasher.update(file.digest.as_bytes());
@@ -74,9 +88,12 @@ fn load(dataset: &Dataset, mut preprocess: Preprocess, seed: u64, find_scale: bo
         preprocess.scale = scale::find(values);
     }
     // One by one, because they are decoded again.
-    files.iter_mut().filter(|file| !file.is_within(&preprocess)).try_for_each(|f| f.clip(&preprocess))?;
+    let mut beyond = files.iter_mut().filter(|file| !file.is_within(&preprocess));
+    beyond.try_for_each(|file| file.clip(&preprocess, limits))?;
+    let digests = files.iter().map(|file| file.content_digest.clone()).collect();
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
-    Ok(GoodImages { images, preprocess, manifest: hasher.finalize().to_hex().to_string(), warnings, seen })
+    let manifest = hasher.finalize().to_hex().to_string();
+    Ok(GoodImages { images, preprocess, manifest, warnings, seen, files: digests })
 }
 
 fn require_images(root: &Path, count: usize, warnings: &[String]) -> Result<()> {
@@ -141,6 +158,7 @@ impl GoodImages {
             ));
         }
         let from_last = || chosen.iter().rev();
+        from_last().for_each(|&i| drop(self.files.remove(i)));
         let images = from_last().map(|&i| self.images.remove(i)).collect();
         HeldOut { images, names: from_last().map(|&i| self.seen.remove(i).name).collect() }
     }
@@ -174,6 +192,7 @@ struct GoodFile {
     image: Image,
     /// Of name and content.
     digest: blake3::Hash,
+    content_digest: String,
     traits: TrainingImages,
     /// The values that the scale depends on; none of 8-bit images.
     values: Option<Values>,
@@ -181,10 +200,9 @@ struct GoodFile {
 
 impl GoodFile {
     /// Pixels and digest come from one read of the file.
-    fn read(path: &Path, root: &Path, preprocess: &Preprocess) -> Result<Self> {
-        let limits = Limits::default();
-        let content = read_file(path, &limits)?;
-        let image = decode::load_bytes(&content, path, &limits)?;
+    fn read(path: &Path, root: &Path, preprocess: &Preprocess, limits: &Limits) -> Result<Self> {
+        let content = read_file(path, limits)?;
+        let image = decode::load_bytes(&content, path, limits)?;
         let name = path.strip_prefix(root).unwrap_or(path);
         let mut hasher = blake3::Hasher::new();
         hasher.update(name.to_string_lossy().replace('\\', "/").as_bytes()).update(&[0]).update(&content);
@@ -192,6 +210,7 @@ impl GoodFile {
             path: path.to_owned(),
             name: name.to_owned(),
             digest: hasher.finalize(),
+            content_digest: file_digest(&content),
             traits: TrainingImages::of(&image),
             values: (image.sample_type() != SampleType::U8).then(|| Values::of(&image)),
             image: preprocess.resample(&image),
@@ -210,8 +229,8 @@ impl GoodFile {
     }
 
     /// Reads the file again, because values beyond the scale are clipped before they are resampled.
-    fn clip(&mut self, preprocess: &Preprocess) -> Result<()> {
-        self.image = preprocess.apply(&decode::load(&self.path, &Limits::default())?);
+    fn clip(&mut self, preprocess: &Preprocess, limits: &Limits) -> Result<()> {
+        self.image = preprocess.apply(&decode::load(&self.path, limits)?);
         Ok(())
     }
 

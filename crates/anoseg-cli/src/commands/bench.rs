@@ -3,38 +3,40 @@
 use anoseg::evaluation::{
     BenchmarkResults, Entry, EvaluationFiles, Series, evaluate_with_files, require_test_images,
 };
-use anoseg::{Config, SettingError};
+use anoseg::{Config, SettingError, TrainError};
 use anoseg_image::Dataset;
 use anyhow::{Result, bail};
 
-use super::{encoder, make_folder, train};
+use super::{encoder, eval, train};
 use crate::args::Bench;
 use crate::console;
 use crate::exit::Outcome;
+use crate::{exit, outputs};
 
 pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let config = train::config(options.preset, &options.settings)?;
     let seeds = seeds(config.seed, options.seeds)?;
     let datasets = open(options)?;
-    make_folder(&options.out)?;
+    outputs::prepare_folder(&options.out)?;
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
-    let (mut results, mut complete) = (BenchmarkResults::default(), true);
+    let (mut results, mut complete, mut unwritten) = (BenchmarkResults::default(), true, Vec::new());
     for dataset in &datasets {
         for seed in seeds.clone() {
             let name = format!("{}-seed{seed}", dataset.name);
             console::note(&name);
             let config = Config { seed, ..config.clone() };
             match measure(&series, &name, dataset, &config) {
-                Ok((entry, all_read)) => {
+                Ok((entry, all_read, failed)) => {
                     complete &= all_read;
+                    unwritten.extend(failed);
                     results.add(name, entry);
                     // After each training, so that an interrupted benchmark leaves a table of the
                     // runs that are done.
-                    results.write(&options.out)?;
+                    unwritten.extend(results.write(&options.out).err());
                 }
                 Err(error) if super::concerns_one_dataset(&error) => {
-                    console::warning(&format!("{name} is left out: {error:#}"));
+                    console::warning(&format!("{name} is left out: {}", exit::text(&error)));
                     complete = false;
                 }
                 Err(error) => return Err(error),
@@ -48,7 +50,8 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
         });
     }
     console::result(results.benchmark.table().markdown().trim_end());
-    console::result(&format!("report {}", options.out.join("report.html").display()));
+    console::result(&console::one_line(&format!("report {}", options.out.join("report.html").display())));
+    eval::all_written(unwritten)?;
     Ok(super::outcome(complete))
 }
 
@@ -73,14 +76,21 @@ fn open(options: &Bench) -> Result<Vec<Dataset>> {
     Ok(datasets)
 }
 
-/// Trains and evaluates. Returns whether every test image could be read.
-fn measure(series: &Series, name: &str, dataset: &Dataset, config: &Config) -> Result<(Entry, bool)> {
+/// Trains and evaluates. Returns whether every test image could be read, and what could not be
+/// written.
+fn measure(
+    series: &Series,
+    name: &str,
+    dataset: &Dataset,
+    config: &Config,
+) -> Result<(Entry, bool, Vec<TrainError>)> {
     let model = train::series_model(series, name, dataset, config)?;
     console::note(&format!("{name}: evaluating"));
-    let files = EvaluationFiles { report: Some(series.folder.join(format!("{name}.html"))), maps: None };
+    let report = Some(series.folder.join(format!("{name}.html")));
+    let files = EvaluationFiles { report, stop: series.stop.clone(), ..EvaluationFiles::default() };
     let run = evaluate_with_files(&model, dataset, &series.run_dir(name), &files)?;
     let complete = super::show_left_out(&run, dataset);
-    Ok((Entry::new(&model.description().provenance, run.figures), complete))
+    Ok((Entry::new(&model.description().provenance, run.figures), complete, run.unwritten))
 }
 
 #[cfg(test)]

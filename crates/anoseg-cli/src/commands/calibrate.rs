@@ -1,41 +1,206 @@
 //! `anoseg calibrate`.
 
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
 use anoseg::evaluation::{CalibrationSettings, calibrate};
-use anoseg::{Model, TrainError};
-use anoseg_image::{Image, Limits, dataset, decode};
+use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
+use anoseg_image::dataset::Part;
+use anoseg_image::{Image, decode, read};
 use anyhow::Result;
 
 use crate::args::Calibrate;
 use crate::console;
 use crate::exit::Outcome;
+use crate::{advice, outputs, stop};
+
+/// With fewer images a threshold says nothing.
+const FEWEST_IMAGES: usize = 4;
+
+/// A model that rejects a smaller share of synthetic anomalies rejects next to nothing.
+const NEXT_TO_NOTHING: f64 = 0.05;
+
+/// Time between two lines of progress.
+const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
-    let mut model = Model::load(&options.model)?;
-    let paths = dataset::list_images(&options.normals)?;
-    let (mut normals, mut failures): (Vec<Image>, Vec<_>) = (Vec::new(), Vec::new());
-    for path in &paths {
-        match decode::load(path, &Limits::default()) {
-            Ok(image) => normals.push(model.prepare(&image)),
-            Err(error) => failures.push(error),
-        }
-    }
-    for failure in &failures {
-        console::warning(&format!("left out: {failure}"));
-    }
-    if normals.is_empty() {
-        let what = "none of its images can be read".into();
-        return Err(TrainError::Data { path: options.normals.clone(), what }.into());
-    }
+    let stop = stop::on_signals("stopping after this image; the model stays as it is");
     let review = options.review.unwrap_or((5.0 * options.false_reject).min(0.5).max(options.false_reject));
     let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
-    let calibration = calibrate(&model, normals, &settings)?;
+    settings.validate()?;
+    let mut model = Model::load(&options.model)?;
+    let output = options.output.as_ref().unwrap_or(&options.model);
+    outputs::prepare_file(output, "--output", "model.anoseg")?;
+    let dataset = super::open(&options.normals, &options.data_options)?;
+    super::show_warnings(&dataset);
+    let good = dataset.good_images()?;
+    let others = &good.paths[good.train..];
+    // A model that does not tell what it was trained on was probably trained on the training images.
+    let unknown = model.description().provenance.trained_on.is_empty();
+    let paths = if unknown && others.len() >= FEWEST_IMAGES { others } else { &good.paths };
+    if !others.is_empty() {
+        let (folder, count) = (options.normals.display(), paths.len());
+        console::note(&format!("of {folder} the good images are taken: {count} of {good}"));
+    }
+    let normals = Normals::read(paths, &model, options, &stop)?;
+    normals.show(&model);
+    let (count, failures) = (normals.images.len(), normals.failures);
+    if count < FEWEST_IMAGES {
+        return Err(too_few(options, count, normals.trained_on).into());
+    }
+    let calibration = calibrate(&model, normals.images, &settings)?;
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
     console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
     super::show_further_limits(&calibration);
     for caution in calibration.cautions() {
         console::warning(&caution);
     }
+    if let Some(what) = useless(&calibration, model.description().calibration.as_ref()) {
+        let what = format!("{what}; the thresholds of the model stay as they are");
+        return Err(TrainError::Data { path: options.normals.clone(), what }.into());
+    }
+    if stop.is_stopped() {
+        return Err(TrainError::Stopped.into());
+    }
     model.set_calibration(calibration);
-    model.save(&options.model)?;
-    Ok(if failures.is_empty() { Outcome::Fine } else { Outcome::SomeBadData })
+    let (old, new) = ModelFile::formats(&options.model)?;
+    model.save(output)?;
+    if old != new {
+        console::note(&format!(
+            "{} is written in format {new}, the first was in format {old}, which older programs read",
+            output.display()
+        ));
+    }
+    let whole = ![Part::Training, Part::Test].into_iter().any(|part| dataset.is_incomplete(part));
+    Ok(super::outcome(failures == 0 && whole))
+}
+
+/// Good images, as the model takes them.
+struct Normals {
+    images: Vec<Image>,
+    /// How many cannot be read.
+    failures: usize,
+    /// How many the model was trained on; they are left out.
+    trained_on: usize,
+}
+
+impl Normals {
+    /// Reads the images one after the other: only what the network takes is kept of each.
+    fn read(paths: &[PathBuf], model: &Model, options: &Calibrate, stop: &StopToken) -> Result<Self> {
+        let limits = options.limits.limits();
+        let known: HashSet<&str> =
+            model.description().provenance.trained_on.iter().map(String::as_str).collect();
+        let mut normals = Self { images: Vec::new(), failures: 0, trained_on: 0 };
+        let mut told = Instant::now();
+        for (number, path) in paths.iter().enumerate() {
+            if stop.is_stopped() {
+                return Err(TrainError::Stopped.into());
+            }
+            let content = read::regular(path, limits.max_file_bytes);
+            let known_file =
+                content.as_ref().is_ok_and(|content| known.contains(&*anoseg::file_digest(content)));
+            if known_file {
+                normals.trained_on += 1;
+                continue;
+            }
+            let decoded = match content {
+                Ok(content) => decode::load_bytes(&content, path, &limits),
+                // The decoder says what is wrong.
+                Err(_) => decode::load(path, &limits),
+            };
+            match decoded {
+                Ok(image) => normals.images.push(model.prepare(&image)),
+                Err(error) => normals.fail(&error),
+            }
+            if told.elapsed() >= LINE_EVERY {
+                console::note(&format!("{} of {} images read", number + 1, paths.len()));
+                told = Instant::now();
+            }
+        }
+        Ok(normals)
+    }
+
+    fn fail(&mut self, error: &ImageError) {
+        self.failures += 1;
+        console::warning(&format!("left out: {}", advice::with(error)));
+    }
+
+    fn show(&self, model: &Model) {
+        let count = self.trained_on;
+        if count > 0 {
+            let (images, were) = if count == 1 { ("image", "was") } else { ("images", "were") };
+            console::warning(&format!(
+                "left out: {count} {images} that {were} trained on; the model scores them lower than others"
+            ));
+        } else if model.description().provenance.trained_on.is_empty() {
+            console::note(
+                "the model does not tell which images it was trained on: make sure that these are others",
+            );
+        }
+    }
+}
+
+fn too_few(options: &Calibrate, count: usize, trained_on: usize) -> TrainError {
+    let others = if trained_on > 0 { " that the model was not trained on" } else { "" };
+    // The conformal rule needs as many.
+    let needed = ((1.0 / options.false_reject).ceil() - 1.0).max(FEWEST_IMAGES as f64);
+    let images = if count == 1 { "image" } else { "images" };
+    let what = format!(
+        "{count} good {images}{others}: give at least {FEWEST_IMAGES}, and {needed:.0} for a guaranteed \
+         false-reject rate of {}",
+        options.false_reject
+    );
+    TrainError::Data { path: options.normals.clone(), what }
+}
+
+/// Why a model with these thresholds would reject next to nothing, if the old ones do better.
+fn useless(new: &Calibration, old: Option<&Calibration>) -> Option<String> {
+    if new.image_threshold >= 1.0 {
+        return Some(
+            "no score could exceed the new threshold of 1: are there defects among the images?".into(),
+        );
+    }
+    let share = new.synthetic_rejected.filter(|&share| share < NEXT_TO_NOTHING)?;
+    let worse = old.and_then(|old| old.synthetic_rejected).is_some_and(|before| before > share);
+    worse.then(|| {
+        format!(
+            "with the new thresholds only {:.0} % of the synthetic anomalies would be rejected: are there defects \
+             or other parts among the images?",
+            100.0 * share
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use anoseg::RegionFilter;
+
+    use super::*;
+
+    /// Thresholds of 1 once replaced good ones.
+    #[test]
+    fn thresholds_that_reject_next_to_nothing_are_useless() {
+        let calibration = |image_threshold: f32, synthetic_rejected: Option<f64>| Calibration {
+            image_threshold,
+            review_threshold: 0.1,
+            pixel_threshold: 0.5,
+            regions: RegionFilter::default(),
+            false_reject: 0.01,
+            review: 0.05,
+            rule: anoseg_infer::Rule::Conformal,
+            held_out: true,
+            normal_scores: vec![0.1],
+            synthetic_rejected,
+        };
+        let old = calibration(0.5, Some(0.9));
+        let useless = |new: &Calibration, old: Option<&Calibration>| useless(new, old).is_some();
+        assert!(useless(&calibration(1.0, Some(0.9)), Some(&old)));
+        assert!(useless(&calibration(0.99, Some(0.01)), Some(&old)));
+        assert!(!useless(&calibration(0.99, Some(0.0)), None));
+        assert!(!useless(&calibration(0.6, Some(0.5)), Some(&old)));
+        assert!(!useless(&calibration(0.6, None), Some(&old)));
+        // No worse than before.
+        assert!(!useless(&calibration(0.6, Some(0.02)), Some(&calibration(0.5, Some(0.02)))));
+    }
 }

@@ -42,14 +42,19 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome> {
         let series = Series { folder: folder.clone(), stop: stop.clone(), encoder: None };
         let model = train::series_model(&series, MODEL, &dataset, &config)?;
         let report = folder.join("report.html");
-        let files = EvaluationFiles { report: Some(report.clone()), maps: None };
+        let files = EvaluationFiles {
+            report: Some(report.clone()),
+            stop: stop.clone(),
+            ..EvaluationFiles::default()
+        };
         let tested = evaluate_with_files(&model, &dataset, &series.run_dir(MODEL), &files)?;
         eval::print_figures(&tested.figures);
+        eval::all_written(tested.unwritten)?;
         console::result("");
         reports.push((part.name().to_owned(), report));
     }
     let index = write_index(&options.out, &reports)?;
-    console::result(&format!("report {}", index.display()));
+    console::result(&console::one_line(&format!("report {}", index.display())));
     Ok(Outcome::Fine)
 }
 

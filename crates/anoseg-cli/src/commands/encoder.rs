@@ -14,7 +14,7 @@ use crate::exit::Outcome;
 pub(crate) fn run(command: &EncoderCommand) -> Result<Outcome> {
     let EncoderCommand::Add { file } = command;
     let stored = PretrainedEncoder::read(file)?.store(&data_folder()?)?;
-    console::result(&format!("encoder   {}", stored.display()));
+    console::result(&console::one_line(&format!("encoder   {}", stored.display())));
     Ok(Outcome::Fine)
 }
 

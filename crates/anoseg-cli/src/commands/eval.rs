@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 use anoseg::evaluation::{
     BenchmarkResults, Entry, EvaluationFiles, Figures, evaluate_with_files, write_json,
 };
-use anoseg::{Model, RunDir, SettingError};
+use anoseg::{Model, RunDir, SettingError, StopToken, TrainError};
 use anyhow::Result;
 
-use super::make_folder;
 use crate::args::Eval;
 use crate::console;
 use crate::exit::Outcome;
+use crate::{exit, outputs, stop};
 
 pub(crate) fn run(options: &Eval) -> Result<Outcome> {
     let folders = super::categories(&options.data, &options.data_options)?;
@@ -25,14 +25,20 @@ pub(crate) fn run(options: &Eval) -> Result<Outcome> {
     let model = Model::load(&options.model)?;
     let dataset = super::open(&options.data, &options.data_options)?;
     super::show_warnings(&dataset);
+    prepare_outputs(options)?;
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.model), RunDir::open);
-    let files = EvaluationFiles { report: options.report.clone(), maps: options.maps.clone() };
+    let files = EvaluationFiles {
+        report: options.report.clone(),
+        maps: options.maps.clone(),
+        limits: options.limits.limits(),
+        stop: stop_on_signals(),
+    };
     let run = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
     print_figures(&run.figures);
-    if let Some(path) = &options.json {
-        write_json(path, &run.record())?;
-    }
-    Ok(super::outcome(super::show_left_out(&run, &dataset)))
+    let json = options.json.as_ref().map_or(Ok(()), |path| write_json(path, &run.record()));
+    let complete = super::show_left_out(&run, &dataset);
+    all_written(run.unwritten.into_iter().chain(json.err()))?;
+    Ok(super::outcome(complete))
 }
 
 /// Each dataset of a folder with the model of its name in a folder of models.
@@ -45,8 +51,10 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
         );
         return Err(SettingError::new("MODEL", &options.model, allowed).into());
     }
-    let pages = options.report.as_deref().map(pages_folder).transpose()?;
+    prepare_outputs(options)?;
+    let pages = options.report.as_deref().map(pages_folder);
     let (mut results, mut complete, mut bad) = (BenchmarkResults::default(), true, None);
+    let (stop, mut unwritten) = (stop_on_signals(), Vec::new());
     for folder in folders {
         let name = folder_name(folder);
         let path = options.model.join(format!("{name}.anoseg"));
@@ -55,13 +63,14 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
             complete = false;
             continue;
         }
-        match run_one(options, folder, &path, pages.as_deref()) {
-            Ok((entry, all_read)) => {
+        match run_one(options, folder, &path, pages.as_deref(), &stop) {
+            Ok((entry, all_read, failed)) => {
                 complete &= all_read;
+                unwritten.extend(failed);
                 results.add(name, entry);
             }
             Err(error) if super::concerns_one_dataset(&error) => {
-                console::warning(&format!("{name} is left out: {error:#}"));
+                console::warning(&format!("{name} is left out: {}", exit::text(&error)));
                 complete = false;
                 bad = bad.or(Some(error));
             }
@@ -76,17 +85,44 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
         return Err(SettingError::new("MODEL", &options.model, allowed).into());
     }
     console::result(results.benchmark.table().markdown().trim_end());
-    if let Some(path) = &options.json {
-        write_json(path, &results.benchmark)?;
-    }
-    if let Some(path) = &options.report {
-        results.write_page(path)?;
-    }
+    let json = options.json.as_ref().map_or(Ok(()), |path| write_json(path, &results.benchmark));
+    let page = options.report.as_ref().map_or(Ok(()), |path| results.write_page(path));
+    all_written(unwritten.into_iter().chain(json.err()).chain(page.err()))?;
     Ok(super::outcome(complete))
 }
 
-/// One dataset of several. Returns whether all of it could be read.
-fn run_one(options: &Eval, folder: &Path, model: &Path, pages: Option<&Path>) -> Result<(Entry, bool)> {
+/// Stops after the image under way.
+pub(super) fn stop_on_signals() -> StopToken {
+    stop::on_signals("stopping after this image")
+}
+
+/// Checks before the evaluation that its outputs can be written.
+fn prepare_outputs(options: &Eval) -> Result<()> {
+    if let Some(path) = &options.json {
+        outputs::prepare_file(path, "--json", "figures.json")?;
+    }
+    if let Some(path) = &options.report {
+        outputs::prepare_file(path, "--report", "report.html")?;
+    }
+    options.maps.as_ref().map_or(Ok(()), |folder| outputs::prepare_folder(folder))
+}
+
+/// Fails with the first of these errors, and warns of the others.
+pub(super) fn all_written(unwritten: impl IntoIterator<Item = TrainError>) -> Result<()> {
+    let mut unwritten = unwritten.into_iter();
+    let first = unwritten.next();
+    unwritten.for_each(|error| console::warning(&error.to_string()));
+    first.map_or(Ok(()), |error| Err(error.into()))
+}
+
+/// One dataset of several. Returns whether all of it could be read, and what could not be written.
+fn run_one(
+    options: &Eval,
+    folder: &Path,
+    model: &Path,
+    pages: Option<&Path>,
+    stop: &StopToken,
+) -> Result<(Entry, bool, Vec<TrainError>)> {
     let name = folder_name(folder);
     let dataset = super::open(folder, &options.data_options)?;
     super::show_warnings(&dataset);
@@ -96,10 +132,11 @@ fn run_one(options: &Eval, folder: &Path, model: &Path, pages: Option<&Path>) ->
         .map_or_else(|| RunDir::beside(model), |all| RunDir::open(all.join(format!("{name}-run"))));
     let model = Model::load(model)?;
     let report = pages.map(|pages| pages.join(format!("{name}.html")));
-    let files = EvaluationFiles { report, maps: options.maps.as_ref().map(|maps| maps.join(&name)) };
+    let maps = options.maps.as_ref().map(|maps| maps.join(&name));
+    let files = EvaluationFiles { report, maps, limits: options.limits.limits(), stop: stop.clone() };
     let run = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
     let complete = super::show_left_out(&run, &dataset);
-    Ok((Entry::new(&model.description().provenance, run.figures), complete))
+    Ok((Entry::new(&model.description().provenance, run.figures), complete, run.unwritten))
 }
 
 /// The name of a dataset's folder.
@@ -108,12 +145,8 @@ fn folder_name(folder: &Path) -> String {
 }
 
 /// Where the datasets' pages go: beside the page that leads to them.
-fn pages_folder(report: &Path) -> Result<PathBuf> {
-    let folder = report.parent().unwrap_or(Path::new("")).to_owned();
-    if !folder.as_os_str().is_empty() {
-        make_folder(&folder)?;
-    }
-    Ok(folder)
+fn pages_folder(report: &Path) -> PathBuf {
+    report.parent().unwrap_or(Path::new("")).to_owned()
 }
 
 /// The figures as a table, with intervals and time.

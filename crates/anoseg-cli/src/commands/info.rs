@@ -38,7 +38,7 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         ("program", format!("anoseg {}", provenance.program_version)),
     ];
     for (name, value) in rows {
-        console::result(&format!("{name:<10}{value}"));
+        console::result(&console::one_line(&format!("{name:<10}{value}")));
     }
     let Some(calibration) = &description.calibration else { return Ok(Outcome::Fine) };
     console::result(&format!(
@@ -49,5 +49,9 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         calibration.normal_scores.len()
     ));
     super::show_further_limits(calibration);
+    let former = description.former_calibrations.len();
+    if former > 0 {
+        console::result(&format!("former    thresholds kept: {former}, see --json"));
+    }
     Ok(Outcome::Fine)
 }

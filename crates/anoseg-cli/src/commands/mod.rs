@@ -20,8 +20,8 @@ use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Dataset, Layout, Part};
 
 use crate::args::{DataOptions, PresetName};
-use crate::console;
 use crate::exit::{Outcome, kind_of};
+use crate::{advice, console};
 
 /// The settings of a preset, refined by those of a file.
 fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config, TrainError> {
@@ -57,7 +57,7 @@ fn show_warnings(dataset: &Dataset) {
 /// Shows what could not be used of an evaluation. Returns whether everything could.
 fn show_left_out(run: &TestRun, dataset: &Dataset) -> bool {
     dataset.without_good_tests().iter().for_each(|remark| console::warning(remark));
-    run.failures.iter().for_each(|failure| console::warning(&format!("left out: {failure}")));
+    run.failures.iter().for_each(|failure| console::warning(&format!("left out: {}", advice::with(failure))));
     dataset::summarise_masks(&run.masks).iter().for_each(|line| console::warning(line));
     run.is_complete() && !dataset.is_incomplete(Part::Test)
 }
@@ -73,7 +73,7 @@ fn outcome(complete: bool) -> Outcome {
 }
 
 /// Makes a folder and those above it.
-fn make_folder(path: &Path) -> Result<(), anoseg::Error> {
+pub(crate) fn make_folder(path: &Path) -> Result<(), anoseg::Error> {
     std::fs::create_dir_all(path).map_err(|error| anoseg::Error::io(path, error))
 }
 

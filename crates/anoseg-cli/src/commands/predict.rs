@@ -87,7 +87,7 @@ fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
 /// Says what is wrong with an image as soon as it is known.
 fn show(step: &Step<'_>) {
     match step {
-        Step::Failed(error) => console::warning(&advice::with_advice(error)),
+        Step::Failed(error) => console::warning(&advice::with(*error)),
         Step::Judged(verdict, unwritten) => {
             for warning in &verdict.warnings {
                 console::warning(&format!("{}: {}", verdict.image, warning.message));
@@ -100,7 +100,8 @@ fn show(step: &Step<'_>) {
 fn summarise(summary: &Summary, verdicts: &Path) {
     let Summary { good, review, rejected, failures, unwritten, .. } = summary;
     let verdicts = verdicts.display();
-    console::result(&format!("{good} good, {review} to review, {rejected} rejected: {verdicts}"));
+    let counts = format!("{good} good, {review} to review, {rejected} rejected: {verdicts}");
+    console::result(&console::one_line(&counts));
     if !failures.is_empty() {
         console::warning(&format!("{} images could not be judged", failures.len()));
         if summary.judged() == 0 {

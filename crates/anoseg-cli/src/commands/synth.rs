@@ -12,6 +12,7 @@ use anyhow::Result;
 use crate::args::Synth;
 use crate::console;
 use crate::exit::Outcome;
+use crate::outputs;
 
 /// Side of an image on the contact sheet, in pixels.
 const CELL: usize = 192;
@@ -29,12 +30,13 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     config.validate()?;
     let dataset = super::open(&options.data, &options.data_options)?;
     super::show_warnings(&dataset);
+    // Before the images are read, not after it.
+    let pairs_folder = options.out.join("pairs");
+    outputs::prepare_folder(&pairs_folder)?;
     let good = load_good_images(&dataset, &config)?;
     good.warnings.iter().for_each(|warning| console::warning(warning));
     good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
     let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?;
-    let pairs_folder = options.out.join("pairs");
-    super::make_folder(&pairs_folder)?;
     let mut cells = Vec::new();
     for number in 0..options.count {
         let pair = synthesizer.pair(number, 0);
@@ -47,7 +49,7 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     let sheet = options.out.join("sheet.png");
     write::write_png(&sheet, &contact_sheet(&cells, COLUMNS, CELL))?;
     console::result(&format!("{} pairs in {}", options.count, pairs_folder.display()));
-    console::result(&format!("contact sheet {}", sheet.display()));
+    console::result(&console::one_line(&format!("contact sheet {}", sheet.display())));
     Ok(Outcome::Fine)
 }
 

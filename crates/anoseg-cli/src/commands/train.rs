@@ -1,18 +1,19 @@
 //! `anoseg train`.
 
+use std::ffi::OsString;
 use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{Budget, Config, Event, Model, RunDir, SettingError, StopToken, TrainError, Trainer};
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
-use anyhow::{Result, bail};
+use anyhow::Result;
 
-use super::{encoder, level, make_folder};
+use super::{encoder, level};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
-use crate::stop;
+use crate::{advice, outputs, shell, stop};
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
@@ -21,30 +22,83 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let dataset = super::open(&options.data, &options.data_options)?;
     let complete = dataset.training_problems().next().is_none();
-    check_writable(&options.output)?;
-    let trainer = Trainer::new(dataset).encoder(encoder).stop(stop_on_signals());
+    outputs::prepare_file(&options.output, "--output", "model.anoseg")?;
+    if !options.resume {
+        move_aside(&run_dir, options)?;
+    }
     let trainer =
-        if options.resume { trainer.resume(run_dir)? } else { trainer.config(config).run_dir(run_dir) };
+        Trainer::new(dataset).encoder(encoder).limits(options.limits.limits()).stop(stop_on_signals());
+    let trainer = if options.resume {
+        trainer.resume(run_dir.clone())?
+    } else {
+        trainer.config(config).run_dir(run_dir.clone())
+    };
     let model = with_progress(trainer).inspect_err(|error| {
         if let TrainError::Interrupted { .. } = error {
-            console::note(&how_to_resume(options));
+            console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
     })?;
-    model.save(&options.output)?;
-    summarise(&model, &options.output)?;
+    let saved = save(&model, options, &run_dir);
+    summarise(&model, saved.as_ref().ok().map(|()| options.output.as_path()))?;
+    saved?;
     Ok(super::outcome(complete))
 }
 
-/// The command that resumes this training.
-fn how_to_resume(options: &Train) -> String {
-    let run_dir =
-        options.run_dir.as_ref().map_or_else(String::new, |dir| format!(" --run-dir {}", dir.display()));
-    let layout = options.data_options.layout.map_or_else(String::new, |layout| format!(" --layout {layout}"));
-    format!(
-        "to go on: anoseg train {}{layout} -o {}{run_dir} --resume",
-        options.data.display(),
-        options.output.display()
-    )
+/// Keeps an unfinished training that this one would replace.
+fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
+    if run_dir.is_unfinished()? {
+        let aside = run_dir.move_aside()?;
+        let old = Train { run_dir: Some(aside.clone()), ..options.clone() };
+        console::warning(&format!(
+            "an unfinished training in the run directory was moved to {}; to go on with that one instead: {}",
+            aside.display(),
+            how_to_resume(&old, &options.output)
+        ));
+    }
+    Ok(())
+}
+
+/// Writes the model. Where that fails after all, it is kept in the run directory.
+fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
+    let Err(error) = model.save(&options.output) else {
+        // Without this note, the next training moves the run directory aside: no harm is done.
+        _ = run_dir.mark_finished();
+        return Ok(());
+    };
+    let kept = run_dir.path().join("model.anoseg");
+    if model.save(&kept).is_ok() {
+        console::warning(&format!("the trained model is kept in {}", kept.display()));
+    } else {
+        let elsewhere = how_to_resume(options, Path::new("OTHER.anoseg"));
+        console::warning(&format!("the training is complete; to write the model elsewhere: {elsewhere}"));
+    }
+    Err(error.into())
+}
+
+/// The command that resumes this training and writes its model to `output`.
+fn how_to_resume(options: &Train, output: &Path) -> String {
+    let mut command: Vec<OsString> = ["anoseg", "train"].map(OsString::from).to_vec();
+    command.push(not_an_option(&options.data));
+    if let Some(layout) = options.data_options.layout {
+        command.extend(["--layout".into(), layout.to_string().into()]);
+    }
+    command.extend(["-o".into(), not_an_option(output)]);
+    // That of the model is not that of a model of another name.
+    let beside = (output != options.output).then(|| RunDir::beside(&options.output).path().to_owned());
+    let paths =
+        [("--run-dir", options.run_dir.clone().or(beside)), ("--encoder", options.settings.encoder.clone())];
+    for (option, path) in paths {
+        command.extend(path.into_iter().flat_map(|path| [option.into(), not_an_option(&path)]));
+    }
+    command.extend(options.limits.arguments().into_iter().map(OsString::from));
+    command.push("--resume".into());
+    shell::command(&command)
+}
+
+/// A path that is not taken for an option.
+fn not_an_option(path: &Path) -> OsString {
+    let begins_like_one = path.as_os_str().as_encoded_bytes().first() == Some(&b'-');
+    if begins_like_one { Path::new(".").join(path).into_os_string() } else { path.as_os_str().to_owned() }
 }
 
 /// The settings: the preset's, then the file's, then the options'.
@@ -70,17 +124,6 @@ fn check_device(name: &str) -> Result<(), SettingError> {
     } else {
         Err(SettingError::new("--device", name, "this build computes on the cpu only"))
     }
-}
-
-/// Fails before the training, not after it, when the model cannot be written.
-fn check_writable(output: &Path) -> Result<()> {
-    let folder = output.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    make_folder(folder)?;
-    if output.is_dir() {
-        bail!(SettingError::new("--output", output, "a folder; give a file such as model.anoseg"));
-    }
-    tempfile::tempfile_in(folder).map_err(|error| anoseg::Error::io(folder, error))?;
-    Ok(())
 }
 
 /// Stops after the step under way.
@@ -118,7 +161,10 @@ pub(super) fn with_progress(trainer: Trainer) -> Result<Model, TrainError> {
 
 fn show(bar: &mut TrainingBar, event: Event) {
     match event {
-        Event::Warning(message) => bar.warning(&message),
+        Event::Warning(message) => match advice::limit_option(&message) {
+            Some(option) => bar.warning(&format!("{message}: {option}")),
+            None => bar.warning(&message),
+        },
         Event::ValueScale(scale) => console::note(&format!("values: {scale}")),
         Event::FellBack { lost_at, why, step } => bar.warning(&format!(
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
@@ -165,10 +211,13 @@ fn show(bar: &mut TrainingBar, event: Event) {
     }
 }
 
-fn summarise(model: &Model, path: &Path) -> Result<()> {
+/// Prints the results; `path` is the model's file, where it was written.
+fn summarise(model: &Model, path: Option<&Path>) -> Result<()> {
     let provenance = &model.description().provenance;
     let calibration = model.calibration()?;
-    console::result(&format!("model     {}", path.display()));
+    if let Some(path) = path {
+        console::result(&console::one_line(&format!("model     {}", path.display())));
+    }
     console::result(&format!("training  {} steps in {}", provenance.steps, minutes(provenance.seconds)));
     console::result(&format!(
         "reject    score > {} (wanted false-reject rate {})",

@@ -27,9 +27,16 @@ const SCRIPT: &str = concat!(
     include_str!("assets/viewer.js"),
 );
 
-/// No browser that obeys this policy loads anything from outside the file.
-const POLICY: &str =
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+/// SHA-256 of [`SCRIPT`] in Base64. A test says what it must be.
+const SCRIPT_SHA256: &str = "08oRZ+q68v9rBM7RsREHN8t4lerTOSiyYlf5UBoP52c=";
+
+/// No browser that obeys this policy loads anything from outside the file, or runs a script other than
+/// [`SCRIPT`] ("Content Security Policy Level 3", W3C, 2.3.1).
+fn policy() -> String {
+    format!(
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'sha256-{SCRIPT_SHA256}'"
+    )
+}
 
 /// The report as one HTML document: images, plots, style and script are all inside, nothing is
 /// loaded from elsewhere.
@@ -75,7 +82,7 @@ fn page(title: &str, body: Markup) -> String {
         html lang="en" {
             head {
                 meta charset="utf-8";
-                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                meta http-equiv="Content-Security-Policy" content=(policy());
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 meta name="color-scheme" content="light dark";
                 meta name="generator" content="anoseg";
@@ -151,4 +158,22 @@ fn style() -> String {
          @media screen{{:root[data-theme=dark]{{{DARK}}}}}\n",
         stops.join(",")
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use sha2::{Digest as _, Sha256};
+
+    use super::*;
+
+    /// Any inline script was once allowed to run.
+    #[test]
+    fn the_policy_allows_the_pages_own_script_alone() {
+        let digest = base64::engine::general_purpose::STANDARD.encode(Sha256::digest(SCRIPT));
+        assert_eq!(SCRIPT_SHA256, digest);
+        let page = index("title", None, &[]);
+        assert!(page.contains(&format!("script-src 'sha256-{digest}'\"")), "{page}");
+        assert!(page.contains(&format!("<script>{SCRIPT}</script>")));
+    }
 }

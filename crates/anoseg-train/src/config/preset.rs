@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use anoseg_infer::Postprocess;
 use anoseg_infer::network::Architecture;
-use anoseg_synth::Recipe;
+use anoseg_infer::{Postprocess, SettingError};
+use anoseg_synth::{Recipe, SynthError};
 use serde::{Deserialize, Serialize};
 
 use super::{Config, LossWeights, Optimiser};
@@ -96,13 +96,16 @@ impl Config {
             .map_err(|error| Error::io(path, error))?;
         let config = Self::from_toml(&text, preset)
             .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })?;
-        match config.validate() {
-            Err(Error::Setting(setting)) => {
-                let line = line_of(&text, &setting.name);
-                Err(Error::InFile { path: path.to_owned(), line, setting })
+        let setting = match config.validate() {
+            Err(Error::Setting(setting)) => setting,
+            Err(Error::Synthesis(SynthError::Recipe { field, value, expected })) => {
+                let (name, allowed) = (format!("synthesis.{field}"), format!("must be {expected}"));
+                SettingError { name, value, allowed }
             }
-            _ => Ok(config),
-        }
+            _ => return Ok(config),
+        };
+        let line = line_of(&text, &setting.name);
+        Err(Error::InFile { path: path.to_owned(), line, setting })
     }
 
     /// Settings from TOML text; see [`Config::read`].

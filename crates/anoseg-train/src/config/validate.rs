@@ -12,6 +12,18 @@ const LONGEST_SECONDS: f64 = 366.0 * 86_400.0;
 /// Most steps of a budget, and of everything that is counted in steps.
 const MOST_STEPS: u64 = 1 << 48;
 
+impl CalibrationSettings {
+    /// Checks the ranges, and that they fit each other.
+    ///
+    /// # Errors
+    /// Names the setting, its value and its range.
+    pub fn validate(&self) -> Result<(), SettingError> {
+        let Self { holdout, false_reject, review } = *self;
+        require((0.0..=0.5).contains(&holdout), "calibration.holdout", holdout, "must be 0 to 0.5")?;
+        validate_rates(false_reject, review)
+    }
+}
+
 impl Config {
     /// Checks ranges and that the settings fit each other.
     ///
@@ -24,9 +36,7 @@ impl Config {
         self.output.validate()?;
         self.validate_optimiser()?;
         self.validate_losses()?;
-        let CalibrationSettings { holdout, false_reject, review } = self.calibration;
-        require((0.0..=0.5).contains(&holdout), "calibration.holdout", holdout, "must be 0 to 0.5")?;
-        validate_rates(false_reject, review)?;
+        self.calibration.validate()?;
         self.synthesis.validate()?;
         Ok(())
     }

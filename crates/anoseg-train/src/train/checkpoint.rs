@@ -21,6 +21,7 @@ pub(super) struct State {
     /// Steps done.
     pub(super) step: u64,
     /// Seconds of training until then.
+    #[serde(with = "super::exact")]
     pub(super) elapsed: f64,
     pub(super) schedule: Schedule,
     #[serde(default)]
@@ -38,6 +39,8 @@ pub(super) struct State {
 /// Writes the checkpoint; the one before it is kept.
 pub(super) fn save(run_dir: &RunDir, state: &State, tensors: &BTreeMap<String, ParameterData>) -> Result<()> {
     let (path, previous) = (run_dir.checkpoint_path(), run_dir.previous_checkpoint_path());
+    // Writing to a pipe in its place could wait for ever.
+    anoseg_image::read::refuse_special(&path).map_err(|error| Error::io(&path, error))?;
     if path.is_file() {
         // The new checkpoint takes its place in one step, so that the old one needs a second name
         // first. Where it cannot get one, there is only one checkpoint.

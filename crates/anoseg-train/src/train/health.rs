@@ -25,9 +25,13 @@ const OVERPOWERED: [[f64; 2]; 2] = [[0.995, 9.0], [0.98, 7.0]];
 pub(super) struct Health {
     steps: u64,
     /// The generator's loss without its adversarial part.
+    #[serde(with = "super::exact")]
     loss: f64,
+    #[serde(with = "super::exact")]
     lowest: f64,
+    #[serde(with = "super::exact")]
     accuracy: f64,
+    #[serde(with = "super::exact")]
     adversarial: f64,
     /// Whether the losses include the focal loss. The loss that replaces it has another scale, so
     /// the averages start anew.

@@ -5,6 +5,7 @@ mod batch;
 mod checkpoint;
 mod detector;
 mod event;
+mod exact;
 mod frozen;
 mod gradients;
 mod health;

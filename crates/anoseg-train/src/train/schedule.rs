@@ -12,6 +12,7 @@ use crate::config::Budget;
 /// Learning rate and end of a training.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Schedule {
+    #[serde(with = "super::exact")]
     peak: f64,
     warmup_steps: u64,
     budget: Budget,

@@ -151,7 +151,8 @@ impl Session {
         let detector = self.config.architecture.detector.then_some(self.config.detector.every);
         std::thread::scope(|scope| {
             let (sender, batches) = sync_channel(BATCHES_AHEAD);
-            scope.spawn(move || {
+            let synthesis = std::thread::Builder::new().name("synthesis".into());
+            let started = synthesis.spawn_scoped(scope, move || {
                 // Ends when the receiver is gone: the training is over or has failed.
                 for step in first.. {
                     let good = detector.is_some_and(|every| step.is_multiple_of(every));
@@ -162,6 +163,7 @@ impl Session {
                     }
                 }
             });
+            started.map_err(|source| anoseg_infer::Error::Threads { source: Box::new(source) })?;
             self.steps(&batches, stop, on_event)
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anoseg_image::{Dataset, Image};
+use anoseg_image::{Dataset, Image, Limits};
 use anoseg_infer::network::{Backbone, Kind};
 use anoseg_infer::{Description, Model, Preprocess, Provenance, TrainingImages, ValueScale};
 use anoseg_kernels::Level;
@@ -12,8 +12,8 @@ use anoseg_synth::{Flip, Synthesizer};
 use super::event::{Event, StopToken};
 use super::session::Session;
 use crate::config::{Budget, Config, Preset};
-use crate::data::load_good_images;
-use crate::encoder::PretrainedEncoder;
+use crate::data::load_within;
+use crate::encoder::{PretrainedEncoder, no_temporary};
 use crate::run_dir::RunDir;
 use crate::{Error, Result, backbone, calibrate, suspects};
 
@@ -51,6 +51,7 @@ pub struct Trainer {
     resume: bool,
     encoder: Option<PretrainedEncoder>,
     stop: StopToken,
+    limits: Limits,
     on_event: Box<dyn FnMut(Event) + Send>,
 }
 
@@ -64,6 +65,7 @@ impl Trainer {
             resume: false,
             encoder: None,
             stop: StopToken::new(),
+            limits: Limits::default(),
             on_event: Box::new(|_| ()),
         }
     }
@@ -115,6 +117,11 @@ impl Trainer {
         Self { stop, ..self }
     }
 
+    /// Reads images within these limits.
+    pub fn limits(self, limits: Limits) -> Self {
+        Self { limits, ..self }
+    }
+
     /// Calls `observe` with each event.
     pub fn on_event(self, observe: impl FnMut(Event) + Send + 'static) -> Self {
         Self { on_event: Box::new(observe), ..self }
@@ -132,7 +139,7 @@ impl Trainer {
         Level::requested().map_err(anoseg_infer::Error::from)?;
         let temporary = match self.run_dir {
             Some(_) => None,
-            None => Some(tempfile::tempdir().map_err(|error| Error::io(&std::env::temp_dir(), error))?),
+            None => Some(tempfile::tempdir().map_err(|error| no_temporary(&error))?),
         };
         let run_dir = match (&self.run_dir, &temporary) {
             (Some(run_dir), _) => run_dir.clone(),
@@ -152,7 +159,7 @@ impl Trainer {
 
     fn train(&mut self, run_dir: &RunDir, begun: Instant) -> Result<Model> {
         let (config, seed) = (self.config.clone(), self.config.seed);
-        let mut data = load_good_images(&self.dataset, &config)?;
+        let mut data = load_within(&self.dataset, &config, &self.limits)?;
         let (remarks, training_images) = (data.remarks(), data.traits());
         data.require_distinct(&self.dataset.root)?;
         let held_out = data.hold_out(config.calibration.holdout, seed);
@@ -193,6 +200,10 @@ impl Trainer {
             seed,
             steps: session.state.step,
             seconds: session.state.elapsed,
+            trained_on: {
+                data.files.sort_unstable();
+                data.files
+            },
         };
         let prepared = (data.preprocess, training_images);
         let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
@@ -244,6 +255,7 @@ fn model(
         postprocess: config.output.clone(),
         synthesis,
         calibration: None,
+        former_calibrations: Vec::new(),
         provenance,
         training_images,
     };

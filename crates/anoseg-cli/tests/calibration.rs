@@ -1,0 +1,98 @@
+//! `calibrate`: which images it takes, and that good thresholds are never lost.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::fs;
+
+use common::Workshop;
+use serde_json::Value;
+
+fn description(shop: &Workshop, model: &str) -> Value {
+    let (text, _) = shop.run(&format!("info {model} --json"), 0);
+    serde_json::from_str(&text).unwrap()
+}
+
+/// Copies images from `data` into a folder of their own.
+fn folder_of(shop: &Workshop, folder: &str, images: &[String]) {
+    fs::create_dir_all(shop.path(folder)).unwrap();
+    for (number, image) in images.iter().enumerate() {
+        fs::copy(shop.path("data").join(image), shop.path(folder).join(format!("{number:03}.png"))).unwrap();
+    }
+}
+
+/// The category that `train` and `eval` take once had its defects and masks taken for good images, and
+/// the thresholds became 1.
+#[test]
+fn calibrate_category() {
+    let shop = Workshop::new();
+    shop.train(12);
+    let before = description(&shop, "model.anoseg");
+    let (text, notes) = shop.run("calibrate model.anoseg data --false-reject 0.2", 0);
+    assert!(notes.contains("the good images are taken"), "{notes}");
+    // Fifteen of twenty were trained on; five held out and four for testing are left.
+    assert!(notes.contains("15 images that were trained on"), "{notes}");
+    assert!(text.contains("normals   9"), "{text}");
+    let after = description(&shop, "model.anoseg");
+    assert_eq!(after["former_calibrations"][0], before["calibration"]);
+    assert_eq!(after["provenance"]["trained_on"].as_array().unwrap().len(), 15);
+    let (text, _) = shop.run("info model.anoseg", 0);
+    assert!(text.contains("thresholds kept: 1"), "{text}");
+}
+
+#[test]
+fn too_few_images_are_refused_with_the_number_needed() {
+    let shop = Workshop::new();
+    shop.train(4);
+    let old = fs::read(shop.path("model.anoseg")).unwrap();
+    folder_of(&shop, "one", &["test/good/000.png".into()]);
+    let (_, told) = shop.run("calibrate model.anoseg one", 3);
+    assert!(told.contains("1 good image: give at least 4, and 99 for"), "{told}");
+    // All of these were learned from, or held out: the rest is too few.
+    let trained: Vec<String> = (0..3).map(|number| format!("train/good/{number:03}.png")).collect();
+    folder_of(&shop, "trained", &trained);
+    let (_, told) = shop.run("calibrate model.anoseg trained", 3);
+    assert!(told.contains("give at least 4"), "{told}");
+    assert_eq!(fs::read(shop.path("model.anoseg")).unwrap(), old);
+}
+
+#[test]
+fn another_file_can_be_written_and_a_read_only_one_is_not_replaced() {
+    let shop = Workshop::new();
+    shop.train(4);
+    let old = fs::read(shop.path("model.anoseg")).unwrap();
+    shop.run("calibrate model.anoseg data/test/good --false-reject 0.2 -o new/other.anoseg", 0);
+    assert_eq!(fs::read(shop.path("model.anoseg")).unwrap(), old);
+    assert_eq!(description(&shop, "new/other.anoseg")["calibration"]["false_reject"], 0.2);
+    let mut permissions = fs::metadata(shop.path("model.anoseg")).unwrap().permissions();
+    permissions.set_readonly(true);
+    fs::set_permissions(shop.path("model.anoseg"), permissions).unwrap();
+    let (_, told) = shop.run("calibrate model.anoseg data/test/good --false-reject 0.2", 2);
+    assert!(told.contains("model.anoseg") && told.contains("read-only"), "{told}");
+    assert_eq!(fs::read(shop.path("model.anoseg")).unwrap(), old);
+}
+
+#[test]
+fn a_file_of_format_1_is_said_to_be_rewritten() {
+    let shop = Workshop::new();
+    let fixture = "../anoseg-infer/tests/fixtures/format1/compact.anoseg";
+    let fixture = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(fixture);
+    fs::copy(fixture, shop.path("old.anoseg")).unwrap();
+    let (_, notes) = shop.run("calibrate old.anoseg data/test/good --false-reject 0.2 -o new.anoseg", 0);
+    assert!(notes.contains("is written in format 2, the first was in format 1"), "{notes}");
+    assert!(notes.contains("does not tell which images it was trained on"), "{notes}");
+}
+
+#[test]
+fn rates_are_checked_before_the_images_are_read() {
+    let shop = Workshop::new();
+    shop.train(2);
+    for (options, name) in [
+        ("--false-reject -0.1", "calibration.false_reject = -0.1"),
+        ("--false-reject nan", "calibration.false_reject = NaN"),
+        ("--false-reject 0.2 --review 0.1", "calibration.review = 0.1"),
+    ] {
+        let (_, told) = shop.run(&format!("calibrate model.anoseg none {options}"), 2);
+        assert!(told.contains(name) && told.contains("its option is --"), "{told}");
+    }
+}

@@ -1,0 +1,125 @@
+//! Messages: each once, with the right name, a remedy that exists, and nothing that acts on the
+//! terminal.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::fs;
+
+use common::Workshop;
+
+/// Each had its cause twice, the wrong name or no remedy.
+#[test]
+fn messages() {
+    let shop = Workshop::new();
+    shop.train(2);
+    let told = |arguments: &str, code: i32| shop.run(arguments, code).1;
+    let option = told("eval model.anoseg data --max-pixels 100", 3);
+    assert!(option.contains("(max_pixels)") && option.contains("its option is --max-pixels"), "{option}");
+    let option = told("train data -o m.anoseg --config tiny.toml --steps 1 --max-side 50", 3);
+    assert!(option.contains("its option is --max-side"), "{option}");
+    let option = told("calibrate model.anoseg data/test/good --max-file-bytes 10", 3);
+    assert!(option.contains("its option is --max-file-bytes"), "{option}");
+    for (option, value) in [("--steps", "-1"), ("--seed", "-1"), ("--time", "-5m"), ("--steps", "1.5")] {
+        let message = told(&format!("train data -o m.anoseg {option} {value}"), 2);
+        assert!(message.contains(&format!("invalid value '{value}' for '{option}")), "{message}");
+    }
+    fs::write(shop.path("c.toml"), "seed = 1\n[calibration]\nfalse_reject = 1.5\n").unwrap();
+    let file = told("train data -o m.anoseg --config c.toml --steps 2", 2);
+    assert!(file.contains("c.toml, line 3: calibration.false_reject = 1.5"), "{file}");
+    assert!(!file.contains("its option is"), "train has no such option: {file}");
+    fs::write(shop.path("s.toml"), "[synthesis]\nclean_share = 1.5\n").unwrap();
+    let file = told("train data -o m.anoseg --config s.toml --steps 2", 2);
+    assert!(file.contains("s.toml, line 2: synthesis.clean_share = 1.5"), "{file}");
+    let way_out = told("train data -o tiny.toml/m.anoseg --steps 2", 2);
+    assert!(way_out.contains("choose another"), "{way_out}");
+}
+
+#[test]
+fn the_environment_is_blamed_by_the_variable() {
+    let shop = Workshop::new();
+    let told = |name: &str, value: &str, arguments: &str| {
+        let output = shop.anoseg(arguments).env(name, value).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    };
+    for value in ["many", "-1", "4000"] {
+        let message = told("RAYON_NUM_THREADS", value, "info none.anoseg");
+        assert!(message.contains("RAYON_NUM_THREADS") && message.contains(value), "{message}");
+    }
+    let message = told("ANOSEG_SIMD", "avx1024", "info none.anoseg");
+    assert!(message.contains("ANOSEG_SIMD") && message.contains("stock"), "{message}");
+}
+
+/// A file name could clear the terminal, and look like lines of the program.
+#[cfg(unix)]
+#[test]
+fn names_do_not_act_on_the_terminal() {
+    let shop = Workshop::new();
+    shop.train(2);
+    let name = "a\u{1b}[2J\nerror: all is well\u{202e}.png";
+    fs::write(shop.path("data/test/good").join(name), "no image").unwrap();
+    let output = shop.anoseg("eval model.anoseg data").output().unwrap();
+    assert_eq!(output.status.code(), Some(3));
+    let told = String::from_utf8(output.stderr).unwrap();
+    assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}'), "{told:?}");
+    assert!(told.contains("\\u{1b}[2J"), "{told:?}");
+    assert!(!told.lines().any(|line| line.starts_with("error: all is well")), "{told:?}");
+    let output = shop.anoseg("info").arg("x\u{1b}]0;title\u{7}").output().unwrap();
+    assert!(!String::from_utf8(output.stderr).unwrap().contains('\u{1b}'));
+    let output = shop.anoseg("train").arg("--no\u{1b}[31mtion").output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert!(!String::from_utf8(output.stderr).unwrap().contains('\u{1b}'));
+}
+
+/// A pipe or a device in the place of a file once blocked the program for ever, or filled the memory.
+#[cfg(target_os = "linux")]
+#[test]
+fn pipes_and_devices_are_no_models_and_no_settings() {
+    let shop = Workshop::new();
+    shop.train(1);
+    assert!(std::process::Command::new("mkfifo").arg(shop.path("pipe")).status().unwrap().success());
+    for file in ["pipe", "/dev/zero"] {
+        for (arguments, code) in [
+            (format!("info {file}"), 4),
+            (format!("predict {file} data/test -o out"), 4),
+            (format!("train data -o m.anoseg --config {file}"), 2),
+            (format!("train data -o m.anoseg --preset accurate --steps 0 --encoder {file}"), 2),
+            (format!("encoder add {file}"), 2),
+        ] {
+            let (_, told) = shop.run(&arguments, code);
+            assert!(told.contains(file) && told.contains("not a regular file"), "{arguments}: {told}");
+        }
+    }
+    for name in ["checkpoint/state.safetensors", "metrics.jsonl"] {
+        let path = shop.path("model-run").join(name);
+        let before = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let output = shop.anoseg("train data -o model.anoseg --resume").output().unwrap();
+        // A checkpoint before it may be there.
+        assert!([0, 2, 4].contains(&output.status.code().unwrap()), "{name}");
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, before).unwrap();
+    }
+}
+
+/// It was once a fault of the program.
+#[cfg(target_os = "linux")]
+#[test]
+fn no_thread_to_be_had_is_a_fault_of_the_environment() {
+    let shop = Workshop::new();
+    shop.train(1);
+    let program = shop.anoseg("").get_program().to_owned();
+    // Little memory for addresses: the stacks of a thousand threads do not fit.
+    let line = format!("ulimit -v 2000000; exec {} predict model.anoseg data/test -o out", program.display());
+    let output = std::process::Command::new("bash")
+        .current_dir(shop.path(""))
+        .args(["-c", &line])
+        .env("RAYON_NUM_THREADS", "1000")
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("threads"), "{told}");
+}

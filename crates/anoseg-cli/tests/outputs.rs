@@ -1,0 +1,124 @@
+//! Outputs are checked before the work, and what was worked out is not lost.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use std::fs;
+
+use common::Workshop;
+
+/// `train -o models/` once trained to the end and then failed, and `eval` judged all images before it
+/// found its folder missing.
+#[test]
+fn late_output_check() {
+    let shop = Workshop::new();
+    let (_, told) = shop.run("train data -o models/ --config tiny.toml --steps 2", 2);
+    assert!(
+        told.contains("models/") && told.contains("a folder; give a file such as models/model.anoseg"),
+        "{told}"
+    );
+    assert!(!shop.path("models-run").exists() && !shop.path("models").exists());
+    shop.train(2);
+    shop.run("eval model.anoseg data --json missing/f.json --report gone/r.html --maps far/maps", 0);
+    for made in ["missing/f.json", "gone/r.html", "far/maps/chip/000.tiff"] {
+        assert!(shop.path(made).is_file(), "{made}");
+    }
+    for outputs in ["--json tiny.toml/f.json", "--report tiny.toml/r.html", "--maps tiny.toml", "--json data"]
+    {
+        let (figures, told) = shop.run(&format!("eval model.anoseg data {outputs}"), 2);
+        assert_eq!(figures, "", "{outputs}: the images were judged first");
+        let name = if outputs.contains("tiny") { "tiny.toml" } else { "data" };
+        assert!(told.contains(name), "{outputs}: {told}");
+    }
+    let (_, told) = shop.run("synth data --out tiny.toml --config tiny.toml", 2);
+    assert!(told.contains("tiny.toml"), "{told}");
+}
+
+/// The figures were once lost with the file.
+#[cfg(target_os = "linux")]
+#[test]
+fn figures_are_printed_where_a_file_cannot_be_written() {
+    let shop = Workshop::new();
+    shop.train(2);
+    let (figures, told) = shop.run("eval model.anoseg data --json /dev/full --report /dev/full", 2);
+    assert!(figures.contains("colour_spot") && told.contains("/dev/full"), "{figures}{told}");
+    assert_eq!(told.matches("cannot write /dev/full").count(), 2, "{told}");
+    // A device is written to as it is: the model goes into the run directory.
+    let (_, told) = shop.run("train data -o /dev/full --run-dir run --config tiny.toml --steps 2", 2);
+    assert!(told.contains("the trained model is kept in run/model.anoseg"), "{told}");
+    shop.run("info run/model.anoseg", 0);
+}
+
+/// It once ended with exit code 0.
+#[cfg(target_os = "linux")]
+#[test]
+fn results_to_a_full_device_are_an_error() {
+    let shop = Workshop::new();
+    shop.train(1);
+    for arguments in ["info model.anoseg", "info model.anoseg --json", "eval model.anoseg data"] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let program = shop.anoseg("").get_program().to_owned();
+        let output = std::process::Command::new(program)
+            .current_dir(shop.path(""))
+            .args(arguments.split(' '))
+            .stdout(full)
+            .output()
+            .unwrap();
+        let told = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(2), "{arguments}: {told}");
+        assert!(told.contains("standard output"), "{told}");
+    }
+}
+
+/// A training without `--resume` once threw an interrupted one away without a word.
+#[cfg(unix)]
+#[test]
+fn shared_run_dir() {
+    let shop = Workshop::new();
+    let mut child = shop.start("train data -o m.anoseg --config tiny.toml --steps 100000");
+    shop.wait_for_steps("m-run", 3);
+    let (_, told) = shop.run("train data -o m.anoseg --config tiny.toml --steps 2", 2);
+    assert!(told.contains("another training uses this run directory"), "{told}");
+    common::signal(child.id(), "-TERM");
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let steps = shop.logged_steps("m-run");
+    let (_, told) = shop.run("train data -o m.anoseg --config tiny.toml --steps 2", 0);
+    assert!(told.contains("was moved to m-run.previous") && told.contains("--resume"), "{told}");
+    assert_eq!(shop.logged_steps("m-run.previous"), steps);
+    assert!(shop.path("m-run.previous/checkpoint/state.safetensors").is_file());
+    // The second one is finished: its model is stored, and nothing is moved.
+    let (_, told) = shop.run("train data -o m.anoseg --config tiny.toml --steps 1", 0);
+    assert!(!told.contains("was moved") && !shop.path("m-run.previous-2").exists(), "{told}");
+}
+
+/// Folder names with blanks were not quoted, and the encoder was left out.
+#[cfg(unix)]
+#[test]
+fn resume_hint() {
+    let shop = Workshop::new();
+    fs::rename(shop.path("data"), shop.path("my parts")).unwrap();
+    let program = shop.anoseg("").get_program().to_owned();
+    let train = ["train", "my parts", "-o", "it's.anoseg", "--run-dir=-run $x", "--config", "tiny.toml"];
+    let child = std::process::Command::new(&program)
+        .current_dir(shop.path(""))
+        .args(train)
+        .args(["--steps", "100000", "--max-pixels", "1000000", "--layout", "mvtec"])
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    shop.wait_for_steps("-run $x", 2);
+    common::signal(child.id(), "-INT");
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    let hint = told
+        .lines()
+        .find_map(|line| line.strip_prefix("to go on: anoseg "))
+        .unwrap_or_else(|| panic!("{told}"));
+    assert!(hint.contains("--layout mvtec") && hint.contains("--max-pixels 1000000"), "{hint}");
+    // The command goes on in the same training, which is then stopped again.
+    let line = format!("timeout --foreground -s INT 8 {} {hint}", program.display());
+    let output =
+        std::process::Command::new("bash").current_dir(shop.path("")).args(["-c", &line]).output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("going on at step"), "{line}\n{told}");
+}
