@@ -4,4 +4,6 @@
 use anoseg_fuzz::Target;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|bytes: &[u8]| Target::GroundTruth.run(bytes));
+fuzz_target!(|bytes: &[u8]| {
+    Target::GroundTruth.run(bytes);
+});

@@ -14,11 +14,11 @@ use std::io::Write as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anoseg_fuzz::{Mutator, Target, seeds};
-use anyhow::{Context as _, Result};
+use anyhow::Context as _;
 use clap::Parser;
 use peak_alloc::PeakAlloc;
 
@@ -55,12 +55,13 @@ struct Options {
 /// The input under way, for the thread that watches for hangs.
 static CURRENT: Mutex<Option<(Instant, Target, Vec<u8>)>> = Mutex::new(None);
 
-fn main() -> Result<ExitCode> {
+fn main() -> anyhow::Result<ExitCode> {
     let options = Options::parse();
     let targets = if options.targets.is_empty() { Target::ALL.to_vec() } else { options.targets.clone() };
     if let Some(path) = &options.file {
         let bytes = fs::read(path).with_context(|| path.display().to_string())?;
-        let faults: Vec<String> = targets.iter().filter_map(|&target| fault_of(target, &bytes)).collect();
+        let faults: Vec<String> =
+            targets.iter().filter_map(|&target| fault_of(target, &bytes).err()).collect();
         say(&if faults.is_empty() { "no fault".to_owned() } else { faults.join("\n") });
         return Ok(if faults.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
     }
@@ -74,10 +75,11 @@ fn main() -> Result<ExitCode> {
 }
 
 /// Runs one target; gives the number of inputs with a fault.
-fn fuzz(target: Target, options: &Options) -> Result<u64> {
+fn fuzz(target: Target, options: &Options) -> anyhow::Result<u64> {
     let seeds = seeds(target)?;
     let mut mutator = Mutator::new(options.seed);
     let (begun, mut inputs, mut found) = (Instant::now(), 0u64, 0u64);
+    let mut accepted = 0u64;
     let mut slowest = Duration::ZERO;
     let is_over = |inputs: u64| match options.inputs {
         Some(most) => inputs >= most,
@@ -93,39 +95,41 @@ fn fuzz(target: Target, options: &Options) -> Result<u64> {
             target.mutate(&mut mutator, &mut bytes, other);
         }
         let started = Instant::now();
-        if let Some(fault) = fault_of(target, &bytes) {
-            found += 1;
-            let path = keep(&options.found, target, &bytes)?;
-            say(&format!("{}: {fault}: {}", target.name(), path.display()));
+        match fault_of(target, &bytes) {
+            Ok(ok) => accepted += u64::from(ok),
+            Err(fault) => {
+                found += 1;
+                let path = keep(&options.found, target, &bytes)?;
+                say(&format!("{}: {fault}: {}", target.name(), path.display()));
+            }
         }
         slowest = slowest.max(started.elapsed());
         inputs += 1;
     }
     let seconds = begun.elapsed().as_secs_f64();
     say(&format!(
-        "{:<13}{inputs:>9} inputs in {seconds:>6.1} s, {found} found, slowest {:.0} ms",
+        "{:<13}{inputs:>9} inputs in {seconds:>6.1} s, {accepted} accepted, {found} found, slowest {:.0} ms",
         target.name(),
         1000.0 * slowest.as_secs_f64()
     ));
     Ok(found)
 }
 
-/// What is wrong with a run of the target on an input.
-fn fault_of(target: Target, bytes: &[u8]) -> Option<String> {
-    *CURRENT.lock().ok()? = Some((Instant::now(), target, bytes.to_vec()));
+/// Whether the target accepts an input, or what is wrong with its run.
+fn fault_of(target: Target, bytes: &[u8]) -> Result<bool, String> {
+    let under_way = |now| *CURRENT.lock().unwrap_or_else(PoisonError::into_inner) = now;
+    under_way(Some((Instant::now(), target, bytes.to_vec())));
     let before = MEMORY.current_usage();
     MEMORY.reset_peak_usage();
     let begun = Instant::now();
     let outcome = catch_unwind(AssertUnwindSafe(|| target.run(bytes)));
     let (took, peak) = (begun.elapsed(), MEMORY.peak_usage().saturating_sub(before));
-    *CURRENT.lock().ok()? = None;
-    if outcome.is_err() {
-        Some("panic".into())
-    } else if took > SLOW {
-        Some(format!("{:.1} s", took.as_secs_f64()))
-    } else {
-        (peak > target.most_bytes()).then(|| format!("{} MiB allocated", peak >> 20))
+    under_way(None);
+    let accepted = outcome.map_err(|_| "panic".to_owned())?;
+    if took > SLOW {
+        return Err(format!("{:.1} s", took.as_secs_f64()));
     }
+    if peak > target.most_bytes() { Err(format!("{} MiB allocated", peak >> 20)) } else { Ok(accepted) }
 }
 
 /// Ends the process when an input takes too long.
@@ -145,7 +149,7 @@ fn watch(found: PathBuf) {
 }
 
 /// Writes an input under a name that its content gives.
-fn keep(folder: &Path, target: Target, bytes: &[u8]) -> Result<PathBuf> {
+fn keep(folder: &Path, target: Target, bytes: &[u8]) -> anyhow::Result<PathBuf> {
     let digest = bytes.iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, &byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
     });

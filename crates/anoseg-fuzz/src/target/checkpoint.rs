@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use anoseg_image::{Dataset, Image, write};
-use anoseg_train::{Budget, Config, Preset, RunDir, StopToken, Trainer};
+use anoseg_train::{Budget, Config, Error, Preset, RunDir, StopToken, Trainer};
 use tempfile::TempDir;
 
 /// Images and a training of one step, with the smallest of networks.
@@ -59,20 +59,21 @@ fn config() -> Config {
 }
 
 /// Resumes the training of which `bytes` are the checkpoint, and stops it before its next step.
-pub(super) fn resume(bytes: &[u8]) {
+pub(super) fn resume(bytes: &[u8]) -> bool {
     let shop = &*WORKSHOP;
     let backup = checkpoints(&shop.checkpoint());
     std::fs::write(shop.checkpoint(), bytes).expect("a file can be written");
     let stop = StopToken::new();
     stop.stop();
-    if let Ok(trainer) = shop.trainer().stop(stop).resume(shop.run_dir()) {
-        // It fails, stops at once, or is over.
-        let _ = trainer.run();
-    }
+    let trainer = shop.trainer().stop(stop).resume(shop.run_dir());
+    // It fails, stops at once, or is over.
+    let resumed =
+        trainer.is_ok_and(|trainer| matches!(trainer.run(), Ok(_) | Err(Error::Interrupted { .. })));
     for path in backup {
         // An older checkpoint would hide what this one does.
         let _ = std::fs::remove_file(path);
     }
+    resumed
 }
 
 /// The other files beside a checkpoint.

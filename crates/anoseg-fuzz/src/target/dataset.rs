@@ -57,12 +57,13 @@ const MAX_DEPTH: usize = 4;
 const MAX_NAME_BYTES: usize = 64;
 const MAX_FILE_BYTES: usize = 256;
 
-pub(super) fn open(bytes: &[u8]) {
-    let Ok(entries) = Vec::<Entry>::arbitrary(&mut Unstructured::new(bytes)) else { return };
+pub(super) fn open(bytes: &[u8]) -> bool {
+    let Ok(entries) = Vec::<Entry>::arbitrary(&mut Unstructured::new(bytes)) else { return false };
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
     entries.iter().take(MAX_ENTRIES).for_each(|entry| create(root, entry));
-    if let Ok(dataset) = Dataset::open(root) {
+    let dataset = Dataset::open(root);
+    if let Ok(dataset) = &dataset {
         let images = dataset.train.iter().chain(dataset.test.iter().map(|image| &image.path));
         let masks = dataset.test.iter().filter_map(|image| image.mask.as_ref());
         assert!(images.chain(masks).all(|path| path.starts_with(root)), "a path lies outside the folder");
@@ -71,6 +72,7 @@ pub(super) fn open(bytes: &[u8]) {
     }
     let found = find_images(&[root.to_path_buf()]);
     assert!(found.images.iter().all(|path| path.starts_with(root)), "a path lies outside the folder");
+    dataset.is_ok()
 }
 
 /// Creates the entry below `root`. What the file system refuses (a file where a folder is, say) is

@@ -72,8 +72,9 @@ impl Target {
         }
     }
 
-    /// Runs the target on an input.
-    pub fn run(self, bytes: &[u8]) {
+    /// Runs the target on an input. Gives whether it was accepted: a target that accepts nothing
+    /// tests nothing.
+    pub fn run(self, bytes: &[u8]) -> bool {
         match self {
             Self::Decode => images::decode(bytes),
             Self::GroundTruth => images::ground_truth(bytes),

@@ -4,12 +4,9 @@ use anoseg_train::{Config, Preset, RunDir};
 
 use super::scratch;
 
-pub(super) fn config(bytes: &[u8]) {
+pub(super) fn config(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
-    if let Ok(config) = Config::from_toml(&text, None) {
-        // Its error is as good as its success.
-        let _ = config.validate();
-    }
+    Config::from_toml(&text, None).is_ok_and(|config| config.validate().is_ok())
 }
 
 pub(super) fn generated_configs() -> Vec<Vec<u8>> {
@@ -17,14 +14,15 @@ pub(super) fn generated_configs() -> Vec<Vec<u8>> {
     presets.iter().filter_map(|&preset| Config::of(preset).to_toml().ok()).map(String::into_bytes).collect()
 }
 
-pub(super) fn log(bytes: &[u8]) {
+pub(super) fn log(bytes: &[u8]) -> bool {
     let path = scratch("metrics.jsonl", bytes);
     let folder = path.parent().expect("a file lies in a folder");
     let log = RunDir::open(folder).log();
-    if let Ok(log) = log {
+    if let Ok(log) = &log {
         let lines = bytes.split(|&byte| byte == b'\n').count();
         assert!(log.records.len() + log.broken <= lines, "more steps than lines");
     }
+    log.is_ok_and(|log| !log.records.is_empty())
 }
 
 pub(super) fn generated_logs() -> Vec<Vec<u8>> {

@@ -61,7 +61,12 @@ pub(super) fn pixels(bytes: &[u8], format: Format, limits: &Limits) -> Result<Ra
 
 /// The bytes that are decoded, and how many were copied for that.
 fn pixel_bytes(bytes: &[u8], format: Format) -> (Cow<'_, [u8]>, u64) {
-    let bytes = if format == Format::Png { container::png_pixels(bytes) } else { Cow::Borrowed(bytes) };
+    let bytes = match format {
+        Format::Png => container::png_pixels(bytes),
+        // The decoder would go on to chunks behind the end, whose lengths nobody has checked.
+        Format::WebP => Cow::Borrowed(container::riff_content(bytes)),
+        _ => Cow::Borrowed(bytes),
+    };
     let copied = if let Cow::Owned(copy) = &bytes { copy.len() as u64 } else { 0 };
     (bytes, copied)
 }

@@ -87,6 +87,12 @@ fn riff_chunks(bytes: &[u8], mut at: usize, end: usize) -> Result<Vec<([u8; 4], 
     Ok(chunks)
 }
 
+/// A RIFF file up to the end that it states, or as much of it as there is.
+pub(super) fn riff_content(bytes: &[u8]) -> &[u8] {
+    let end = le32(bytes, 4).and_then(|size| size.checked_add(8));
+    end.and_then(|end| bytes.get(..end)).unwrap_or(bytes)
+}
+
 /// What the chunks of a WebP file say.
 pub(super) struct WebP {
     /// Whether pixels are lossily compressed.
