@@ -1,6 +1,8 @@
 //! A generated category and a network so small that it trains in seconds.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod trial;
+
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
@@ -44,6 +46,13 @@ impl Workshop {
         std::fs::write(folder.path().join("tiny.toml"), tiny).unwrap();
         let paper = "preset = \"paper\"\ncheckpoint_seconds = 0\n[architecture]\nwidth = 0.02\n[optimiser]\nbatch = 4\naverage_steps = 3\n";
         std::fs::write(folder.path().join("paper.toml"), paper).unwrap();
+        Self { folder }
+    }
+
+    /// Another folder with the same content.
+    pub(crate) fn copy(&self) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        copy_folder(self.folder.path(), folder.path());
         Self { folder }
     }
 
@@ -97,6 +106,18 @@ impl Workshop {
     /// Trains the tiny network as `model.anoseg`.
     pub(crate) fn train(&self, steps: u32) {
         self.run(&format!("train data -o model.anoseg --config tiny.toml --steps {steps}"), 0);
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let (path, target) = (entry.as_ref().unwrap().path(), to.join(entry.unwrap().file_name()));
+        if path.is_dir() {
+            copy_folder(&path, &target);
+        } else {
+            std::fs::copy(&path, &target).unwrap();
+        }
     }
 }
 
