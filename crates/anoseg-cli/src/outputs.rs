@@ -1,17 +1,28 @@
 //! Whether outputs can be written, found out before the work and not after it.
 
+use std::fs::{File, Metadata};
+use std::io::Read as _;
 use std::path::Path;
 
 use anoseg::SettingError;
+use anoseg_image::write;
 use anyhow::Result;
 
 use crate::commands::make_folder;
+
+/// Why a file is not replaced, and the way out.
+const TAKEN: &str = "the file is there already and holds something that this program did not write, which \
+                     would be lost; give another name, or move it away";
+
+/// Bytes at the start of a file that tell whether this program wrote it.
+const START_BYTES: u64 = 16 << 10;
 
 /// Makes the folder of a file to write, and checks that the file can be written there. `option` is
 /// the option that names it, and `example` a name that would do.
 ///
 /// # Errors
-/// It is a folder or read-only, or its folder cannot be made or written to.
+/// It is a folder or read-only, it holds something that anoseg did not write, or its folder cannot
+/// be made or written to.
 pub(crate) fn prepare_file(path: &Path, option: &str, example: &str) -> Result<()> {
     let refuse = |allowed: String| Err(SettingError::new(option, path, allowed).into());
     // A path that ends with a separator names a folder, whether it exists or not.
@@ -20,15 +31,58 @@ pub(crate) fn prepare_file(path: &Path, option: &str, example: &str) -> Result<(
         return refuse(format!("a folder; give a file such as {}", path.join(example).display()));
     }
     match std::fs::metadata(path) {
-        // A device or a pipe, such as /dev/stdout.
+        // Nobody may read from a named pipe, and opening it would wait for ever. That of a shell
+        // behind /dev/stdout has no path of its own.
+        Ok(metadata) if is_pipe(&metadata) && std::fs::canonicalize(path).is_ok() => {
+            return refuse("a pipe; give a file, or /dev/stdout".to_owned());
+        }
+        // A device, such as /dev/null.
         Ok(metadata) if !metadata.is_file() => return Ok(()),
         Ok(metadata) if metadata.permissions().readonly() => {
             return refuse("the file is read-only; give another one, or make it writable".to_owned());
+        }
+        Ok(_) if !is_replaceable(path, example).map_err(|error| anoseg::Error::io(path, error))? => {
+            return refuse(TAKEN.to_owned());
         }
         _ => {}
     }
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     prepare_folder(folder)
+}
+
+#[cfg(unix)]
+fn is_pipe(metadata: &Metadata) -> bool {
+    std::os::unix::fs::FileTypeExt::is_fifo(&metadata.file_type())
+}
+
+#[cfg(not(unix))]
+fn is_pipe(_metadata: &Metadata) -> bool {
+    false
+}
+
+/// Checks that no image of the user lies where a result is to be written.
+///
+/// # Errors
+/// There is a file that is no result.
+pub(crate) fn prepare_result(path: &Path, option: &str) -> Result<()> {
+    if path.exists() && !write::is_result(path) {
+        return Err(SettingError::new(option, path, TAKEN).into());
+    }
+    Ok(())
+}
+
+/// Whether a file is empty or was written by this program, as its first bytes tell: a model, a
+/// report, or figures, whichever `example` is the name of.
+fn is_replaceable(path: &Path, example: &str) -> std::io::Result<bool> {
+    let mut start = Vec::new();
+    File::open(path)?.take(START_BYTES).read_to_end(&mut start)?;
+    let text = String::from_utf8_lossy(&start);
+    let is_ours = match example.rsplit('.').next() {
+        Some("anoseg") => text.contains("{\"__metadata__\":{\"anoseg\":"),
+        Some("html") => text.contains("content=\"anoseg"),
+        _ => text.trim_start().starts_with('{') && text.contains("\"schema\""),
+    };
+    Ok(start.is_empty() || is_ours)
 }
 
 /// Makes a folder and checks that files can be written into it.
@@ -59,6 +113,22 @@ mod tests {
         std::fs::write(path("old"), "").unwrap();
         prepare_file(&path("old"), "--json", "f.json").unwrap();
         assert!(prepare_file(&path("old/f.json"), "--json", "f.json").is_err());
+        for (example, foreign, ours) in [
+            ("f.json", "{\"my\": 1}", "{\n  \"schema\": 1}"),
+            ("f.html", "<html>mine", "<meta name=\"generator\" content=\"anoseg 1\">"),
+            ("f.anoseg", "my notes", "12345678{\"__metadata__\":{\"anoseg\":\"...\"}}"),
+        ] {
+            std::fs::write(path("old"), foreign).unwrap();
+            let text = prepare_file(&path("old"), "--json", example).unwrap_err().to_string();
+            assert!(text.contains("would be lost") && text.contains("old"), "{text}");
+            std::fs::write(path("old"), ours).unwrap();
+            prepare_file(&path("old"), "--json", example).unwrap();
+        }
+        #[cfg(unix)]
+        {
+            let made = std::process::Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+            assert!(made.success() && told("pipe").contains("a pipe"));
+        }
         let mut permissions = std::fs::metadata(path("old")).unwrap().permissions();
         permissions.set_readonly(true);
         std::fs::set_permissions(path("old"), permissions).unwrap();

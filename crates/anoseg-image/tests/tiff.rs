@@ -3,9 +3,10 @@
 // The lint's exception for tests does not reach their helper functions.
 #![allow(clippy::unwrap_used)]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use anoseg_image::{Decoded, ImageError, Limits};
+use anoseg_image::decode::load_bytes;
+use anoseg_image::{Decoded, ImageError, Limits, SampleType};
 
 fn load(name: &str) -> Result<Decoded, ImageError> {
     let path =
@@ -58,6 +59,26 @@ fn tiff_not_read() {
     }
     let fax = load("fax_group3").unwrap();
     assert!(fax.grey && fax.image.get(2, 10) == [1.0; 3] && fax.image.get(2, 2) == [0.0; 3]);
+}
+
+/// Dark images of 12 packed bits were once taken for images of fewer bits.
+#[test]
+fn a_file_that_states_its_depth_is_on_scale_already() {
+    for (name, expected) in [
+        ("packed_10", SampleType::U8),
+        ("packed_12", SampleType::U8),
+        ("packed_14", SampleType::U8),
+        ("half", SampleType::F32),
+    ] {
+        assert_eq!(load(name).unwrap().image.sample_type(), expected, "{name}");
+    }
+    let grey = |max: u32| {
+        let file = format!("P2 8 8 {max} {}", "100 ".repeat(64));
+        load_bytes(file.as_bytes(), Path::new("grey.pgm"), &Limits::default()).unwrap()
+    };
+    assert_eq!(grey(4095).sample_type(), SampleType::U8);
+    assert!((grey(4095).get(3, 3)[0] - 100.0 / 4095.0).abs() < 1e-4);
+    assert_eq!(grey(65_535).sample_type(), SampleType::U16, "any camera may write so");
 }
 
 #[test]

@@ -184,7 +184,9 @@ fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<()> {
     match load_good_images(dataset, &config) {
         Ok(good) => {
             found.problems.extend(good.warnings.clone());
-            found.remarks.extend(good.remarks().iter().map(Remark::to_string));
+            let (notes, remarks): (Vec<_>, Vec<_>) = good.remarks().into_iter().partition(Remark::is_note);
+            found.remarks.extend(remarks.iter().map(Remark::to_string));
+            found.notes.extend(notes.iter().map(Remark::to_string));
         }
         Err(error @ Error::Bug(_)) => return Err(error),
         Err(error) => found.problems.push(error.to_string()),

@@ -114,6 +114,11 @@ pub enum Remark {
         /// Images in the set.
         of: usize,
     },
+    /// Images of many shapes, with none that most have.
+    ManyShapes {
+        /// Images in the set.
+        of: usize,
+    },
     /// Images far smaller or larger than most.
     OtherSize {
         /// The images.
@@ -135,6 +140,13 @@ pub enum Remark {
         /// How many of 8 bits, of more bits, and of floats.
         counts: [usize; 3],
     },
+}
+
+impl Remark {
+    /// Whether it only tells how the set is, and names no image to look at.
+    pub fn is_note(&self) -> bool {
+        matches!(self, Self::ManyShapes { .. })
+    }
 }
 
 impl fmt::Display for Remark {
@@ -169,6 +181,11 @@ impl fmt::Display for Remark {
                 "{} have another shape than the others, and are stretched differently: {}",
                 counted(images, *of),
                 names(images)
+            ),
+            Self::ManyShapes { of } => write!(
+                f,
+                "the {of} images have many shapes; each is resampled to the same square, so that the same part \
+                 looks different in each"
             ),
             Self::OtherSize { images, of } => write!(
                 f,
@@ -273,7 +290,11 @@ fn shapes(seen: &[Seen]) -> Vec<Remark> {
         seen.iter().filter(|seen| which(seen)).map(|seen| seen.name.clone()).collect()
     };
     let (shapes, sizes) = (chosen(&other_shape), chosen(&other_size));
-    let shapes = (!shapes.is_empty()).then_some(Remark::OtherShape { images: shapes, of });
+    let shapes = match shapes.len() {
+        0 => None,
+        many if 2 * many > of => Some(Remark::ManyShapes { of }),
+        _ => Some(Remark::OtherShape { images: shapes, of }),
+    };
     let sizes = (!sizes.is_empty()).then_some(Remark::OtherSize { images: sizes, of });
     shapes.into_iter().chain(sizes).collect()
 }
@@ -431,6 +452,19 @@ mod tests {
                 [b, g, r]
             })
         }
+    }
+
+    /// Of a set of many shapes, most images were once said to have "another shape than the others".
+    #[test]
+    fn a_set_of_many_shapes_names_no_image() {
+        let images = (0..20).map(|i| {
+            let part = part(i);
+            anoseg_image::resample::resize(&part, 32 + 5 * i, 64, anoseg_image::Filter::Bilinear)
+        });
+        let seen = seen(images.collect());
+        let remarks = remarks(&seen);
+        assert!(remarks.iter().any(|remark| remark.is_note()), "{remarks:?}");
+        assert!(!remarks.iter().any(|remark| matches!(remark, Remark::OtherShape { .. })), "{remarks:?}");
     }
 
     #[test]

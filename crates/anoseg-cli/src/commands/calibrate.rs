@@ -83,6 +83,8 @@ struct Normals {
     failures: usize,
     /// How many the model was trained on; they are left out.
     trained_on: usize,
+    /// How many are copies of others; they are left out.
+    copies: usize,
 }
 
 impl Normals {
@@ -91,7 +93,8 @@ impl Normals {
         let limits = options.limits.limits();
         let known: HashSet<&str> =
             model.description().provenance.trained_on.iter().map(String::as_str).collect();
-        let mut normals = Self { images: Vec::new(), failures: 0, trained_on: 0 };
+        let mut normals = Self { images: Vec::new(), failures: 0, trained_on: 0, copies: 0 };
+        let mut seen = HashSet::new();
         let mut told = Instant::now();
         for (number, path) in paths.iter().enumerate() {
             if stop.is_stopped() {
@@ -102,6 +105,10 @@ impl Normals {
                 content.as_ref().is_ok_and(|content| known.contains(&*anoseg::file_digest(content)));
             if known_file {
                 normals.trained_on += 1;
+                continue;
+            }
+            if content.as_ref().is_ok_and(|content| !seen.insert(anoseg::file_digest(content))) {
+                normals.copies += 1;
                 continue;
             }
             let decoded = match content {
@@ -127,6 +134,10 @@ impl Normals {
     }
 
     fn show(&self, model: &Model) {
+        if self.copies > 0 {
+            let (copies, are) = if self.copies == 1 { ("copy", "is") } else { ("copies", "are") };
+            console::warning(&format!("{} {copies} of other images {are} left out", self.copies));
+        }
         let count = self.trained_on;
         if count > 0 {
             let (images, were) = if count == 1 { ("image", "was") } else { ("images", "were") };

@@ -38,7 +38,7 @@ fn show(examination: &Examination, folder: &str) {
     examination.counts().iter().for_each(|line| console::result(&format!("  {line}")));
     examination.left_out_summary().iter().for_each(|line| console::result(&format!("  {line}")));
     examination.findings().for_each(|finding| console::warning(finding));
-    if examination.is_fine() {
+    if examination.is_fine() && examination.findings().next().is_none() {
         console::result("  nothing is wrong");
     }
 }

@@ -1,5 +1,6 @@
 //! `anoseg predict`.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use anoseg::batch::{End, ImageFiles, Results, ResultsError, Step, Summary, inspect_into};
@@ -25,12 +26,15 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     make_folder(&options.output)?;
     let stop = stop::on_signals("stopping after this image");
     let mut results = open(options, &model)?;
-    not_looked_at(&found, &mut results)?;
+    let not_looked_at = not_looked_at(&found, &mut results)?;
     let verdicts = results.path();
     let limits = options.limits.limits();
     let stopped = || stop.is_stopped();
-    let summary = inspect_into(results, &model, &found.images, &limits, &stopped, &mut show)?;
-    summarise(&summary, &verdicts);
+    let mut shown = Shown::default();
+    let show = &mut |step: &Step<'_>| shown.show(step);
+    let summary = inspect_into(results, &model, &found.images, &limits, &stopped, show)?;
+    shown.say_how_many_more();
+    summarise(&summary, not_looked_at, &verdicts);
     outcome(summary, complete, options.fail_on_anomaly)
 }
 
@@ -53,21 +57,24 @@ fn open(options: &Predict, model: &Model) -> Result<Results> {
 }
 
 /// Parts that nobody looked at have their lines too: images of other formats, and inputs that do not
-/// exist. Results of an earlier run are mentioned.
-fn not_looked_at(found: &Found, results: &mut Results) -> Result<()> {
+/// exist. Results of an earlier run are mentioned. Gives the number of lines.
+fn not_looked_at(found: &Found, results: &mut Results) -> Result<usize> {
+    let mut lines = 0;
     for item in found.left_out.iter().filter(|item| item.is_loss()) {
         results.add_failure(&item.path, &item.reason)?;
+        lines += 1;
     }
     for failure in &found.failures {
         if let DatasetError::Missing { path } = failure {
             results.add_failure(path, failure)?;
+            lines += 1;
         }
     }
     let earlier = found.left_out.iter().filter(|item| item.kind == LeftOutKind::Result).count();
     if earlier > 0 {
         console::note(&format!("{earlier} files are left out: results of an earlier run"));
     }
-    Ok(())
+    Ok(lines)
 }
 
 fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
@@ -84,26 +91,50 @@ fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
     Ok(files)
 }
 
-/// Says what is wrong with an image as soon as it is known.
-fn show(step: &Step<'_>) {
-    match step {
-        Step::Failed(error) => console::warning(&advice::with(*error)),
-        Step::Judged(verdict, unwritten) => {
-            for warning in &verdict.warnings {
-                console::warning(&format!("{}: {}", verdict.image, warning.message));
+/// Warnings of one kind that are shown; the verdicts hold all of them.
+const SHOWN_WARNINGS: usize = 5;
+
+/// Shows what is wrong with an image as soon as it is known.
+#[derive(Default)]
+struct Shown {
+    /// How many warnings of each kind there were.
+    counts: BTreeMap<String, usize>,
+}
+
+impl Shown {
+    fn show(&mut self, step: &Step<'_>) {
+        match step {
+            Step::Failed(error) => console::warning(&advice::with(*error)),
+            Step::Judged(verdict, unwritten) => {
+                for warning in &verdict.warnings {
+                    let count = self.counts.entry(warning.code.to_string()).or_default();
+                    *count += 1;
+                    if *count <= SHOWN_WARNINGS {
+                        console::warning(&format!("{}: {}", verdict.image, warning.message));
+                    }
+                }
+                unwritten.iter().for_each(|error| console::warning(&error.to_string()));
             }
-            unwritten.iter().for_each(|error| console::warning(&error.to_string()));
+        }
+    }
+
+    fn say_how_many_more(&self) {
+        for (code, count) in self.counts.iter().filter(|(_, count)| **count > SHOWN_WARNINGS) {
+            let more = count - SHOWN_WARNINGS;
+            console::warning(&format!("{more} more images with the warning {code}: see the verdicts"));
         }
     }
 }
 
-fn summarise(summary: &Summary, verdicts: &Path) {
+fn summarise(summary: &Summary, not_looked_at: usize, verdicts: &Path) {
     let Summary { good, review, rejected, failures, unwritten, .. } = summary;
     let verdicts = verdicts.display();
     let counts = format!("{good} good, {review} to review, {rejected} rejected: {verdicts}");
     console::result(&console::one_line(&counts));
-    if !failures.is_empty() {
-        console::warning(&format!("{} images could not be judged", failures.len()));
+    let failed = failures.len() + not_looked_at;
+    if failed > 0 {
+        let images = if failed == 1 { "image" } else { "images" };
+        console::warning(&format!("{failed} {images} could not be judged"));
         if summary.judged() == 0 {
             console::warning("not one image was judged");
         }

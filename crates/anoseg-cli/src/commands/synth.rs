@@ -33,6 +33,8 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     // Before the images are read, not after it.
     let pairs_folder = options.out.join("pairs");
     outputs::prepare_folder(&pairs_folder)?;
+    let sheet = options.out.join("sheet.png");
+    outputs::prepare_result(&sheet, "--out")?;
     let good = load_good_images(&dataset, &config)?;
     good.warnings.iter().for_each(|warning| console::warning(warning));
     good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
@@ -46,8 +48,7 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
             cells.push(outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR));
         }
     }
-    let sheet = options.out.join("sheet.png");
-    write::write_png(&sheet, &contact_sheet(&cells, COLUMNS, CELL))?;
+    write::write_result_png(&sheet, &contact_sheet(&cells, COLUMNS, CELL))?;
     console::result(&format!("{} pairs in {}", options.count, pairs_folder.display()));
     console::result(&console::one_line(&format!("contact sheet {}", sheet.display())));
     Ok(Outcome::Fine)

@@ -31,7 +31,8 @@ pub(super) enum Split {
 const GOOD: &[&str] = &[
     "good", "goods", "ok", "okay", "normal", "normals", "nominal", "passed", "io", "i_o", "gut", "intact", "healthy",
     "flawless", "defectfree", "defect_free", "nodefect", "nodefects", "no_defect", "no_defects", "nondefective",
-    "non_defective", "without_defect", "without_defects", "anomaly_free", "undamaged", "fehlerfrei",
+    "non_defective", "without_defect", "without_defects", "anomaly_free", "undamaged", "fehlerfrei", "gutteil",
+    "gutteile", "in_ordnung", "bon", "良品",
 ];
 
 #[rustfmt::skip]
@@ -39,7 +40,9 @@ const DEFECT: &[&str] = &[
     "bad", "ng", "nok", "ko", "nio", "n_i_o", "defect", "defects", "defective", "anomaly", "anomalies", "anomalous",
     "abnormal", "abnormals", "abnormality", "reject", "rejects", "rejected", "fail", "failed", "fails", "faulty",
     "fault", "faults", "scrap", "broken", "damaged", "notgood", "notok", "nogood", "nonconforming", "defekt", "defekte",
-    "schlecht", "ausschuss", "fehler", "fehlerhaft",
+    "schlecht", "schlechtteil", "schlechtteile", "ausschuss", "fehler", "fehlerhaft", "nicht_in_ordnung", "schrott",
+    "riss", "risse", "kratzer", "ungood", "crack", "cracks", "scratch", "scratches", "dent", "dents", "dirty",
+    "missing", "mauvais", "rebut", "不良", "不良品",
 ];
 
 /// Words that stand for good or bad parts within a longer name, too, such as `good-parts`.
@@ -66,7 +69,10 @@ const DEFECT_WITHIN: &[&str] = &[
 ];
 
 /// They turn the meaning of the word that they stand beside.
-const NEGATIONS: &[&str] = &["no", "not", "non", "without", "free", "un", "ohne", "kein", "keine"];
+const NEGATIONS: &[&str] = &[
+    "no", "not", "non", "without", "free", "un", "ohne", "kein", "keine", "nicht", "false", "pseudo",
+    "almost", "nearly", "barely",
+];
 
 const MASK: &[&str] = &["mask", "masks", "groundtruth", "ground_truth", "gt", "gts"];
 const MASK_AT_TOP: &[&str] = &[

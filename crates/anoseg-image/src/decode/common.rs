@@ -30,6 +30,7 @@ pub(super) fn header(bytes: &[u8], format: Format, limits: &Limits) -> Result<He
         extra_bytes: copied,
         lossy: webp.is_some_and(|webp| webp.lossy),
         further_pages,
+        states_depth: false,
     })
 }
 

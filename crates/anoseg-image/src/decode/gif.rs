@@ -144,6 +144,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
         extra_bytes: bytes.len() as u64,
         lossy: false,
         further_pages: frame.further,
+        states_depth: false,
     })
 }
 

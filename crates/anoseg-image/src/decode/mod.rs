@@ -38,7 +38,7 @@ use std::path::Path;
 
 use image::metadata::Orientation;
 
-use crate::plane::{AnomalyMap, Image, Mask};
+use crate::plane::{AnomalyMap, Image, Mask, SampleType};
 pub(crate) use error::io_advice;
 pub use error::{DecoderError, ImageError};
 pub use limits::{BYTES_PER_PIXEL, LONGEST_SIDE, Limits};
@@ -99,6 +99,7 @@ impl Decoded {
         let turned = header.orientation != Orientation::NoTransforms;
         let (stored_size, further_pages) = ((header.width, header.height), header.further_pages);
         let image = raster.into_image(header.orientation);
+        let image = if header.states_depth { image.with_sample_type(SampleType::U8) } else { image };
         Ok(Self { image, grey, turned, stored_size, further_pages })
     }
 }
@@ -163,6 +164,8 @@ struct Header {
     lossy: bool,
     /// Further full-size images in the file.
     further_pages: usize,
+    /// Whether the file says how many bits its samples have, so that its full scale is white.
+    states_depth: bool,
 }
 
 /// Decodes a file: detects the format, reads the header, checks the limits and completeness,

@@ -142,6 +142,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
         extra_bytes: 0,
         lossy: false,
         further_pages: further_images(bytes, &head),
+        states_depth: (256..65_535).contains(&head.max),
     })
 }
 

@@ -44,6 +44,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
         extra_bytes: 2 * bytes.len() as u64,
         lossy: true,
         further_pages: 0,
+        states_depth: false,
     })
 }
 

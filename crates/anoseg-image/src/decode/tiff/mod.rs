@@ -53,6 +53,7 @@ pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Fault> {
         extra_bytes,
         lossy: layout.compression == Compression::Jpeg,
         further_pages,
+        states_depth: layout.format == Format::Unsigned && (9..16).contains(&layout.bits),
     })
 }
 
