@@ -165,6 +165,27 @@ fn resuming_does_what_is_missing() {
 }
 
 /// Two into one folder once lost the verdicts of the first.
+/// Verdicts once went on naming a file that was gone, and one that the user had put in its place,
+/// which another run could then overwrite.
+#[test]
+fn results_that_are_gone_or_replaced_are_written_again() {
+    let shop = shop_with(3);
+    shop.run("predict model.anoseg many -o out --overlay", 0);
+    fs::remove_file(shop.path("out/002_overlay.png")).unwrap();
+    fs::copy(shop.path("many/000.png"), shop.path("out/001_overlay.png")).unwrap();
+    shop.run("predict model.anoseg many -o out --overlay --resume", 0);
+    assert!(is_result(&shop.path("out/002_overlay.png")));
+    assert_eq!(
+        fs::read(shop.path("out/001_overlay.png")).unwrap(),
+        fs::read(shop.path("many/000.png")).unwrap(),
+        "the user's file was overwritten"
+    );
+    let last: Vec<Value> = verdicts(&shop.path("out/verdicts.jsonl"));
+    let of = |image: &str| last.iter().rfind(|verdict| verdict["image"] == image).unwrap();
+    assert_eq!(of("many/001.png")["files"]["overlay"], "001_overlay-2.png");
+    assert_eq!(of("many/002.png")["files"]["overlay"], "002_overlay.png");
+}
+
 #[test]
 fn two_predicts_into_one_folder() {
     let shop = shop_with(2);

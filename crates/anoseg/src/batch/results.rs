@@ -147,7 +147,8 @@ impl Results {
         let lock = FolderLock::acquire(folder, "predict")?;
         check_model(folder, format, &run)?;
         write_run(folder, format, &run)?;
-        let (journal, Contents { known, broken }) = Journal::resume(path, format)?;
+        let (journal, Contents { mut known, broken }) = Journal::resume(path, format)?;
+        known.iter_mut().for_each(|known| known.files.keep_results(folder));
         let mut names = ResultNames::new(folder);
         known.iter().flat_map(|known| known.files.iter()).for_each(|name| names.reserve(name));
         let results = Self {

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anoseg_image::Region;
+use anoseg_image::{Region, write};
 use anoseg_infer::{Decision, InspectionWarning};
 use serde::{Deserialize, Serialize};
 
@@ -97,6 +97,13 @@ impl FileNames {
     /// The names that there are.
     pub(super) fn iter(&self) -> impl Iterator<Item = &str> {
         [&self.overlay, &self.mask, &self.map].into_iter().flatten().map(String::as_str)
+    }
+
+    /// Takes out the names of files that are gone, or that somebody replaced.
+    pub(super) fn keep_results(&mut self, folder: &Path) {
+        for name in [&mut self.overlay, &mut self.mask, &mut self.map] {
+            name.take_if(|name| !write::is_result(&folder.join(name)));
+        }
     }
 }
 
