@@ -205,10 +205,10 @@ fn folders_named_good_and_bad() {
 
 #[test]
 fn folders_beside_good_ones_are_defects() {
-    let folder = folder(&["good/{}.png", "scratch/{}.png", "masks/scratch/{}.png"]);
+    let folder = folder(&["good/{}.png", "stain/{}.png", "masks/stain/{}.png"]);
     let dataset = Dataset::open(folder.path()).unwrap();
     assert_eq!(counts(&dataset), (Layout::Sorted, 4, 0, 4, 4));
-    assert!(dataset.warnings[0].contains("scratch"), "{:?}", dataset.warnings);
+    assert!(dataset.warnings[0].contains("stain"), "{:?}", dataset.warnings);
 }
 
 #[test]
