@@ -150,10 +150,7 @@ fn watch(found: PathBuf) {
 
 /// Writes an input under a name that its content gives.
 fn keep(folder: &Path, target: Target, bytes: &[u8]) -> anyhow::Result<PathBuf> {
-    let digest = bytes.iter().fold(0xCBF2_9CE4_8422_2325_u64, |hash, &byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01B3)
-    });
-    let path = folder.join(format!("{}-{digest:016x}", target.name()));
+    let path = folder.join(format!("{}-{}", target.name(), anoseg_infer::file_digest(bytes)));
     fs::write(&path, bytes)?;
     Ok(path)
 }

@@ -41,10 +41,12 @@ pub fn seeds(target: Target) -> io::Result<Vec<Vec<u8>>> {
 mod tests {
     use super::*;
 
+    /// The seed of the log was once none, so that its mutations reached nothing.
     #[test]
-    fn every_target_has_seeds() {
+    fn every_target_accepts_a_seed() {
         for target in Target::ALL {
-            assert!(!seeds(target).unwrap().is_empty(), "{}", target.name());
+            let accepted = seeds(target).unwrap().iter().any(|seed| target.run(seed));
+            assert!(accepted, "{}", target.name());
         }
     }
 }

@@ -108,7 +108,7 @@ fn file_name(name: &Name) -> Option<String> {
     (fits && !text.contains(forbidden)).then_some(text)
 }
 
-/// Bytes without an order; the mutations do the rest.
+/// A small category, and bytes without an order.
 pub(super) fn generated() -> Vec<Vec<u8>> {
     let bytes = |seed: u64| {
         let mut state = seed;
@@ -118,5 +118,25 @@ pub(super) fn generated() -> Vec<Vec<u8>> {
         };
         (0..1024).map(|_| next()).collect()
     };
-    (1..9).map(bytes).collect()
+    std::iter::once(category()).chain((1..9).map(bytes)).collect()
+}
+
+/// The bytes that [`Arbitrary`] reads as `train/good` and `test/broken` with images.
+fn category() -> Vec<u8> {
+    const GO_ON: u8 = 1;
+    const END: u8 = 0;
+    // A quarter of the range of u32 stands for each of the variants of `Name`.
+    let known = |folder: &str| {
+        let index = FOLDERS.iter().position(|name| *name == folder).unwrap_or_default() as u8;
+        [&[GO_ON][..], &0u32.to_le_bytes(), &[index]].concat()
+    };
+    let image = |number: u8| [&[GO_ON][..], &(1u32 << 30).to_le_bytes(), &[number, 0]].concat();
+    let content: Vec<u8> =
+        [&b"P5 8 8 255\n"[..], &[100; 64]].concat().iter().flat_map(|&b| [GO_ON, b]).collect();
+    let places = [("train", "good", 0), ("train", "good", 1), ("test", "good", 0), ("test", "broken", 0)];
+    let entry = |(split, defect, number): (&str, &str, u8)| {
+        let path = [known(split), known(defect), image(number)].concat();
+        [&[GO_ON][..], &path, &[END, GO_ON], &content, &[END]].concat()
+    };
+    places.map(entry).concat()
 }

@@ -1,6 +1,6 @@
 //! Settings and logs.
 
-use anoseg_train::{Config, Preset, RunDir};
+use anoseg_train::{Config, Preset, RunDir, StepLosses, StepRecord};
 
 use super::scratch;
 
@@ -26,10 +26,10 @@ pub(super) fn log(bytes: &[u8]) -> bool {
 }
 
 pub(super) fn generated_logs() -> Vec<Vec<u8>> {
-    let line = |step: u32| {
-        format!(
-            "{{\"step\":{step},\"learning_rate\":0.001,\"total\":1.5,\"segmentation\":0.5,\"elapsed\":{step}.25}}\n"
-        )
+    let line = |step: u64| {
+        let losses = StepLosses::default();
+        let record = StepRecord { step, learning_rate: 0.001, losses, elapsed: step as f64 + 0.25 };
+        serde_json::to_string(&record).expect("a record serialises") + "\n"
     };
     vec![(1..6).map(line).collect::<String>().into_bytes()]
 }
