@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Dataset, Image, ImageError, Limits, SampleType, decode};
+use anoseg_image::{Dataset, Image, Limits, SampleType, decode};
 use anoseg_infer::{Preprocess, TrainingImages, file_digest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -73,7 +73,7 @@ fn load(
     let paths = sample_to_fit(dataset.training_images()?, preprocess.size(), &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
     let mut files = Vec::with_capacity(paths.len());
-    for result in read_all(&paths, |path| GoodFile::read(path, root, &preprocess, limits)) {
+    for result in read_all(&paths, limits, |path| GoodFile::read(path, root, &preprocess, limits)) {
         match result {
             Ok(file) => {
                 hasher.update(file.digest.as_bytes());
@@ -201,7 +201,7 @@ struct GoodFile {
 impl GoodFile {
     /// Pixels and digest come from one read of the file.
     fn read(path: &Path, root: &Path, preprocess: &Preprocess, limits: &Limits) -> Result<Self> {
-        let content = read_file(path, limits)?;
+        let content = decode::read_file(path, limits)?;
         let image = decode::load_bytes(&content, path, limits)?;
         let name = path.strip_prefix(root).unwrap_or(path);
         let mut hasher = blake3::Hasher::new();
@@ -241,21 +241,6 @@ impl GoodFile {
         let seen = Seen::new(self.name, self.traits, pixels, &image);
         (image, seen)
     }
-}
-
-/// The bytes of a regular file; pipes and devices are refused, because reading them could wait
-/// forever.
-fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
-    let io = |source| ImageError::Io { path: path.to_owned(), source };
-    let metadata = std::fs::metadata(path).map_err(io)?;
-    if !metadata.is_file() {
-        return Err(ImageError::NotAFile { path: path.to_owned() });
-    }
-    if metadata.len() > limits.max_file_bytes {
-        // Refused by the decoder, with the limit's name.
-        return decode::load(path, limits).map(|_| Vec::new());
-    }
-    std::fs::read(path).map_err(io)
 }
 
 /// A seeded share of `count` images to hold out, in ascending order; none when fewer than eight

@@ -210,8 +210,9 @@ fn examine_tests(dataset: &Dataset, found: &mut Examination) {
         return;
     }
     let limits = Limits::default();
-    let train =
-        read_all(&dataset.train, |path| Decoded::load(path, &limits).map(|image| digest(&image.image)));
+    let train = read_all(&dataset.train, &limits, |path| {
+        Decoded::load(path, &limits).map(|image| digest(&image.image))
+    });
     let mut known: HashMap<blake3::Hash, &Path> = HashMap::new();
     for (path, digest) in dataset.train.iter().zip(train) {
         if let Ok(digest) = digest {
@@ -220,7 +221,7 @@ fn examine_tests(dataset: &Dataset, found: &mut Examination) {
     }
     let by_path: HashMap<&Path, &dataset::TestImage> =
         dataset.test.iter().map(|image| (image.path.as_path(), image)).collect();
-    let read = read_all(&others, |path| {
+    let read = read_all(&others, &limits, |path| {
         let image = Decoded::load(path, &limits)?;
         let truth = by_path.get(path).map(|test| dataset::read_truth(test, &image, &limits));
         let masks = truth.map(|truth| truth.findings).unwrap_or_default();

@@ -13,9 +13,13 @@ const BUDGET: u64 = 2 << 30;
 const BYTES_PER_PIXEL: u64 = 24;
 
 /// Calls `read` with each path, in parallel as far as the memory allows, and gives the results in
-/// the order of the paths.
-pub(crate) fn read_all<T: Send>(paths: &[PathBuf], read: impl Fn(&Path) -> T + Sync) -> Vec<T> {
-    let bytes: Vec<u64> = paths.par_iter().map(|path| decoded_bytes(path)).collect();
+/// the order of the paths. `read` decodes within `limits`.
+pub(crate) fn read_all<T: Send>(
+    paths: &[PathBuf],
+    limits: &Limits,
+    read: impl Fn(&Path) -> T + Sync,
+) -> Vec<T> {
+    let bytes: Vec<u64> = paths.par_iter().map(|path| decoded_bytes(path, limits)).collect();
     let mut results = Vec::with_capacity(paths.len());
     for group in groups(&bytes, rayon::current_num_threads(), BUDGET) {
         results.par_extend(paths[group].par_iter().map(|path| read(path)));
@@ -25,8 +29,8 @@ pub(crate) fn read_all<T: Send>(paths: &[PathBuf], read: impl Fn(&Path) -> T + S
 
 /// Bytes that decoding this file takes, by its header; 0 where it cannot be read, because then
 /// nothing is decoded.
-fn decoded_bytes(path: &Path) -> u64 {
-    let size = decode::probe(path, &Limits::default());
+fn decoded_bytes(path: &Path, limits: &Limits) -> u64 {
+    let size = decode::probe(path, limits);
     size.map_or(0, |(width, height)| (width as u64 * height as u64).saturating_mul(BYTES_PER_PIXEL))
 }
 
@@ -58,6 +62,18 @@ mod tests {
         let groups = groups(bytes, threads, 12);
         assert!(groups.windows(2).all(|pair| pair[0].end == pair[1].start));
         groups.into_iter().map(|group| group.end).collect()
+    }
+
+    /// Images above the default limits once counted for nothing where the user had raised them.
+    #[test]
+    fn an_image_within_the_limits_in_force_counts() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("part.png");
+        let image = anoseg_image::Image::filled(20, 10, [0.5; 3]);
+        anoseg_image::write::write_png(&path, &image).unwrap();
+        let limits = |max_pixels| Limits { max_pixels, ..Limits::default() };
+        assert_eq!(decoded_bytes(&path, &limits(200)), 200 * BYTES_PER_PIXEL);
+        assert_eq!(decoded_bytes(&path, &limits(199)), 0, "nothing is decoded then");
     }
 
     #[test]

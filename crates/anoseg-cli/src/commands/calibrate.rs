@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anoseg::evaluation::{CalibrationSettings, calibrate};
 use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
 use anoseg_image::dataset::Part;
-use anoseg_image::{Image, decode, read};
+use anoseg_image::{Image, decode};
 use anyhow::Result;
 
 use crate::args::Calibrate;
@@ -31,7 +31,7 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     settings.validate()?;
     let mut model = Model::load(&options.model)?;
     let output = options.output.as_ref().unwrap_or(&options.model);
-    outputs::prepare_file(output, "--output", "model.anoseg")?;
+    outputs::prepare_file(output, "--output", outputs::Output::Model)?;
     let dataset = super::open(&options.normals, &options.data_options)?;
     super::show_warnings(&dataset);
     let good = dataset.good_images()?;
@@ -100,23 +100,19 @@ impl Normals {
             if stop.is_stopped() {
                 return Err(TrainError::Stopped.into());
             }
-            let content = read::regular(path, limits.max_file_bytes);
-            let known_file =
-                content.as_ref().is_ok_and(|content| known.contains(&*anoseg::file_digest(content)));
-            if known_file {
-                normals.trained_on += 1;
-                continue;
+            let content = decode::read_file(path, &limits);
+            if let Ok(content) = &content {
+                let digest = anoseg::file_digest(content);
+                if known.contains(&*digest) {
+                    normals.trained_on += 1;
+                    continue;
+                }
+                if !seen.insert(digest) {
+                    normals.copies += 1;
+                    continue;
+                }
             }
-            if content.as_ref().is_ok_and(|content| !seen.insert(anoseg::file_digest(content))) {
-                normals.copies += 1;
-                continue;
-            }
-            let decoded = match content {
-                Ok(content) => decode::load_bytes(&content, path, &limits),
-                // The decoder says what is wrong.
-                Err(_) => decode::load(path, &limits),
-            };
-            match decoded {
+            match content.and_then(|content| decode::load_bytes(&content, path, &limits)) {
                 Ok(image) => normals.images.push(model.prepare(&image)),
                 Err(error) => normals.fail(&error),
             }

@@ -89,8 +89,12 @@ fn riff_chunks(bytes: &[u8], mut at: usize, end: usize) -> Result<Vec<([u8; 4], 
 
 /// A RIFF file up to the end that it states, or as much of it as there is.
 pub(super) fn riff_content(bytes: &[u8]) -> &[u8] {
-    let end = le32(bytes, 4).and_then(|size| size.checked_add(8));
-    end.and_then(|end| bytes.get(..end)).unwrap_or(bytes)
+    riff_end(bytes).and_then(|end| bytes.get(..end)).unwrap_or(bytes)
+}
+
+/// The place behind a RIFF file, as it states it.
+fn riff_end(bytes: &[u8]) -> Option<usize> {
+    le32(bytes, 4)?.checked_add(8)
 }
 
 /// What the chunks of a WebP file say.
@@ -105,7 +109,7 @@ impl WebP {
     /// Checks that the file is whole and that every chunk lies inside it, so that no decoder reserves
     /// memory for a length that is wrong (WebP container specification).
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Fault> {
-        let end = le32(bytes, 4).and_then(|size| size.checked_add(8)).ok_or_else(cut)?;
+        let end = riff_end(bytes).ok_or_else(cut)?;
         if end > bytes.len() {
             return Err(cut());
         }

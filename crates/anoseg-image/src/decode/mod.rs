@@ -86,7 +86,7 @@ impl Decoded {
     /// # Errors
     /// As for [`load`].
     pub fn load(path: &Path, limits: &Limits) -> Result<Self, ImageError> {
-        Self::from_bytes(&read(path, limits)?, path, limits)
+        Self::from_bytes(&read_file(path, limits)?, path, limits)
     }
 
     /// As [`load_bytes`].
@@ -111,13 +111,13 @@ impl Decoded {
 /// # Errors
 /// As for [`load`].
 pub fn load_mask(path: &Path, limits: &Limits) -> Result<Mask, ImageError> {
-    let (raster, header) = decode(&read(path, limits)?, path, limits)?;
+    let (raster, header) = decode(&read_file(path, limits)?, path, limits)?;
     Ok(raster.into_mask(header.orientation, header.lossy))
 }
 
 /// Reads a one-channel float image with its values as they are, neither clamped nor scaled.
 pub(crate) fn load_float(path: &Path, limits: &Limits) -> Result<AnomalyMap, ImageError> {
-    let (raster, header) = decode(&read(path, limits)?, path, limits)?;
+    let (raster, header) = decode(&read_file(path, limits)?, path, limits)?;
     raster.into_map(header.orientation).map_err(|fault| fault.at(path))
 }
 
@@ -128,7 +128,7 @@ pub(crate) fn load_float(path: &Path, limits: &Limits) -> Result<AnomalyMap, Ima
 pub fn probe(path: &Path, limits: &Limits) -> Result<(usize, usize), ImageError> {
     let header = match probe_start(path, limits)? {
         Some(header) => header,
-        None => read_header(&read(path, limits)?, path, limits)?.1,
+        None => read_header(&read_file(path, limits)?, path, limits)?.1,
     };
     Ok(raster::upright_size(header.width, header.height, header.orientation))
 }
@@ -270,7 +270,12 @@ fn open(path: &Path, limits: &Limits) -> Result<File, ImageError> {
     File::open(path).map_err(io)
 }
 
-fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
+/// The bytes of an image file, for those who need them beside the pixels of [`load_bytes`]. Pipes and
+/// devices are refused.
+///
+/// # Errors
+/// When the file cannot be read, is not a regular file, or exceeds [`Limits::max_file_bytes`].
+pub fn read_file(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageError> {
     let file = open(path, limits)?;
     let mut bytes = Vec::new();
     // One byte more than allowed, so that a file that grows while it is read is detected.
