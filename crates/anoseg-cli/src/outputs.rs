@@ -17,18 +17,46 @@ const TAKEN: &str = "the file is there already and holds something that this pro
 /// Bytes at the start of a file that tell whether this program wrote it.
 const START_BYTES: u64 = 16 << 10;
 
+/// What is written to a file that an option names.
+#[derive(Clone, Copy)]
+pub(crate) enum Output {
+    Model,
+    Report,
+    Figures,
+}
+
+impl Output {
+    /// A name that would do.
+    fn example(self) -> &'static str {
+        match self {
+            Self::Model => "model.anoseg",
+            Self::Report => "report.html",
+            Self::Figures => "figures.json",
+        }
+    }
+
+    /// Whether a file that starts so was written by this program.
+    fn is_start_of_ours(self, start: &str) -> bool {
+        match self {
+            Self::Model => start.contains("{\"__metadata__\":{\"anoseg\":"),
+            Self::Report => start.contains("content=\"anoseg"),
+            Self::Figures => start.trim_start().starts_with('{') && start.contains("\"schema\""),
+        }
+    }
+}
+
 /// Makes the folder of a file to write, and checks that the file can be written there. `option` is
-/// the option that names it, and `example` a name that would do.
+/// the option that names it.
 ///
 /// # Errors
 /// It is a folder or read-only, it holds something that anoseg did not write, or its folder cannot
 /// be made or written to.
-pub(crate) fn prepare_file(path: &Path, option: &str, example: &str) -> Result<()> {
+pub(crate) fn prepare_file(path: &Path, option: &str, output: Output) -> Result<()> {
     let refuse = |allowed: String| Err(SettingError::new(option, path, allowed).into());
     // A path that ends with a separator names a folder, whether it exists or not.
     let ends_as_folder = path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| byte == b'/');
     if ends_as_folder || path.is_dir() {
-        return refuse(format!("a folder; give a file such as {}", path.join(example).display()));
+        return refuse(format!("a folder; give a file such as {}", path.join(output.example()).display()));
     }
     match std::fs::metadata(path) {
         // Nobody may read from a named pipe, and opening it would wait for ever. That of a shell
@@ -41,7 +69,7 @@ pub(crate) fn prepare_file(path: &Path, option: &str, example: &str) -> Result<(
         Ok(metadata) if metadata.permissions().readonly() => {
             return refuse("the file is read-only; give another one, or make it writable".to_owned());
         }
-        Ok(_) if !is_replaceable(path, example).map_err(|error| anoseg::Error::io(path, error))? => {
+        Ok(_) if !is_replaceable(path, output).map_err(|error| anoseg::Error::io(path, error))? => {
             return refuse(TAKEN.to_owned());
         }
         _ => {}
@@ -71,18 +99,11 @@ pub(crate) fn prepare_result(path: &Path, option: &str) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file is empty or was written by this program, as its first bytes tell: a model, a
-/// report, or figures, whichever `example` is the name of.
-fn is_replaceable(path: &Path, example: &str) -> std::io::Result<bool> {
+/// Whether a file is empty or holds an earlier output of the same kind, as its first bytes tell.
+fn is_replaceable(path: &Path, output: Output) -> std::io::Result<bool> {
     let mut start = Vec::new();
     File::open(path)?.take(START_BYTES).read_to_end(&mut start)?;
-    let text = String::from_utf8_lossy(&start);
-    let is_ours = match example.rsplit('.').next() {
-        Some("anoseg") => text.contains("{\"__metadata__\":{\"anoseg\":"),
-        Some("html") => text.contains("content=\"anoseg"),
-        _ => text.trim_start().starts_with('{') && text.contains("\"schema\""),
-    };
-    Ok(start.is_empty() || is_ours)
+    Ok(start.is_empty() || output.is_start_of_ours(&String::from_utf8_lossy(&start)))
 }
 
 /// Makes a folder and checks that files can be written into it.
@@ -105,24 +126,24 @@ mod tests {
     fn folders_are_made_and_what_is_no_file_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        let told = |name: &str| prepare_file(&path(name), "--json", "f.json").unwrap_err().to_string();
-        prepare_file(&path("new/deep/f.json"), "--json", "f.json").unwrap();
+        let told = |name: &str| prepare_file(&path(name), "--json", Output::Figures).unwrap_err().to_string();
+        prepare_file(&path("new/deep/f.json"), "--json", Output::Figures).unwrap();
         assert!(path("new/deep").is_dir() && !path("new/deep/f.json").exists());
         assert!(told("new").contains("a folder"));
-        assert!(told("models/").contains("models/f.json") && !path("models").exists());
+        assert!(told("models/").contains("models/figures.json") && !path("models").exists());
         std::fs::write(path("old"), "").unwrap();
-        prepare_file(&path("old"), "--json", "f.json").unwrap();
-        assert!(prepare_file(&path("old/f.json"), "--json", "f.json").is_err());
-        for (example, foreign, ours) in [
-            ("f.json", "{\"my\": 1}", "{\n  \"schema\": 1}"),
-            ("f.html", "<html>mine", "<meta name=\"generator\" content=\"anoseg 1\">"),
-            ("f.anoseg", "my notes", "12345678{\"__metadata__\":{\"anoseg\":\"...\"}}"),
+        prepare_file(&path("old"), "--json", Output::Figures).unwrap();
+        assert!(prepare_file(&path("old/f.json"), "--json", Output::Figures).is_err());
+        for (output, foreign, ours) in [
+            (Output::Figures, "{\"my\": 1}", "{\n  \"schema\": 1}"),
+            (Output::Report, "<html>mine", "<meta name=\"generator\" content=\"anoseg 1\">"),
+            (Output::Model, "my notes", "12345678{\"__metadata__\":{\"anoseg\":\"...\"}}"),
         ] {
             std::fs::write(path("old"), foreign).unwrap();
-            let text = prepare_file(&path("old"), "--json", example).unwrap_err().to_string();
+            let text = prepare_file(&path("old"), "--json", output).unwrap_err().to_string();
             assert!(text.contains("would be lost") && text.contains("old"), "{text}");
             std::fs::write(path("old"), ours).unwrap();
-            prepare_file(&path("old"), "--json", example).unwrap();
+            prepare_file(&path("old"), "--json", output).unwrap();
         }
         #[cfg(unix)]
         {

@@ -9,14 +9,15 @@ mod common;
 
 use std::time::{Duration, Instant};
 
-use common::trial::{TRIALS, Trial};
+use common::trial::Trial;
 use common::{Workshop, signal};
 
 fn kills() -> u32 {
     std::env::var("ANOSEG_KILLS").map_or(4, |text| text.parse().unwrap())
 }
 
-fn kill_at_random_moments(trial: &Trial) {
+fn kill_at_random_moments(name: &str) {
+    let trial = Trial::named(name);
     let template = trial.template();
     let clean = template.copy();
     let begun = Instant::now();
@@ -46,28 +47,24 @@ fn moment(number: u32, length: Duration) -> Duration {
     length.mul_f64(share)
 }
 
-fn trial(name: &str) -> &'static Trial {
-    TRIALS.iter().find(|trial| trial.name == name).unwrap()
-}
-
 #[test]
 fn a_killed_training_goes_on_to_the_same_model() {
-    kill_at_random_moments(trial("train"));
+    kill_at_random_moments("train");
 }
 
 #[test]
 fn a_killed_calibration_leaves_the_old_or_the_new_model() {
-    kill_at_random_moments(trial("calibrate"));
+    kill_at_random_moments("calibrate");
 }
 
 #[test]
 fn a_killed_prediction_goes_on_to_the_same_verdicts() {
-    kill_at_random_moments(trial("predict"));
+    kill_at_random_moments("predict");
 }
 
 #[test]
 fn a_killed_benchmark_goes_on_to_the_same_table() {
-    kill_at_random_moments(trial("bench"));
+    kill_at_random_moments("bench");
 }
 
 /// The signal of the tests' own helper, which other files use.

@@ -1,8 +1,8 @@
 //! The run directory of a training: settings, log and checkpoint.
 
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 
+use anoseg_image::write::{FolderInUse, FolderLock};
 use anoseg_image::{read, write};
 
 use crate::config::Config;
@@ -30,13 +30,6 @@ pub(crate) const MOST_CONFIG_BYTES: u64 = 1 << 20;
 
 /// An empty file that a training leaves whose model is complete.
 const FINISHED: &str = "finished";
-
-/// Locks a run directory for one training, until it is dropped.
-#[derive(Debug)]
-pub(crate) struct Lock {
-    /// The system releases the lock when the file is closed, also when the program is killed.
-    _file: File,
-}
 
 impl RunDir {
     /// The run directory at `path`, which need not exist.
@@ -149,24 +142,16 @@ impl RunDir {
         read_log(&self.log_path())
     }
 
-    /// Creates the folder and locks it for one training.
-    pub(crate) fn lock(&self) -> Result<Lock> {
+    /// Creates the folder and locks it for one training, until the lock is dropped.
+    pub(crate) fn lock(&self) -> Result<FolderLock> {
         let checkpoint = self.path.join("checkpoint");
         std::fs::create_dir_all(&checkpoint).map_err(|error| Error::io(&checkpoint, error))?;
-        let path = self.path.join(".lock");
-        let file = File::create(&path).map_err(|error| Error::io(&path, error))?;
-        match file.try_lock() {
-            Ok(()) => {
-                self.remove_partial_files()?;
-                Ok(Lock { _file: file })
-            }
-            Err(TryLockError::WouldBlock) => Err(Error::RunDirInUse { path: self.path.clone() }),
-            // The file system has no locks; the training then runs without one.
-            Err(TryLockError::Error(error)) if error.kind() == std::io::ErrorKind::Unsupported => {
-                Ok(Lock { _file: file })
-            }
-            Err(TryLockError::Error(error)) => Err(Error::io(&path, error)),
-        }
+        let lock = FolderLock::acquire(&self.path, "train").map_err(|error| match error {
+            FolderInUse::Write(error) => error.into(),
+            _ => Error::RunDirInUse { path: self.path.clone() },
+        })?;
+        self.remove_partial_files()?;
+        Ok(lock)
     }
 
     /// Removes the checkpoints that killed trainings left half written; nobody else writes them

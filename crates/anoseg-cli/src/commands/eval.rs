@@ -99,10 +99,10 @@ pub(super) fn stop_on_signals() -> StopToken {
 /// Checks before the evaluation that its outputs can be written.
 fn prepare_outputs(options: &Eval) -> Result<()> {
     if let Some(path) = &options.json {
-        outputs::prepare_file(path, "--json", "figures.json")?;
+        outputs::prepare_file(path, "--json", outputs::Output::Figures)?;
     }
     if let Some(path) = &options.report {
-        outputs::prepare_file(path, "--report", "report.html")?;
+        outputs::prepare_file(path, "--report", outputs::Output::Report)?;
     }
     options.maps.as_ref().map_or(Ok(()), |folder| outputs::prepare_folder(folder))
 }

@@ -19,7 +19,7 @@ pub(crate) struct Trial {
 }
 
 /// Everything that writes, each with the command that goes on.
-pub(crate) const TRIALS: [Trial; 4] = [
+const TRIALS: [Trial; 4] = [
     Trial {
         name: "train",
         before: &[],
@@ -63,6 +63,11 @@ pub(crate) const TRIALS: [Trial; 4] = [
 ];
 
 impl Trial {
+    /// The trial of this name.
+    pub(crate) fn named(name: &str) -> &'static Self {
+        TRIALS.iter().find(|trial| trial.name == name).unwrap()
+    }
+
     /// A folder in which the commands before were run.
     pub(crate) fn template(&self) -> Workshop {
         let shop = Workshop::new();

@@ -46,8 +46,9 @@ impl ResultNames {
     /// several images have the same. The order of the calls alone decides, so that the same images
     /// get the same stems in every run.
     ///
-    /// Characters that file systems refuse or terminals obey become `_`; a stem that leaves no room
-    /// for the suffix is cut, and a digest of the whole name keeps it apart from others.
+    /// Control characters, and characters that a file system may refuse, become `_`. A stem that
+    /// leaves no room for the suffix is cut, and a digest of the whole name keeps it apart from
+    /// others.
     pub fn stem(&mut self, image: &Path) -> String {
         let stem = image.file_stem().unwrap_or(image.as_os_str());
         let plain = shortened(&usable(&stem.to_string_lossy()), stem.as_encoded_bytes());

@@ -114,19 +114,7 @@ impl Results {
         let kept = keep_earlier(folder, format)?;
         write_run(folder, format, &run)?;
         let journal = Journal::create(folder.join(format.journal_name()), format)?;
-        let results = Self {
-            folder: folder.to_owned(),
-            format,
-            files,
-            run,
-            journal,
-            names: ResultNames::new(folder),
-            known: HashMap::new(),
-            kept,
-            broken: 0,
-            _lock: lock,
-        };
-        Ok(results)
+        Ok(Self { kept, ..Self::of(folder, format, files, run, (journal, Contents::default()), lock) })
     }
 
     /// Goes on with the verdicts in a folder, if there are any.
@@ -147,11 +135,23 @@ impl Results {
         let lock = FolderLock::acquire(folder, "predict")?;
         check_model(folder, format, &run)?;
         write_run(folder, format, &run)?;
-        let (journal, Contents { mut known, broken }) = Journal::resume(path, format)?;
+        let journal = Journal::resume(path, format)?;
+        Ok(Self::of(folder, format, files, run, journal, lock))
+    }
+
+    /// What is written on, with what an earlier run has written.
+    fn of(
+        folder: &Path,
+        format: Format,
+        files: ImageFiles,
+        run: Run,
+        (journal, Contents { mut known, broken }): (Journal, Contents),
+        lock: FolderLock,
+    ) -> Self {
         known.iter_mut().for_each(|known| known.files.keep_results(folder));
         let mut names = ResultNames::new(folder);
         known.iter().flat_map(|known| known.files.iter()).for_each(|name| names.reserve(name));
-        let results = Self {
+        Self {
             folder: folder.to_owned(),
             format,
             files,
@@ -162,8 +162,7 @@ impl Results {
             kept: None,
             broken,
             _lock: lock,
-        };
-        Ok(results)
+        }
     }
 
     /// The file of the verdicts.
