@@ -19,6 +19,7 @@ mod backbone;
 pub mod benchmark;
 pub mod calibrate;
 pub mod config;
+mod copies;
 mod coreset;
 mod data;
 mod encoder;

@@ -3,6 +3,7 @@
 //! | remark | rule |
 //! |---|---|
 //! | copies | equal pixels at the network's size, and equal sizes |
+//! | near copies | see [`crate::copies`] |
 //! | one value | all pixels of the image have the same value |
 //! | nearly black | the brightest pixel at the network's size is below 6 % of white |
 //! | far from the others | see [`far_from_the_others`] |
@@ -11,12 +12,13 @@
 //! | grey with colour | some images have three equal planes and some do not |
 //! | types of samples | files of 8 bits, 16 bits or floats in one set |
 
-use std::collections::HashMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anoseg_image::{Image, SampleType};
 use anoseg_infer::{Colours, TrainingImages};
+
+use crate::copies::{self, Thumbnail};
 
 /// Below this brightness an image is nearly black.
 const NEARLY_BLACK: f32 = 0.06;
@@ -53,6 +55,8 @@ pub(crate) struct Seen {
     levels: [f32; 4],
     /// Smallest and largest value at the network's size.
     range: [f32; 2],
+    /// To be compared with other images.
+    pub(crate) thumbnail: Thumbnail,
 }
 
 impl Seen {
@@ -68,7 +72,8 @@ impl Seen {
         let deviation = (squares / values.len().max(1) as f64).sqrt() as f32;
         let least = values.iter().copied().fold(f32::INFINITY, f32::min);
         let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        Self { name, traits, pixels, levels: [red, green, blue, deviation], range: [least, most] }
+        let (levels, range) = ([red, green, blue, deviation], [least, most]);
+        Self { name, traits, pixels, levels, range, thumbnail: Thumbnail::of(scaled) }
     }
 
     fn has_one_value(&self) -> bool {
@@ -83,6 +88,13 @@ impl Seen {
 pub enum Remark {
     /// Images that are the same as an earlier one. Each is given with that one.
     Copies {
+        /// The copy, and the image that it is a copy of.
+        copies: Vec<(PathBuf, PathBuf)>,
+        /// Images in the set.
+        of: usize,
+    },
+    /// Images that are nearly the same as an earlier one. Each is given with that one.
+    NearCopies {
         /// The copy, and the image that it is a copy of.
         copies: Vec<(PathBuf, PathBuf)>,
         /// Images in the set.
@@ -154,13 +166,21 @@ impl fmt::Display for Remark {
         let counted = |images: &[PathBuf], of: usize| format!("{} of {of} images", images.len());
         match self {
             Self::Copies { copies, of } => {
-                let named: Vec<PathBuf> = copies.iter().map(|(copy, _)| copy.clone()).collect();
-                let first = copies.first().map(|(_, first)| first.display().to_string()).unwrap_or_default();
+                let (count, first) = (copies.len(), first_of(copies));
+                let named = copy_names(copies);
                 write!(
                     f,
-                    "{} are copies of another: {} (the same as {first}); give different images",
-                    counted(&named, *of),
-                    names(&named)
+                    "{count} of {of} images are copies of another: {named} (the same as {first}); give different \
+                     images"
+                )
+            }
+            Self::NearCopies { copies, of } => {
+                let (count, first) = (copies.len(), first_of(copies));
+                let named = copy_names(copies);
+                write!(
+                    f,
+                    "{count} of {of} images are nearly the same as another, as an image that was stored anew is: \
+                     {named} (as {first}); give images of different parts"
                 )
             }
             Self::OneValue { images } => {
@@ -211,6 +231,15 @@ impl fmt::Display for Remark {
     }
 }
 
+fn copy_names(copies: &[(PathBuf, PathBuf)]) -> String {
+    let named: Vec<PathBuf> = copies.iter().map(|(copy, _)| copy.clone()).collect();
+    names(&named)
+}
+
+fn first_of(copies: &[(PathBuf, PathBuf)]) -> String {
+    copies.first().map(|(_, first)| first.display().to_string()).unwrap_or_default()
+}
+
 /// The first few files, and how many more there are.
 pub(crate) fn names(images: &[PathBuf]) -> String {
     let first: Vec<String> = images.iter().take(NAMED).map(|path| path.display().to_string()).collect();
@@ -225,9 +254,13 @@ pub(crate) fn remarks(seen: &[Seen]) -> Vec<Remark> {
         seen.iter().filter(|seen| which(seen)).map(|seen| seen.name.clone()).collect()
     };
     let mut remarks = Vec::new();
-    let copies = copies(seen);
-    if !copies.is_empty() {
-        remarks.push(Remark::Copies { copies, of });
+    let exact = copies::exact(seen);
+    if !exact.is_empty() {
+        remarks.push(Remark::Copies { copies: exact, of });
+    }
+    let near = copies::near(seen);
+    if !near.is_empty() {
+        remarks.push(Remark::NearCopies { copies: near, of });
     }
     let images = chosen(&Seen::has_one_value);
     if !images.is_empty() {
@@ -256,21 +289,7 @@ pub(crate) fn remarks(seen: &[Seen]) -> Vec<Remark> {
 
 /// How many images differ from each other.
 pub(crate) fn distinct(seen: &[Seen]) -> usize {
-    seen.len() - copies(seen).len()
-}
-
-/// Each image that is the same as an earlier one, with that one.
-fn copies(seen: &[Seen]) -> Vec<(PathBuf, PathBuf)> {
-    let mut first: HashMap<(blake3::Hash, [usize; 2]), &Path> = HashMap::new();
-    let mut copies = Vec::new();
-    for Seen { name, traits, pixels, .. } in seen {
-        let key = (*pixels, [traits.widths[0], traits.heights[0]]);
-        match first.get(&key) {
-            Some(first) => copies.push((name.clone(), first.to_path_buf())),
-            None => _ = first.insert(key, name),
-        }
-    }
-    copies
+    seen.len() - copies::exact(seen).len()
 }
 
 fn shapes(seen: &[Seen]) -> Vec<Remark> {
@@ -362,7 +381,8 @@ mod tests {
     fn part(number: usize) -> Image {
         let offset = 0.01 * (number % 7) as f32;
         Image::from_fn(24, 24, |x, y| {
-            [0.3 + offset + x as f32 * 0.01, 0.4 + y as f32 * 0.01, 0.2 + number as f32 * 1e-4]
+            let mark = if (x + y) % 20 == number { 0.1 } else { 0.0 };
+            [0.3 + offset + x as f32 * 0.01, 0.4 + y as f32 * 0.01 + mark, 0.2 + number as f32 * 1e-4]
         })
     }
 
@@ -404,6 +424,28 @@ mod tests {
         );
         assert!(found[0].contains("the same as 00.png"));
         assert_eq!(distinct(&seen(images)), 16);
+    }
+
+    /// Images that were stored anew as JPEG once passed as different ones.
+    #[test]
+    fn images_stored_anew_are_named() {
+        let with_noise = |image: &Image| {
+            let noise = |x: usize, y: usize| ((x * 7 + y * 13) % 5) as f32 * 0.002 - 0.004;
+            Image::from_fn(24, 24, |x, y| image.get(x, y).map(|value| value + noise(x, y)))
+        };
+        let found = told(set(|i, image| if i >= 18 { with_noise(&part(i - 18)) } else { image }));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("2 of 20 images are nearly the same as another"), "{found:?}");
+        assert!(found[0].contains("18.png, 19.png (as 00.png)"), "{found:?}");
+    }
+
+    #[test]
+    fn images_of_a_plain_surface_are_no_copies() {
+        let plain = |number: usize| {
+            let noise = move |x: usize, y: usize| ((x * 31 + y * 17 + number * 7 * (x + 1)) % 97) as f32 * 1e-4;
+            Image::from_fn(24, 24, |x, y| [0.5 + noise(x, y); 3])
+        };
+        assert!(told((0..20).map(plain).collect()).is_empty());
     }
 
     #[test]
