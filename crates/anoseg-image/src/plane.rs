@@ -219,6 +219,31 @@ impl Image {
         }
     }
 
+    /// The `width` x `height` pixels whose upper left is `(x, y)`. Beyond the image its border is
+    /// repeated outwards.
+    ///
+    /// # Panics
+    /// If the image has no pixel.
+    pub fn cut(&self, (x, y): (isize, isize), width: usize, height: usize) -> Self {
+        assert!(self.width > 0 && self.height > 0, "an image with pixels");
+        let before = x.saturating_neg().clamp(0, width as isize) as usize;
+        let inside = (x + width as isize).clamp(0, self.width as isize) - x.clamp(0, self.width as isize);
+        let inside = inside.max(0) as usize;
+        let first = x.clamp(0, self.width as isize - 1) as usize;
+        let mut data = Vec::with_capacity(3 * width * height);
+        for plane in (0..3).map(|channel| self.plane(channel)) {
+            for row in y..y + height as isize {
+                let start = row.clamp(0, self.height as isize - 1) as usize * self.width;
+                let row = &plane[start..start + self.width];
+                data.extend(std::iter::repeat_n(row[0], before));
+                data.extend_from_slice(&row[first..first + inside]);
+                let after = width - before - inside;
+                data.extend(std::iter::repeat_n(row[self.width - 1], after));
+            }
+        }
+        Self { width, height, data, samples: self.samples }
+    }
+
     /// The image as interleaved 8-bit RGB, `[height, width, 3]`, rounded.
     pub fn to_rgb8(&self) -> Vec<u8> {
         let n = self.width * self.height;

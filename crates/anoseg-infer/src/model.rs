@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use anoseg_image::{AnomalyMap, Image, resample};
 use anoseg_kernels::Level;
+use rayon::prelude::*;
 
 use crate::model_file::{BACKBONE, DETECTOR};
 use crate::network::{Backbone, Blueprint, Detector, Executor, Features, Head, ImageGenerator, head};
@@ -15,8 +16,8 @@ use crate::runtime::{Program, Recorder, Value};
 use crate::score::probabilities;
 use crate::strongest::strongest_place;
 use crate::{
-    Analysis, Calibration, Decision, Description, Error, Inspection, InspectionWarning, ModelFault,
-    ModelFile, Result, Threads, warning,
+    Analysis, Calibration, Decision, Description, Error, Extent, Inspection, InspectionWarning, ModelFault,
+    ModelFile, Result, Threads, Window, warning,
 };
 
 /// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
@@ -25,6 +26,9 @@ const DOUBTFUL: f32 = 6.0;
 
 /// Bytes of memory that a run may take.
 const MOST_BYTES: u64 = 8 << 30;
+
+/// Windows of one image that the network runs on before their values are looked at.
+const WINDOWS_AT_A_TIME: usize = 8;
 
 /// Former sets of thresholds that a model keeps.
 const FORMER_CALIBRATIONS: usize = 4;
@@ -230,20 +234,32 @@ impl Model {
     /// # Errors
     /// The network gave a value that is not finite.
     pub fn analyse_prepared(&self, image: &Image, source: Option<usize>) -> Result<Analysis> {
-        let excluded = match &self.network {
-            Network::Pretrained { backbone, .. } => vec![backbone.memory.own(source)],
-            Network::Images { .. } => Vec::new(),
-        };
-        let outputs = self.on_threads(|| self.program.run(image.as_slice(), &excluded));
-        if outputs.iter().flatten().any(|value| !value.is_finite()) {
+        let plane = Extent { width: image.width(), height: image.height() };
+        let geometry = &self.description.preprocess.geometry;
+        let windows = geometry.windows(plane);
+        let (mut parts, mut distances) = (Vec::with_capacity(windows.len()), Vec::new());
+        // A few at a time, so that the memory that their values take stays small.
+        for windows in windows.chunks(WINDOWS_AT_A_TIME) {
+            let run = |window: &Window| self.run_window(image, *window, source);
+            let outputs: Vec<Outputs> = self.on_threads(|| windows.par_iter().map(run).collect());
+            for Outputs { logits, distance } in outputs {
+                parts.push(logits);
+                distances.extend(distance);
+            }
+        }
+        if parts.iter().flat_map(AnomalyMap::as_slice).chain(&distances).any(|value| !value.is_finite()) {
             return Err(Error::model(&self.path, ModelFault::NotFinite));
         }
-        let mut outputs = outputs.into_iter();
-        let logits = AnomalyMap::from_vec(image.width(), image.height(), outputs.next().unwrap_or_default());
+        let logits = match &parts[..] {
+            [_] if plane == (Extent { width: parts[0].width(), height: parts[0].height() }) => {
+                parts.swap_remove(0)
+            }
+            _ => geometry.join(plane, &parts),
+        };
         let smoothed = self.description.postprocess.smooth(&logits);
         let map = probabilities(&smoothed);
-        let score = match outputs.next() {
-            Some(distance) => distance[0] / (1.0 + distance[0]),
+        let score = match distances.into_iter().max_by(f32::total_cmp) {
+            Some(distance) => distance / (1.0 + distance),
             None => self.description.postprocess.score.score(&map, &smoothed),
         };
         // Huge finite weights give finite outputs whose sums are not.
@@ -254,6 +270,25 @@ impl Model {
         Ok(Analysis { score, map })
     }
 
+    /// Runs the network on one window of an image at the network's scale.
+    fn run_window(&self, image: &Image, window: Window, source: Option<usize>) -> Outputs {
+        let excluded = match &self.network {
+            Network::Pretrained { backbone, .. } => vec![backbone.memory.own(source)],
+            Network::Images { .. } => Vec::new(),
+        };
+        let [height, width] = self.description.preprocess.size();
+        let is_all = (window.x, window.y, image.width(), image.height()) == (0, 0, width, height);
+        let outputs = if is_all {
+            self.program.run_windows(image.as_slice(), &excluded, &[window])
+        } else {
+            let part = image.cut((window.x, window.y), width, height);
+            self.program.run_windows(part.as_slice(), &excluded, &[window])
+        };
+        let mut outputs = outputs.into_iter();
+        let logits = AnomalyMap::from_vec(width, height, outputs.next().unwrap_or_default());
+        Outputs { logits, distance: outputs.next().map(|distance| distance[0]) }
+    }
+
     /// Runs on a thread of a pool. Called from outside, every operator would have to wake one up.
     fn on_threads<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
         match &self.threads {
@@ -262,6 +297,14 @@ impl Model {
             None => rayon::scope(|_| work()),
         }
     }
+}
+
+/// What the network gives for one window.
+struct Outputs {
+    /// The map's logits.
+    logits: AnomalyMap,
+    /// The second GAN's score, where there is one.
+    distance: Option<f32>,
 }
 
 /// The parameters of the networks of `description`, moved out of `tensors`.
@@ -293,7 +336,9 @@ fn record(description: &Description, network: &Network) -> Result<Program, Model
     let [height, width] = description.preprocess.size();
     let architecture = description.architecture.clone().in_use();
     let mut blueprint = Blueprint::default();
-    let (mut x, image) = Recorder::new([1, 3, height, width]);
+    let shape = [1, 3, height, width];
+    let tiled = description.preprocess.geometry.is_tiled();
+    let (mut x, image) = if tiled { Recorder::windowed(shape) } else { Recorder::new(shape) };
     let outputs: Vec<Value> = match network {
         Network::Images { generator, detector } => {
             let written = ImageGenerator::new(&mut blueprint, &architecture);

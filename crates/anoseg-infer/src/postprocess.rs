@@ -35,7 +35,8 @@ impl Postprocess {
         if self.smoothing_px == 0.0 {
             return Cow::Borrowed(logits);
         }
-        let sigma = self.smoothing_px * logits.width() as f32 / 256.0;
+        let side = ((logits.width() * logits.height()) as f32).sqrt();
+        let sigma = self.smoothing_px * side / 256.0;
         Cow::Owned(gaussian_blur(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma))
     }
 

@@ -6,8 +6,7 @@ use anoseg_image::{Filter, Image, SampleType, resample};
 use serde::{Deserialize, Serialize};
 
 use crate::scale::is_default;
-use crate::settings::require;
-use crate::{SettingError, ValueScale};
+use crate::{Extent, Geometry, SettingError, ValueScale};
 
 /// How images become the network's input. Stored in the model file; training, calibration and
 /// prediction use the same.
@@ -45,23 +44,6 @@ pub enum Channels {
     Rgb,
 }
 
-/// Where the pixels of the network's input lie in the image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-#[non_exhaustive]
-pub enum Geometry {
-    /// The whole image is resampled to this size, whatever its aspect ratio.
-    Whole {
-        /// Width of the network's input in pixels.
-        width: usize,
-        /// Height of the network's input in pixels.
-        height: usize,
-    },
-}
-
-/// Longest side of a network's input.
-const LONGEST_SIDE: usize = 4096;
-
 impl Preprocess {
     /// Whole images, resampled to `size` x `size` pixels, values on full scale.
     pub fn square(size: usize, filter: Filter) -> Self {
@@ -74,13 +56,17 @@ impl Preprocess {
         Self { scale, ..self }
     }
 
-    /// Height and width of the network's input.
-    pub fn size(&self) -> [usize; 2] {
-        let Geometry::Whole { width, height } = self.geometry;
-        [height, width]
+    /// The same with this geometry.
+    pub fn with_geometry(self, geometry: Geometry) -> Self {
+        Self { geometry, ..self }
     }
 
-    /// The network's input of an image of any size, values in 0..=1.
+    /// Height and width of the network's input: of a tile where it works on tiles.
+    pub fn size(&self) -> [usize; 2] {
+        self.geometry.size()
+    }
+
+    /// The image at the network's scale, of the size that [`Geometry::plane`] gives, values in 0..=1.
     pub fn apply(&self, image: &Image) -> Image {
         self.scale_resampled(self.resample(&self.scale.clipped(image)))
     }
@@ -91,10 +77,10 @@ impl Preprocess {
     }
 
     /// The first half of [`Preprocess::apply`], for images whose scale is not known yet: the image
-    /// at the network's size, values as they are. [`Preprocess::scale_resampled`] is the second
+    /// at the network's scale, values as they are. [`Preprocess::scale_resampled`] is the second
     /// half. The result is the same bit for bit, if no value of the image is beyond the scale.
     pub fn resample(&self, image: &Image) -> Image {
-        let [height, width] = self.size();
+        let Extent { width, height } = self.geometry.plane(image.width(), image.height());
         match image.sample_type() {
             SampleType::U8 => resample::resize(image, width, height, self.filter),
             _ => resample::resize_raw(image, width, height, self.filter),
@@ -117,9 +103,7 @@ impl Preprocess {
     /// # Errors
     /// They are not.
     pub fn validate(&self, stride: usize) -> Result<(), SettingError> {
-        let fits = |side: &usize| (1..=LONGEST_SIDE).contains(side) && side.is_multiple_of(stride);
-        let allowed = format!("each side must be a multiple of {stride} and at most {LONGEST_SIDE}");
-        require(self.size().iter().all(fits), "preprocess.geometry", self.size(), allowed)?;
+        self.geometry.validate(stride)?;
         self.scale.validate()
     }
 }

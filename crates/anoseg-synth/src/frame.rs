@@ -16,12 +16,21 @@ pub(crate) struct Frame {
     shift: [f32; 2],
     /// Centre of the image in pixels.
     centre: [f32; 2],
+    /// Where the varied image's first pixel lies in the whole varied image.
+    origin: (isize, isize),
+    /// Width and height of the varied image.
+    size: (usize, usize),
 }
 
 impl Frame {
-    /// Draws the geometric augmentation of one image.
-    pub(crate) fn draw(recipe: &BaseAugmentation, width: usize, height: usize, draw: &mut Draw) -> Self {
-        let unit = width.min(height) as f32 / 256.0;
+    /// Draws the geometric augmentation of one image. Shifts are in pixels of an image of which
+    /// `unit` pixels are one of an image of 256.
+    pub(crate) fn draw(
+        recipe: &BaseAugmentation,
+        (width, height): (usize, usize),
+        unit: f32,
+        draw: &mut Draw,
+    ) -> Self {
         let angle = draw.either_way(recipe.rotation_degrees).to_radians();
         let scale = 1.0 + draw.either_way(recipe.scale);
         let shift = [draw.either_way(recipe.shift_px) * unit, draw.either_way(recipe.shift_px) * unit];
@@ -41,11 +50,27 @@ impl Frame {
             linear[1] = linear[1].map(|v| -v);
         }
         let centre = [(width as f32 - 1.0) / 2.0, (height as f32 - 1.0) / 2.0];
-        Self { linear, inverse: invert(linear), shift, centre }
+        Self { linear, inverse: invert(linear), shift, centre, origin: (0, 0), size: (width, height) }
+    }
+
+    /// The same of a part of the varied image: `width` x `height` pixels from `origin`.
+    pub(crate) fn cut(self, origin: (isize, isize), size: (usize, usize)) -> Self {
+        Self { origin, size, ..self }
+    }
+
+    /// Where the varied image's first pixel lies in the whole varied image.
+    pub(crate) fn origin(&self) -> (isize, isize) {
+        self.origin
+    }
+
+    /// Width and height of the varied image.
+    pub(crate) fn size(&self) -> (usize, usize) {
+        self.size
     }
 
     /// Position in the training image of a pixel of the varied one.
     pub(crate) fn source(&self, x: f32, y: f32) -> (f32, f32) {
+        let (x, y) = (x + self.origin.0 as f32, y + self.origin.1 as f32);
         let (dx, dy) = (x - self.centre[0], y - self.centre[1]);
         let [row_x, row_y] = self.linear;
         (
@@ -58,7 +83,8 @@ impl Frame {
     pub(crate) fn target(&self, x: f32, y: f32) -> (f32, f32) {
         let (dx, dy) = (x - self.centre[0] - self.shift[0], y - self.centre[1] - self.shift[1]);
         let [row_x, row_y] = self.inverse;
-        (self.centre[0] + row_x[0] * dx + row_x[1] * dy, self.centre[1] + row_y[0] * dx + row_y[1] * dy)
+        let (left, top) = (self.centre[0] - self.origin.0 as f32, self.centre[1] - self.origin.1 as f32);
+        (left + row_x[0] * dx + row_x[1] * dy, top + row_y[0] * dx + row_y[1] * dy)
     }
 
     /// Whether a pixel of the varied image lies in a mask of the training image.
@@ -71,22 +97,25 @@ impl Frame {
 
     /// The varied image: bilinear, the border repeated outwards.
     pub(crate) fn apply(&self, image: &Image) -> Image {
+        let (width, height) = self.size;
         if self.linear == [[1.0, 0.0], [0.0, 1.0]] && self.shift == [0.0, 0.0] {
-            return image.clone();
+            return match self.origin {
+                (0, 0) if self.size == (image.width(), image.height()) => image.clone(),
+                origin => image.cut(origin, width, height),
+            };
         }
-        let (width, height) = (image.width(), image.height());
         let mut out = vec![0.0; 3 * width * height];
         let (red, rest) = out.split_at_mut(width * height);
         let (green, blue) = rest.split_at_mut(width * height);
         let mut taps = Vec::with_capacity(width);
         for y in 0..height {
             taps.clear();
-            taps.extend(self.taps_of_row(width, height, y));
+            taps.extend(self.taps_of_row(image, y));
             // Plane by plane, so that the taps of a row stay in the cache.
             for (channel, plane) in [&mut *red, &mut *green, &mut *blue].into_iter().enumerate() {
                 let from = image.plane(channel);
                 for (value, tap) in plane[y * width..(y + 1) * width].iter_mut().zip(&taps) {
-                    *value = tap.of(from, width);
+                    *value = tap.of(from, image.width());
                 }
             }
         }
@@ -95,13 +124,14 @@ impl Frame {
 
     /// The taps of the pixels of a row. In fixed point a step is one addition without accumulated
     /// rounding errors.
-    fn taps_of_row(&self, width: usize, height: usize, y: usize) -> impl Iterator<Item = Tap> {
+    fn taps_of_row(&self, image: &Image, y: usize) -> impl Iterator<Item = Tap> {
+        let (width, height) = (image.width(), image.height());
         let (start_x, start_y) = self.source(0.0, y as f32);
         let (mut at_x, mut at_y) = (fixed(start_x), fixed(start_y));
         let (step_x, step_y) = (fixed(self.linear[0][0]), fixed(self.linear[1][0]));
         let (last_x, last_y) = ((width as i64 - 1) << POINT, (height as i64 - 1) << POINT);
         let fraction = |position: i64, index: i64| (position - (index << POINT)) as f32 * (1.0 / ONE);
-        (0..width).map(move |_| {
+        (0..self.size.0).map(move |_| {
             let (x, y) = (at_x.clamp(0, last_x), at_y.clamp(0, last_y));
             (at_x, at_y) = (at_x + step_x, at_y + step_y);
             // In the last column and row the whole weight is on the right and lower pixels.
@@ -176,7 +206,7 @@ mod tests {
     #[test]
     fn no_variation_keeps_the_image_bit_for_bit() {
         let image = Image::from_fn(17, 20, |x, y| [x as f32 / 17.0, y as f32 / 20.0, 0.3]);
-        let frame = Frame::draw(&BaseAugmentation::none(), 17, 20, &mut draw(0));
+        let frame = Frame::draw(&BaseAugmentation::none(), (17, 20), 17.0 / 256.0, &mut draw(0));
         assert_eq!(frame.apply(&image), image);
     }
 
@@ -185,10 +215,28 @@ mod tests {
         let recipe =
             BaseAugmentation { quarter_turns: true, flip_vertical: Flip::Always, ..Default::default() };
         for n in 0..20 {
-            let frame = Frame::draw(&recipe, 64, 64, &mut draw(n));
+            let frame = Frame::draw(&recipe, (64, 64), 0.25, &mut draw(n));
             let (sx, sy) = frame.source(12.0, 50.0);
             let (x, y) = frame.target(sx, sy);
             assert!((x - 12.0).abs() < 1e-3 && (y - 50.0).abs() < 1e-3);
+        }
+    }
+
+    #[test]
+    fn a_part_is_that_of_the_whole_varied_image() {
+        let image = Image::from_fn(60, 40, |x, y| [(x * 7 % 13) as f32 / 13.0, y as f32 / 40.0, 0.3]);
+        for n in 0..6 {
+            let recipe = if n == 0 { BaseAugmentation::none() } else { BaseAugmentation::default() };
+            let frame = Frame::draw(&recipe, (60, 40), 1.0, &mut draw(n));
+            let whole = frame.apply(&image);
+            let part = frame.clone().cut((20, -3), (32, 24));
+            let (cut, expected) = (part.apply(&image), whole.cut((20, -3), 32, 24));
+            for (x, y) in [(0, 5), (31, 23), (7, 3)] {
+                assert!((cut.get(x, y)[0] - expected.get(x, y)[0]).abs() < 1e-3);
+            }
+            let (sx, sy) = part.source(4.0, 9.0);
+            let (x, y) = part.target(sx, sy);
+            assert!((x - 4.0).abs() < 1e-3 && (y - 9.0).abs() < 1e-3);
         }
     }
 
@@ -204,8 +252,8 @@ mod tests {
             let image = Image::from_fn(width, height, |x, y| [(y * width + x) as f32, 0.0, 0.0]);
             let mut changed = false;
             for n in 0..12 {
-                let mut varied =
-                    Frame::draw(&turns, width, height, &mut draw(n)).apply(&image).plane(0).to_vec();
+                let frame = Frame::draw(&turns, (width, height), 0.0625, &mut draw(n));
+                let mut varied = frame.apply(&image).plane(0).to_vec();
                 changed |= varied != image.plane(0);
                 varied.sort_by(f32::total_cmp);
                 assert_eq!(varied, image.plane(0));

@@ -169,8 +169,7 @@ fn place(plan: &Plan, recipe: &Recipe, scene: &Scene<'_>, draw: &mut Draw) -> Op
     if plan.is_feathered() {
         stencil = shape::feathered(&stencil, plan.feather(length, draw));
     }
-    let image = &scene.images[scene.source];
-    let (width, height) = (image.width(), image.height());
+    let (width, height) = scene.frame.size();
     let Some(part) = scene.foreground() else {
         let anywhere = (draw.below(width) as isize, draw.below(height) as isize);
         return Placed::at(&stencil, anywhere, width, height);

@@ -29,6 +29,9 @@ pub struct Pair {
     pub label: Mask,
     /// Index of the training image it was made from.
     pub source: usize,
+    /// Column and row of the training image, with its geometric augmentation, at which the pair begins:
+    /// (0, 0) unless it is a part of the image.
+    pub origin: (isize, isize),
     /// The anomalies in the order drawn; empty in a clean pair.
     pub kinds: Vec<Kind>,
 }
@@ -46,7 +49,13 @@ pub struct Synthesizer {
     grey: bool,
     recipe: Recipe,
     seed: u64,
+    /// Width and height of the pairs, where they are parts of the images.
+    part: Option<(usize, usize)>,
 }
+
+/// How often a part of an image is drawn that shows nothing of the part that is photographed, before
+/// such a one is used.
+const PLACES: usize = 4;
 
 /// An augmented image without anomalies.
 struct Base {
@@ -72,12 +81,34 @@ impl Synthesizer {
             Family::Paper => images.iter().map(|_| None).collect(),
         };
         let grey = images.iter().all(is_grey);
-        Ok(Self { images, foregrounds, noise: NoiseTable::new(), grey, recipe, seed })
+        Ok(Self { images, foregrounds, noise: NoiseTable::new(), grey, recipe, seed, part: None })
+    }
+
+    /// Pairs of `width` x `height` pixels, at random places of the images; an image that is smaller is
+    /// continued by its border. Foreground and mirroring are those of the whole images, and anomalies
+    /// are as large as on images of that size.
+    pub fn in_parts(self, width: usize, height: usize) -> Self {
+        Self { part: Some((width, height)), ..self }
+    }
+
+    /// Width and height of the images, where the pairs are parts of them.
+    pub fn extent_of_parts(&self) -> Option<(usize, usize)> {
+        self.part.map(|_| (self.images[0].width(), self.images[0].height()))
     }
 
     /// The pair of a training step and a position in its batch.
     pub fn pair(&self, step: u64, sample: u64) -> Pair {
-        let Base { mut image, source, frame } = self.draw_base(step, sample);
+        self.pair_on(self.part, step, sample)
+    }
+
+    /// A pair of the size of the images, also where the others are parts of them. Its anomalies are
+    /// as large as those of the others.
+    pub fn whole_pair(&self, step: u64, sample: u64) -> Pair {
+        self.pair_on(None, step, sample)
+    }
+
+    fn pair_on(&self, part: Option<(usize, usize)>, step: u64, sample: u64) -> Pair {
+        let Base { mut image, source, frame } = self.draw_base(part, step, sample);
         let mut label = Mask::filled(image.width(), image.height(), false);
         let mut draw = Draw::new(self.seed, step, sample, Stream::Anomaly);
         let kinds = if draw.chance(self.recipe.clean_share) {
@@ -86,7 +117,7 @@ impl Synthesizer {
             self.draw_anomalies(&mut image, &mut label, source, &frame, &mut draw)
         };
         self.add_noise(&mut image, step, sample);
-        Pair { image, label, source, kinds }
+        Pair { image, label, source, origin: frame.origin(), kinds }
     }
 
     /// The pairs of one training step, in order of their sample numbers `0..size`; computed in
@@ -98,7 +129,7 @@ impl Synthesizer {
     /// The image of [`pair`](Self::pair) with the same numbers, without its anomalies. Outside the
     /// anomalies the two are equal bit for bit.
     pub fn base(&self, step: u64, sample: u64) -> Image {
-        let mut image = self.draw_base(step, sample).image;
+        let mut image = self.draw_base(self.part, step, sample).image;
         self.add_noise(&mut image, step, sample);
         image
     }
@@ -120,14 +151,40 @@ impl Synthesizer {
         &self.recipe
     }
 
-    fn draw_base(&self, step: u64, sample: u64) -> Base {
+    fn draw_base(&self, part: Option<(usize, usize)>, step: u64, sample: u64) -> Base {
         let mut draw = Draw::new(self.seed, step, sample, Stream::Base);
         let source = draw.below(self.images.len());
         let image = &self.images[source];
-        let frame = Frame::draw(&self.recipe.base, image.width(), image.height(), &mut draw);
+        let size = (image.width(), image.height());
+        let mut frame = Frame::draw(&self.recipe.base, size, self.unit(), &mut draw);
+        if let Some(part) = part {
+            frame = self.draw_part(frame, source, part, &mut draw);
+        }
         let mut image = frame.apply(image);
         base::vary_tone(&mut image, &self.recipe.base, &mut draw);
         Base { image, source, frame }
+    }
+
+    /// The frame of a part of the image.
+    fn draw_part(&self, whole: Frame, source: usize, part: (usize, usize), draw: &mut Draw) -> Frame {
+        let image = &self.images[source];
+        let mut at = || (start(image.width(), part.0, draw), start(image.height(), part.1, draw));
+        let mut frame = whole.clone().cut(at(), part);
+        if let Some(foreground) = &self.foregrounds[source] {
+            for _ in 1..PLACES {
+                if shows(&frame, foreground) {
+                    break;
+                }
+                frame = whole.clone().cut(at(), part);
+            }
+        }
+        frame
+    }
+
+    /// Pixels per pixel of an image whose shorter side is 256.
+    fn unit(&self) -> f32 {
+        let (width, height) = self.part.unwrap_or((self.images[0].width(), self.images[0].height()));
+        width.min(height) as f32 / 256.0
     }
 
     fn draw_anomalies(
@@ -147,6 +204,7 @@ impl Synthesizer {
                     source,
                     frame,
                     grey: self.grey,
+                    unit: self.unit(),
                     jitter: (self.recipe.paper.jitter, self.recipe.paper.hue),
                 };
                 natural::draw_anomalies(image, label, &self.recipe, &scene, draw)
@@ -158,6 +216,26 @@ impl Synthesizer {
     fn add_noise(&self, image: &mut Image, step: u64, sample: u64) {
         self.noise.add(image, &self.recipe.base, &mut Draw::new(self.seed, step, sample, Stream::Noise));
     }
+}
+
+/// Where a part of `side` pixels begins along a line of `len` pixels. The ends are drawn more often than
+/// other places, because every image has them; a part that is longer than the line is centred.
+fn start(len: usize, side: usize, draw: &mut Draw) -> isize {
+    if len <= side {
+        return -(((side - len) / 2) as isize);
+    }
+    let beyond = side / 8;
+    let drawn = draw.below(len - side + 1 + 2 * beyond);
+    drawn.saturating_sub(beyond).min(len - side) as isize
+}
+
+/// Whether a tenth of a part of an image or more shows the foreground, by a grid of positions.
+fn shows(frame: &Frame, foreground: &Foreground) -> bool {
+    const GRID: usize = 8;
+    let (width, height) = frame.size();
+    let at = |side: usize, i: usize| (2 * i + 1) * side / (2 * GRID);
+    let covered = |i: usize| frame.covers(&foreground.mask, at(width, i % GRID), at(height, i / GRID));
+    (0..GRID * GRID).filter(|&i| covered(i)).count() * 10 >= GRID * GRID
 }
 
 /// Whether the three planes are equal.

@@ -1,6 +1,7 @@
 //! Measuring good images through a frozen encoder: spread of the features, memory bank, spread of
 //! the distances.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anoseg_image::Image;
@@ -8,36 +9,80 @@ use anoseg_infer::network::pretrained::{ALL_CHANNELS, DESCRIPTOR, EfficientNet, 
 use anoseg_infer::network::{Backbone, Blueprint, Executor as _, MemoryBank};
 use anoseg_infer::parameters::{ParameterData, ParameterError, ParameterStore};
 use anoseg_infer::runtime::{Program, Recorder};
+use anoseg_infer::{Extent, Geometry, Window};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::coreset;
+use crate::{coreset, geometry};
 
-/// Most images that means and deviations are computed from; more hardly change them.
+/// Most views that means and deviations are computed from; more hardly change them.
 const MEASURED: usize = 64;
 
-/// Most images that the memory bank is drawn from.
-const MEMORY_IMAGES: usize = 1024;
+/// Most views that the memory bank is drawn from.
+const MEMORY_VIEWS: usize = 1024;
 
 /// Candidates for each vector of the memory bank.
 const CANDIDATES: usize = 4;
 
-/// The backbone of good images, all of one size. `vectors` is the size of the memory bank, `seed`
+/// The parts of good images that a backbone is measured on, all of one size.
+pub(crate) struct Views<'a> {
+    images: &'a [Image],
+    /// Each is a window of the image of this number; the numbers ascend.
+    windows: Vec<(usize, Window)>,
+    /// Width and height.
+    size: (usize, usize),
+}
+
+impl<'a> Views<'a> {
+    /// The views of `images`, all of one size, that the network sees of them in training: parts of
+    /// `size` x `size` pixels where it works on tiles.
+    pub(crate) fn of(images: &'a [Image], geometry: &Geometry, size: usize) -> Self {
+        let extent = images.first().map_or(Extent { width: 16, height: 16 }, |image| Extent {
+            width: image.width(),
+            height: image.height(),
+        });
+        let windows = geometry::views(geometry, size, extent);
+        let of_image = |i: usize| windows.iter().map(move |window| (i, *window));
+        let all = (0..images.len()).flat_map(of_image).collect();
+        let size = if geometry.is_tiled() { (size, size) } else { (extent.width, extent.height) };
+        Self { images, windows: all, size }
+    }
+
+    fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// The number of the image that view `i` is of.
+    fn owner(&self, i: usize) -> usize {
+        self.windows[i].0
+    }
+
+    fn values(&self, i: usize) -> Cow<'a, [f32]> {
+        let (owner, Window { x, y, .. }) = self.windows[i];
+        let (image, (width, height)) = (&self.images[owner], self.size);
+        match (x, y) {
+            (0, 0) if (image.width(), image.height()) == (width, height) => Cow::Borrowed(image.as_slice()),
+            at => Cow::Owned(image.cut(at, width, height).into_vec()),
+        }
+    }
+}
+
+/// The backbone of good images. `vectors` is the size of the memory bank, `seed`
 /// the seed of its selection.
 ///
 /// # Errors
 /// The encoder's parameters are not those of the network.
 pub(crate) fn measure(
     encoder_parameters: &BTreeMap<String, ParameterData>,
-    images: &[Image],
+    views: &Views<'_>,
     (vectors, seed): (usize, u64),
 ) -> Result<Backbone, ParameterError> {
     let mut blueprint = Blueprint::default();
     let encoder = EfficientNet::new(&mut blueprint);
     let encoder_parameters = ParameterStore::import(encoder_parameters, blueprint.parameters())?;
-    let shape = images.first().map_or([1, 3, 16, 16], |image| [1, 3, image.height(), image.width()]);
-    let measured = evenly(images.len(), MEASURED);
+    let shape = [1, 3, views.size.1, views.size.0];
+    let measured = evenly(views.len(), MEASURED);
     let raw = features(&encoder, &encoder_parameters, shape);
     let spread_of = |run: &(dyn Fn(usize) -> Vec<Vec<f32>> + Sync), channels: &[usize]| {
         let sums: Vec<Sums> = measured.par_iter().map(|&i| Sums::of(&run(i), channels)).collect();
@@ -45,16 +90,16 @@ pub(crate) fn measure(
         sums.into_iter().fold(Sums::default(), Sums::add).spread()
     };
     let channels = anoseg_infer::network::pretrained::CHANNELS;
-    let features = spread_of(&|i| raw.run(images[i].as_slice(), &[]), &channels);
+    let features = spread_of(&|i| raw.run(&views.values(i), &[]), &channels);
     debug_assert_eq!(features.mean.len(), ALL_CHANNELS);
     let described = descriptors(&encoder, &encoder_parameters, &features, shape);
-    let describe = |i: usize| described.run(images[i].as_slice(), &[]).swap_remove(0);
-    let memory = memory_bank(images.len(), describe, (vectors, seed));
+    let describe = |i: usize| described.run(&views.values(i), &[]).swap_remove(0);
+    let memory = memory_bank(views, describe, (vectors, seed));
     let unmeasured = Spread { mean: vec![0.0], deviation: vec![1.0] };
     let mut backbone = Backbone { encoder, encoder_parameters, features, memory, distances: unmeasured };
     let distances = distances(&backbone, shape);
-    let own = |i: usize| [backbone.memory.own(Some(i))];
-    let spread = spread_of(&|i| distances.run(images[i].as_slice(), &own(i)), &[1]);
+    let own = |i: usize| [backbone.memory.own(Some(views.owner(i)))];
+    let spread = spread_of(&|i| distances.run(&views.values(i), &own(i)), &[1]);
     backbone.distances = spread;
     Ok(backbone)
 }
@@ -91,11 +136,11 @@ fn distances(backbone: &Backbone, shape: [usize; 4]) -> Program {
 
 /// A coreset of the descriptors that `describe` gives for all positions of the images.
 fn memory_bank(
-    images: usize,
+    views: &Views<'_>,
     describe: impl Fn(usize) -> Vec<f32> + Sync,
     (vectors, seed): (usize, u64),
 ) -> MemoryBank {
-    let sampled = evenly(images, MEMORY_IMAGES);
+    let sampled = evenly(views.len(), MEMORY_VIEWS);
     let share = (CANDIDATES * vectors).div_ceil(sampled.len().max(1));
     let drawn: Vec<Vec<f32>> = sampled
         .par_iter()
@@ -104,7 +149,7 @@ fn memory_bank(
     let owners: Vec<usize> = sampled
         .iter()
         .zip(&drawn)
-        .flat_map(|(&i, vectors)| std::iter::repeat_n(i, vectors.len() / DESCRIPTOR))
+        .flat_map(|(&i, vectors)| std::iter::repeat_n(views.owner(i), vectors.len() / DESCRIPTOR))
         .collect();
     let candidates = drawn.concat();
     let chosen = coreset::choose(&candidates, DESCRIPTOR, vectors, seed);

@@ -29,6 +29,9 @@ const SYNTHETIC_PAIRS: u64 = 48;
 /// Seed of those pairs, so that calibrating twice gives the same threshold.
 const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
 
+/// Side of the parts of images that a model on tiles was trained on.
+const PART: usize = 256;
+
 /// Largest share of good pixels above the pixel threshold.
 const FALSE_PIXELS: f64 = 1e-3;
 
@@ -117,10 +120,14 @@ impl Trial {
             let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {what}"));
             anoseg_infer::Error::model(model.path(), fault)
         })?;
-        let synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?;
+        let mut synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?;
+        if model.description().preprocess.geometry.is_tiled() {
+            // Anomalies are as large as in training.
+            synthesizer = synthesizer.in_parts(PART, PART);
+        }
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..SYNTHETIC_PAIRS {
-            let pair = synthesizer.pair(step, 0);
+            let pair = synthesizer.whole_pair(step, 0);
             let Analysis { score, map } = model.analyse_prepared(&pair.image, None)?;
             trial.values.extend_from_slice(map.as_slice());
             trial.truth.extend_from_slice(pair.label.as_slice());

@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Dataset, Image, Limits, SampleType, decode};
-use anoseg_infer::{Preprocess, TrainingImages, file_digest};
+use anoseg_infer::{Extent, Preprocess, TrainingImages, file_digest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::config::Config;
+use crate::geometry;
 use crate::in_parallel::read_all;
 use crate::sanity::{self, Remark, Seen};
 use crate::scale::{self, Values};
@@ -22,7 +23,8 @@ const FEWEST_IMAGES: usize = 2;
 
 /// Good images at the network's size.
 pub struct GoodImages {
-    /// The images, `size` x `size`, values in 0..=1, in the order of their names.
+    /// The images at the network's scale, all of one size, values in 0..=1, in the order of their
+    /// names.
     pub images: Vec<Image>,
     /// How they became the network's input, with the value scale that was found on them.
     pub preprocess: Preprocess,
@@ -47,7 +49,9 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
 
 /// As [`load_good_images`], within these limits.
 pub(crate) fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
-    let preprocess = Preprocess::square(config.input.size, config.input.filter);
+    let sizes = geometry::sizes(dataset.training_images()?, limits);
+    let geometry = geometry::choose(&config.input, config.stride(), &sizes);
+    let preprocess = Preprocess::square(config.input.size, config.input.filter).with_geometry(geometry);
     load(dataset, preprocess, config.seed, true, limits)
 }
 
@@ -70,10 +74,13 @@ fn load(
     let root = &dataset.root;
     let mut warnings = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let paths = sample_to_fit(dataset.training_images()?, preprocess.size(), &mut rng, &mut warnings);
+    let paths = dataset.training_images()?;
+    let sizes = geometry::sizes(paths, limits);
+    let extent = geometry::common_extent(&preprocess.geometry, &sizes);
+    let paths = sample_to_fit(paths, [extent.height, extent.width], &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
     let mut files = Vec::with_capacity(paths.len());
-    for result in read_all(&paths, limits, |path| GoodFile::read(path, root, &preprocess, limits)) {
+    for result in read_all(&paths, limits, |path| GoodFile::read(path, root, (&preprocess, extent), limits)) {
         match result {
             Ok(file) => {
                 hasher.update(file.digest.as_bytes());
@@ -89,7 +96,7 @@ fn load(
     }
     // One by one, because they are decoded again.
     let mut beyond = files.iter_mut().filter(|file| !file.is_within(&preprocess));
-    beyond.try_for_each(|file| file.clip(&preprocess, limits))?;
+    beyond.try_for_each(|file| file.clip(&preprocess, extent, limits))?;
     let digests = files.iter().map(|file| file.content_digest.clone()).collect();
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     let manifest = hasher.finalize().to_hex().to_string();
@@ -200,7 +207,12 @@ struct GoodFile {
 
 impl GoodFile {
     /// Pixels and digest come from one read of the file.
-    fn read(path: &Path, root: &Path, preprocess: &Preprocess, limits: &Limits) -> Result<Self> {
+    fn read(
+        path: &Path,
+        root: &Path,
+        (preprocess, extent): (&Preprocess, Extent),
+        limits: &Limits,
+    ) -> Result<Self> {
         let content = decode::read_file(path, limits)?;
         let image = decode::load_bytes(&content, path, limits)?;
         let name = path.strip_prefix(root).unwrap_or(path);
@@ -213,7 +225,7 @@ impl GoodFile {
             content_digest: file_digest(&content),
             traits: TrainingImages::of(&image),
             values: (image.sample_type() != SampleType::U8).then(|| Values::of(&image)),
-            image: preprocess.resample(&image),
+            image: geometry::framed(preprocess.resample(&image), extent),
         })
     }
 
@@ -229,8 +241,8 @@ impl GoodFile {
     }
 
     /// Reads the file again, because values beyond the scale are clipped before they are resampled.
-    fn clip(&mut self, preprocess: &Preprocess, limits: &Limits) -> Result<()> {
-        self.image = preprocess.apply(&decode::load(&self.path, limits)?);
+    fn clip(&mut self, preprocess: &Preprocess, extent: Extent, limits: &Limits) -> Result<()> {
+        self.image = geometry::framed(preprocess.apply(&decode::load(&self.path, limits)?), extent);
         Ok(())
     }
 

@@ -26,6 +26,7 @@ mod encoder;
 mod error;
 pub mod evaluate;
 pub mod examine;
+mod geometry;
 mod gumbel;
 mod in_parallel;
 mod run_dir;

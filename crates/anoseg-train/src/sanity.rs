@@ -442,7 +442,8 @@ mod tests {
     #[test]
     fn images_of_a_plain_surface_are_no_copies() {
         let plain = |number: usize| {
-            let noise = move |x: usize, y: usize| ((x * 31 + y * 17 + number * 7 * (x + 1)) % 97) as f32 * 1e-4;
+            let noise =
+                move |x: usize, y: usize| ((x * 31 + y * 17 + number * 7 * (x + 1)) % 97) as f32 * 1e-4;
             Image::from_fn(24, 24, |x, y| [0.5 + noise(x, y); 3])
         };
         assert!(told((0..20).map(plain).collect()).is_empty());

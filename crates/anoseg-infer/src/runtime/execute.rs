@@ -1,39 +1,32 @@
 //! Execution of one step of a program.
 
-use std::ops::Range;
-
 use anoseg_kernels::{
     EPSILON, Planes, PreparedConvolution, Residual, Upsampling, average_pool, depth_to_space, double,
     max_pool, sigmoid, space_to_depth,
 };
 use rayon::prelude::*;
 
-use super::program::{Operand, Operation, Place, Program, ResidualPlace, Scalar, Step};
+use super::program::{Context, Operand, Operation, Place, Program, ResidualPlace, Scalar, Step};
+use crate::Window;
 
 /// Element-wise work is split into pieces of this many values.
 const PIECE: usize = 16 << 10;
 
 impl Program {
-    pub(super) fn execute(
-        &self,
-        step: &Step,
-        input: &[f32],
-        excluded: &[Range<usize>],
-        buffers: &mut [Vec<f32>],
-    ) {
+    pub(super) fn execute(&self, step: &Step, input: &[f32], context: Context<'_>, buffers: &mut [Vec<f32>]) {
         let Place::Buffer(number) = step.output.place else { return };
         // The buffer is taken out, so that the inputs can be read while it is written. It holds no
         // input.
         let mut target = std::mem::take(&mut buffers[number]);
         let values: Vec<&[f32]> =
             step.inputs.iter().map(|operand| self.values(*operand, input, buffers)).collect();
-        compute(step, &values, excluded, &mut target[..step.output.len()]);
+        compute(step, &values, context, &mut target[..step.output.len()]);
         buffers[number] = target;
     }
 }
 
 /// The operation of `step` on the values of its inputs, into `y`.
-pub(super) fn compute(step: &Step, x: &[&[f32]], excluded: &[Range<usize>], y: &mut [f32]) {
+pub(super) fn compute(step: &Step, x: &[&[f32]], context: Context<'_>, y: &mut [f32]) {
     let shape = |i: usize| step.inputs[i].shape;
     match &step.operation {
         Operation::Convolution { layer, dynamic_bias, residual } => {
@@ -62,9 +55,10 @@ pub(super) fn compute(step: &Step, x: &[&[f32]], excluded: &[Range<usize>], y: &
                 .zip(x[0].chunks_exact((x[0].len() / n.max(1)).max(1)));
             let images: Vec<_> = images.enumerate().collect();
             images.into_par_iter().for_each(|(i, (y, x))| {
-                bank.nearest().distances(x, excluded.get(i).cloned().unwrap_or(0..0), y);
+                bank.nearest().distances(x, context.excluded.get(i).cloned().unwrap_or(0..0), y);
             });
         }
+        Operation::Coordinates(stride) => coordinates(step.output.shape, *stride, context.windows, y),
         Operation::Sigmoid => sigmoid(x[0], y),
         Operation::LeakyRelu(slope) => each(x[0], y, |x| if x < 0.0 { slope * x } else { x }),
         Operation::MeanSquaredDifference => {
@@ -74,6 +68,14 @@ pub(super) fn compute(step: &Step, x: &[&[f32]], excluded: &[Range<usize>], y: &
                 *y = (squares.sum::<f64>() / size as f64) as f32;
             }
         }
+    }
+}
+
+/// Coordinates of windows into `y [n, 2, h, w]`; an image without a window is a whole plane.
+fn coordinates([_, _, h, w]: [usize; 4], stride: usize, windows: &[Window], y: &mut [f32]) {
+    for (i, y) in y.chunks_exact_mut((2 * h * w).max(1)).enumerate() {
+        let window = windows.get(i).copied().unwrap_or_else(|| Window::whole(w * stride, h * stride));
+        y.copy_from_slice(&window.coordinates([h, w], stride));
     }
 }
 

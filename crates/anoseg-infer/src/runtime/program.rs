@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use anoseg_kernels::{Pool, PreparedConvolution};
 
+use crate::Window;
 use crate::network::MemoryBank;
 
 /// The operators that a program consists of.
@@ -36,6 +37,8 @@ pub(super) enum Operation {
     /// One position to all positions.
     Expand,
     Nearest(MemoryBank),
+    /// Of the window that each image is; one position has as many pixels a side as this says.
+    Coordinates(usize),
     Sigmoid,
     LeakyRelu(f32),
     MeanSquaredDifference,
@@ -100,6 +103,15 @@ pub struct Program {
     pub(super) outputs: Vec<Operand>,
 }
 
+/// What a run knows of its images beside their pixels; each list may be empty.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Context<'a> {
+    /// Vectors of the memory bank that do not count, for each image.
+    pub(super) excluded: &'a [Range<usize>],
+    /// The window that each image is.
+    pub(super) windows: &'a [Window],
+}
+
 /// Numbers that a thread's workspace keeps for the next run: 256 MiB.
 const MOST_KEPT: usize = 64 << 20;
 
@@ -126,6 +138,18 @@ impl Program {
     /// # Panics
     /// If the input has another number of values.
     pub fn run(&self, input: &[f32], excluded: &[Range<usize>]) -> Vec<Vec<f32>> {
+        self.run_on(input, Context { excluded, windows: &[] })
+    }
+
+    /// The same for images that are windows of larger ones, one window for each image of the batch.
+    ///
+    /// # Panics
+    /// If the input has another number of values.
+    pub fn run_windows(&self, input: &[f32], excluded: &[Range<usize>], windows: &[Window]) -> Vec<Vec<f32>> {
+        self.run_on(input, Context { excluded, windows })
+    }
+
+    fn run_on(&self, input: &[f32], context: Context<'_>) -> Vec<Vec<f32>> {
         assert_eq!(input.len(), self.input.iter().product::<usize>(), "an input of {:?}", self.input);
         // Taken out while in use: while it waits, this thread may run another job that needs a
         // workspace.
@@ -137,7 +161,7 @@ impl Program {
             }
         }
         for step in &self.steps {
-            self.execute(step, input, excluded, &mut buffers);
+            self.execute(step, input, context, &mut buffers);
         }
         let outputs =
             self.outputs.iter().map(|output| self.values(*output, input, &buffers).to_vec()).collect();

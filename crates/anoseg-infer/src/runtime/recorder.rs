@@ -6,7 +6,7 @@ use std::sync::Arc;
 use anoseg_kernels::{EPSILON, LayerOptions, Pool, PreparedConvolution};
 
 use super::execute::compute;
-use super::program::{Operand, Operation, Place, Program, Scalar, Step};
+use super::program::{Context, Operand, Operation, Place, Program, Scalar, Step};
 use super::{fuse, plan};
 use crate::network::{Behind, Convolution, ConvolutionKind, Executor, MemoryBank};
 use crate::parameters::ParameterStore;
@@ -65,6 +65,8 @@ pub struct Recorder<'p> {
     /// twice is prepared once.
     layers: BTreeMap<usize, Arc<PreparedConvolution>>,
     input: [usize; 4],
+    /// Whether the images are windows, whose coordinates are known when the program runs.
+    windowed: bool,
     values: Vec<Recorded>,
     entries: Vec<Entry>,
     constants: Vec<Vec<f32>>,
@@ -75,7 +77,17 @@ impl<'p> Recorder<'p> {
     pub fn new(shape: [usize; 4]) -> (Self, Value) {
         let values = vec![Recorded { shape, origin: Origin::Input }];
         let (layers, entries, constants) = (BTreeMap::new(), Vec::new(), Vec::new());
-        (Self { parameters: None, layers, input: shape, values, entries, constants }, Value(0))
+        (
+            Self { parameters: None, layers, input: shape, windowed: false, values, entries, constants },
+            Value(0),
+        )
+    }
+
+    /// As [`Recorder::new`] for images that are windows of larger ones
+    /// ([`Program::run_windows`]): coordinates are those in the larger image.
+    pub fn windowed(shape: [usize; 4]) -> (Self, Value) {
+        let (recorder, input) = Self::new(shape);
+        (Self { windowed: true, ..recorder }, input)
     }
 
     /// The layers that follow have their parameters in this store.
@@ -104,14 +116,15 @@ impl<'p> Recorder<'p> {
             })
             .collect();
         let output = Value(self.values.len());
-        if let Some(constants) = constants {
+        let varies = matches!(operation, Operation::Coordinates(_));
+        if let Some(constants) = constants.filter(|_| !varies) {
             let operand = |shape, number| Operand { place: Place::Constant(number), shape };
             let inputs =
                 inputs.iter().zip(&constants).map(|(input, &number)| operand(self.shape(input), number));
             let step = Step { operation, inputs: inputs.collect(), output: operand(shape, 0) };
             let mut y = vec![0.0; shape.iter().product()];
             let x: Vec<&[f32]> = constants.iter().map(|&number| &self.constants[number][..]).collect();
-            compute(&step, &x, &[], &mut y);
+            compute(&step, &x, Context::default(), &mut y);
             return self.constant(y, shape);
         }
         self.values.push(Recorded { shape, origin: Origin::Entry });
@@ -240,6 +253,10 @@ impl Executor for Recorder<'_> {
     }
 
     fn coordinates(&mut self, [h, w]: [usize; 2]) -> Value {
+        if self.windowed {
+            let [n, _, height, _] = self.input;
+            return self.push(Operation::Coordinates(height / h.max(1)), &[], [n, 2, h, w]);
+        }
         let scaled =
             |i: usize, len: usize| if len > 1 { 2.0 * i as f32 / (len - 1) as f32 - 1.0 } else { 0.0 };
         let rows = (0..h).flat_map(|i| std::iter::repeat_n(scaled(i, h), w));

@@ -18,10 +18,11 @@ pub(super) fn from_another(scene: &Scene<'_>, window: Window, draw: &mut Draw) -
     let to = middle(window);
     let from = if draw.chance(0.4) {
         // Nearly the same position: a part that is shifted or bent.
-        let side = image.width().min(image.height()) as f32;
+        let side = 256.0 * scene.unit();
         let (sin, cos) = draw.angle().sin_cos();
         let away = draw.between(0.03, 0.25) * side;
-        (to.0 + away * cos, to.1 + away * sin)
+        let (left, top) = scene.frame.origin();
+        (to.0 + left as f32 + away * cos, to.1 + top as f32 + away * sin)
     } else {
         random_pixel(image.width(), image.height(), mask, draw)
     };

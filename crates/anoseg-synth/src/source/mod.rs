@@ -27,6 +27,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) frame: &'a Frame,
     /// Whether all images are grey.
     pub(crate) grey: bool,
+    /// Pixels per pixel of an image whose shorter side is 256.
+    pub(crate) unit: f32,
     /// Strengths of hard-augmented copies: colour factors and hue.
     pub(crate) jitter: (f32, f32),
 }
@@ -34,8 +36,7 @@ pub(crate) struct Scene<'a> {
 impl Scene<'_> {
     /// Pixels per pixel of an image whose shorter side is 256.
     pub(crate) fn unit(&self) -> f32 {
-        let image = &self.images[self.source];
-        image.width().min(image.height()) as f32 / 256.0
+        self.unit
     }
 
     /// The part in the image to draw on, in the coordinates of the training image.

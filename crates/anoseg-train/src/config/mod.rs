@@ -222,14 +222,30 @@ impl Default for Config {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Input {
-    /// Images are resampled to `size` x `size` pixels.
+    /// The network takes `size` x `size` pixels at a time, or as many in another shape.
     pub size: usize,
+    /// What it takes of an image.
+    pub view: View,
     /// Resampling filter.
     pub filter: Filter,
 }
 
+/// What the network takes of an image.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum View {
+    /// The whole image, resampled to a square.
+    #[default]
+    Square,
+    /// The whole image in its shape.
+    Whole,
+    /// So many pixels for each of the image, at most 1. Training takes parts of the images.
+    Scale(f32),
+}
+
 impl Default for Input {
     fn default() -> Self {
-        Self { size: 256, filter: Filter::Bilinear }
+        Self { size: 256, view: View::default(), filter: Filter::Bilinear }
     }
 }

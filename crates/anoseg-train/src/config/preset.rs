@@ -40,8 +40,8 @@ impl Preset {
     }
 }
 
-/// This setting is an enum: a file's value replaces the preset's as a whole.
-const BUDGET: &str = "budget";
+/// These settings are enums: a file's value replaces the preset's as a whole.
+const ENUMS: [&str; 2] = ["budget", "view"];
 
 impl Config {
     /// The settings of a preset.
@@ -152,7 +152,7 @@ fn line_of(text: &str, name: &str) -> Option<usize> {
 fn refine(settings: &mut toml::Table, by: toml::Table) {
     for (name, value) in by {
         match (settings.get_mut(&name), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) if name != BUDGET => {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) if !ENUMS.contains(&&name[..]) => {
                 refine(inner, value)
             }
             (_, value) => _ = settings.insert(name, value),

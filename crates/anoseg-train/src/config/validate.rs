@@ -3,7 +3,7 @@
 use anoseg_infer::network::Kind;
 use anoseg_infer::{SettingError, require};
 
-use super::{Budget, CalibrationSettings, Config, Optimiser};
+use super::{Budget, CalibrationSettings, Config, Optimiser, View};
 use crate::Result;
 
 /// Longest time budget: a year.
@@ -41,6 +41,12 @@ impl Config {
         Ok(())
     }
 
+    /// The network's input has sides that are multiples of this.
+    pub(crate) fn stride(&self) -> usize {
+        // The published discriminator halves the image eight times.
+        if self.architecture.detector { 256 } else { self.architecture.stride() }
+    }
+
     fn validate_budget(&self) -> Result<(), SettingError> {
         match self.budget {
             Budget::Seconds(seconds) => {
@@ -64,12 +70,16 @@ impl Config {
     fn validate_input(&self) -> Result<(), SettingError> {
         let judged = self.architecture.network == Kind::Published && self.loss.adversarial > 0.0;
         // The published discriminator halves the image eight times.
-        let stride = if judged || self.architecture.detector { 256 } else { self.architecture.stride() };
+        let stride = if judged { 256 } else { self.stride() };
         let size = self.input.size;
         let smallest = anoseg_synth::SMALLEST_SIDE.next_multiple_of(stride);
         let in_range = (smallest..=4096).contains(&size) && size.is_multiple_of(stride);
         let allowed = format!("must be a multiple of {stride} from {smallest} to 4096");
         require(in_range, "input.size", size, allowed)?;
+        if let View::Scale(scale) = self.input.view {
+            let in_range = scale > 0.0 && scale <= 1.0;
+            require(in_range, "input.view.scale", scale, "must be above 0 and at most 1")?;
+        }
         self.architecture.validate_work([size; 2])
     }
 

@@ -1,5 +1,6 @@
 //! The executor of training: Burn's tensors with gradients, normalised by the batch.
 
+use anoseg_infer::Window;
 use anoseg_infer::network::{Behind, Convolution, ConvolutionKind, Executor, MemoryBank};
 use anoseg_kernels::extension::{
     self as operators, Convolution as Options, batch_norm, conv_transpose2d, conv2d, conv2d_joined,
@@ -17,12 +18,21 @@ pub(crate) struct Training<'p> {
     parameters: &'p Parameters,
     /// The moments of this pass.
     pub(crate) statistics: Statistics,
+    /// Which window of a larger image each image is; empty where they are whole images.
+    windows: Vec<Window>,
+    /// Height of the images in pixels, where they are windows.
+    height: usize,
 }
 
 impl<'p> Training<'p> {
     /// With these parameters, and no moments yet.
     pub(crate) fn new(parameters: &'p Parameters) -> Self {
-        Self { parameters, statistics: Statistics::default() }
+        Self { parameters, statistics: Statistics::default(), windows: Vec::new(), height: 0 }
+    }
+
+    /// The same on images of this height that are these windows of larger ones.
+    pub(crate) fn on_windows(self, windows: Vec<Window>, height: usize) -> Self {
+        Self { windows, height, ..self }
     }
 
     /// The network's parameters.
@@ -97,6 +107,11 @@ impl Executor for Training<'_> {
     }
 
     fn coordinates(&mut self, [h, w]: [usize; 2]) -> Tensor<4> {
+        if !self.windows.is_empty() {
+            let stride = self.height / h.max(1);
+            let values = self.windows.iter().flat_map(|window| window.coordinates([h, w], stride)).collect();
+            return tensor_of(values, [self.windows.len(), 2, h, w], &self.parameters.device());
+        }
         let scaled =
             |i: usize, len: usize| if len > 1 { 2.0 * i as f32 / (len - 1) as f32 - 1.0 } else { 0.0 };
         let rows = (0..h).flat_map(|i| std::iter::repeat_n(scaled(i, h), w));

@@ -1,6 +1,7 @@
 //! Batches.
 
 use anoseg_image::Image;
+use anoseg_infer::{Extent, Window};
 use anoseg_synth::Pair;
 use burn::tensor::{Device, Tensor, TensorData};
 
@@ -24,6 +25,7 @@ pub(super) struct Shard {
     labels: TensorData,
     good: Option<TensorData>,
     sources: Vec<usize>,
+    windows: Vec<Window>,
     number: u64,
 }
 
@@ -36,6 +38,8 @@ pub(super) struct ShardTensors {
     pub(super) anomalous: Vec<bool>,
     /// Which training image each of `images` is made from.
     pub(super) sources: Vec<usize>,
+    /// Which window of a training image each of `images` is; empty where they are whole images.
+    pub(super) windows: Vec<Window>,
     /// Number of the training step.
     pub(super) step: u64,
     /// Number of the shard; it seeds the shard's random draws.
@@ -45,11 +49,12 @@ pub(super) struct ShardTensors {
 impl Batch {
     /// Joins pairs of one size, and their images without anomalies if given: as many, in the same
     /// order.
-    pub(super) fn new(step: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
+    /// `extent` is the size of the training images where the pairs are parts of them.
+    pub(super) fn new(step: u64, pairs: &[Pair], good: Option<&[Image]>, extent: Option<Extent>) -> Self {
         let size = pairs.len().div_ceil(SHARDS).max(1);
         let shard = |(part, pairs): (usize, &[Pair])| {
             let number = step * SHARDS as u64 + part as u64;
-            Shard::new(number, pairs, good.map(|good| &good[part * size..part * size + pairs.len()]))
+            Shard::new(number, pairs, good.map(|good| &good[part * size..part * size + pairs.len()]), extent)
         };
         Self { shards: pairs.chunks(size).enumerate().map(shard).collect() }
     }
@@ -62,7 +67,7 @@ impl Batch {
 }
 
 impl Shard {
-    fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>) -> Self {
+    fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>, extent: Option<Extent>) -> Self {
         let (height, width) = pairs.first().map_or((0, 0), |pair| (pair.image.height(), pair.image.width()));
         let labels: Vec<f32> = pairs
             .iter()
@@ -74,6 +79,7 @@ impl Shard {
             labels: TensorData::new(labels, [pairs.len(), 1, height, width]),
             good: good.map(|good| join(good.iter())),
             sources: pairs.iter().map(|pair| pair.source).collect(),
+            windows: extent.map_or_else(Vec::new, |plane| pairs.iter().map(window(plane)).collect()),
             number,
         }
     }
@@ -92,8 +98,14 @@ impl Shard {
             good: self.good.map(|good| Tensor::from_data(good, device)),
             anomalous,
             sources: self.sources,
+            windows: self.windows,
             step: self.number / SHARDS as u64,
             number: self.number,
         }
     }
+}
+
+/// The window of the training image that a pair is.
+fn window(plane: Extent) -> impl Fn(&Pair) -> Window {
+    move |pair| Window { x: pair.origin.0, y: pair.origin.1, plane }
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use anoseg_infer::Window;
 use anoseg_infer::network::{Backbone, Executor as _, Features, ImageGenerator};
 use anoseg_infer::parameters::ParameterStore;
 use anoseg_infer::runtime::{Program, Recorder};
@@ -81,13 +82,18 @@ impl FrozenFeatures {
 }
 
 /// The maps `[n, 1, h, w]` that a generator with these parameters gives at inference for images
-/// `[n, 3, h, w]`.
-pub(super) fn maps(generator: &ImageGenerator, parameters: &ParameterStore, images: &Tensor<4>) -> Tensor<4> {
+/// `[n, 3, h, w]`, which are these windows of larger images if there are any.
+pub(super) fn maps(
+    generator: &ImageGenerator,
+    parameters: &ParameterStore,
+    images: &Tensor<4>,
+    windows: &[Window],
+) -> Tensor<4> {
     let shape @ [n, _, h, w] = images.dims();
-    let (mut x, input) = Recorder::new(shape);
+    let (mut x, input) = if windows.is_empty() { Recorder::new(shape) } else { Recorder::windowed(shape) };
     x.use_parameters(parameters);
     let logits = generator.forward(&mut x, &input).map_logits;
     let maps = x.sigmoid(&logits);
-    let mut values = x.finish(&[maps]).run(&values_of(images.clone()), &[]);
+    let mut values = x.finish(&[maps]).run_windows(&values_of(images.clone()), &[], windows);
     tensor_of(values.swap_remove(0), [n, 1, h, w], &cpu()).autodiff()
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anoseg_infer::Network;
 use anoseg_infer::network::{Architecture, Backbone, Blueprint, Detector, Head, ImageGenerator, Outputs};
 use anoseg_infer::parameters::{ParameterData, ParameterError, ParameterStore};
+use anoseg_infer::{Network, Window};
 use anoseg_kernels::extension::{MapLosses, map_losses};
 use burn::tensor::activation::sigmoid;
 use burn::tensor::{Device, Int, Tensor};
@@ -164,9 +164,10 @@ impl Learner {
     fn pass(&self, shard: Shard) -> Pass {
         let parameters = self.trained.parameters.own_leaves();
         let shard = shard.tensors(&self.device);
-        let mut training = Training::new(&parameters);
+        let height = shard.images.dims()[2];
+        let mut training = Training::new(&parameters).on_windows(shard.windows.clone(), height);
         let outputs = self.generate(&mut training, &shard);
-        let ShardTensors { images, labels, good, anomalous, step, .. } = shard;
+        let ShardTensors { images, labels, good, anomalous, step, windows, .. } = shard;
         let focuses = self.weights.focuses(step);
         // With an exponent of 0 the focal loss is the cross-entropy.
         let (gamma, weight) = if focuses {
@@ -211,7 +212,8 @@ impl Learner {
             losses.discriminator_accuracy = Some(judgement.accuracy);
             parts[1].gradients = judgement.gradients;
         }
-        if let Some(pass) = good.and_then(|good| self.detect(good, &images, &labels, &anomalous)) {
+        if let Some(pass) = good.and_then(|good| self.detect(good, &windows, (&images, &labels, &anomalous)))
+        {
             losses.detector = Some(pass.loss);
             losses.detector_accuracy = Some(pass.accuracy);
             parts[2] = Sum { gradients: pass.gradients, statistics: pass.statistics };
@@ -224,23 +226,22 @@ impl Learner {
     fn detect(
         &self,
         good: Tensor<4>,
-        images: &Tensor<4>,
-        labels: &Tensor<4>,
-        anomalous: &[bool],
+        windows: &[Window],
+        (images, labels, anomalous): (&Tensor<4>, &Tensor<4>, &[bool]),
     ) -> Option<DetectorPass> {
         let detector = self.detector.as_ref()?;
         let anomalous = choose(images, anomalous).zip(choose(labels, anomalous));
-        let maps = self.maps(&good)?;
+        let maps = self.maps(&good, windows)?;
         Some(detector.pass(good, maps, anomalous, &self.detector_weights))
     }
 
     /// The maps that the generator gives at inference, `[n, 1, h, w]`, for images `[n, 3, h, w]`;
     /// outside the graph.
-    fn maps(&self, images: &Tensor<4>) -> Option<Tensor<4>> {
+    fn maps(&self, images: &Tensor<4>, windows: &[Window]) -> Option<Tensor<4>> {
         let Generator::Images(generator) = &self.generator else { return None };
         let parameters = self.trained.parameters.export();
         let parameters = ParameterStore::import(&parameters, self.trained.parameters.specs()).ok()?;
-        Some(frozen::maps(generator, &parameters, images))
+        Some(frozen::maps(generator, &parameters, images, windows))
     }
 
     /// Every parameter and every moment.

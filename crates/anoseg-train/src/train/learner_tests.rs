@@ -18,7 +18,7 @@ fn tiny() -> (Learner, [Shard; 2]) {
     let images = (0..3).map(|number| good(Part::Token, 0, number, 256, 256)).collect();
     let synthesizer = Synthesizer::new(Arc::new(images), config.synthesis.clone(), 0).unwrap();
     let shard = || {
-        let batch = Batch::new(0, &synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)));
+        let batch = Batch::new(0, &synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)), None);
         batch.shards.into_iter().next().unwrap()
     };
     (Learner::new(&config, None, 3), [shard(), shard()])
@@ -44,7 +44,7 @@ fn the_cross_entropy_takes_over_from_the_focal_loss() {
     let images = Arc::new((0..3).map(|number| good(Part::Token, 0, number, 64, 64)).collect());
     let pairs = Synthesizer::new(images, config.synthesis.clone(), 0).unwrap().batch(0, 2);
     let learner = Learner::new(&config, None, 3);
-    let at = |step| learner.pass(Batch::new(step, &pairs, None).shards.remove(0)).losses;
+    let at = |step| learner.pass(Batch::new(step, &pairs, None, None).shards.remove(0)).losses;
     let (early, late) = (at(4), at(5));
     assert_eq!((early.cross_entropy, late.focal), (None, None));
     let (focal, cross_entropy) = (early.focal.unwrap(), late.cross_entropy.unwrap());
@@ -84,7 +84,7 @@ fn true_pairs_of_the_detector_are_good_images_with_an_empty_map() {
     assert!(values_of(changed.max())[0] > 0.0);
     let judged = |truth: &Tensor<4>| {
         let anomalous = Some((images.clone(), labels.clone()));
-        let maps = learner.maps(&good).unwrap();
+        let maps = learner.maps(&good, &[]).unwrap();
         detector.pass(truth.clone(), maps, anomalous, &learner.detector_weights).gradients
     };
     assert_eq!(values(&found.gradients), values(&judged(&good)));

@@ -5,12 +5,13 @@ use std::time::Instant;
 
 use anoseg_image::{Dataset, Image, Limits};
 use anoseg_infer::network::{Backbone, Kind};
-use anoseg_infer::{Description, Model, Preprocess, Provenance, TrainingImages, ValueScale};
+use anoseg_infer::{Description, Geometry, Model, Preprocess, Provenance, TrainingImages, ValueScale};
 use anoseg_kernels::Level;
 use anoseg_synth::{Flip, Synthesizer};
 
 use super::event::{Event, StopToken};
 use super::session::Session;
+use crate::backbone::Views;
 use crate::config::{Budget, Config, Preset};
 use crate::data::load_within;
 use crate::encoder::{PretrainedEncoder, no_temporary};
@@ -173,8 +174,11 @@ impl Trainer {
         }
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
-        let synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
-        let backbone = self.backbone(&images)?;
+        let mut synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
+        if data.preprocess.geometry.is_tiled() {
+            synthesizer = synthesizer.in_parts(config.input.size, config.input.size);
+        }
+        let backbone = self.backbone(&images, &data.preprocess.geometry)?;
         let setup = begun.elapsed().as_secs_f64();
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
@@ -218,13 +222,14 @@ impl Trainer {
     }
 
     /// The frozen backbone of a pretrained network, measured on these images.
-    fn backbone(&self, images: &[Image]) -> Result<Option<Arc<Backbone>>> {
+    fn backbone(&self, images: &[Image], geometry: &Geometry) -> Result<Option<Arc<Backbone>>> {
         let Config { architecture, seed, .. } = &self.config;
         if architecture.network != Kind::Pretrained {
             return Ok(None);
         }
         let encoder = self.encoder.as_ref().ok_or(Error::NoEncoder)?;
-        let backbone = backbone::measure(encoder.parameters(), images, (architecture.memory, *seed))
+        let views = Views::of(images, geometry, self.config.input.size);
+        let backbone = backbone::measure(encoder.parameters(), &views, (architecture.memory, *seed))
             .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
         Ok(Some(Arc::new(backbone)))
     }

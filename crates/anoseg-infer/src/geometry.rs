@@ -1,0 +1,326 @@
+//! Where the pixels of the network's input lie in the image.
+//!
+//! An image is first resampled to its *plane*: the image at the scale of the network. The network runs
+//! on *windows* of the plane, all of the size of its input. A window may reach beyond the plane; the
+//! plane's border is repeated there. What the network gives for the windows is joined to a map of the
+//! plane, in which nothing shows where the windows lay.
+
+use anoseg_image::AnomalyMap;
+use serde::{Deserialize, Serialize};
+
+use crate::SettingError;
+use crate::settings::require;
+
+/// Longest side of a network's input.
+const LONGEST_SIDE: usize = 4096;
+
+/// Images whose ratio of width to height differs by up to this factor from that of the network's input
+/// fill it; others keep their ratio.
+const SAME_SHAPE: f32 = 1.05;
+
+/// Where the pixels of the network's input lie in the image.
+///
+/// ```
+/// use anoseg_infer::Geometry;
+///
+/// let geometry = Geometry::Tiles { width: 256, height: 256, scale: 0.5, overlap: 64 };
+/// let plane = geometry.plane(1600, 875);
+/// assert_eq!((plane.width, plane.height), (800, 438));
+/// let windows = geometry.windows(plane);
+/// assert_eq!(windows.len(), 4 * 2);
+/// assert_eq!((windows[0].x, windows[0].y), (0, 0));
+/// assert_eq!((windows[7].x, windows[7].y), (800 - 256, 438 - 256));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+#[non_exhaustive]
+pub enum Geometry {
+    /// The whole image is resampled to this size, whatever its ratio of width to height.
+    Whole {
+        /// Width of the network's input in pixels.
+        width: usize,
+        /// Height of the network's input in pixels.
+        height: usize,
+    },
+    /// The whole image at one scale, so that it keeps its shape. One of another shape than the network's
+    /// input is put in its middle.
+    Fitted {
+        /// Width of the network's input in pixels.
+        width: usize,
+        /// Height of the network's input in pixels.
+        height: usize,
+    },
+    /// The image at a fixed scale, in tiles that overlap.
+    Tiles {
+        /// Width of a tile, which is the network's input, in pixels of the network.
+        width: usize,
+        /// Height of a tile in pixels of the network.
+        height: usize,
+        /// Pixels of the network per pixel of the image, above 0 and at most 1.
+        scale: f32,
+        /// Pixels of the network that neighbouring tiles have in common at least.
+        overlap: usize,
+    },
+}
+
+/// Size of an image's plane.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Extent {
+    /// Width in pixels of the network.
+    pub width: usize,
+    /// Height in pixels of the network.
+    pub height: usize,
+}
+
+/// The part of the plane that the network sees at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// The plane's column of the window's first one; negative where the window is wider than the plane.
+    pub x: isize,
+    /// The plane's row of the window's first one.
+    pub y: isize,
+    /// The plane.
+    pub plane: Extent,
+}
+
+impl Window {
+    /// The window that is the whole plane.
+    pub fn whole(width: usize, height: usize) -> Self {
+        Self { x: 0, y: 0, plane: Extent { width, height } }
+    }
+
+    /// Row and column of each position of a grid of `h` x `w` over the window, which has
+    /// `stride` x `stride` pixels a position, scaled so that the plane's first pixel is -1 and its last
+    /// one 1: `[2, h, w]`.
+    pub fn coordinates(&self, [h, w]: [usize; 2], stride: usize) -> Vec<f32> {
+        let scaled = |start: isize, len: usize, i: usize| {
+            let middle = (stride as f32 - 1.0) / 2.0;
+            let at = start as f32 + (i * stride) as f32 + middle;
+            if len > 1 { 2.0 * at / (len as f32 - 1.0) - 1.0 } else { 0.0 }
+        };
+        let Self { x, y, plane } = *self;
+        let rows = (0..h).flat_map(|i| std::iter::repeat_n(scaled(y, plane.height, i), w));
+        let columns = (0..h).flat_map(|_| (0..w).map(|i| scaled(x, plane.width, i)));
+        rows.chain(columns).collect()
+    }
+}
+
+impl Geometry {
+    /// Height and width of the network's input.
+    pub fn size(&self) -> [usize; 2] {
+        let (Self::Whole { width, height }
+        | Self::Fitted { width, height }
+        | Self::Tiles { width, height, .. }) = *self;
+        [height, width]
+    }
+
+    /// Whether the network runs on parts of the image.
+    pub fn is_tiled(&self) -> bool {
+        matches!(self, Self::Tiles { .. })
+    }
+
+    /// The size of an image of `width` x `height` pixels at the network's scale.
+    pub fn plane(&self, width: usize, height: usize) -> Extent {
+        let scaled = |side: usize, scale: f32| ((side as f32 * scale).round() as usize).max(1);
+        match *self {
+            Self::Whole { width, height } => Extent { width, height },
+            Self::Fitted { width: most_wide, height: most_high } => {
+                let (across, down) = (most_wide as f32 / width as f32, most_high as f32 / height as f32);
+                if across.max(down) <= SAME_SHAPE * across.min(down) {
+                    return Extent { width: most_wide, height: most_high };
+                }
+                let scale = across.min(down);
+                Extent {
+                    width: scaled(width, scale).min(most_wide),
+                    height: scaled(height, scale).min(most_high),
+                }
+            }
+            Self::Tiles { scale, .. } => {
+                Extent { width: scaled(width, scale), height: scaled(height, scale) }
+            }
+        }
+    }
+
+    /// The windows that cover a plane, row by row.
+    pub fn windows(&self, plane: Extent) -> Vec<Window> {
+        let [height, width] = self.size();
+        let columns = starts(plane.width, width, self.overlap());
+        let row = |y: isize| columns.iter().map(move |&x| Window { x, y, plane });
+        starts(plane.height, height, self.overlap()).into_iter().flat_map(row).collect()
+    }
+
+    fn overlap(&self) -> usize {
+        if let Self::Tiles { overlap, .. } = *self { overlap } else { 0 }
+    }
+
+    /// Joins what the network gives for each window, in the order of [`Geometry::windows`], to a map of
+    /// the plane. Where windows overlap their values are mixed: the share of each grows with the
+    /// distance to its border, beside which a network knows only half of the surroundings.
+    ///
+    /// # Panics
+    /// If there are not as many parts as windows, or one is of another size.
+    pub fn join(&self, plane: Extent, parts: &[AnomalyMap]) -> AnomalyMap {
+        let [height, width] = self.size();
+        let columns = shares(plane.width, width, self.overlap());
+        let rows = shares(plane.height, height, self.overlap());
+        assert_eq!(parts.len(), rows.len() * columns.len(), "a part for each window");
+        let mut map = AnomalyMap::filled(plane.width, plane.height, 0.0);
+        let places = rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
+        for (part, (row, column)) in parts.iter().zip(places) {
+            assert_eq!((part.width(), part.height()), (width, height), "a part of the network's size");
+            for (i, down) in row.shares.iter().enumerate() {
+                let source = &part.row(row.first + i)[column.first..];
+                let start = (row.start + i) * plane.width + column.start;
+                let target = &mut map.as_mut_slice()[start..start + column.shares.len()];
+                for ((sum, value), across) in target.iter_mut().zip(source).zip(&column.shares) {
+                    *sum += down * across * value;
+                }
+            }
+        }
+        map
+    }
+
+    /// Checks that both sides are multiples of `stride`, above 0 and at most 4096, and that tiles
+    /// overlap by less than half.
+    ///
+    /// # Errors
+    /// They are not.
+    pub(crate) fn validate(&self, stride: usize) -> Result<(), SettingError> {
+        let fits = |side: &usize| (1..=LONGEST_SIDE).contains(side) && side.is_multiple_of(stride);
+        let allowed = format!("each side must be a multiple of {stride} and at most {LONGEST_SIDE}");
+        require(self.size().iter().all(fits), "preprocess.geometry", self.size(), allowed)?;
+        if let Self::Tiles { width, height, scale, overlap } = *self {
+            let above_zero = scale > 0.0 && scale <= 1.0;
+            require(above_zero, "preprocess.geometry.tiles.scale", scale, "must be above 0 and at most 1")?;
+            let fits = 2 * overlap <= width.min(height);
+            let allowed = "must be at most half of a tile's side";
+            require(fits, "preprocess.geometry.tiles.overlap", overlap, allowed)?;
+        }
+        Ok(())
+    }
+}
+
+/// Where windows of `side` begin along a line of `len` pixels: evenly spread from the first to the last
+/// pixel, and at least `overlap` pixels in common with the next. One that is longer than the line is
+/// centred.
+fn starts(len: usize, side: usize, overlap: usize) -> Vec<isize> {
+    if len <= side {
+        return vec![-(((side - len) / 2) as isize)];
+    }
+    let gaps = (len - side).div_ceil(side - overlap);
+    (0..=gaps).map(|i| ((i * (len - side)) as f64 / gaps as f64).round() as isize).collect()
+}
+
+/// The shares of a window's pixels in the map, along one side.
+struct Shares {
+    /// The plane's pixel of the first share.
+    start: usize,
+    /// The window's pixel of the first share.
+    first: usize,
+    /// They add up to 1 over the windows.
+    shares: Vec<f32>,
+}
+
+/// The shares of all windows along a line of `len` pixels.
+fn shares(len: usize, side: usize, overlap: usize) -> Vec<Shares> {
+    let starts = starts(len, side, overlap);
+    let last = starts.len() - 1;
+    // Beside its border a window has no share; the rest of the overlap passes over linearly.
+    let (none, ramp) = (overlap as f32 / 4.0, (overlap as f32 / 2.0).max(1.0));
+    let mut totals = vec![0.0f32; len];
+    let mut found: Vec<Shares> = Vec::with_capacity(starts.len());
+    for (number, &start) in starts.iter().enumerate() {
+        let first = start.min(0).unsigned_abs();
+        let begin = start.max(0) as usize;
+        let count = (side - first).min(len - begin);
+        let share = |i: usize| {
+            let to_begin = if number > 0 { i as f32 + 0.5 } else { f32::INFINITY };
+            let to_end = if number < last { (count - i) as f32 - 0.5 } else { f32::INFINITY };
+            ((to_begin.min(to_end) - none) / ramp).clamp(0.0, 1.0)
+        };
+        let shares: Vec<f32> = (0..count).map(share).collect();
+        totals[begin..begin + count].iter_mut().zip(&shares).for_each(|(total, share)| *total += share);
+        found.push(Shares { start: begin, first, shares });
+    }
+    for Shares { start, shares, .. } in &mut found {
+        let totals = &totals[*start..*start + shares.len()];
+        shares.iter_mut().zip(totals).for_each(|(share, total)| *share /= total);
+    }
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn windows_cover_every_pixel_and_stay_inside(len in 1usize..3000, side in 1usize..40, share in 0usize..=50) {
+            let side = 16 * side;
+            let overlap = side * share / 100;
+            let starts = starts(len, side, overlap);
+            if len > side {
+                prop_assert_eq!((starts[0], starts[starts.len() - 1]), (0, (len - side) as isize));
+                for pair in starts.windows(2) {
+                    prop_assert!(pair[1] > pair[0] && pair[1] - pair[0] <= (side - overlap) as isize);
+                }
+            } else {
+                prop_assert_eq!(starts.len(), 1);
+                prop_assert!(starts[0] <= 0 && starts[0] + side as isize >= len as isize);
+            }
+            let mut totals = vec![0.0; len];
+            for Shares { start, shares, .. } in shares(len, side, overlap) {
+                totals[start..start + shares.len()].iter_mut().zip(&shares).for_each(|(sum, share)| *sum += share);
+            }
+            prop_assert!(totals.iter().all(|total: &f32| (total - 1.0).abs() < 1e-5));
+        }
+
+        #[test]
+        fn parts_that_agree_give_the_plane_back(width in 20usize..300, height in 20usize..300, overlap in 0usize..32) {
+            let geometry = Geometry::Tiles { width: 64, height: 96, scale: 1.0, overlap };
+            let plane = geometry.plane(width, height);
+            let value = |x: isize, y: isize| {
+                let x = x.clamp(0, width as isize - 1) as f32;
+                (x * 0.1).sin() + y.clamp(0, height as isize - 1) as f32 * 0.01
+            };
+            let parts: Vec<AnomalyMap> = geometry
+                .windows(plane)
+                .iter()
+                .map(|w| AnomalyMap::from_fn(64, 96, |x, y| value(w.x + x as isize, w.y + y as isize)))
+                .collect();
+            let map = geometry.join(plane, &parts);
+            for y in 0..height {
+                for x in 0..width {
+                    prop_assert!((map.get(x, y) - value(x as isize, y as isize)).abs() < 1e-4);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_of_another_shape_keeps_it() {
+        let geometry = Geometry::Fitted { width: 384, height: 160 };
+        assert_eq!(geometry.plane(1250, 500), Extent { width: 384, height: 160 });
+        let plane = geometry.plane(500, 500);
+        assert_eq!(plane, Extent { width: 160, height: 160 });
+        assert_eq!(geometry.windows(plane), [Window { x: -112, y: 0, plane }]);
+        assert_eq!(Geometry::Whole { width: 64, height: 32 }.plane(7, 9), Extent { width: 64, height: 32 });
+    }
+
+    #[test]
+    fn coordinates_are_those_of_the_plane() {
+        let plane = Extent { width: 101, height: 51 };
+        let window = Window { x: 40, y: -4, plane };
+        let found = window.coordinates([8, 16], 4);
+        let (rows, columns) = found.split_at(8 * 16);
+        assert!((rows[0] - (2.0 * (-4.0 + 1.5) / 50.0 - 1.0)).abs() < 1e-6);
+        assert!((columns[15] - (2.0 * (40.0 + 15.0 * 4.0 + 1.5) / 100.0 - 1.0)).abs() < 1e-6);
+        let whole = Window::whole(16, 8).coordinates([8, 16], 1);
+        assert_eq!(
+            (whole[0], whole[8 * 16 - 1], whole[8 * 16], whole[2 * 8 * 16 - 1]),
+            (-1.0, 1.0, -1.0, 1.0)
+        );
+    }
+}
