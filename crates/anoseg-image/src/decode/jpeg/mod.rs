@@ -5,6 +5,7 @@
 //! is faster, then makes the pixels where it is right; the others are rendered here.
 
 mod huffman;
+mod multi;
 mod render;
 mod scan;
 mod segments;
@@ -43,7 +44,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
         // The segments that matter, twice.
         extra_bytes: 2 * bytes.len() as u64,
         lossy: true,
-        further_pages: 0,
+        further_pages: segments.images.map_or(0, |at| multi::further_images(bytes, at, &frame)),
         states_depth: false,
     })
 }

@@ -1,5 +1,7 @@
 //! The directories of a TIFF (TIFF 6.0, section 2; BigTIFF by libtiff's specification).
 
+use std::collections::{HashSet, VecDeque};
+
 use super::super::error::Fault;
 
 /// Tags that are looked at, by their numbers.
@@ -110,24 +112,36 @@ impl<'a> File<'a> {
 
     /// The directories of all pages, those that they contain behind those of the chain.
     pub(super) fn pages(&self, first: u64) -> Result<Vec<Page<'a>>, Fault> {
-        let (mut pages, mut seen, mut place) = (Vec::new(), std::collections::HashSet::new(), first);
-        while place != 0 && pages.len() < MOST_PAGES && seen.insert(place) {
-            match self.directory(place) {
+        let (mut pages, mut seen) = (Vec::new(), HashSet::new());
+        // Directories that overlap would have more entries than the file has room for.
+        let mut room = self.bytes.len() / 12;
+        let mut next_place = first;
+        while next_place != 0 && pages.len() < MOST_PAGES && room > 0 && seen.insert(next_place) {
+            match self.directory(next_place) {
                 Ok((directory, next)) => {
+                    room = room.saturating_sub(directory.entries.len());
                     pages.push(Page { directory, contained: false });
-                    place = next;
+                    next_place = next;
                 }
                 // What is behind the first page does not make that unreadable.
                 Err(_) if !pages.is_empty() => break,
                 Err(fault) => return Err(fault),
             }
         }
-        let contained: Vec<u64> =
-            pages.iter().flat_map(|page| page.directory.numbers(tag::SUB_IFDS).unwrap_or_default()).collect();
-        for place in contained.into_iter().take(MOST_PAGES) {
-            if seen.insert(place)
-                && let Ok((directory, _)) = self.directory(place)
+        let contained = |page: &Directory| page.numbers(tag::SUB_IFDS).unwrap_or_default();
+        // Each may contain others, and lead to a next one.
+        let mut waiting: VecDeque<u64> = pages.iter().flat_map(|page| contained(&page.directory)).collect();
+        while pages.len() < MOST_PAGES
+            && room > 0
+            && let Some(place) = waiting.pop_front()
+        {
+            if place != 0
+                && seen.insert(place)
+                && let Ok((directory, next)) = self.directory(place)
             {
+                room = room.saturating_sub(directory.entries.len());
+                waiting.push_front(next);
+                waiting.extend(contained(&directory));
                 pages.push(Page { directory, contained: true });
             }
         }
