@@ -123,6 +123,24 @@ fn layouts_are_chosen_or_refused() {
     shop.run("train ng --layout other -o m.anoseg", 2);
 }
 
+/// Defects that only the names of files tell were once learned from as good parts.
+#[test]
+fn names_of_defects_are_refused() {
+    let shop = Workshop::new();
+    fs::create_dir(shop.path("flat")).unwrap();
+    for number in 0..20 {
+        let name = if number % 5 == 4 { format!("NG_{number}.png") } else { format!("OK_{number}.png") };
+        fs::copy(shop.path(&format!("data/train/good/0{number:02}.png")), shop.path("flat").join(name)).unwrap();
+    }
+    for command in [format!("train flat -o m.anoseg {TINY}"), "check flat".into()] {
+        let (_, err) = shop.run(&command, 3);
+        for words in ["NG_4.png", "OK_0.png", "Move those", "--layout plain"] {
+            assert!(err.contains(words), "{words}: {err}");
+        }
+    }
+    shop.run("check flat --layout plain", 0);
+}
+
 #[test]
 fn skipped_files() {
     let shop = Workshop::new();
