@@ -74,6 +74,10 @@ pub struct Decoded {
     pub grey: bool,
     /// Whether an orientation tag turned or mirrored the stored pixels.
     pub turned: bool,
+    /// The orientation that the file states, as Exif numbers it, 1..=8; 1 if it states none.
+    pub orientation: u8,
+    /// Whether the pixels differ in their alpha, which is not applied.
+    pub alpha_varies: bool,
     /// Width and height of the stored pixels, before they are turned.
     pub stored_size: (usize, usize),
     /// Further full-size images in the file (pages of a TIFF, frames of a GIF) that were not read.
@@ -95,12 +99,13 @@ impl Decoded {
     /// As for [`load`].
     pub fn from_bytes(bytes: &[u8], name: &Path, limits: &Limits) -> Result<Self, ImageError> {
         let (raster, header) = decode(bytes, name, limits)?;
-        let grey = raster.channels < 3;
+        let (grey, alpha_varies) = (raster.channels < 3, raster.alpha_varies);
+        let orientation = header.orientation.to_exif();
         let turned = header.orientation != Orientation::NoTransforms;
         let (stored_size, further_pages) = ((header.width, header.height), header.further_pages);
         let image = raster.into_image(header.orientation);
         let image = if header.states_depth { image.with_sample_type(SampleType::U8) } else { image };
-        Ok(Self { image, grey, turned, stored_size, further_pages })
+        Ok(Self { image, grey, turned, orientation, alpha_varies, stored_size, further_pages })
     }
 }
 
@@ -111,7 +116,15 @@ impl Decoded {
 /// # Errors
 /// As for [`load`].
 pub fn load_mask(path: &Path, limits: &Limits) -> Result<Mask, ImageError> {
-    let (raster, header) = decode(&read_file(path, limits)?, path, limits)?;
+    load_mask_bytes(&read_file(path, limits)?, path, limits)
+}
+
+/// As [`load_mask`], for a file that is already in memory. Errors name it `name`.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_mask_bytes(bytes: &[u8], name: &Path, limits: &Limits) -> Result<Mask, ImageError> {
+    let (raster, header) = decode(bytes, name, limits)?;
     Ok(raster.into_mask(header.orientation, header.lossy))
 }
 

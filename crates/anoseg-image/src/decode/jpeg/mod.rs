@@ -51,12 +51,7 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
 
 pub(super) fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Fault> {
     let (width, height) = (header.width, header.height);
-    let raster = |data: Vec<u8>| Raster {
-        width,
-        height,
-        channels: data.len() / (width * height),
-        samples: Samples::U8(data),
-    };
+    let raster = |data: Vec<u8>| Raster::new(width, height, data.len() / (width * height), Samples::U8(data));
     let scans =
         Scans::read(bytes, |frame, one_scan| frame.progressive || !(one_scan && zune_is_right(frame)))?;
     if zune_is_right(&scans.frame)

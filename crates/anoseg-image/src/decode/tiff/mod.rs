@@ -63,20 +63,33 @@ pub(super) fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Fault> {
     let (width, height) = (header.width, header.height);
     let tables = if layout.compression == Compression::Jpeg { page.bytes(tag::JPEG_TABLES)? } else { None };
     let chunks = Chunks::of(&page, &layout)?;
-    let mut whole = samples::empty(&layout, width * height * layout.meaning.colours());
+    let colours = layout.meaning.colours();
+    let mut whole = samples::empty(&layout, width * height * colours);
+    let mut alpha = samples::Range::default();
     for (index, &(begin, length)) in chunks.places.iter().enumerate() {
         let place = chunks.place(index, &layout);
-        if place.plane >= layout.meaning.colours() {
-            break;
-        }
-        let stored = stored(bytes, begin, length)?;
         let rows = if layout.tiled { layout.chunk.1 } else { layout.chunk.1.min(height - place.top) };
-        let part = samples::values(chunk::decompressed(stored, tables, &layout, rows)?, &layout);
-        samples::place(&part, &mut whole, &layout, &place)?;
+        let part = || {
+            let stored = stored(bytes, begin, length)?;
+            Ok::<_, Fault>(samples::values(chunk::decompressed(stored, tables, &layout, rows)?, &layout))
+        };
+        if place.plane > colours {
+            break;
+        } else if place.plane == colours {
+            // The colours are whole, whatever becomes of the alpha behind them.
+            let Ok(part) = part() else { break };
+            alpha.add(&part, 0, &layout, &place);
+        } else {
+            let part = part()?;
+            samples::place(&part, &mut whole, &layout, &place)?;
+            if !layout.planar && layout.samples > colours {
+                alpha.add(&part, colours, &layout, &place);
+            }
+        }
     }
     let (channels, samples) = samples::coloured(whole, &layout, &page)?;
     samples.check_numbers(channels)?;
-    Ok(Raster { width, height, channels, samples })
+    Ok(Raster { alpha_varies: alpha.is_wide(), ..Raster::new(width, height, channels, samples) })
 }
 
 /// The stored bytes of a strip or tile. In a file that is cut short, those that are left.
