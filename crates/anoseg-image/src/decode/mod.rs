@@ -39,8 +39,8 @@ use std::path::Path;
 use image::metadata::Orientation;
 
 use crate::plane::{AnomalyMap, Image, Mask, SampleType};
-pub(crate) use error::io_advice;
 pub use error::{DecoderError, ImageError};
+pub(crate) use error::{io_advice, not_read};
 pub use limits::{BYTES_PER_PIXEL, LONGEST_SIDE, Limits};
 pub use sniff::{Kind, sniff_file};
 
@@ -258,10 +258,7 @@ fn sniffed(path: &Path, head: &[u8]) -> Result<Format, ImageError> {
     }
     match sniff::content(head) {
         Content::Image(format) => Ok(format),
-        Content::OtherImage(name) => {
-            let what = format!("it is {name}, a format that is not read");
-            Err(ImageError::Unsupported { path, what, source: None })
-        }
+        Content::OtherImage(name) => Err(ImageError::OtherFormat { path, name }),
         Content::NoImage(name) => {
             Err(ImageError::NotAnImage { path, reason: format!("its content is {name}") })
         }
