@@ -27,6 +27,7 @@ mod gif;
 mod guard;
 mod jpeg;
 mod limits;
+mod parts;
 mod pnm;
 mod raster;
 mod sniff;
@@ -45,6 +46,7 @@ pub use limits::{BYTES_PER_PIXEL, LONGEST_SIDE, Limits};
 pub use sniff::{Kind, sniff_file};
 
 use guard::guarded;
+use parts::{Bytes, Parts};
 use raster::Raster;
 use sniff::{Content, Format};
 
@@ -146,18 +148,32 @@ pub fn probe(path: &Path, limits: &Limits) -> Result<(usize, usize), ImageError>
     Ok(raster::upright_size(header.width, header.height, header.orientation))
 }
 
-/// The header, read from the start of the file. `None` for TIFF and WebP, which may store their
-/// orientation at the end, and for files whose header lies behind large metadata.
+/// The header, read from the start of the file, and from the places that a TIFF or WebP names. `None`
+/// for files whose header lies behind large metadata or in many places.
 fn probe_start(path: &Path, limits: &Limits) -> Result<Option<Header>, ImageError> {
+    let io = |source| ImageError::Io { path: path.to_path_buf(), source };
     let mut start = Vec::new();
-    open(path, limits)?
-        .take(PROBE_BYTES)
-        .read_to_end(&mut start)
-        .map_err(|source| ImageError::Io { path: path.to_path_buf(), source })?;
-    match sniffed(path, &start)? {
-        Format::Tiff | Format::WebP => Ok(None),
-        _ => Ok(read_header(&start, path, limits).ok().map(|(_, header)| header)),
+    let mut file = open(path, limits)?;
+    (&mut file).take(PROBE_BYTES).read_to_end(&mut start).map_err(io)?;
+    let format = sniffed(path, &start)?;
+    if (start.len() as u64) < PROBE_BYTES {
+        return read_header(&start, path, limits).map(|(_, header)| Some(header));
     }
+    if !matches!(format, Format::Tiff | Format::WebP) {
+        return Ok(read_header(&start, path, limits).ok().map(|(_, header)| header));
+    }
+    let length = file.metadata().map_err(io)?.len();
+    let found = Parts::new(length, start).header(&mut file, |bytes| {
+        guarded(|| match format {
+            Format::Tiff => tiff::header(bytes, limits),
+            _ => container::webp_header(bytes),
+        })
+    });
+    let Some(header) = found.map_err(io)? else { return Ok(None) };
+    let header = header.map_err(|fault| fault.at(path))?;
+    check_size(header.width, header.height, path, limits)?;
+    check_memory(&header, path, limits)?;
+    Ok(Some(header))
 }
 
 /// Bytes at the start of a file that contain most headers.
@@ -206,7 +222,7 @@ fn read_header(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Format, He
     }
     let header = guarded(|| match format {
         Format::Jpeg => jpeg::header(bytes),
-        Format::Tiff => tiff::header(bytes, limits),
+        Format::Tiff => tiff::header(Bytes::Whole(bytes), limits),
         Format::Pnm => pnm::header(bytes),
         Format::Gif => gif::header(bytes),
         _ => common::header(bytes, format, limits),

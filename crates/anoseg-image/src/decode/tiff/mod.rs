@@ -13,12 +13,13 @@ mod samples;
 use image::metadata::Orientation;
 
 use super::error::Fault;
+use super::parts::Bytes;
 use super::raster::Raster;
 use super::{Header, Limits};
 use directory::{Directory, File, Page, tag};
 use layout::{Compression, Format, Layout, Meaning};
 
-pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Fault> {
+pub(super) fn header(bytes: Bytes<'_>, limits: &Limits) -> Result<Header, Fault> {
     let (page, further_pages) = first_page(bytes)?;
     let (width, height) = layout::size(&page)?;
     let layout = Layout::of(&page)?;
@@ -58,7 +59,7 @@ pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Fault> {
 }
 
 pub(super) fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Fault> {
-    let (page, _) = first_page(bytes)?;
+    let (page, _) = first_page(Bytes::Whole(bytes))?;
     let layout = Layout::of(&page)?;
     let (width, height) = (header.width, header.height);
     let tables = if layout.compression == Compression::Jpeg { page.bytes(tag::JPEG_TABLES)? } else { None };
@@ -154,7 +155,7 @@ impl Chunks {
 /// A page that says that it is a reduced copy or a transparency mask (TIFF 6.0, `NewSubfileType`) is
 /// not the image. Pages inside others are read only where no other page is the image; where all
 /// pages say that they are reduced, the largest is.
-fn first_page(bytes: &[u8]) -> Result<(Directory<'_>, usize), Fault> {
+fn first_page(bytes: Bytes<'_>) -> Result<(Directory<'_>, usize), Fault> {
     let (file, first) = File::open(bytes)?;
     let mut pages = file.pages(first)?;
     let full = |contained: bool| -> Vec<usize> {
