@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 
+use anoseg_image::text::is_unseen;
+
 /// The command that this program was started with and one more option, quoted for a POSIX shell.
 pub(crate) fn this_command_with(option: &str) -> String {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
@@ -18,13 +20,13 @@ pub(crate) fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
     quoted.join(" ")
 }
 
-/// An argument as a shell must read it. Bytes that are no text, and control characters, are written
+/// An argument as a shell must read it. Bytes that are no text, and characters that are not shown, are written
 /// as octal numbers in `$'...'`, which bash, zsh and ksh know.
 fn quote(argument: &OsStr) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    let plain = |c: char| (c.is_alphanumeric() && !is_unseen(c)) || "-_./=:,@%+".contains(c);
     match argument.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
-        Some(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', "'\\''")),
+        Some(text) if !text.contains(is_unseen) => format!("'{}'", text.replace('\'', "'\\''")),
         _ => {
             let mut quoted = String::from("$'");
             for &byte in argument.as_encoded_bytes() {
@@ -56,6 +58,7 @@ mod tests {
             b"*?[x]",
             b"a\nb",
             b"\x1b[31m",
+            "a\u{202e}gnp.exe \u{2028}\u{200b}".as_bytes(),
             b"part\xfe'.png",
             b"--time=5m",
             "Pr\u{fc}fteil".as_bytes(),

@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use anoseg_image::text::is_unseen;
 use anoseg_image::{Limits, Mask, decode};
 use common::Workshop;
 use serde_json::Value;
@@ -130,7 +131,15 @@ fn names() {
     use std::os::unix::ffi::OsStrExt as _;
     let shop = strict_shop();
     fs::create_dir(shop.path("odd")).unwrap();
-    let odd = [&b"part\xfe.png"[..], b"part\xff.png", b"part%FE.png", b"a\x1b[31m\nb.png", b"=1+1.png"];
+    let unseen = "a\u{202e}gnp.exe\u{2028}\u{200b}.png";
+    let odd = [
+        &b"part\xfe.png"[..],
+        b"part\xff.png",
+        b"part%FE.png",
+        b"a\x1b[31m\nb.png",
+        b"=1+1.png",
+        unseen.as_bytes(),
+    ];
     for name in odd {
         let to = shop.path("odd").join(std::ffi::OsStr::from_bytes(name));
         fs::copy(shop.path("some/a.png"), to).unwrap();
@@ -144,7 +153,11 @@ fn names() {
     let images = of(|line| &line["image"]);
     assert_eq!((lines.len(), images.len()), (odd.len(), odd.len()), "{images:?}");
     assert_eq!(of(|line| &line["files"]["mask"]).len(), odd.len());
-    assert!(images.iter().all(|name| !name.contains(char::is_control)), "{images:?}");
+    assert!(images.iter().all(|name| !name.contains(is_unseen)), "{images:?}");
+    for entry in fs::read_dir(shop.path("out")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.contains(is_unseen), "{name:?}");
+    }
     // Names and order are those of the files, so going on finds every image again.
     shop.run("predict model.anoseg odd -o out --mask --resume", 0);
     assert_eq!(fs::read_to_string(shop.path("out/verdicts.jsonl")).unwrap(), text);

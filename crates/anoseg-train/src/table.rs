@@ -44,9 +44,10 @@ impl Table {
     }
 }
 
-/// A name without line breaks and other control characters, which would break the table.
+/// A name without line breaks and other characters that are not shown, which would break the table.
 fn one_line(name: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_unicode().collect() } else { c.to_string() };
+    let shown =
+        |c: char| if anoseg_image::text::is_unseen(c) { c.escape_unicode().collect() } else { c.to_string() };
     name.chars().map(shown).collect()
 }
 

@@ -61,7 +61,7 @@ fn open(options: &Predict, model: &Model) -> Result<Results> {
 fn not_looked_at(found: &Found, results: &mut Results) -> Result<usize> {
     let mut lines = 0;
     for item in found.left_out.iter().filter(|item| item.is_loss()) {
-        results.add_failure(&item.path, &item.reason)?;
+        results.add_failure(&item.path, &item.message())?;
         lines += 1;
     }
     for failure in &found.failures {
