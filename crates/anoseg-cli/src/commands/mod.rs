@@ -101,6 +101,31 @@ fn further_limits(calibration: &Calibration) -> [String; 3] {
     [
         format!("review    score > {}", level(calibration.review_threshold)),
         format!("pixel     value > {}", level(calibration.pixel_threshold)),
-        format!("region    area > {:.3} % of the image, or peak > {}", 100.0 * min_area, level(min_peak)),
+        region_limit(min_area, min_peak),
     ]
+}
+
+/// Which regions above the pixel limit are reported.
+fn region_limit(min_area: f64, min_peak: f32) -> String {
+    if min_area <= 0.0 {
+        // Every region has an area above 0.
+        return "region    any size".to_owned();
+    }
+    let area = anoseg_report::format::with_digits(100.0 * min_area, 3);
+    format!("region    area > {area} % of the image, or peak > {}", level(min_peak))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small limits were once printed as 0.000 % and 0.0000.
+    #[test]
+    fn small_limits_are_shown_with_enough_digits() {
+        assert_eq!(region_limit(0.0, 0.5), "region    any size");
+        assert_eq!(region_limit(1.5e-6, 0.5), "region    area > 0.00015 % of the image, or peak > 0.5000");
+        assert_eq!(region_limit(0.012_34, 0.5), "region    area > 1.234 % of the image, or peak > 0.5000");
+        assert_eq!(level(0.000_012_3), "0.000012");
+        assert_eq!(level(0.0), "0.0000");
+    }
 }
