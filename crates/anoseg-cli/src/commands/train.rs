@@ -77,28 +77,21 @@ fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
 
 /// The command that resumes this training and writes its model to `output`.
 fn how_to_resume(options: &Train, output: &Path) -> String {
-    let mut command: Vec<OsString> = ["anoseg", "train"].map(OsString::from).to_vec();
-    command.push(not_an_option(&options.data));
+    let mut command: Vec<OsString> = vec!["train".into(), shell::not_an_option(&options.data)];
     if let Some(layout) = options.data_options.layout {
         command.extend(["--layout".into(), layout.to_string().into()]);
     }
-    command.extend(["-o".into(), not_an_option(output)]);
+    command.extend(["-o".into(), shell::not_an_option(output)]);
     // That of the model is not that of a model of another name.
     let beside = (output != options.output).then(|| RunDir::beside(&options.output).path().to_owned());
     let paths =
         [("--run-dir", options.run_dir.clone().or(beside)), ("--encoder", options.settings.encoder.clone())];
     for (option, path) in paths {
-        command.extend(path.into_iter().flat_map(|path| [option.into(), not_an_option(&path)]));
+        command.extend(path.into_iter().flat_map(|path| [option.into(), shell::not_an_option(&path)]));
     }
     command.extend(options.limits.arguments().into_iter().map(OsString::from));
     command.push("--resume".into());
-    shell::command(&command)
-}
-
-/// A path that is not taken for an option.
-fn not_an_option(path: &Path) -> OsString {
-    let begins_like_one = path.as_os_str().as_encoded_bytes().first() == Some(&b'-');
-    if begins_like_one { Path::new(".").join(path).into_os_string() } else { path.as_os_str().to_owned() }
+    shell::command_of_program(&command)
 }
 
 /// The settings: the preset's, then the file's, then the options'.
