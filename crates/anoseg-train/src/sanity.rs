@@ -40,6 +40,14 @@ const DARK: f32 = 0.02;
 /// Files named in a remark.
 const NAMED: usize = 3;
 
+/// Digest of an image's pixels at the network's size, and its own width and height.
+pub(crate) type Identity = (blake3::Hash, [usize; 2]);
+
+/// Digest of the pixels of a resampled image.
+pub(crate) fn digest(resampled: &Image) -> blake3::Hash {
+    blake3::hash(bytemuck::cast_slice(resampled.as_slice()))
+}
+
 /// What is known of one good image.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -69,6 +77,11 @@ impl Seen {
         let least = values.iter().copied().fold(f32::INFINITY, f32::min);
         let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         Self { name, traits, pixels, levels: [red, green, blue, deviation], range: [least, most] }
+    }
+
+    /// Equal for images that are the same.
+    pub(crate) fn identity(&self) -> Identity {
+        (self.pixels, [self.traits.widths[0], self.traits.heights[0]])
     }
 
     fn has_one_value(&self) -> bool {
@@ -261,13 +274,12 @@ pub(crate) fn distinct(seen: &[Seen]) -> usize {
 
 /// Each image that is the same as an earlier one, with that one.
 fn copies(seen: &[Seen]) -> Vec<(PathBuf, PathBuf)> {
-    let mut first: HashMap<(blake3::Hash, [usize; 2]), &Path> = HashMap::new();
+    let mut first: HashMap<Identity, &Path> = HashMap::new();
     let mut copies = Vec::new();
-    for Seen { name, traits, pixels, .. } in seen {
-        let key = (*pixels, [traits.widths[0], traits.heights[0]]);
-        match first.get(&key) {
-            Some(first) => copies.push((name.clone(), first.to_path_buf())),
-            None => _ = first.insert(key, name),
+    for image in seen {
+        match first.get(&image.identity()) {
+            Some(first) => copies.push((image.name.clone(), first.to_path_buf())),
+            None => _ = first.insert(image.identity(), &image.name),
         }
     }
     copies
@@ -368,7 +380,7 @@ mod tests {
 
     fn seen(images: Vec<Image>) -> Vec<Seen> {
         let see = |(i, image): (usize, Image)| {
-            let digest = blake3::hash(bytemuck::cast_slice(image.as_slice()));
+            let digest = digest(&image);
             Seen::new(format!("{i:02}.png").into(), TrainingImages::of(&image), digest, &image)
         };
         images.into_iter().enumerate().map(see).collect()
