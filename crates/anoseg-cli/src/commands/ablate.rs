@@ -20,7 +20,8 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     require_test_images(&dataset)?;
     outputs::prepare_folder(&options.out)?;
     let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
-    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
+    let limits = options.limits.limits();
+    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };
     let mut ablation =
         Ablation { schema: 1, category: dataset.name.clone(), seed: full.seed, variants: Vec::new() };
     let mut unwritten = Vec::new();
@@ -30,7 +31,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
         let model = train::series_model(&series, variant.name, &dataset, &variant.config)?;
         console::note(&format!("{}: evaluating", variant.name));
         let report = page.is_none().then(|| options.out.join("report.html"));
-        let files = EvaluationFiles { report, stop: series.stop.clone(), ..EvaluationFiles::default() };
+        let files = EvaluationFiles { report, maps: None, limits, stop: series.stop.clone() };
         let (run, report) = evaluate_with_report(&model, &dataset, &series.run_dir(variant.name), &files)?;
         page = page.or(report);
         complete &= super::show_left_out(&run, &dataset);

@@ -19,7 +19,8 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let datasets = open(options)?;
     outputs::prepare_folder(&options.out)?;
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
-    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
+    let limits = options.limits.limits();
+    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };
     let (mut results, mut complete, mut unwritten) = (BenchmarkResults::default(), true, Vec::new());
     for dataset in &datasets {
         for seed in seeds.clone() {
@@ -87,7 +88,7 @@ fn measure(
     let model = train::series_model(series, name, dataset, config)?;
     console::note(&format!("{name}: evaluating"));
     let report = Some(series.folder.join(format!("{name}.html")));
-    let files = EvaluationFiles { report, stop: series.stop.clone(), ..EvaluationFiles::default() };
+    let files = EvaluationFiles { report, maps: None, limits: series.limits, stop: series.stop.clone() };
     let run = evaluate_with_files(&model, dataset, &series.run_dir(name), &files)?;
     let complete = super::show_left_out(&run, dataset);
     Ok((Entry::new(&model.description().provenance, run.figures), complete, run.unwritten))
