@@ -51,6 +51,27 @@ fn categories(folder: &Path, options: &DataOptions) -> Result<Vec<PathBuf>, Data
 }
 
 /// Shows what the user should know of a dataset.
+/// The folders in `root` that cannot be read, with the reason. Whether they are datasets is not
+/// known.
+fn unreadable_folders(root: &Path) -> Vec<(PathBuf, anoseg::Error)> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+    let mut unreadable: Vec<_> = folders
+        .filter_map(|path| {
+            let error = std::fs::read_dir(&path).err()?;
+            let error = anoseg::Error::io(&path, error);
+            Some((path, error))
+        })
+        .collect();
+    unreadable.sort_by(|(a, _), (b, _)| a.cmp(b));
+    unreadable
+}
+
+/// The name of a dataset's folder.
+fn folder_name(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
+}
+
 fn show_warnings(dataset: &Dataset) {
     dataset.warnings.iter().for_each(|warning| console::warning(warning));
 }
