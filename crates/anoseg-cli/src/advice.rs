@@ -99,6 +99,7 @@ fn of_training(error: &TrainError) -> Option<String> {
         TrainError::OtherImages { .. } => "start anew without --resume",
         TrainError::NoCheckpoint { .. } => "start one without --resume",
         TrainError::RunDirInUse { .. } => "wait for it, or choose another folder with --run-dir",
+        TrainError::ForeignFile { .. } => "choose another folder with --run-dir, or move the file away",
         TrainError::Diverged { .. } => {
             "lower optimiser.learning_rate or loss.adversarial in the configuration and train again"
         }

@@ -123,3 +123,33 @@ fn resume_hint() {
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("going on at step"), "{line}\n{told}");
 }
+
+/// `--run-dir` with a folder of another program's files once replaced the settings and the log there.
+#[test]
+fn files_in_the_run_directory_that_no_training_wrote_stay() {
+    let shop = Workshop::new();
+    let train = "train data -o m.anoseg --config tiny.toml --steps 2 --run-dir mine";
+    for (file, content) in [
+        ("config.toml", "preset = \"fast\"\nseed = 7\n"),
+        ("metrics.jsonl", "{\"epoch\": 1, \"loss\": 0.5}\n"),
+        ("checkpoint/state.safetensors", "weights of another program"),
+        ("checkpoint/epoch1.pt", "weights of another program"),
+    ] {
+        let path = shop.path("mine").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        let (_, told) = shop.run(train, 2);
+        assert!(told.contains(&format!("mine/{file}: no training wrote this file")), "{told}");
+        assert!(told.contains("--run-dir"), "{told}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        assert!(!shop.path("m.anoseg").exists() && !shop.path("mine.previous").exists());
+        fs::remove_dir_all(shop.path("mine")).unwrap();
+    }
+    // Those of a training are replaced.
+    shop.run(train, 0);
+    shop.run(train, 0);
+    fs::create_dir_all(shop.path("bench/data-seed0-run")).unwrap();
+    fs::write(shop.path("bench/data-seed0-run/config.toml"), "mine = 1").unwrap();
+    let (_, told) = shop.run("bench data --out bench --config tiny.toml --steps 2", 2);
+    assert!(told.contains("data-seed0-run/config.toml: no training wrote this file"), "{told}");
+}

@@ -49,6 +49,7 @@ impl Series {
         mut on_event: impl FnMut(Event) + Send + 'static,
     ) -> Result<SeriesModel> {
         let (path, run_dir) = (self.model_path(name), self.run_dir(name));
+        run_dir.require_own_files()?;
         let listing_path = run_dir.path().join("pictures.txt");
         let listing = listing(dataset, &self.limits)?;
         config.validate()?;
@@ -84,8 +85,8 @@ impl Series {
             let trainer = Trainer::new(dataset.clone())
                 .encoder(self.encoder.clone())
                 .stop(self.stop.clone())
-                .on_event(move |event| {
                 .limits(self.limits)
+                .on_event(move |event| {
                     // From here on the run directory holds this training, which can be resumed. If the
                     // list cannot be written, it begins anew instead.
                     if matches!(event, Event::Loaded { .. }) {
@@ -135,10 +136,10 @@ fn tell(on_event: &Mutex<impl FnMut(Event)>, event: Event) {
 fn listing(dataset: &Dataset, limits: &Limits) -> Result<String> {
     let folder = std::fs::canonicalize(&dataset.root).unwrap_or_else(|_| dataset.root.clone());
     let mut listing = format!("{}\n", folder.display());
-    for path in &dataset.train {
     if *limits != Limits::default() {
         listing.push_str(&format!("{limits:?}\n"));
     }
+    for path in &dataset.train {
         let bytes = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
         let name = path.strip_prefix(&dataset.root).unwrap_or(path);
         listing.push_str(&format!("{bytes} {}\n", name.display()));

@@ -18,7 +18,11 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     super::show_warnings(&dataset);
     // Checked before hours of training, not after.
     require_test_images(&dataset)?;
-    outputs::prepare_folder(&options.out)?;
+    for (name, output) in
+        [("ablation.json", outputs::Output::Figures), ("report.html", outputs::Output::Report)]
+    {
+        outputs::prepare_file(&options.out.join(name), "--out", output)?;
+    }
     let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
     let limits = options.limits.limits();
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };

@@ -20,7 +20,10 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let seeds = seeds(config.seed, options.seeds)?;
     let mut results = BenchmarkResults::default();
     let datasets = open(options, &mut results)?;
-    outputs::prepare_folder(&options.out)?;
+    for (name, output) in [("bench.json", outputs::Output::Figures), ("report.html", outputs::Output::Report)]
+    {
+        outputs::prepare_file(&options.out.join(name), "--out", output)?;
+    }
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let limits = options.limits.limits();
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };

@@ -22,6 +22,9 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let dataset = super::open(&options.data, &options.data_options)?;
     let complete = dataset.training_problems().next().is_none();
+    if !options.resume {
+        run_dir.require_own_files()?;
+    }
     outputs::prepare_file(&options.output, "--output", outputs::Output::Model)?;
     if !options.resume {
         move_aside(&run_dir, options)?;

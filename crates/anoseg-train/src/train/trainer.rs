@@ -130,7 +130,8 @@ impl Trainer {
     /// Trains, calibrates and returns the model.
     ///
     /// # Errors
-    /// Bad settings or data, a run directory that cannot be written or is in use, a checkpoint of
+    /// Bad settings or data, a run directory that cannot be written, is in use or holds files that no
+    /// training wrote in the place of its own, a checkpoint of
     /// other settings or images, a diverged loss, or [`Error::Interrupted`] after the token was
     /// stopped.
     pub fn run(mut self) -> Result<Model> {
@@ -147,6 +148,9 @@ impl Trainer {
             (None, None) => unreachable!("a folder was made where none was given"),
         };
         let _lock = run_dir.lock()?;
+        if !self.resume {
+            run_dir.require_own_files()?;
+        }
         let trained = self.train(&run_dir, begun);
         // A temporary run directory cannot be resumed from.
         match trained {
