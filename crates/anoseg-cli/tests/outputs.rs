@@ -153,3 +153,32 @@ fn files_in_the_run_directory_that_no_training_wrote_stay() {
     let (_, told) = shop.run("bench data --out bench --config tiny.toml --steps 2", 2);
     assert!(told.contains("data-seed0-run/config.toml: no training wrote this file"), "{told}");
 }
+
+/// `train --resume` of a finished training once wrote the model anew, and the thresholds of a later
+/// calibration were gone.
+#[test]
+fn resuming_a_finished_training_keeps_a_later_calibration() {
+    let shop = Workshop::new();
+    shop.train(3);
+    let trained = fs::read(shop.path("model.anoseg")).unwrap();
+    let resume = "train data -o model.anoseg --resume";
+    let (_, told) = shop.run(resume, 0);
+    assert!(!told.contains("calibration"), "{told}");
+    shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
+    let calibrated = fs::read(shop.path("model.anoseg")).unwrap();
+    assert_ne!(calibrated, trained);
+    let (result, told) = shop.run(resume, 0);
+    assert!(told.contains("model.anoseg has thresholds of a later calibration"), "{told}");
+    assert!(result.contains("false-reject rate 0.3"), "{result}");
+    assert_eq!(fs::read(shop.path("model.anoseg")).unwrap(), calibrated);
+    // The way out that the note names.
+    assert!(told.contains("-o OTHER.anoseg --run-dir model-run --resume"), "{told}");
+    shop.run("train data -o OTHER.anoseg --run-dir model-run --resume", 0);
+    let json = |model: &str| shop.run(&format!("info {model} --json"), 0).0;
+    assert!(json("OTHER.anoseg").contains("\"false_reject\": 0.01"));
+    // Another model in its place is replaced, as ever.
+    shop.run("train data -o model.anoseg --run-dir other --config tiny.toml --steps 2", 0);
+    shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
+    shop.run(resume, 0);
+    assert!(json("model.anoseg").contains("\"steps\": 3"));
+}

@@ -4,10 +4,13 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anoseg::evaluation::Series;
-use anoseg::{Budget, Config, Event, Model, RunDir, SettingError, StopToken, TrainError, Trainer};
+use anoseg::{
+    Budget, Calibration, Config, Description, Event, Model, ModelFile, RunDir, SettingError, StopToken,
+    TrainError, Trainer,
+};
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::{encoder, level};
 use crate::args::{PresetName, Settings, Train};
@@ -41,10 +44,33 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
             console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
     })?;
+    if let Some(kept) = options.resume.then(|| calibrated_since(&model, &options.output)).flatten() {
+        console::note(&format!(
+            "{} has thresholds of a later calibration and stays as it is; to write the model with those of the \
+             training: {}",
+            options.output.display(),
+            how_to_resume(options, Path::new("OTHER.anoseg"))
+        ));
+        _ = run_dir.mark_finished();
+        summarise(&kept.description, Some(&options.output))?;
+        return Ok(super::outcome(complete));
+    }
     let saved = save(&model, options, &run_dir);
-    summarise(&model, saved.as_ref().ok().map(|()| options.output.as_path()))?;
+    summarise(model.description(), saved.as_ref().ok().map(|()| options.output.as_path()))?;
     saved?;
     Ok(super::outcome(complete))
+}
+
+/// The file at `path`, if it has the weights of this training and other thresholds: it was calibrated
+/// since, and resuming a finished training must not undo that.
+fn calibrated_since(trained: &Model, path: &Path) -> Option<ModelFile> {
+    let file = ModelFile::read(path).ok()?;
+    let trained = trained.to_file();
+    // As they are when read again: the last bit of a number may differ.
+    let thresholds = anoseg_infer::json_value(&trained.description.calibration).ok()?;
+    let thresholds: Option<Calibration> = serde_json::from_value(thresholds).ok()?;
+    let calibrated = file.description.calibration.is_some() && file.description.calibration != thresholds;
+    (calibrated && file.tensors == trained.tensors).then_some(file)
 }
 
 /// Keeps an unfinished training that this one would replace.
@@ -208,9 +234,9 @@ fn show(bar: &mut TrainingBar, event: Event) {
 }
 
 /// Prints the results; `path` is the model's file, where it was written.
-fn summarise(model: &Model, path: Option<&Path>) -> Result<()> {
-    let provenance = &model.description().provenance;
-    let calibration = model.calibration()?;
+fn summarise(model: &Description, path: Option<&Path>) -> Result<()> {
+    let provenance = &model.provenance;
+    let calibration = model.calibration.as_ref().context("a trained model has thresholds")?;
     if let Some(path) = path {
         console::result(&console::one_line(&format!("model     {}", path.display())));
     }
