@@ -12,6 +12,7 @@ pub(crate) mod info;
 pub(crate) mod predict;
 pub(crate) mod synth;
 pub(crate) mod train;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 
@@ -50,7 +51,6 @@ fn categories(folder: &Path, options: &DataOptions) -> Result<Vec<PathBuf>, Data
     }
 }
 
-/// Shows what the user should know of a dataset.
 /// The folders in `root` that cannot be read, with the reason. Whether they are datasets is not
 /// known.
 fn unreadable_folders(root: &Path) -> Vec<(PathBuf, anoseg::Error)> {
@@ -72,6 +72,7 @@ fn folder_name(folder: &Path) -> String {
     folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
+/// Shows what the user should know of a dataset.
 fn show_warnings(dataset: &Dataset) {
     dataset.warnings.iter().for_each(|warning| console::warning(warning));
 }

@@ -12,7 +12,7 @@ use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
 use anyhow::{Context as _, Result};
 
-use super::{encoder, level};
+use super::{encoder, level, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -22,12 +22,12 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
     let config = if options.resume { run_dir.config()? } else { config(options.preset, &options.settings)? };
-    let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
-    let dataset = super::open(&options.data, &options.data_options)?;
-    let complete = dataset.training_problems().next().is_none();
     if !options.resume {
         run_dir.require_own_files()?;
     }
+    let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
+    let dataset = super::open(&options.data, &options.data_options)?;
+    let (complete, has_tests) = (dataset.training_problems().next().is_none(), !dataset.test.is_empty());
     outputs::prepare_file(&options.output, "--output", outputs::Output::Model)?;
     if !options.resume {
         move_aside(&run_dir, options)?;
@@ -52,11 +52,11 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
             how_to_resume(options, Path::new("OTHER.anoseg"))
         ));
         _ = run_dir.mark_finished();
-        summarise(&kept.description, Some(&options.output))?;
+        summarise(&kept.description, options, true, has_tests)?;
         return Ok(super::outcome(complete));
     }
     let saved = save(&model, options, &run_dir);
-    summarise(model.description(), saved.as_ref().ok().map(|()| options.output.as_path()))?;
+    summarise(model.description(), options, saved.is_ok(), has_tests)?;
     saved?;
     Ok(super::outcome(complete))
 }
@@ -233,12 +233,13 @@ fn show(bar: &mut TrainingBar, event: Event) {
     }
 }
 
-/// Prints the results; `path` is the model's file, where it was written.
-fn summarise(model: &Description, path: Option<&Path>) -> Result<()> {
+/// Prints the results, and whether the model was `written`. The folder of the training may have test
+/// images (`has_tests`).
+fn summarise(model: &Description, options: &Train, written: bool, has_tests: bool) -> Result<()> {
     let provenance = &model.provenance;
     let calibration = model.calibration.as_ref().context("a trained model has thresholds")?;
-    if let Some(path) = path {
-        console::result(&console::one_line(&format!("model     {}", path.display())));
+    if written {
+        console::result(&console::one_line(&format!("model     {}", options.output.display())));
     }
     console::result(&format!("training  {} steps in {}", provenance.steps, minutes(provenance.seconds)));
     console::result(&format!(
@@ -248,11 +249,9 @@ fn summarise(model: &Description, path: Option<&Path>) -> Result<()> {
     ));
     let [review, ..] = super::further_limits(calibration);
     console::result(&review);
-    if let Some(detects) = super::detects(calibration) {
-        console::result(&detects);
-    }
-    for caution in calibration.cautions() {
-        console::warning(&caution);
+    verdict::lines(calibration).iter().for_each(|line| console::result(line));
+    if written {
+        console::result(&verdict::next_step(calibration, options, has_tests));
     }
     Ok(())
 }
