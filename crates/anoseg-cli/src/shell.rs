@@ -2,6 +2,26 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::path::Path;
+
+/// The program as it was called, so that a command with it works where the program is not in the
+/// search path.
+pub(crate) fn program() -> OsString {
+    std::env::args_os().next().filter(|name| !name.is_empty()).unwrap_or_else(|| "anoseg".into())
+}
+
+/// A command of this program with these arguments, quoted for a POSIX shell.
+pub(crate) fn command_of_program<T: AsRef<OsStr>>(arguments: &[T]) -> String {
+    let mut all = vec![program()];
+    all.extend(arguments.iter().map(|argument| argument.as_ref().to_owned()));
+    command(&all)
+}
+
+/// A path that is not taken for an option.
+pub(crate) fn not_an_option(path: &Path) -> OsString {
+    let begins_like_one = path.as_os_str().as_encoded_bytes().first() == Some(&b'-');
+    if begins_like_one { Path::new(".").join(path).into_os_string() } else { path.as_os_str().to_owned() }
+}
 
 use anoseg_image::text::is_unseen;
 
@@ -15,7 +35,7 @@ pub(crate) fn this_command_with(option: &str) -> String {
 }
 
 /// Arguments as one line for a POSIX shell.
-pub(crate) fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
+fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
     let quoted: Vec<String> = arguments.iter().map(|argument| quote(argument.as_ref())).collect();
     quoted.join(" ")
 }

@@ -35,6 +35,31 @@ fn messages() {
     assert!(way_out.contains("choose another"), "{way_out}");
 }
 
+/// The share of anomalies rejected and the number of good images stood in two places, the promise in
+/// none.
+#[test]
+fn a_training_ends_with_what_to_expect_of_the_model() {
+    let shop = Workshop::new();
+    let (told, notes) = shop.run("train data -o model.anoseg --config tiny.toml --steps 2", 0);
+    let lines: Vec<&str> = told.lines().collect();
+    let [expected, promise, next] = lines[lines.len() - 3..] else { panic!("{told}") };
+    assert!(
+        expected.starts_with("expected  ") && expected.contains("synthetic anomalies are rejected"),
+        "{told}"
+    );
+    assert!(promise.contains("5 good images that were held out: at most 17 % of good images"), "{told}");
+    assert!(promise.contains("1 % is an estimate, which 99 images would guarantee"), "{told}");
+    assert_eq!(told.matches("synthetic anomalies").count(), 1, "{told}");
+    assert!(!notes.contains("guarantee") && !notes.contains("synthetic anomalies are"), "{notes}");
+    let command = next.strip_prefix("next      ").unwrap();
+    assert!(command.ends_with("anoseg eval model.anoseg data --report report.html"), "{command}");
+    let ran =
+        std::process::Command::new("sh").current_dir(shop.path("")).args(["-c", command]).status().unwrap();
+    assert!(ran.success() && shop.path("report.html").is_file());
+    let (told, _) = shop.run("train data/train/good -o m.anoseg --config tiny.toml --steps 1", 0);
+    assert!(told.trim_end().ends_with("predict m.anoseg NEW_IMAGES -o verdicts"), "{told}");
+}
+
 #[test]
 fn the_environment_is_blamed_by_the_variable() {
     let shop = Workshop::new();

@@ -108,6 +108,32 @@ fn verdict_gaps() {
     assert_eq!(fs::read_to_string(shop.path("out/verdicts.csv")).unwrap(), text);
 }
 
+/// The score of an image to review comes from a place, too, but none was shown.
+#[test]
+fn an_image_to_review_has_a_region() {
+    let shop = Workshop::new();
+    shop.train(4);
+    shop.run("calibrate model.anoseg data/train/good --false-reject 0.05 --review 0.95", 0);
+    shop.run("predict model.anoseg data/test -o out --mask", 0);
+    let text = fs::read_to_string(shop.path("out/verdicts.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let review: Vec<Value> = lines.filter(|line| line["decision"] == "review").collect();
+    assert!(!review.is_empty(), "the test needs an image to review: {text}");
+    for line in review {
+        assert!(!line["regions"].as_array().unwrap().is_empty(), "{line}");
+        let file = shop.path("out").join(line["files"]["mask"].as_str().unwrap());
+        assert!(decode::load_mask(&file, &Limits::default()).unwrap().any(), "{line}");
+    }
+    shop.run("predict model.anoseg data/test -o out --format coco", 0);
+    let coco = json(&shop.path("out/verdicts.coco.json"));
+    let annotated: BTreeSet<u64> =
+        coco["annotations"].as_array().unwrap().iter().map(|a| a["image_id"].as_u64().unwrap()).collect();
+    for image in coco["images"].as_array().unwrap() {
+        let good = image["decision"] == "good";
+        assert!(good || annotated.contains(&image["id"].as_u64().unwrap()), "{image}");
+    }
+}
+
 /// Images of other formats in a folder were once passed over with exit code 0.
 #[test]
 fn skipped_files() {

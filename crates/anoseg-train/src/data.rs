@@ -207,6 +207,8 @@ struct GoodFile {
     name: PathBuf,
     /// Values as in the file.
     image: Image,
+    /// Digest of those values.
+    pixels: blake3::Hash,
     /// Of name and content.
     digest: blake3::Hash,
     content_digest: String,
@@ -223,6 +225,7 @@ impl GoodFile {
         let name = path.strip_prefix(root).unwrap_or(path);
         let mut hasher = blake3::Hasher::new();
         hasher.update(name.to_string_lossy().replace('\\', "/").as_bytes()).update(&[0]).update(&content);
+        let resampled = preprocess.resample(&image);
         Ok(Self {
             path: path.to_owned(),
             name: name.to_owned(),
@@ -230,7 +233,8 @@ impl GoodFile {
             content_digest: file_digest(&content),
             traits: TrainingImages::of(&image),
             values: (image.sample_type() != SampleType::U8).then(|| Values::of(&image)),
-            image: preprocess.resample(&image),
+            pixels: sanity::digest(&resampled),
+            image: resampled,
         })
     }
 
@@ -253,9 +257,8 @@ impl GoodFile {
 
     /// The network's input, and what is known of the image.
     fn scaled(self, preprocess: &Preprocess) -> (Image, Seen) {
-        let pixels = blake3::hash(bytemuck::cast_slice(self.image.as_slice()));
         let image = preprocess.scale_resampled(self.image);
-        let seen = Seen::new(self.name, self.traits, pixels, &image);
+        let seen = Seen::new(self.name, self.traits, self.pixels, &image);
         (image, seen)
     }
 }
