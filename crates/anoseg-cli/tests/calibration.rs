@@ -5,6 +5,8 @@ mod common;
 
 use std::fs;
 
+use anoseg_image::write::write_png;
+use anoseg_synth::demo::{Part, good};
 use common::Workshop;
 use serde_json::Value;
 
@@ -95,4 +97,34 @@ fn rates_are_checked_before_the_images_are_read() {
         let (_, told) = shop.run(&format!("calibrate model.anoseg none {options}"), 2);
         assert!(told.contains(name) && told.contains("its option is --"), "{told}");
     }
+}
+
+/// The thresholds were once printed before they were refused or could not be written, as if the model
+/// had them.
+#[cfg(target_os = "linux")]
+#[test]
+fn thresholds_are_printed_once_they_are_written() {
+    let shop = Workshop::new();
+    shop.train(4);
+    let (told, _) = shop.run("calibrate model.anoseg data/test/good --false-reject 0.2 -o /dev/full", 2);
+    assert_eq!(told, "");
+    let (told, _) = shop.run("calibrate model.anoseg data/test/good --false-reject 0.2 -o o.anoseg", 0);
+    assert!(told.starts_with("model     o.anoseg\n") && told.contains("reject    score >"), "{told}");
+}
+
+/// Images of another size or scale than those of the training once moved the thresholds without a
+/// word.
+#[test]
+fn images_unlike_those_of_the_training_are_named() {
+    let shop = Workshop::new();
+    shop.train(4);
+    for number in 0..7 {
+        let image = good(Part::Token, 1, 100 + number, 4 * common::SIDE, 4 * common::SIDE);
+        fs::create_dir_all(shop.path("large")).unwrap();
+        write_png(&shop.path(&format!("large/{number}.png")), &image).unwrap();
+    }
+    let (_, told) = shop.run("calibrate model.anoseg large --false-reject 0.2 -o other.anoseg", 0);
+    assert_eq!(told.matches("the training images: 96 x 96").count(), 5, "{told}");
+    assert!(told.contains("large/0.png: the image is 384 x 384 pixels"), "{told}");
+    assert!(told.contains("2 more images with the warning other_size"), "{told}");
 }

@@ -47,7 +47,7 @@ fn check_names_what_is_wrong() {
     write_mask_png(&shop.path("data/ground_truth/chip/000_mask.png"), &Mask::filled(SIDE, SIDE, true))
         .unwrap();
     let (out, err) = shop.run("check data --json check.json", 3);
-    assert!(out.contains("phone.heic is left out: a HEIC image"), "{out}");
+    assert!(out.contains("phone.heic is a HEIC image, which is not read; convert it to PNG"), "{out}");
     for words in ["005.png", "chip/000_mask.png marks 100 %", "learned from as well"] {
         assert!(err.contains(words), "{words}: {err}");
     }
@@ -121,6 +121,51 @@ fn layouts_are_chosen_or_refused() {
     let (_, err) = shop.run(&format!("train ng --layout plain -o m.anoseg {TINY}"), 0);
     assert!(err.contains("training on"), "{err}");
     shop.run("train ng --layout other -o m.anoseg", 2);
+}
+
+/// Each command once had a text of its own.
+#[test]
+fn one_text_for_an_image_of_another_format() {
+    let shop = Workshop::new();
+    shop.train(2);
+    fs::create_dir(shop.path("one")).unwrap();
+    heic(&shop, "one/phone.heic");
+    heic(&shop, "data/train/good/phone.heic");
+    heic(&shop, "data/train/good/renamed.jpg");
+    let text = "is a HEIC image, which is not read; convert it to PNG, JPEG or TIFF";
+    let (_, direct) = shop.run("predict model.anoseg one/phone.heic -o a", 3);
+    assert!(direct.contains(&format!("one/phone.heic {text}")), "{direct}");
+    fs::copy(shop.path("data/train/good/000.png"), shop.path("one/000.png")).unwrap();
+    let (_, folder) = shop.run("predict model.anoseg one -o b", 3);
+    assert!(folder.contains(&format!("one/phone.heic {text}")), "{folder}");
+    let verdicts = fs::read_to_string(shop.path("b/verdicts.jsonl")).unwrap();
+    assert!(verdicts.contains(&format!("one/phone.heic {text}")), "{verdicts}");
+    let (out, check) = shop.run("check data", 3);
+    let (_, train) = shop.run(&format!("train data -o m.anoseg {TINY}"), 0);
+    for (name, said) in
+        [("phone.heic", &out), ("renamed.jpg", &check), ("phone.heic", &train), ("renamed.jpg", &train)]
+    {
+        assert!(said.contains(&format!("{name} {text}")), "{name}: {said}");
+    }
+}
+
+/// Defects that only the names of files tell were once learned from as good parts.
+#[test]
+fn names_of_defects_are_refused() {
+    let shop = Workshop::new();
+    fs::create_dir(shop.path("flat")).unwrap();
+    for number in 0..20 {
+        let name = if number % 5 == 4 { format!("NG_{number}.png") } else { format!("OK_{number}.png") };
+        fs::copy(shop.path(&format!("data/train/good/0{number:02}.png")), shop.path("flat").join(name))
+            .unwrap();
+    }
+    for command in [format!("train flat -o m.anoseg {TINY}"), "check flat".into()] {
+        let (_, err) = shop.run(&command, 3);
+        for words in ["NG_4.png", "OK_0.png", "Move those", "--layout plain"] {
+            assert!(err.contains(words), "{words}: {err}");
+        }
+    }
+    shop.run("check flat --layout plain", 0);
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn double_signal() {
         let (message, code) = ended(child);
         assert_eq!(code, Some(130), "{kind}: {message}");
         assert_eq!(message.matches("stopping after this step").count(), 1, "{kind}: {message}");
-        assert!(message.contains("to go on: anoseg train"), "{kind}: {message}");
+        assert!(message.contains("/anoseg train data -o"), "{kind}: {message}");
         assert!(shop.path("model-run/checkpoint/state.safetensors").is_file(), "{kind}");
         std::fs::remove_dir_all(shop.path("model-run")).unwrap();
     }

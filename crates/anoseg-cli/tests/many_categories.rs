@@ -72,8 +72,48 @@ fn one_bad_category_does_not_stop_a_benchmark() {
         std::fs::write(entry.path(), "no image").unwrap();
     }
     let (table, notes) = shop.run("bench parts --out bench --config tiny.toml --steps 2", 3);
-    assert!(table.contains("| token |") && !table.contains("| dial |"), "{table}");
+    assert!(table.contains("| token | 1 |") && table.contains("| dial | 0 |"), "{table}");
     assert!(notes.contains("dial-seed0 is left out"), "{notes}");
+    assert_eq!(json(&shop.path("bench/bench.json"))["failures"][0]["seed"], 0);
+}
+
+/// A category that could not be opened once ended the benchmark before it began.
+#[test]
+fn a_category_that_cannot_be_opened_does_not_stop_a_benchmark() {
+    let shop = two_categories();
+    copy(&shop.path("data/train"), &shop.path("parts/bare/train"));
+    copy(&shop.path("data/test"), &shop.path("parts/odd/test"));
+    std::fs::create_dir_all(shop.path("parts/odd/train/good")).unwrap();
+    std::fs::remove_dir_all(shop.path("parts/dial/train")).unwrap();
+    let (table, notes) = shop.run("bench parts --out bench --config tiny.toml --steps 2", 3);
+    assert!(notes.contains("bare is left out") && notes.contains("no test folder"), "{notes}");
+    assert!(table.contains("| token | 1 | 2 |") && table.contains("| bare | 0 |"), "{table}");
+    let failures = json(&shop.path("bench/bench.json"))["failures"].clone();
+    let failures = failures.as_array().unwrap();
+    for name in ["bare", "odd", "dial"] {
+        let failure = failures.iter().find(|failure| failure["category"] == name);
+        let error =
+            failure.unwrap_or_else(|| panic!("{name} is not named: {notes}"))["error"].as_str().unwrap();
+        assert!(table.contains(error), "{name}: {table}");
+    }
+    assert!(std::fs::read_to_string(shop.path("bench/report.html")).unwrap().contains("no test folder"));
+    // Alone, its error is that of the command.
+    let (_, told) = shop.run("bench parts/bare --out bench --config tiny.toml --steps 2", 3);
+    assert!(told.contains("no test folder") && !told.contains("left out"), "{told}");
+}
+
+/// Limits on an image could be set for every command that reads images but these.
+#[test]
+fn bench_and_ablate_have_limits() {
+    let shop = Workshop::new();
+    for command in ["bench data --out b --steps 1", "ablate data --out a --preset fast --steps 1"] {
+        let (_, told) = shop.run(&format!("{command} --config tiny.toml --max-pixels 100"), 3);
+        assert!(told.contains("its option is --max-pixels"), "{told}");
+    }
+    let bench = "bench data --out bench --config tiny.toml --steps 1";
+    shop.run(bench, 0);
+    let (_, told) = shop.run(&format!("{bench} --max-side 500"), 0);
+    assert!(!told.contains("trained already"), "other limits may leave other images out: {told}");
 }
 
 #[test]
@@ -90,7 +130,7 @@ fn a_folder_of_models_is_measured_on_a_folder_of_categories() {
 
     std::fs::remove_file(shop.path("models/dial.anoseg")).unwrap();
     let (table, notes) = shop.run("eval models parts", 3);
-    assert!(!table.contains("| dial |") && notes.contains("dial is left out"), "{table}{notes}");
+    assert!(table.contains("| dial | 0 |") && notes.contains("dial is left out"), "{table}{notes}");
     let (_, error) = shop.run("eval models/token.anoseg parts", 2);
     assert!(error.contains("several categories") && error.contains("dial.anoseg"), "{error}");
     std::fs::create_dir(shop.path("empty")).unwrap();

@@ -35,6 +35,31 @@ fn messages() {
     assert!(way_out.contains("choose another"), "{way_out}");
 }
 
+/// The share of anomalies rejected and the number of good images stood in two places, the promise in
+/// none.
+#[test]
+fn a_training_ends_with_what_to_expect_of_the_model() {
+    let shop = Workshop::new();
+    let (told, notes) = shop.run("train data -o model.anoseg --config tiny.toml --steps 2", 0);
+    let lines: Vec<&str> = told.lines().collect();
+    let [expected, promise, next] = lines[lines.len() - 3..] else { panic!("{told}") };
+    assert!(
+        expected.starts_with("expected  ") && expected.contains("synthetic anomalies are rejected"),
+        "{told}"
+    );
+    assert!(promise.contains("5 good images that were held out: at most 17 % of good images"), "{told}");
+    assert!(promise.contains("1 % is an estimate, which 99 images would guarantee"), "{told}");
+    assert_eq!(told.matches("synthetic anomalies").count(), 1, "{told}");
+    assert!(!notes.contains("guarantee") && !notes.contains("synthetic anomalies are"), "{notes}");
+    let command = next.strip_prefix("next      ").unwrap();
+    assert!(command.ends_with("anoseg eval model.anoseg data --report report.html"), "{command}");
+    let ran =
+        std::process::Command::new("sh").current_dir(shop.path("")).args(["-c", command]).status().unwrap();
+    assert!(ran.success() && shop.path("report.html").is_file());
+    let (told, _) = shop.run("train data/train/good -o m.anoseg --config tiny.toml --steps 1", 0);
+    assert!(told.trim_end().ends_with("predict m.anoseg NEW_IMAGES -o verdicts"), "{told}");
+}
+
 #[test]
 fn the_environment_is_blamed_by_the_variable() {
     let shop = Workshop::new();
@@ -57,12 +82,12 @@ fn the_environment_is_blamed_by_the_variable() {
 fn names_do_not_act_on_the_terminal() {
     let shop = Workshop::new();
     shop.train(2);
-    let name = "a\u{1b}[2J\nerror: all is well\u{202e}.png";
+    let name = "a\u{1b}[2J\nerror: all is well\u{202e}\u{2028}\u{200b}.png";
     fs::write(shop.path("data/test/good").join(name), "no image").unwrap();
     let output = shop.anoseg("eval model.anoseg data").output().unwrap();
     assert_eq!(output.status.code(), Some(3));
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(!told.contains('\u{1b}') && !told.contains('\u{202e}'), "{told:?}");
+    assert!(!told.contains(['\u{1b}', '\u{202e}', '\u{2028}', '\u{200b}']), "{told:?}");
     assert!(told.contains("\\u{1b}[2J"), "{told:?}");
     assert!(!told.lines().any(|line| line.starts_with("error: all is well")), "{told:?}");
     let output = shop.anoseg("info").arg("x\u{1b}]0;title\u{7}").output().unwrap();

@@ -91,15 +91,17 @@ fn shared_run_dir() {
     assert!(!told.contains("was moved") && !shop.path("m-run.previous-2").exists(), "{told}");
 }
 
-/// Folder names with blanks were not quoted, and the encoder was left out.
+/// Folder names with blanks were not quoted, the encoder was left out, and the command began with
+/// `anoseg` where the program was called by a path.
 #[cfg(unix)]
 #[test]
 fn resume_hint() {
     let shop = Workshop::new();
     fs::rename(shop.path("data"), shop.path("my parts")).unwrap();
-    let program = shop.anoseg("").get_program().to_owned();
+    fs::create_dir(shop.path("my tools")).unwrap();
+    std::os::unix::fs::symlink(shop.anoseg("").get_program(), shop.path("my tools/anoseg")).unwrap();
     let train = ["train", "my parts", "-o", "it's.anoseg", "--run-dir=-run $x", "--config", "tiny.toml"];
-    let child = std::process::Command::new(&program)
+    let child = std::process::Command::new("./my tools/anoseg")
         .current_dir(shop.path(""))
         .args(train)
         .args(["--steps", "100000", "--max-pixels", "1000000", "--layout", "mvtec"])
@@ -110,15 +112,73 @@ fn resume_hint() {
     common::signal(child.id(), "-INT");
     let output = child.wait_with_output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    let hint = told
-        .lines()
-        .find_map(|line| line.strip_prefix("to go on: anoseg "))
-        .unwrap_or_else(|| panic!("{told}"));
+    let hint =
+        told.lines().find_map(|line| line.strip_prefix("to go on: ")).unwrap_or_else(|| panic!("{told}"));
+    assert!(hint.starts_with("'./my tools/anoseg' train 'my parts'"), "{hint}");
     assert!(hint.contains("--layout mvtec") && hint.contains("--max-pixels 1000000"), "{hint}");
     // The command goes on in the same training, which is then stopped again.
-    let line = format!("timeout --foreground -s INT 8 {} {hint}", program.display());
+    let line = format!("timeout --foreground -s INT 8 {hint}");
     let output =
         std::process::Command::new("bash").current_dir(shop.path("")).args(["-c", &line]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(told.contains("going on at step"), "{line}\n{told}");
+}
+
+/// `--run-dir` with a folder of another program's files once replaced the settings and the log there.
+#[test]
+fn files_in_the_run_directory_that_no_training_wrote_stay() {
+    let shop = Workshop::new();
+    let train = "train data -o m.anoseg --config tiny.toml --steps 2 --run-dir mine";
+    for (file, content) in [
+        ("config.toml", "preset = \"fast\"\nseed = 7\n"),
+        ("metrics.jsonl", "{\"epoch\": 1, \"loss\": 0.5}\n"),
+        ("checkpoint/state.safetensors", "weights of another program"),
+        ("checkpoint/epoch1.pt", "weights of another program"),
+    ] {
+        let path = shop.path("mine").join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, content).unwrap();
+        let (_, told) = shop.run(train, 2);
+        assert!(told.contains(&format!("mine/{file}: no training wrote this file")), "{told}");
+        assert!(told.contains("--run-dir"), "{told}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), content);
+        assert!(!shop.path("m.anoseg").exists() && !shop.path("mine.previous").exists());
+        fs::remove_dir_all(shop.path("mine")).unwrap();
+    }
+    // Those of a training are replaced.
+    shop.run(train, 0);
+    shop.run(train, 0);
+    fs::create_dir_all(shop.path("bench/data-seed0-run")).unwrap();
+    fs::write(shop.path("bench/data-seed0-run/config.toml"), "mine = 1").unwrap();
+    let (_, told) = shop.run("bench data --out bench --config tiny.toml --steps 2", 2);
+    assert!(told.contains("data-seed0-run/config.toml: no training wrote this file"), "{told}");
+}
+
+/// `train --resume` of a finished training once wrote the model anew, and the thresholds of a later
+/// calibration were gone.
+#[test]
+fn resuming_a_finished_training_keeps_a_later_calibration() {
+    let shop = Workshop::new();
+    shop.train(3);
+    let trained = fs::read(shop.path("model.anoseg")).unwrap();
+    let resume = "train data -o model.anoseg --resume";
+    let (_, told) = shop.run(resume, 0);
+    assert!(!told.contains("calibration"), "{told}");
+    shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
+    let calibrated = fs::read(shop.path("model.anoseg")).unwrap();
+    assert_ne!(calibrated, trained);
+    let (result, told) = shop.run(resume, 0);
+    assert!(told.contains("model.anoseg has thresholds of a later calibration"), "{told}");
+    assert!(result.contains("false-reject rate 0.3"), "{result}");
+    assert_eq!(fs::read(shop.path("model.anoseg")).unwrap(), calibrated);
+    // The way out that the note names.
+    assert!(told.contains("-o OTHER.anoseg --run-dir model-run --resume"), "{told}");
+    shop.run("train data -o OTHER.anoseg --run-dir model-run --resume", 0);
+    let json = |model: &str| shop.run(&format!("info {model} --json"), 0).0;
+    assert!(json("OTHER.anoseg").contains("\"false_reject\": 0.01"));
+    // Another model in its place is replaced, as ever.
+    shop.run("train data -o model.anoseg --run-dir other --config tiny.toml --steps 2", 0);
+    shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
+    shop.run(resume, 0);
+    assert!(json("model.anoseg").contains("\"steps\": 3"));
 }

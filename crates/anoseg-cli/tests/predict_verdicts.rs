@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use anoseg_image::text::is_unseen;
 use anoseg_image::{Limits, Mask, decode};
 use common::Workshop;
 use serde_json::Value;
@@ -107,6 +108,32 @@ fn verdict_gaps() {
     assert_eq!(fs::read_to_string(shop.path("out/verdicts.csv")).unwrap(), text);
 }
 
+/// The score of an image to review comes from a place, too, but none was shown.
+#[test]
+fn an_image_to_review_has_a_region() {
+    let shop = Workshop::new();
+    shop.train(4);
+    shop.run("calibrate model.anoseg data/train/good --false-reject 0.05 --review 0.95", 0);
+    shop.run("predict model.anoseg data/test -o out --mask", 0);
+    let text = fs::read_to_string(shop.path("out/verdicts.jsonl")).unwrap();
+    let lines = text.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let review: Vec<Value> = lines.filter(|line| line["decision"] == "review").collect();
+    assert!(!review.is_empty(), "the test needs an image to review: {text}");
+    for line in review {
+        assert!(!line["regions"].as_array().unwrap().is_empty(), "{line}");
+        let file = shop.path("out").join(line["files"]["mask"].as_str().unwrap());
+        assert!(decode::load_mask(&file, &Limits::default()).unwrap().any(), "{line}");
+    }
+    shop.run("predict model.anoseg data/test -o out --format coco", 0);
+    let coco = json(&shop.path("out/verdicts.coco.json"));
+    let annotated: BTreeSet<u64> =
+        coco["annotations"].as_array().unwrap().iter().map(|a| a["image_id"].as_u64().unwrap()).collect();
+    for image in coco["images"].as_array().unwrap() {
+        let good = image["decision"] == "good";
+        assert!(good || annotated.contains(&image["id"].as_u64().unwrap()), "{image}");
+    }
+}
+
 /// Images of other formats in a folder were once passed over with exit code 0.
 #[test]
 fn skipped_files() {
@@ -130,7 +157,15 @@ fn names() {
     use std::os::unix::ffi::OsStrExt as _;
     let shop = strict_shop();
     fs::create_dir(shop.path("odd")).unwrap();
-    let odd = [&b"part\xfe.png"[..], b"part\xff.png", b"part%FE.png", b"a\x1b[31m\nb.png", b"=1+1.png"];
+    let unseen = "a\u{202e}gnp.exe\u{2028}\u{200b}.png";
+    let odd = [
+        &b"part\xfe.png"[..],
+        b"part\xff.png",
+        b"part%FE.png",
+        b"a\x1b[31m\nb.png",
+        b"=1+1.png",
+        unseen.as_bytes(),
+    ];
     for name in odd {
         let to = shop.path("odd").join(std::ffi::OsStr::from_bytes(name));
         fs::copy(shop.path("some/a.png"), to).unwrap();
@@ -144,7 +179,11 @@ fn names() {
     let images = of(|line| &line["image"]);
     assert_eq!((lines.len(), images.len()), (odd.len(), odd.len()), "{images:?}");
     assert_eq!(of(|line| &line["files"]["mask"]).len(), odd.len());
-    assert!(images.iter().all(|name| !name.contains(char::is_control)), "{images:?}");
+    assert!(images.iter().all(|name| !name.contains(is_unseen)), "{images:?}");
+    for entry in fs::read_dir(shop.path("out")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        assert!(!name.contains(is_unseen), "{name:?}");
+    }
     // Names and order are those of the files, so going on finds every image again.
     shop.run("predict model.anoseg odd -o out --mask --resume", 0);
     assert_eq!(fs::read_to_string(shop.path("out/verdicts.jsonl")).unwrap(), text);

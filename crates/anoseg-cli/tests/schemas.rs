@@ -150,7 +150,10 @@ fn outputs_are_as_their_schemas_say() {
     assert_valid("check", &read("check.json"));
     fs::create_dir(shop.path("all")).unwrap();
     fs::rename(shop.path("data"), shop.path("all/model")).unwrap();
-    shop.run("eval . all --json bench.json", 0);
+    fs::create_dir_all(shop.path("all/bare/test/good")).unwrap();
+    fs::write(shop.path("all/bare/test/good/0.png"), &image).unwrap();
+    shop.run("eval . all --json bench.json", 3);
+    assert!(read("bench.json").contains("there is no model ./bare.anoseg"));
     assert_valid("benchmark", &read("bench.json"));
 
     assert_valid("model", &shop.run("info model.anoseg --json", 0).0);

@@ -37,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn kind(error: &ImageError) -> &'static str {
     match error {
         ImageError::Damaged { .. } => "damaged",
-        ImageError::Unsupported { .. } => "unsupported",
+        ImageError::Unsupported { .. } | ImageError::OtherFormat { .. } => "unsupported",
         ImageError::NotAnImage { .. } => "unknown",
         ImageError::Limit { .. } => "limit",
         _ => "other",

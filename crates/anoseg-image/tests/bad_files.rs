@@ -120,7 +120,7 @@ fn what_is_no_image_is_named() {
     let text = |bytes: &[u8]| {
         let error = load(bytes).unwrap_err();
         check_message(&error);
-        assert!(matches!(error, ImageError::NotAnImage { .. } | ImageError::Unsupported { .. }));
+        assert!(matches!(error, ImageError::NotAnImage { .. } | ImageError::OtherFormat { .. }));
         error.to_string()
     };
     assert!(text(b"").contains("empty"));

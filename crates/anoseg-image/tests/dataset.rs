@@ -215,7 +215,7 @@ fn cyclic_links_and_odd_names_are_handled() {
     let root = folder.path();
     touch(root, &["a/1.png"]);
     symlink(root, root.join("a/loop")).unwrap();
-    symlink("nowhere.png", root.join("a/broken.png")).unwrap();
+    symlink("nowhere.png", root.join("a/gone.png")).unwrap();
     symlink("self.png", root.join("a/self.png")).unwrap();
     fs::write(root.join("a").join(std::ffi::OsString::from_vec(b"\xFF2.png".to_vec())), "").unwrap();
     // Broken links stay in the list, so that reading them reports an error.

@@ -247,6 +247,57 @@ fn what_contradicts_good_parts_is_never_learned() {
     assert_eq!(counts(&chosen), (Layout::Plain, 4, 0, 0, 0));
 }
 
+/// Defects that only the names of files tell were once learned from as good parts.
+#[test]
+fn names_that_tell_defects_are_not_learned_as_good() {
+    for (good, bad) in [
+        ("good_{}.png", "defect_{}.png"),
+        ("OK_00{}.jpg", "NG_00{}.jpg"),
+        ("part{}_ok.png", "part{}_ng.png"),
+        ("normal ({}).png", "broken ({}).png"),
+        ("no_defect_{}.png", "defect_{}.png"),
+        ("day/crack_sensor_{}_ok.png", "night/crack_sensor_{}_nok.png"),
+    ] {
+        let folder = folder(&[good, bad]);
+        let text = refusal(folder.path());
+        for name in [good, bad] {
+            let name = name.replace("{}", "0");
+            assert!(text.contains(name.rsplit('/').next().unwrap()), "{text}");
+        }
+        let chosen = Dataset::open_as(folder.path(), Some(Layout::Plain)).unwrap();
+        assert_eq!(
+            (counts(&chosen), chosen.warnings.len()),
+            ((Layout::Plain, 8, 0, 0, 0), usize::from(good.contains('/')))
+        );
+    }
+    let some = folder(&["{}.png", "scratch_{}.png"]);
+    assert!(refusal(some.path()).contains("scratch_0.png, and others are not, such as 0.png"));
+    let all = folder(&["scratch_{}.png", "crack_{}.png"]);
+    assert!(refusal(all.path()).contains("all files are named as defects"));
+    let above = folder(&["OK_{}.png", "NG_{}.png", "ng/{}.png"]);
+    assert!(refusal(above.path()).contains("NG_0.png"));
+}
+
+#[test]
+fn names_that_say_good_or_name_the_product_are_accepted() {
+    for names in [
+        &["not_defect_{}.png", "no_scratch_{}.png", "defect_free_{}.png", "no-defect{}.png"][..],
+        &["OK_{}.png", "{}.png"],
+    ] {
+        let folder = folder(names);
+        assert_eq!(Dataset::open(folder.path()).unwrap().warnings, [""; 0]);
+    }
+    let product = folder(&["crack_sensor_{}.png"]);
+    let dataset = Dataset::open(product.path()).unwrap();
+    assert_eq!(dataset.train.len(), 4);
+    assert!(dataset.warnings[0].contains("crack stands in the names of all 4"), "{:?}", dataset.warnings);
+    // A folder named after good parts says more than the names in it.
+    let sorted = folder(&["train/good/{}.png", "train/good/ng_{}.png"]);
+    let dataset = Dataset::open(sorted.path()).unwrap();
+    assert_eq!(dataset.train.len(), 8);
+    assert!(dataset.warnings[0].contains("ng_0.png"), "{:?}", dataset.warnings);
+}
+
 #[test]
 fn odd_folders_among_training_images_are_left_out() {
     let folder = folder(&["train/good/{}.png", "train/good/ng/{}.png", "train/{}.png", "train/blot/{}.png"]);

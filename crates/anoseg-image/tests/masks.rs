@@ -154,6 +154,113 @@ fn exif_mask() {
     assert!(reverse.findings.iter().any(|finding| finding.fault == MaskFault::Turned(Turned::Mask)));
 }
 
+/// Two tags that turn image and mask in different directions were once taken for the same.
+#[test]
+fn tags_of_different_directions_are_told() {
+    let both = |image: &str, mask: &str| truth(&fixture(image), &fixture(mask)).findings;
+    let apart =
+        |findings: &[MaskFinding]| findings.iter().any(|f| f.fault == MaskFault::Turned(Turned::Apart));
+    assert!(apart(&both("oriented/6.jpg", "oriented/8.jpg")));
+    assert!(apart(&both("oriented/3.jpg", "oriented/2.jpg")));
+    assert!(!apart(&both("oriented/6.jpg", "oriented/6.png")));
+}
+
+/// They were once one line with the remedy of the first.
+#[test]
+fn a_summary_tells_directions_apart() {
+    let of = |turned, mask: &str| {
+        let mut finding = both_turned();
+        (finding.fault, finding.mask) = (MaskFault::Turned(turned), mask.into());
+        finding
+    };
+    let all = [of(Turned::Image, "a"), of(Turned::Mask, "b"), of(Turned::Image, "c"), of(Turned::Apart, "d")];
+    let lines = summarise_masks(&all);
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert!(lines[0].contains("the image is turned") && lines[0].contains("1 more like it: c"), "{lines:?}");
+    assert!(
+        lines[1].contains("the mask is turned") && lines[2].contains("different directions"),
+        "{lines:?}"
+    );
+}
+
+fn both_turned() -> MaskFinding {
+    truth(&fixture("oriented/6.jpg"), &fixture("oriented/8.jpg")).findings.remove(0)
+}
+
+/// Such masks were once said to mark nothing, or everything.
+#[test]
+fn a_mask_in_the_alpha_channel_is_named() {
+    let folder = tempfile::tempdir().unwrap();
+    let pixels = |channels: usize, colour: u8| -> Vec<u8> {
+        let pixel = |i: usize| {
+            let alpha = if disc(i % 24, i / 24) { 255 } else { 0 };
+            let mut pixel = vec![colour; channels - 1];
+            pixel.push(alpha);
+            pixel
+        };
+        (0..24 * 24).flat_map(pixel).collect()
+    };
+    for (channels, colour) in [(4, 0), (4, 255), (2, 0), (2, 90)] {
+        let path = folder.path().join("mask.png");
+        let kind = if channels == 4 { image::ColorType::Rgba8 } else { image::ColorType::La8 };
+        image::save_buffer(&path, &pixels(channels, colour), 24, 24, kind).unwrap();
+        left_out(&truth_of(&path), &["alpha channel", "-alpha extract"]);
+        let kind = if channels == 4 { "RGB_ALPHA" } else { "GRAYSCALE_ALPHA" };
+        let head =
+            format!("P7\nWIDTH 24\nHEIGHT 24\nDEPTH {channels}\nMAXVAL 255\nTUPLTYPE {kind}\nENDHDR\n");
+        let path = folder.path().join("mask.pam");
+        fs::write(&path, [head.as_bytes(), &pixels(channels, colour)].concat()).unwrap();
+        left_out(&truth_of(&path), &["alpha channel"]);
+        let path = folder.path().join("mask.tif");
+        for planar in [false, true] {
+            fs::write(&path, tiff(&pixels(channels, colour), channels, planar)).unwrap();
+            left_out(&truth_of(&path), &["alpha channel"]);
+        }
+    }
+    // Colours that mark a shape count, whatever the alpha.
+    let mut shown = pixels(4, 0);
+    shown.as_chunks_mut::<4>().0.iter_mut().for_each(|pixel| pixel[0] = pixel[3]);
+    let path = folder.path().join("mask.png");
+    image::save_buffer(&path, &shown, 24, 24, image::ColorType::Rgba8).unwrap();
+    assert_eq!(truth_of(&path).findings, []);
+}
+
+/// A TIFF of 24 x 24 pixels without compression.
+fn tiff(pixels: &[u8], channels: usize, planar: bool) -> Vec<u8> {
+    let (n, count, place) = (channels as u32, 24 * 24, 8 + 2 + 12 * 11 + 4);
+    let lists = place + 8 * n;
+    let strips = if planar { n } else { 1 };
+    let (offset, length) = if planar { (place, place + 4 * n) } else { (lists, count * n) };
+    let photometric = if channels == 4 { 2 } else { 1 };
+    let tags = [
+        (256, 1, 24),
+        (257, 1, 24),
+        (258, 1, 8),
+        (259, 1, 1),
+        (262, 1, photometric),
+        (273, strips, offset),
+        (277, 1, n),
+        (278, 1, 24),
+        (279, strips, length),
+        (284, 1, 1 + u32::from(planar)),
+        (338, 1, 2),
+    ];
+    let mut file = [&b"II*\0"[..], &8u32.to_le_bytes(), &11u16.to_le_bytes()].concat();
+    for (tag, values, value) in tags {
+        file.extend([&(tag as u16).to_le_bytes()[..], &4u16.to_le_bytes()].concat());
+        file.extend([values.to_le_bytes(), u32::to_le_bytes(value)].concat());
+    }
+    file.extend(0u32.to_le_bytes());
+    (0..n).for_each(|plane| file.extend((lists + plane * count).to_le_bytes()));
+    (0..n).for_each(|_| file.extend(count.to_le_bytes()));
+    if planar {
+        (0..channels).for_each(|plane| file.extend(pixels.iter().skip(plane).step_by(channels)));
+    } else {
+        file.extend(pixels);
+    }
+    file
+}
+
 #[test]
 fn a_summary_has_a_line_for_each_kind() {
     let empty = truth_of_mask(&Mask::filled(24, 24, false)).findings;

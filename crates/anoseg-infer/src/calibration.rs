@@ -86,6 +86,11 @@ impl Calibration {
         self.rate_caution().into_iter().chain(self.detection_caution()).collect()
     }
 
+    /// How many good images it takes to guarantee the wanted false-reject rate.
+    pub fn images_needed(&self) -> usize {
+        ((1.0 / self.false_reject).ceil() as usize).saturating_sub(1)
+    }
+
     /// A remark if the false-reject rate is not guaranteed.
     fn rate_caution(&self) -> Option<String> {
         let n = self.normal_scores.len();
@@ -95,7 +100,7 @@ impl Calibration {
                  much: calibrate with other good images"
             ));
         }
-        let needed = ((1.0 / self.false_reject).ceil() as usize).saturating_sub(1);
+        let needed = self.images_needed();
         (self.rule == Rule::Gumbel).then(|| {
             format!(
                 "{n} good images are too few to guarantee a false-reject rate of {}: the threshold is an \

@@ -21,8 +21,8 @@ pub struct Inspection {
     /// How anomalous the image is, 0..=1.
     pub score: f32,
     /// Connected regions above the pixel threshold that the region filter keeps, the highest peak
-    /// first. A rejected image without such a region has one: the strongest place of its map, whose
-    /// peak may lie below the pixel threshold.
+    /// first. An image to reject or review without such a region has one: the strongest place of its
+    /// map, whose peak may lie below the pixel threshold.
     pub regions: Vec<Region>,
     /// The pixels of those regions, at the image's own resolution.
     pub mask: Mask,

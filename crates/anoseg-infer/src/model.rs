@@ -192,8 +192,8 @@ impl Model {
         let (mut mask, mut regions) = calibration.marks(&map);
         regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
         let (decision, warnings) = (calibration.decide(score), self.warnings(image));
-        if decision == Decision::Reject && regions.is_empty() {
-            // Whoever looks at a rejected part is shown where.
+        if decision != Decision::Good && regions.is_empty() {
+            // The score comes from a place, and whoever judges the part is shown which.
             let strongest = strongest_place(&map, calibration.pixel_threshold);
             (mask, regions) = (strongest.0, vec![strongest.1]);
         }

@@ -48,8 +48,20 @@ pub fn score(value: f64) -> String {
     if (0.9995..1.0).contains(&value) { score_with_decimals(value, 3) } else { significant(value) }
 }
 
-/// A score with `decimals` decimals, and with more where it takes them not to be rounded to 1.
+/// A number with `decimals` decimals, and with more where it is so small that these would show less
+/// than two significant figures. With 3: `1.234`, `0.012`, `0.0012`, `0.000`.
+pub fn with_digits(value: f64, decimals: usize) -> String {
+    let exponent = if value == 0.0 { 0 } else { exponent_of(&format!("{value:.1e}")) };
+    let decimals = decimals.max((1 - exponent).max(0) as usize);
+    format!("{value:.decimals$}")
+}
+
+/// A score with `decimals` decimals, and with more where it takes them not to be rounded to 1 or to
+/// show two significant figures.
 pub fn score_with_decimals(value: f64, decimals: usize) -> String {
+    if 0.0 < value && value < 0.5 {
+        return with_digits(value, decimals);
+    }
     let text = |decimals: usize| format!("{value:.decimals$}");
     // An f64 below 1 is told from it by sixteen decimals at most.
     (decimals..=16)

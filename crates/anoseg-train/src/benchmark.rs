@@ -31,6 +31,17 @@ impl Entry {
     }
 }
 
+/// A category, or one training on it, that gave no figures.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// Name of the dataset's folder.
+    pub category: String,
+    /// Seed of the training; None where the category could not be opened.
+    pub seed: Option<u64>,
+    /// What is wrong.
+    pub error: String,
+}
+
 /// The figures of many categories; serialises as one JSON object.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Benchmark {
@@ -41,6 +52,8 @@ pub struct Benchmark {
     pub mean: BTreeMap<&'static str, Option<f64>>,
     /// One entry per category and seed, in the order evaluated.
     pub entries: Vec<Entry>,
+    /// What gave no figures. The means do not count it.
+    pub failures: Vec<Failure>,
 }
 
 /// A figure of the table: its heading, its name in JSON, and its value.
@@ -67,12 +80,34 @@ impl Benchmark {
         self.mean = FIGURES.into_iter().map(|(_, name, value)| (name, self.mean_of(value))).collect();
     }
 
+    /// Adds a category, or a training on it, without figures.
+    pub fn fail(&mut self, failure: Failure) {
+        self.schema = 1;
+        self.failures.push(failure);
+    }
+
     /// The table: one row per dataset, means over its seeds, and one with the mean of all datasets.
+    /// A last column has the errors, if there are any.
     pub fn table(&self) -> Table {
         let budget = ["runs", "steps", "minutes"];
         let columns = budget.into_iter().chain(FIGURES.iter().map(|(heading, ..)| *heading));
         let rows = self.categories().into_iter().map(|category| self.row(category)).chain([self.mean_row()]);
-        Table { head: "category".into(), columns: columns.map(str::to_owned).collect(), rows: rows.collect() }
+        let mut table = Table {
+            head: "category".into(),
+            columns: columns.map(str::to_owned).collect(),
+            rows: rows.collect(),
+        };
+        if !self.failures.is_empty() {
+            table.columns.push("error".into());
+            table.rows.iter_mut().for_each(|(category, cells)| cells.push(self.errors(category)));
+        }
+        table
+    }
+
+    /// The errors of a category.
+    fn errors(&self, category: &str) -> String {
+        let of_category = self.failures.iter().filter(|failure| failure.category == category);
+        of_category.map(|failure| failure.error.as_str()).collect::<Vec<_>>().join("; ")
     }
 
     fn row(&self, category: &str) -> (String, Vec<String>) {
@@ -96,8 +131,8 @@ impl Benchmark {
     /// Names of the categories, each once, in the order evaluated.
     fn categories(&self) -> Vec<&str> {
         let mut names: Vec<&str> = Vec::new();
-        for entry in &self.entries {
-            let name = entry.figures.category.as_str();
+        let measured = self.entries.iter().map(|entry| entry.figures.category.as_str());
+        for name in measured.chain(self.failures.iter().map(|failure| failure.category.as_str())) {
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -157,6 +192,18 @@ mod tests {
         assert_eq!(rows[0].1[..4], ["2", "100", "1.0", "0.600"]);
         assert_eq!(rows[2].1[3], "0.800");
         assert!(rows.iter().all(|(_, cells)| cells.len() == benchmark.table().columns.len()));
+    }
+
+    #[test]
+    fn categories_without_figures_have_a_row_with_the_error() {
+        let mut benchmark = Benchmark::default();
+        benchmark.push(entry("nut", 0, Some(0.5)));
+        let error = "parts/bolt: a | b\nno test images".into();
+        benchmark.fail(Failure { category: "bolt".into(), seed: None, error });
+        assert_eq!(benchmark.mean["image_auroc"], Some(0.5));
+        let text = benchmark.table().markdown();
+        assert!(text.contains("| bolt | 0 |  |  | - |") && text.contains("| nut | 1 |"), "{text}");
+        assert!(text.contains(r"| parts/bolt: a \| b\u{a}no test images |"), "{text}");
     }
 
     #[test]

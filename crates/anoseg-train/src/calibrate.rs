@@ -41,7 +41,13 @@ const FALSE_PIXELS: f64 = 1e-3;
 /// # Errors
 /// No image, or rates out of range.
 pub fn calibrate(model: &Model, normals: Vec<Image>, settings: &CalibrationSettings) -> Result<Calibration> {
-    from_normals(model, &Arc::new(normals), settings, true)
+    Ok(from_normals(model, &Arc::new(normals), settings, true)?.calibration)
+}
+
+/// Thresholds, and the scores of the synthetic anomalies that they were tried on.
+pub(crate) struct Calibrated {
+    pub(crate) calibration: Calibration,
+    pub(crate) synthetic_scores: Vec<f32>,
 }
 
 /// As [`calibrate`]; `held_out` is false where the images were trained on.
@@ -50,7 +56,7 @@ pub(crate) fn from_normals(
     normals: &Arc<Vec<Image>>,
     settings: &CalibrationSettings,
     held_out: bool,
-) -> Result<Calibration> {
+) -> Result<Calibrated> {
     validate_rates(settings.false_reject, settings.review)?;
     if normals.is_empty() {
         return Err(Error::data(std::path::Path::new("calibration"), "needs at least one good image"));
@@ -65,7 +71,7 @@ pub(crate) fn from_normals(
     let trial = Trial::of(model, normals)?;
     let pixel_threshold = trial.pixel_threshold(&maps)?;
     let marks: Vec<FalseMarks> = maps.iter().map(|map| FalseMarks::of(map, pixel_threshold)).collect();
-    Ok(Calibration {
+    let calibration = Calibration {
         image_threshold,
         review_threshold: review_threshold.min(image_threshold),
         pixel_threshold,
@@ -76,7 +82,8 @@ pub(crate) fn from_normals(
         held_out,
         normal_scores: scores,
         synthetic_rejected: trial.rejected(image_threshold),
-    })
+    };
+    Ok(Calibrated { calibration, synthetic_scores: trial.scores })
 }
 
 /// The threshold that good images exceed with probability `rate`. `scores` ascend and are not

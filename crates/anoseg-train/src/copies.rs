@@ -64,9 +64,9 @@ pub(crate) fn exact(seen: &[Seen]) -> Vec<(PathBuf, PathBuf)> {
     let mut first: HashMap<_, &Path> = HashMap::new();
     let mut copies = Vec::new();
     for seen in seen {
-        match first.get(&key(seen)) {
+        match first.get(&seen.identity()) {
             Some(first) => copies.push((seen.name.clone(), first.to_path_buf())),
-            None => _ = first.insert(key(seen), &seen.name),
+            None => _ = first.insert(seen.identity(), &seen.name),
         }
     }
     copies
@@ -80,7 +80,7 @@ pub(crate) fn near(seen: &[Seen]) -> Vec<(PathBuf, PathBuf)> {
     for (place, &a) in in_order.iter().enumerate() {
         let close = |&&b: &&usize| seen[b].thumbnail.mean - seen[a].thumbnail.mean < NEARLY;
         for &b in in_order[place + 1..].iter().take_while(close) {
-            if key(&seen[a]) != key(&seen[b]) && seen[a].thumbnail.is_nearly(&seen[b].thumbnail) {
+            if seen[a].identity() != seen[b].identity() && seen[a].thumbnail.is_nearly(&seen[b].thumbnail) {
                 let first = earlier.entry(a.max(b)).or_insert(a.min(b));
                 *first = (*first).min(a.min(b));
             }
@@ -89,9 +89,4 @@ pub(crate) fn near(seen: &[Seen]) -> Vec<(PathBuf, PathBuf)> {
     let mut pairs: Vec<(usize, usize)> = earlier.into_iter().collect();
     pairs.sort_unstable();
     pairs.into_iter().map(|(copy, first)| (seen[copy].name.clone(), seen[first].name.clone())).collect()
-}
-
-/// Equal for images of the same pixels and size.
-fn key(seen: &Seen) -> (blake3::Hash, [usize; 2]) {
-    (seen.pixels, [seen.traits.widths[0], seen.traits.heights[0]])
 }

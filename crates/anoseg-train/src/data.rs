@@ -79,17 +79,18 @@ fn load(
     let extent = geometry::common_extent(&preprocess.geometry, &sizes);
     let paths = sample_to_fit(paths, [extent.height, extent.width], &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
-    let mut files = Vec::with_capacity(paths.len());
+    let (mut files, mut unreadable) = (Vec::with_capacity(paths.len()), Vec::new());
     for result in read_all(&paths, limits, |path| GoodFile::read(path, root, (&preprocess, extent), limits)) {
         match result {
             Ok(file) => {
                 hasher.update(file.digest.as_bytes());
                 files.push(file);
             }
-            Err(error) => warnings.push(format!("left out: {error}")),
+            Err(error) => unreadable.push(error.to_string()),
         }
     }
-    require_images(root, files.len(), &warnings)?;
+    require_images(root, files.len(), &unreadable)?;
+    warnings.extend(unreadable.iter().map(|error| format!("left out: {error}")));
     if find_scale {
         let values = files.iter().filter_map(|file| Some((file.samples(), file.values.as_ref()?)));
         preprocess.scale = scale::find(values);
@@ -103,18 +104,34 @@ fn load(
     Ok(GoodImages { images, preprocess, manifest, warnings, seen, files: digests })
 }
 
-fn require_images(root: &Path, count: usize, warnings: &[String]) -> Result<()> {
-    if count == 0 {
-        let mut what = "none of its images can be read".to_owned();
-        what.extend(warnings.first().map(|first| format!("; the first: {first}")));
-        return Err(Error::data(root, what));
+/// Unreadable files that are named where too few others are left.
+const NAMED_UNREADABLE: usize = 3;
+
+/// Fails where too few images could be read. The reason is then in the files that could not.
+fn require_images(root: &Path, count: usize, unreadable: &[String]) -> Result<()> {
+    if count >= FEWEST_IMAGES {
+        return Ok(());
     }
-    if count < FEWEST_IMAGES {
-        let what =
-            format!("{count} good image is not enough to train on: give at least {FEWEST_IMAGES}, better 20");
-        return Err(Error::data(root, what));
+    let all = count + unreadable.len();
+    let mut what = match (count, unreadable.len()) {
+        (0, _) => format!("none of its {all} images can be read"),
+        (_, 0) => {
+            format!("{count} good image is not enough to train on: give at least {FEWEST_IMAGES}, better 20")
+        }
+        (_, bad) => format!(
+            "{bad} of its {all} images cannot be read, and {count} is not enough to train on: give at least \
+             {FEWEST_IMAGES}, better 20"
+        ),
+    };
+    for (number, error) in unreadable.iter().take(NAMED_UNREADABLE).enumerate() {
+        what.push_str(if number == 0 { ": " } else { "; " });
+        what.push_str(error);
     }
-    Ok(())
+    match unreadable.len().saturating_sub(NAMED_UNREADABLE) {
+        0 => {}
+        more => what.push_str(&format!("; and {more} more")),
+    }
+    Err(Error::data(root, what))
 }
 
 /// The images held out of the training.
@@ -197,6 +214,8 @@ struct GoodFile {
     name: PathBuf,
     /// Values as in the file.
     image: Image,
+    /// Digest of those values.
+    pixels: blake3::Hash,
     /// Of name and content.
     digest: blake3::Hash,
     content_digest: String,
@@ -218,6 +237,7 @@ impl GoodFile {
         let name = path.strip_prefix(root).unwrap_or(path);
         let mut hasher = blake3::Hasher::new();
         hasher.update(name.to_string_lossy().replace('\\', "/").as_bytes()).update(&[0]).update(&content);
+        let resampled = preprocess.resample(&image);
         Ok(Self {
             path: path.to_owned(),
             name: name.to_owned(),
@@ -225,7 +245,8 @@ impl GoodFile {
             content_digest: file_digest(&content),
             traits: TrainingImages::of(&image),
             values: (image.sample_type() != SampleType::U8).then(|| Values::of(&image)),
-            image: geometry::framed(preprocess.resample(&image), extent),
+            pixels: sanity::digest(&resampled),
+            image: geometry::framed(resampled, extent),
         })
     }
 
@@ -248,9 +269,8 @@ impl GoodFile {
 
     /// The network's input, and what is known of the image.
     fn scaled(self, preprocess: &Preprocess) -> (Image, Seen) {
-        let pixels = blake3::hash(bytemuck::cast_slice(self.image.as_slice()));
         let image = preprocess.scale_resampled(self.image);
-        let seen = Seen::new(self.name, self.traits, pixels, &image);
+        let seen = Seen::new(self.name, self.traits, self.pixels, &image);
         (image, seen)
     }
 }
@@ -307,6 +327,24 @@ mod tests {
     #[test]
     fn of_few_images_a_quarter_is_held_out_and_at_most_eight() {
         assert_eq!([16, 31, 40, 60, 100].map(|count| held_out(count, 0).len()), [4, 7, 8, 9, 15]);
+    }
+
+    /// It once named one file, or none.
+    #[test]
+    fn too_few_readable_images_name_those_that_are_not() {
+        let bad: Vec<String> = (0..5).map(|i| format!("{i}.png is damaged; copy it again")).collect();
+        let text =
+            |count, bad: &[String]| require_images(Path::new("set"), count, bad).unwrap_err().to_string();
+        let named = "0.png is damaged; copy it again; 1.png is damaged; copy it again; 2.png is damaged; copy it again";
+        let none = text(0, &bad);
+        assert!(none.starts_with("set: none of its 5 images can be read: "), "{none}");
+        let few = text(1, &bad);
+        assert!(few.starts_with("set: 5 of its 6 images cannot be read, and 1 is not enough"), "{few}");
+        for text in [none, few] {
+            assert!(text.contains(named) && text.ends_with("; and 2 more"), "{text}");
+        }
+        assert!(text(1, &[]).contains("1 good image is not enough"));
+        assert!(require_images(Path::new("set"), 2, &bad).is_ok());
     }
 
     #[test]

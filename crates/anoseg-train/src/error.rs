@@ -63,6 +63,12 @@ pub enum Error {
         /// The run directory.
         path: PathBuf,
     },
+    /// A training would replace or move a file of the run directory that no training wrote.
+    #[error("{path}: no training wrote this file, and it would be lost", path = path.display())]
+    ForeignFile {
+        /// The file.
+        path: PathBuf,
+    },
     /// The checkpoint to resume from belongs to other settings.
     #[error("{path}: the checkpoint belongs to other settings", path = path.display())]
     OtherSettings {
@@ -126,6 +132,7 @@ impl Error {
             | Self::InFile { .. }
             | Self::Toml { .. }
             | Self::NoEncoder
+            | Self::ForeignFile { .. }
             | Self::OtherSettings { .. }
             | Self::NoCheckpoint { .. }
             | Self::Synthesis(_)

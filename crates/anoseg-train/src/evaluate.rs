@@ -327,8 +327,8 @@ impl MapFiles {
     /// # Errors
     /// The file cannot be written.
     pub fn write(&mut self, judged: &Judged, evaluated: &EvaluatedImage) -> Result<String> {
-        let defect = &evaluated.defect;
-        let folder = self.folder.join(defect);
+        let defect = write::usable_name(&evaluated.defect);
+        let folder = self.folder.join(&defect);
         std::fs::create_dir_all(&folder).map_err(|error| Error::io(&folder, error))?;
         let names = self.names.entry(defect.clone()).or_insert_with(|| ResultNames::new(&folder));
         let stem = names.stem(&judged.path);

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use anoseg_image::dataset::{self, LeftOut, LeftOutKind, MaskFinding, display_name};
-use anoseg_image::{Dataset, Decoded, Image, Limits};
+use anoseg_image::{Dataset, Decoded, Limits};
+use anoseg_infer::Preprocess;
 use serde::Serialize;
 
 use crate::in_parallel::read_all;
-use crate::sanity::Remark;
+use crate::sanity::{self, Identity, Remark};
 use crate::{Config, Error, Result, load_good_images};
 
 /// Side of the images on which the training set is compared, in pixels.
@@ -169,20 +170,25 @@ pub fn examine(dataset: &Dataset) -> Result<Examination> {
         counts.images += 1;
         counts.masks += usize::from(image.mask.is_some());
     }
-    examine_training(dataset, &mut found)?;
-    examine_tests(dataset, &mut found);
+    let learned = examine_training(dataset, &mut found)?;
+    examine_tests(dataset, &learned, &mut found);
     Ok(found)
 }
 
-/// The images to learn from: those that cannot be read, copies, black ones, strangers.
-fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<()> {
+/// The images to learn from: those that cannot be read, copies, black ones, strangers. Gives those
+/// that can be read.
+fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<HashMap<Identity, PathBuf>> {
+    let mut learned = HashMap::new();
     if dataset.train.is_empty() {
-        return Ok(());
+        return Ok(learned);
     }
     let mut config = Config::default();
     config.input.size = SIDE;
     match load_good_images(dataset, &config) {
         Ok(good) => {
+            for image in &good.seen {
+                learned.entry(image.identity()).or_insert_with(|| dataset.root.join(&image.name));
+            }
             found.problems.extend(good.warnings.clone());
             let (notes, remarks): (Vec<_>, Vec<_>) = good.remarks().into_iter().partition(Remark::is_note);
             found.remarks.extend(remarks.iter().map(Remark::to_string));
@@ -191,34 +197,26 @@ fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<()> {
         Err(error @ Error::Bug(_)) => return Err(error),
         Err(error) => found.problems.push(error.to_string()),
     }
-    Ok(())
+    Ok(learned)
 }
 
 /// What is kept of a test image.
 struct Tested {
     masks: Vec<MaskFinding>,
-    /// Of its pixels and size.
-    digest: blake3::Hash,
+    identity: Identity,
     constant: bool,
 }
 
-/// The other images: those that cannot be read, masks, images that are learned from as well.
-fn examine_tests(dataset: &Dataset, found: &mut Examination) {
+/// The other images: those that cannot be read, masks, images that are `learned` from as well.
+fn examine_tests(dataset: &Dataset, learned: &HashMap<Identity, PathBuf>, found: &mut Examination) {
     let others: Vec<PathBuf> =
         dataset.validation.iter().chain(dataset.test.iter().map(|image| &image.path)).cloned().collect();
     if others.is_empty() {
         return;
     }
     let limits = Limits::default();
-    let train = read_all(&dataset.train, &limits, |path| {
-        Decoded::load(path, &limits).map(|image| digest(&image.image))
-    });
-    let mut known: HashMap<blake3::Hash, &Path> = HashMap::new();
-    for (path, digest) in dataset.train.iter().zip(train) {
-        if let Ok(digest) = digest {
-            known.entry(digest).or_insert(path);
-        }
-    }
+    // As the images to learn from are compared with each other.
+    let preprocess = Preprocess::square(SIDE, Config::default().input.filter);
     let by_path: HashMap<&Path, &dataset::TestImage> =
         dataset.test.iter().map(|image| (image.path.as_path(), image)).collect();
     let read = read_all(&others, &limits, |path| {
@@ -227,14 +225,16 @@ fn examine_tests(dataset: &Dataset, found: &mut Examination) {
         let masks = truth.map(|truth| truth.findings).unwrap_or_default();
         let values = image.image.as_slice();
         let constant = values.windows(2).all(|pair| pair[0] == pair[1]);
-        Ok::<_, Error>(Tested { masks, digest: digest(&image.image), constant })
+        let size = [image.image.width(), image.image.height()];
+        let identity = (sanity::digest(&preprocess.resample(&image.image)), size);
+        Ok::<_, Error>(Tested { masks, identity, constant })
     });
-    let (mut masks, mut learned, mut constant) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut masks, mut known, mut constant) = (Vec::new(), Vec::new(), Vec::new());
     for (path, tested) in others.iter().zip(read) {
         match tested {
             Ok(tested) => {
                 masks.extend(tested.masks);
-                learned.extend(known.get(&tested.digest).map(|train| (path.as_path(), *train)));
+                known.extend(learned.get(&tested.identity).map(|train| (path.as_path(), train)));
                 constant.extend(tested.constant.then_some(path.as_path()));
             }
             Err(error) => found.problems.push(format!("left out: {error}")),
@@ -243,10 +243,10 @@ fn examine_tests(dataset: &Dataset, found: &mut Examination) {
     let (problems, remarks): (Vec<_>, Vec<_>) = masks.into_iter().partition(MaskFinding::excludes);
     found.problems.extend(dataset::summarise_masks(&problems));
     found.remarks.extend(dataset::summarise_masks(&remarks));
-    if let Some((test, train)) = learned.first() {
+    if let Some((test, train)) = known.first() {
         found.remarks.push(format!(
             "{} of the images to test with are learned from as well: {} is the same as {}",
-            learned.len(),
+            known.len(),
             display_name(test),
             display_name(train)
         ));
@@ -258,12 +258,4 @@ fn examine_tests(dataset: &Dataset, found: &mut Examination) {
             display_name(first)
         ));
     }
-}
-
-/// Of the pixels and the size.
-fn digest(image: &Image) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&(image.width() as u64).to_le_bytes());
-    hasher.update(bytemuck::cast_slice(image.as_slice()));
-    hasher.finalize()
 }

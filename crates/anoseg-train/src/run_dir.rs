@@ -1,5 +1,7 @@
 //! The run directory of a training: settings, log and checkpoint.
 
+mod foreign;
+
 use std::path::{Path, PathBuf};
 
 use anoseg_image::write::{FolderInUse, FolderLock};
@@ -30,6 +32,21 @@ pub(crate) const MOST_CONFIG_BYTES: u64 = 1 << 20;
 
 /// An empty file that a training leaves whose model is complete.
 const FINISHED: &str = "finished";
+
+/// Everything that a training, a series or a model that could not be written elsewhere leaves here,
+/// besides hidden files.
+const NAMES: [&str; 6] =
+    ["checkpoint", "config.toml", "metrics.jsonl", FINISHED, "pictures.txt", "model.anoseg"];
+
+/// What is moved aside from among other files.
+const MOVED: [&str; 6] = [
+    "checkpoint/state.safetensors",
+    "checkpoint/previous.safetensors",
+    "config.toml",
+    "metrics.jsonl",
+    FINISHED,
+    "pictures.txt",
+];
 
 impl RunDir {
     /// The run directory at `path`, which need not exist.
@@ -83,22 +100,63 @@ impl RunDir {
         Ok(!self.path.join(FINISHED).is_file() && (self.has_checkpoint() || !self.log()?.records.is_empty()))
     }
 
-    /// Moves the settings, the log and the checkpoint of a training aside, into a folder of the
-    /// same name with `.previous` and, from the second on, a number behind it. Gives that folder.
+    /// Fails where a training would replace, remove or move a file that no training wrote. A file is
+    /// known by its content.
     ///
     /// # Errors
-    /// A training uses it, or the folder cannot be renamed.
+    /// There is such a file, or a file cannot be read.
+    pub fn require_own_files(&self) -> Result<()> {
+        foreign::find(self)?.map_or(Ok(()), |path| Err(Error::ForeignFile { path }))
+    }
+
+    /// Moves the settings, the log and the checkpoint of a training aside, into a folder of the
+    /// same name with `.previous` and, from the second on, a number behind it. Files of others stay.
+    /// Gives that folder.
+    ///
+    /// # Errors
+    /// A training uses it, no training wrote what would be moved, or it cannot be moved.
     pub fn move_aside(&self) -> Result<PathBuf> {
+        self.require_own_files()?;
         drop(self.lock()?);
+        let io = |error| Error::io(&self.path, error);
+        // A path such as `.` has no name of its own.
+        let path = std::fs::canonicalize(&self.path).map_err(io)?;
+        let path = if self.path.file_name().is_some() { self.path.clone() } else { path };
         let numbered = |number: u32| {
-            let mut name = self.path.file_name().unwrap_or_default().to_os_string();
+            let mut name = path.file_name().unwrap_or_default().to_os_string();
             name.push(if number == 1 { ".previous".to_owned() } else { format!(".previous-{number}") });
-            self.path.with_file_name(name)
+            path.with_file_name(name)
         };
         let free = (1..).map(numbered).find(|path| std::fs::symlink_metadata(path).is_err());
         let target = free.ok_or_else(|| Error::Bug("no number is free".into()))?;
-        std::fs::rename(&self.path, &target).map_err(|error| Error::io(&self.path, error))?;
+        if self.holds_only_training().map_err(io)? {
+            std::fs::rename(&path, &target).map_err(io)?;
+        } else {
+            std::fs::create_dir_all(target.join("checkpoint")).map_err(|error| Error::io(&target, error))?;
+            for name in MOVED {
+                match std::fs::rename(path.join(name), target.join(name)) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(io(error)),
+                    _ => {}
+                }
+            }
+        }
         Ok(target)
+    }
+
+    /// Whether there is nothing beside what trainings write.
+    fn holds_only_training(&self) -> std::io::Result<bool> {
+        let known = |names: &[&str], folder: &Path| -> std::io::Result<bool> {
+            for entry in std::fs::read_dir(folder)? {
+                let name = entry?.file_name();
+                let hidden = name.as_encoded_bytes().starts_with(b".");
+                if !hidden && !names.iter().any(|known| name == *known) {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        };
+        let checkpoints = ["state.safetensors", "previous.safetensors"];
+        Ok(known(&NAMES, &self.path)? && known(&checkpoints, &self.path.join("checkpoint"))?)
     }
 
     /// Notes that the model of the training is stored, so that another training may take its place.
@@ -161,7 +219,7 @@ impl RunDir {
         let io = |error| Error::io(&folder, error);
         for entry in std::fs::read_dir(&folder).map_err(io)? {
             let path = entry.map_err(io)?.path();
-            if path.extension().is_some_and(|extension| extension == "tmp") {
+            if is_partial_file(&path) {
                 remove_file(&path)?;
             }
         }
@@ -181,6 +239,12 @@ impl RunDir {
         write::atomic(&path, |file| file.write_all(text.as_bytes()))?;
         Ok(())
     }
+}
+
+/// Whether a file has the name of one that is written beside its target.
+fn is_partial_file(path: &Path) -> bool {
+    let hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    hidden && path.extension().is_some_and(|extension| extension == "tmp")
 }
 
 /// Removes a file, if there is one.
@@ -225,6 +289,7 @@ mod tests {
         for name in ["run.previous", "run.previous-2"] {
             drop(run.lock().unwrap());
             assert!(!run.is_unfinished().unwrap());
+            run.write_config(&Config::default().to_toml().unwrap()).unwrap();
             std::fs::write(run.checkpoint_path(), name).unwrap();
             assert!(run.is_unfinished().unwrap());
             assert_eq!(run.move_aside().unwrap(), folder.path().join(name));
@@ -232,6 +297,22 @@ mod tests {
         }
         let moved = RunDir::open(folder.path().join("run.previous"));
         assert_eq!(std::fs::read_to_string(moved.checkpoint_path()).unwrap(), "run.previous");
+    }
+
+    /// The whole folder was once renamed, whatever else it held.
+    #[test]
+    fn what_no_training_wrote_is_not_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        let run = RunDir::open(folder.path().join("run"));
+        drop(run.lock().unwrap());
+        run.write_config(&Config::default().to_toml().unwrap()).unwrap();
+        std::fs::write(run.checkpoint_path(), "checkpoint").unwrap();
+        let others = [run.path().join("notes.txt"), run.path().join("checkpoint/epoch1.pt")];
+        others.iter().for_each(|path| std::fs::write(path, "mine").unwrap());
+        let moved = RunDir::open(run.move_aside().unwrap());
+        assert!(moved.has_checkpoint() && moved.config().is_ok());
+        assert!(!run.has_checkpoint() && !run.config_path().exists());
+        assert!(others.iter().all(|path| path.is_file()));
     }
 
     #[test]

@@ -42,6 +42,14 @@ const DARK: f32 = 0.02;
 /// Files named in a remark.
 const NAMED: usize = 3;
 
+/// Digest of an image's pixels at the network's size, and its own width and height.
+pub(crate) type Identity = (blake3::Hash, [usize; 2]);
+
+/// Digest of the pixels of a resampled image.
+pub(crate) fn digest(resampled: &Image) -> blake3::Hash {
+    blake3::hash(bytemuck::cast_slice(resampled.as_slice()))
+}
+
 /// What is known of one good image.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -74,6 +82,11 @@ impl Seen {
         let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let (levels, range) = ([red, green, blue, deviation], [least, most]);
         Self { name, traits, pixels, levels, range, thumbnail: Thumbnail::of(scaled) }
+    }
+
+    /// Equal for images that are the same.
+    pub(crate) fn identity(&self) -> Identity {
+        (self.pixels, [self.traits.widths[0], self.traits.heights[0]])
     }
 
     fn has_one_value(&self) -> bool {
@@ -388,7 +401,7 @@ mod tests {
 
     fn seen(images: Vec<Image>) -> Vec<Seen> {
         let see = |(i, image): (usize, Image)| {
-            let digest = blake3::hash(bytemuck::cast_slice(image.as_slice()));
+            let digest = digest(&image);
             Seen::new(format!("{i:02}.png").into(), TrainingImages::of(&image), digest, &image)
         };
         images.into_iter().enumerate().map(see).collect()

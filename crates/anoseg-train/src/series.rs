@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anoseg_image::{Dataset, write};
+use anoseg_image::{Dataset, Limits, write};
 use anoseg_infer::{ErrorKind, Model};
 
 use crate::run_dir::remove_file;
@@ -19,6 +19,8 @@ pub struct Series {
     pub stop: StopToken,
     /// The pretrained encoder, where the settings need one.
     pub encoder: Option<PretrainedEncoder>,
+    /// Limits on each image.
+    pub limits: Limits,
 }
 
 /// Largest list of images, or file of settings.
@@ -47,8 +49,9 @@ impl Series {
         mut on_event: impl FnMut(Event) + Send + 'static,
     ) -> Result<SeriesModel> {
         let (path, run_dir) = (self.model_path(name), self.run_dir(name));
+        run_dir.require_own_files()?;
         let listing_path = run_dir.path().join("pictures.txt");
-        let listing = listing(dataset)?;
+        let listing = listing(dataset, &self.limits)?;
         config.validate()?;
         let is = |path: &Path, wanted: &str| {
             anoseg_image::read::regular_text(path, MOST_LISTING_BYTES).is_ok_and(|text| text == wanted)
@@ -82,6 +85,7 @@ impl Series {
             let trainer = Trainer::new(dataset.clone())
                 .encoder(self.encoder.clone())
                 .stop(self.stop.clone())
+                .limits(self.limits)
                 .on_event(move |event| {
                     // From here on the run directory holds this training, which can be resumed. If the
                     // list cannot be written, it begins anew instead.
@@ -128,10 +132,13 @@ fn tell(on_event: &Mutex<impl FnMut(Event)>, event: Event) {
 }
 
 /// The folder and its good images with their sizes in bytes, to check whether a model was trained
-/// on the present files.
-fn listing(dataset: &Dataset) -> Result<String> {
+/// on the present files. Limits other than the default decide which of them can be read.
+fn listing(dataset: &Dataset, limits: &Limits) -> Result<String> {
     let folder = std::fs::canonicalize(&dataset.root).unwrap_or_else(|_| dataset.root.clone());
     let mut listing = format!("{}\n", folder.display());
+    if *limits != Limits::default() {
+        listing.push_str(&format!("{limits:?}\n"));
+    }
     for path in &dataset.train {
         let bytes = std::fs::metadata(path).map_err(|error| Error::io(path, error))?.len();
         let name = path.strip_prefix(&dataset.root).unwrap_or(path);

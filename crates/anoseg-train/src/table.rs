@@ -25,8 +25,8 @@ impl Table {
         let mut text = format!("| {} | {} |\n", self.head, self.columns.join(" | "));
         text.push_str(&format!("|---|{}\n", "---|".repeat(self.columns.len())));
         for (name, cells) in &self.rows {
-            let name = one_line(name).replace('|', "\\|");
-            text.push_str(&format!("| {name} | {} |\n", cells.join(" | ")));
+            let cells = cells.iter().map(|cell| in_markdown(cell)).collect::<Vec<_>>();
+            text.push_str(&format!("| {} | {} |\n", in_markdown(name), cells.join(" | ")));
         }
         text
     }
@@ -44,9 +44,15 @@ impl Table {
     }
 }
 
-/// A name without line breaks and other control characters, which would break the table.
+/// A text that does not end the cell of a Markdown table that it is in.
+fn in_markdown(text: &str) -> String {
+    one_line(text).replace('|', "\\|")
+}
+
+/// A name without line breaks and other characters that are not shown, which would break the table.
 fn one_line(name: &str) -> String {
-    let shown = |c: char| if c.is_control() { c.escape_unicode().collect() } else { c.to_string() };
+    let shown =
+        |c: char| if anoseg_image::text::is_unseen(c) { c.escape_unicode().collect() } else { c.to_string() };
     name.chars().map(shown).collect()
 }
 

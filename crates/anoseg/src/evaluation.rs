@@ -7,7 +7,7 @@ use anoseg_infer::Model;
 use anoseg_report::assemble::Assembly;
 use anoseg_report::{Comparison, Report};
 pub use anoseg_train::ablation::{self, Ablation};
-pub use anoseg_train::benchmark::{Benchmark, Entry};
+pub use anoseg_train::benchmark::{Benchmark, Entry, Failure};
 pub use anoseg_train::calibrate::calibrate;
 pub use anoseg_train::config::CalibrationSettings;
 pub use anoseg_train::evaluate::{
@@ -122,6 +122,11 @@ impl BenchmarkResults {
         let page = format!("{name}.html");
         self.benchmark.push(entry);
         self.pages.push((name, page));
+    }
+
+    /// Adds a dataset, or a training on it, without figures.
+    pub fn fail(&mut self, failure: Failure) {
+        self.benchmark.fail(failure);
     }
 
     /// Whether there are no figures.

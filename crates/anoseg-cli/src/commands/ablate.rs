@@ -18,9 +18,14 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     super::show_warnings(&dataset);
     // Checked before hours of training, not after.
     require_test_images(&dataset)?;
-    outputs::prepare_folder(&options.out)?;
+    for (name, output) in
+        [("ablation.json", outputs::Output::Figures), ("report.html", outputs::Output::Report)]
+    {
+        outputs::prepare_file(&options.out.join(name), "--out", output)?;
+    }
     let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
-    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
+    let limits = options.limits.limits();
+    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };
     let mut ablation =
         Ablation { schema: 1, category: dataset.name.clone(), seed: full.seed, variants: Vec::new() };
     let mut unwritten = Vec::new();
@@ -30,7 +35,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
         let model = train::series_model(&series, variant.name, &dataset, &variant.config)?;
         console::note(&format!("{}: evaluating", variant.name));
         let report = page.is_none().then(|| options.out.join("report.html"));
-        let files = EvaluationFiles { report, stop: series.stop.clone(), ..EvaluationFiles::default() };
+        let files = EvaluationFiles { report, maps: None, limits, stop: series.stop.clone() };
         let (run, report) = evaluate_with_report(&model, &dataset, &series.run_dir(variant.name), &files)?;
         page = page.or(report);
         complete &= super::show_left_out(&run, &dataset);

@@ -1,7 +1,9 @@
 //! `anoseg bench`.
 
+use std::path::Path;
+
 use anoseg::evaluation::{
-    BenchmarkResults, Entry, EvaluationFiles, Series, evaluate_with_files, require_test_images,
+    BenchmarkResults, Entry, EvaluationFiles, Failure, Series, evaluate_with_files, require_test_images,
 };
 use anoseg::{Config, SettingError, TrainError};
 use anoseg_image::Dataset;
@@ -16,11 +18,16 @@ use crate::{exit, outputs};
 pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let config = train::config(options.preset, &options.settings)?;
     let seeds = seeds(config.seed, options.seeds)?;
-    let datasets = open(options)?;
-    outputs::prepare_folder(&options.out)?;
+    let mut results = BenchmarkResults::default();
+    let datasets = open(options, &mut results)?;
+    for (name, output) in [("bench.json", outputs::Output::Figures), ("report.html", outputs::Output::Report)]
+    {
+        outputs::prepare_file(&options.out.join(name), "--out", output)?;
+    }
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
-    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder };
-    let (mut results, mut complete, mut unwritten) = (BenchmarkResults::default(), true, Vec::new());
+    let limits = options.limits.limits();
+    let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };
+    let (mut complete, mut unwritten) = (results.benchmark.failures.is_empty(), Vec::new());
     for dataset in &datasets {
         for seed in seeds.clone() {
             let name = format!("{}-seed{seed}", dataset.name);
@@ -36,7 +43,7 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
                     unwritten.extend(results.write(&options.out).err());
                 }
                 Err(error) if super::concerns_one_dataset(&error) => {
-                    console::warning(&format!("{name} is left out: {}", exit::text(&error)));
+                    leave_out(&mut results, &name, (&dataset.name, Some(seed)), exit::message(&error));
                     complete = false;
                 }
                 Err(error) => return Err(error),
@@ -49,10 +56,23 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
             what: "no dataset could be measured; see the warnings above".into(),
         });
     }
+    // With what failed after the last training.
+    unwritten.extend(results.write(&options.out).err());
     console::result(results.benchmark.table().markdown().trim_end());
     console::result(&console::one_line(&format!("report {}", options.out.join("report.html").display())));
     eval::all_written(unwritten)?;
     Ok(super::outcome(complete))
+}
+
+/// Names what gives no figures, and notes it among the results.
+fn leave_out(
+    results: &mut BenchmarkResults,
+    name: &str,
+    (category, seed): (&str, Option<u64>),
+    error: String,
+) {
+    console::warning(&format!("{name} is left out: {error}"));
+    results.fail(Failure { category: category.to_owned(), seed, error });
 }
 
 /// `count` seeds from `first` on.
@@ -62,16 +82,35 @@ fn seeds(first: u64, count: u64) -> Result<std::ops::RangeInclusive<u64>, Settin
     last.map(|last| first..=last).ok_or_else(|| SettingError::new("--seed", first, allowed()))
 }
 
-/// The datasets with test images in a folder; the folder itself if it is a dataset.
-fn open(options: &Bench) -> Result<Vec<Dataset>> {
+/// The datasets with test images in a folder; the folder itself if it is a dataset. Of several, those
+/// that cannot be measured are named before hours of training, and left out.
+fn open(options: &Bench, results: &mut BenchmarkResults) -> Result<Vec<Dataset>> {
+    let open = |folder: &Path| -> Result<Dataset> {
+        let dataset = super::open(folder, &options.data_options)?;
+        require_test_images(&dataset)?;
+        super::show_warnings(&dataset);
+        Ok(dataset)
+    };
     let folders = super::categories(&options.data, &options.data_options)?;
-    let folders = if folders.is_empty() { vec![options.data.clone()] } else { folders };
-    let datasets = folders.iter().map(|folder| super::open(folder, &options.data_options));
-    let datasets = datasets.collect::<Result<Vec<_>, _>>()?;
-    for dataset in &datasets {
-        // Checked before hours of training, not after.
-        require_test_images(dataset)?;
-        super::show_warnings(dataset);
+    if folders.is_empty() {
+        return Ok(vec![open(&options.data)?]);
+    }
+    let mut datasets = Vec::new();
+    for folder in &folders {
+        let name = super::folder_name(folder);
+        match open(folder) {
+            Ok(dataset) => datasets.push(dataset),
+            Err(error) if super::concerns_one_dataset(&error) => {
+                leave_out(results, &name, (&name, None), exit::message(&error));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    for (folder, error) in super::unreadable_folders(&options.data) {
+        if !folders.contains(&folder) {
+            let name = super::folder_name(&folder);
+            leave_out(results, &name, (&name, None), error.to_string());
+        }
     }
     Ok(datasets)
 }
@@ -87,7 +126,7 @@ fn measure(
     let model = train::series_model(series, name, dataset, config)?;
     console::note(&format!("{name}: evaluating"));
     let report = Some(series.folder.join(format!("{name}.html")));
-    let files = EvaluationFiles { report, stop: series.stop.clone(), ..EvaluationFiles::default() };
+    let files = EvaluationFiles { report, maps: None, limits: series.limits, stop: series.stop.clone() };
     let run = evaluate_with_files(&model, dataset, &series.run_dir(name), &files)?;
     let complete = super::show_left_out(&run, dataset);
     Ok((Entry::new(&model.description().provenance, run.figures), complete, run.unwritten))

@@ -1,7 +1,7 @@
 //! `anoseg calibrate`.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anoseg::evaluation::{CalibrationSettings, calibrate};
@@ -10,6 +10,7 @@ use anoseg_image::dataset::Part;
 use anoseg_image::{Image, decode};
 use anyhow::Result;
 
+use super::image_warnings::ImageWarnings;
 use crate::args::Calibrate;
 use crate::console;
 use crate::exit::Outcome;
@@ -50,12 +51,6 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
         return Err(too_few(options, count, normals.trained_on).into());
     }
     let calibration = calibrate(&model, normals.images, &settings)?;
-    console::result(&format!("normals   {}", calibration.normal_scores.len()));
-    console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
-    super::show_further_limits(&calibration);
-    for caution in calibration.cautions() {
-        console::warning(&caution);
-    }
     if let Some(what) = useless(&calibration, model.description().calibration.as_ref()) {
         let what = format!("{what}; the thresholds of the model stay as they are");
         return Err(TrainError::Data { path: options.normals.clone(), what }.into());
@@ -63,9 +58,11 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     if stop.is_stopped() {
         return Err(TrainError::Stopped.into());
     }
-    model.set_calibration(calibration);
+    model.set_calibration(calibration.clone());
     let (old, new) = ModelFile::formats(&options.model)?;
     model.save(output)?;
+    // Not before: thresholds that are printed are those of the file.
+    summarise(&calibration, output);
     if old != new {
         console::note(&format!(
             "{} is written in format {new}, the first was in format {old}, which older programs read",
@@ -74,6 +71,15 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     }
     let whole = ![Part::Training, Part::Test].into_iter().any(|part| dataset.is_incomplete(part));
     Ok(super::outcome(failures == 0 && whole))
+}
+
+/// Prints the thresholds that `path` has now.
+fn summarise(calibration: &Calibration, path: &Path) {
+    console::result(&console::one_line(&format!("model     {}", path.display())));
+    console::result(&format!("normals   {}", calibration.normal_scores.len()));
+    console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
+    super::show_further_limits(calibration);
+    calibration.cautions().iter().for_each(|caution| console::warning(caution));
 }
 
 /// Good images, as the model takes them.
@@ -95,7 +101,7 @@ impl Normals {
             model.description().provenance.trained_on.iter().map(String::as_str).collect();
         let mut normals = Self { images: Vec::new(), failures: 0, trained_on: 0, copies: 0 };
         let mut seen = HashSet::new();
-        let mut told = Instant::now();
+        let (mut warnings, mut told) = (ImageWarnings::default(), Instant::now());
         for (number, path) in paths.iter().enumerate() {
             if stop.is_stopped() {
                 return Err(TrainError::Stopped.into());
@@ -113,7 +119,13 @@ impl Normals {
                 }
             }
             match content.and_then(|content| decode::load_bytes(&content, path, &limits)) {
-                Ok(image) => normals.images.push(model.prepare(&image)),
+                Ok(image) => {
+                    for warning in model.warnings(&image) {
+                        let file = path.display().to_string();
+                        warnings.show(&file, warning.code(), &warning.to_string());
+                    }
+                    normals.images.push(model.prepare(&image));
+                }
                 Err(error) => normals.fail(&error),
             }
             if told.elapsed() >= LINE_EVERY {
@@ -121,6 +133,7 @@ impl Normals {
                 told = Instant::now();
             }
         }
+        warnings.say_how_many_more("");
         Ok(normals)
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anoseg::Config;
 use anoseg::evaluation::{EvaluationFiles, Series, evaluate_with_files};
-use anoseg_image::{Dataset, write};
+use anoseg_image::{Dataset, Limits, write};
 use anoseg_synth::demo::{Part, defective, good};
 use anyhow::{Context as _, Result};
 
@@ -39,7 +39,8 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome> {
         let config = Config { seed: options.seed, budget: options.time.into(), ..Config::default() };
         let dataset = Dataset::open(&data)?;
         // So that a second call goes on where the first was stopped.
-        let series = Series { folder: folder.clone(), stop: stop.clone(), encoder: None };
+        let series =
+            Series { folder: folder.clone(), stop: stop.clone(), encoder: None, limits: Limits::default() };
         let model = train::series_model(&series, MODEL, &dataset, &config)?;
         let report = folder.join("report.html");
         let files = EvaluationFiles {

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anoseg::evaluation::{
-    BenchmarkResults, Entry, EvaluationFiles, Figures, evaluate_with_files, write_json,
+    BenchmarkResults, Entry, EvaluationFiles, Failure, Figures, evaluate_with_files, write_json,
 };
 use anoseg::{Model, RunDir, SettingError, StopToken, TrainError};
 use anyhow::Result;
@@ -44,7 +44,7 @@ pub(crate) fn run(options: &Eval) -> Result<Outcome> {
 /// Each dataset of a folder with the model of its name in a folder of models.
 fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
     if !options.model.is_dir() {
-        let name = folder_name(&folders[0]);
+        let name = super::folder_name(&folders[0]);
         let allowed = format!(
             "{} holds several categories: give a folder with a model for each, {name}.anoseg and so on, or one category",
             options.data.display()
@@ -56,10 +56,12 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
     let (mut results, mut complete, mut bad) = (BenchmarkResults::default(), true, None);
     let (stop, mut unwritten) = (stop_on_signals(), Vec::new());
     for folder in folders {
-        let name = folder_name(folder);
+        let name = super::folder_name(folder);
         let path = options.model.join(format!("{name}.anoseg"));
         if !path.is_file() {
-            console::warning(&format!("{name} is left out: there is no model {}", path.display()));
+            let error = format!("there is no model {}", path.display());
+            console::warning(&format!("{name} is left out: {error}"));
+            results.fail(Failure { category: name, seed: None, error });
             complete = false;
             continue;
         }
@@ -70,7 +72,8 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
                 results.add(name, entry);
             }
             Err(error) if super::concerns_one_dataset(&error) => {
-                console::warning(&format!("{name} is left out: {}", exit::text(&error)));
+                console::warning(&format!("{name} is left out: {}", exit::message(&error)));
+                results.fail(Failure { category: name, seed: None, error: exit::message(&error) });
                 complete = false;
                 bad = bad.or(Some(error));
             }
@@ -123,7 +126,7 @@ fn run_one(
     pages: Option<&Path>,
     stop: &StopToken,
 ) -> Result<(Entry, bool, Vec<TrainError>)> {
-    let name = folder_name(folder);
+    let name = super::folder_name(folder);
     let dataset = super::open(folder, &options.data_options)?;
     super::show_warnings(&dataset);
     let run_dir = options
@@ -137,11 +140,6 @@ fn run_one(
     let run = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
     let complete = super::show_left_out(&run, &dataset);
     Ok((Entry::new(&model.description().provenance, run.figures), complete, run.unwritten))
-}
-
-/// The name of a dataset's folder.
-fn folder_name(folder: &Path) -> String {
-    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Where the datasets' pages go: beside the page that leads to them.

@@ -7,10 +7,12 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod encoder;
 pub(crate) mod eval;
+mod image_warnings;
 pub(crate) mod info;
 pub(crate) mod predict;
 pub(crate) mod synth;
 pub(crate) mod train;
+mod verdict;
 
 use std::path::{Path, PathBuf};
 
@@ -47,6 +49,27 @@ fn categories(folder: &Path, options: &DataOptions) -> Result<Vec<PathBuf>, Data
         None | Some(Layout::Mvtec | Layout::Visa) => dataset::categories(folder),
         Some(_) => Ok(Vec::new()),
     }
+}
+
+/// The folders in `root` that cannot be read, with the reason. Whether they are datasets is not
+/// known.
+fn unreadable_folders(root: &Path) -> Vec<(PathBuf, anoseg::Error)> {
+    let entries = std::fs::read_dir(root).into_iter().flatten().flatten();
+    let folders = entries.map(|entry| entry.path()).filter(|path| path.is_dir());
+    let mut unreadable: Vec<_> = folders
+        .filter_map(|path| {
+            let error = std::fs::read_dir(&path).err()?;
+            let error = anoseg::Error::io(&path, error);
+            Some((path, error))
+        })
+        .collect();
+    unreadable.sort_by(|(a, _), (b, _)| a.cmp(b));
+    unreadable
+}
+
+/// The name of a dataset's folder.
+fn folder_name(folder: &Path) -> String {
+    folder.file_name().unwrap_or(folder.as_os_str()).to_string_lossy().into_owned()
 }
 
 /// Shows what the user should know of a dataset.
@@ -101,6 +124,31 @@ fn further_limits(calibration: &Calibration) -> [String; 3] {
     [
         format!("review    score > {}", level(calibration.review_threshold)),
         format!("pixel     value > {}", level(calibration.pixel_threshold)),
-        format!("region    area > {:.3} % of the image, or peak > {}", 100.0 * min_area, level(min_peak)),
+        region_limit(min_area, min_peak),
     ]
+}
+
+/// Which regions above the pixel limit are reported.
+fn region_limit(min_area: f64, min_peak: f32) -> String {
+    if min_area <= 0.0 {
+        // Every region has an area above 0.
+        return "region    any size".to_owned();
+    }
+    let area = anoseg_report::format::with_digits(100.0 * min_area, 3);
+    format!("region    area > {area} % of the image, or peak > {}", level(min_peak))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Small limits were once printed as 0.000 % and 0.0000.
+    #[test]
+    fn small_limits_are_shown_with_enough_digits() {
+        assert_eq!(region_limit(0.0, 0.5), "region    any size");
+        assert_eq!(region_limit(1.5e-6, 0.5), "region    area > 0.00015 % of the image, or peak > 0.5000");
+        assert_eq!(region_limit(0.012_34, 0.5), "region    area > 1.234 % of the image, or peak > 0.5000");
+        assert_eq!(level(0.000_012_3), "0.000012");
+        assert_eq!(level(0.0), "0.0000");
+    }
 }

@@ -1,6 +1,5 @@
 //! `anoseg predict`.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use anoseg::batch::{End, ImageFiles, Results, ResultsError, Step, Summary, inspect_into};
@@ -9,6 +8,7 @@ use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Found, LeftOut, LeftOutKind};
 use anyhow::Result;
 
+use super::image_warnings::ImageWarnings;
 use super::make_folder;
 use crate::args::Predict;
 use crate::exit::Outcome;
@@ -30,10 +30,10 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     let verdicts = results.path();
     let limits = options.limits.limits();
     let stopped = || stop.is_stopped();
-    let mut shown = Shown::default();
-    let show = &mut |step: &Step<'_>| shown.show(step);
-    let summary = inspect_into(results, &model, &found.images, &limits, &stopped, show)?;
-    shown.say_how_many_more();
+    let mut warnings = ImageWarnings::default();
+    let on_step = &mut |step: &Step<'_>| show(&mut warnings, step);
+    let summary = inspect_into(results, &model, &found.images, &limits, &stopped, on_step)?;
+    warnings.say_how_many_more(": see the verdicts");
     summarise(&summary, not_looked_at, &verdicts);
     outcome(summary, complete, options.fail_on_anomaly)
 }
@@ -61,7 +61,7 @@ fn open(options: &Predict, model: &Model) -> Result<Results> {
 fn not_looked_at(found: &Found, results: &mut Results) -> Result<usize> {
     let mut lines = 0;
     for item in found.left_out.iter().filter(|item| item.is_loss()) {
-        results.add_failure(&item.path, &item.reason)?;
+        results.add_failure(&item.path, &item.message())?;
         lines += 1;
     }
     for failure in &found.failures {
@@ -91,37 +91,15 @@ fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
     Ok(files)
 }
 
-/// Warnings of one kind that are shown; the verdicts hold all of them.
-const SHOWN_WARNINGS: usize = 5;
-
 /// Shows what is wrong with an image as soon as it is known.
-#[derive(Default)]
-struct Shown {
-    /// How many warnings of each kind there were.
-    counts: BTreeMap<String, usize>,
-}
-
-impl Shown {
-    fn show(&mut self, step: &Step<'_>) {
-        match step {
-            Step::Failed(error) => console::warning(&advice::with(*error)),
-            Step::Judged(verdict, unwritten) => {
-                for warning in &verdict.warnings {
-                    let count = self.counts.entry(warning.code.to_string()).or_default();
-                    *count += 1;
-                    if *count <= SHOWN_WARNINGS {
-                        console::warning(&format!("{}: {}", verdict.image, warning.message));
-                    }
-                }
-                unwritten.iter().for_each(|error| console::warning(&error.to_string()));
+fn show(warnings: &mut ImageWarnings, step: &Step<'_>) {
+    match step {
+        Step::Failed(error) => console::warning(&advice::with(*error)),
+        Step::Judged(verdict, unwritten) => {
+            for warning in &verdict.warnings {
+                warnings.show(&verdict.image, &warning.code, &warning.message);
             }
-        }
-    }
-
-    fn say_how_many_more(&self) {
-        for (code, count) in self.counts.iter().filter(|(_, count)| **count > SHOWN_WARNINGS) {
-            let more = count - SHOWN_WARNINGS;
-            console::warning(&format!("{more} more images with the warning {code}: see the verdicts"));
+            unwritten.iter().for_each(|error| console::warning(&error.to_string()));
         }
     }
 }

@@ -4,12 +4,15 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anoseg::evaluation::Series;
-use anoseg::{Budget, Config, Event, Model, RunDir, SettingError, StopToken, TrainError, Trainer};
+use anoseg::{
+    Budget, Calibration, Config, Description, Event, Model, ModelFile, RunDir, SettingError, StopToken,
+    TrainError, Trainer,
+};
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
-use super::{encoder, level};
+use super::{encoder, level, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -19,9 +22,12 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
     let config = if options.resume { run_dir.config()? } else { config(options.preset, &options.settings)? };
+    if !options.resume {
+        run_dir.require_own_files()?;
+    }
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let dataset = super::open(&options.data, &options.data_options)?;
-    let complete = dataset.training_problems().next().is_none();
+    let (complete, has_tests) = (dataset.training_problems().next().is_none(), !dataset.test.is_empty());
     outputs::prepare_file(&options.output, "--output", outputs::Output::Model)?;
     if !options.resume {
         move_aside(&run_dir, options)?;
@@ -38,10 +44,33 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
             console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
     })?;
+    if let Some(kept) = options.resume.then(|| calibrated_since(&model, &options.output)).flatten() {
+        console::note(&format!(
+            "{} has thresholds of a later calibration and stays as it is; to write the model with those of the \
+             training: {}",
+            options.output.display(),
+            how_to_resume(options, Path::new("OTHER.anoseg"))
+        ));
+        _ = run_dir.mark_finished();
+        summarise(&kept.description, options, true, has_tests)?;
+        return Ok(super::outcome(complete));
+    }
     let saved = save(&model, options, &run_dir);
-    summarise(&model, saved.as_ref().ok().map(|()| options.output.as_path()))?;
+    summarise(model.description(), options, saved.is_ok(), has_tests)?;
     saved?;
     Ok(super::outcome(complete))
+}
+
+/// The file at `path`, if it has the weights of this training and other thresholds: it was calibrated
+/// since, and resuming a finished training must not undo that.
+fn calibrated_since(trained: &Model, path: &Path) -> Option<ModelFile> {
+    let file = ModelFile::read(path).ok()?;
+    let trained = trained.to_file();
+    // As they are when read again: the last bit of a number may differ.
+    let thresholds = anoseg_infer::json_value(&trained.description.calibration).ok()?;
+    let thresholds: Option<Calibration> = serde_json::from_value(thresholds).ok()?;
+    let calibrated = file.description.calibration.is_some() && file.description.calibration != thresholds;
+    (calibrated && file.tensors == trained.tensors).then_some(file)
 }
 
 /// Keeps an unfinished training that this one would replace.
@@ -77,28 +106,21 @@ fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
 
 /// The command that resumes this training and writes its model to `output`.
 fn how_to_resume(options: &Train, output: &Path) -> String {
-    let mut command: Vec<OsString> = ["anoseg", "train"].map(OsString::from).to_vec();
-    command.push(not_an_option(&options.data));
+    let mut command: Vec<OsString> = vec!["train".into(), shell::not_an_option(&options.data)];
     if let Some(layout) = options.data_options.layout {
         command.extend(["--layout".into(), layout.to_string().into()]);
     }
-    command.extend(["-o".into(), not_an_option(output)]);
+    command.extend(["-o".into(), shell::not_an_option(output)]);
     // That of the model is not that of a model of another name.
     let beside = (output != options.output).then(|| RunDir::beside(&options.output).path().to_owned());
     let paths =
         [("--run-dir", options.run_dir.clone().or(beside)), ("--encoder", options.settings.encoder.clone())];
     for (option, path) in paths {
-        command.extend(path.into_iter().flat_map(|path| [option.into(), not_an_option(&path)]));
+        command.extend(path.into_iter().flat_map(|path| [option.into(), shell::not_an_option(&path)]));
     }
     command.extend(options.limits.arguments().into_iter().map(OsString::from));
     command.push("--resume".into());
-    shell::command(&command)
-}
-
-/// A path that is not taken for an option.
-fn not_an_option(path: &Path) -> OsString {
-    let begins_like_one = path.as_os_str().as_encoded_bytes().first() == Some(&b'-');
-    if begins_like_one { Path::new(".").join(path).into_os_string() } else { path.as_os_str().to_owned() }
+    shell::command_of_program(&command)
 }
 
 /// The settings: the preset's, then the file's, then the options'.
@@ -211,12 +233,13 @@ fn show(bar: &mut TrainingBar, event: Event) {
     }
 }
 
-/// Prints the results; `path` is the model's file, where it was written.
-fn summarise(model: &Model, path: Option<&Path>) -> Result<()> {
-    let provenance = &model.description().provenance;
-    let calibration = model.calibration()?;
-    if let Some(path) = path {
-        console::result(&console::one_line(&format!("model     {}", path.display())));
+/// Prints the results, and whether the model was `written`. The folder of the training may have test
+/// images (`has_tests`).
+fn summarise(model: &Description, options: &Train, written: bool, has_tests: bool) -> Result<()> {
+    let provenance = &model.provenance;
+    let calibration = model.calibration.as_ref().context("a trained model has thresholds")?;
+    if written {
+        console::result(&console::one_line(&format!("model     {}", options.output.display())));
     }
     console::result(&format!("training  {} steps in {}", provenance.steps, minutes(provenance.seconds)));
     console::result(&format!(
@@ -226,11 +249,9 @@ fn summarise(model: &Model, path: Option<&Path>) -> Result<()> {
     ));
     let [review, ..] = super::further_limits(calibration);
     console::result(&review);
-    if let Some(detects) = super::detects(calibration) {
-        console::result(&detects);
-    }
-    for caution in calibration.cautions() {
-        console::warning(&caution);
+    verdict::lines(calibration).iter().for_each(|line| console::result(line));
+    if written {
+        console::result(&verdict::next_step(calibration, options, has_tests));
     }
     Ok(())
 }

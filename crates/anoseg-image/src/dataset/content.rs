@@ -6,7 +6,7 @@ use std::io;
 use std::path::Path;
 
 use super::DatasetError;
-use super::left_out::{LeftOut, LeftOutKind};
+use super::left_out::{LeftOut, LeftOutKind, NOT_READ};
 use crate::decode;
 
 /// Endings of images that are read. The format is told by content; a file with such an ending is an
@@ -29,7 +29,7 @@ const RAW: &[(&str, &str)] = &[
 
 /// Endings of images that are not read, where the first bytes do not tell what the file is.
 const OTHERS: &[(&str, &str)] = &[
-    ("tga", "a Targa image"),
+    ("tga", "a TGA image"),
     ("raw", "a raw image"),
     ("heic", "a HEIC image"),
     ("heif", "a HEIF image"),
@@ -87,7 +87,7 @@ fn file(path: &Path, is_regular: bool) -> Entry {
 }
 
 fn unread(path: &Path, what: &str) -> Entry {
-    left_out(path, LeftOutKind::NotRead, format!("{what}, which is not read"))
+    left_out(path, LeftOutKind::NotRead, format!("{what}{NOT_READ}"))
 }
 
 fn left_out(path: &Path, kind: LeftOutKind, reason: impl Into<String>) -> Entry {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use super::names::display_name;
+use crate::decode::not_read;
 
 /// A file or folder that was left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,15 @@ impl LeftOut {
         Self { path: path.into(), reason: reason.into(), kind }
     }
 
+    /// Why it was left out, as a sentence without its full stop. Of an image of another format it is
+    /// the text of the error that reading it gives.
+    pub fn message(&self) -> String {
+        match (self.kind, self.reason.strip_suffix(NOT_READ)) {
+            (LeftOutKind::NotRead, Some(name)) => not_read(&self.path, name),
+            _ => format!("{} is left out: {}", display_name(&self.path), self.reason),
+        }
+    }
+
     /// Whether an image was left out that should have been looked at.
     pub fn is_loss(&self) -> bool {
         self.kind == LeftOutKind::NotRead
@@ -55,27 +65,31 @@ impl LeftOut {
     }
 }
 
+/// What follows the format's name in the reason of a file of another format.
+pub(super) const NOT_READ: &str = ", which is not read";
+
 /// Names of files in one line of a summary.
 const NAMED: usize = 3;
 
 /// Sums up what was left out, one line for each reason with the number of files and the first
 /// names. What is remarkable comes first; with `all` false the rest is not mentioned.
 pub fn summarise_left_out(left_out: &[LeftOut], all: bool) -> Vec<String> {
-    let mut groups = BTreeMap::<(LeftOutKind, &str), Vec<&Path>>::new();
+    let mut groups = BTreeMap::<(LeftOutKind, &str), Vec<&LeftOut>>::new();
     for item in left_out.iter().filter(|item| all || item.is_remarkable()) {
-        groups.entry((item.kind, &item.reason)).or_default().push(&item.path);
+        groups.entry((item.kind, &item.reason)).or_default().push(item);
     }
-    groups.into_iter().map(|((kind, reason), paths)| line(kind, reason, &paths)).collect()
+    groups.into_values().map(|items| line(&items)).collect()
 }
 
-fn line(kind: LeftOutKind, reason: &str, paths: &[&Path]) -> String {
-    let convert = kind == LeftOutKind::NotRead;
-    if let [path] = paths {
-        let remedy = if convert { "; convert it to PNG, JPEG or TIFF" } else { "" };
-        return format!("{} is left out: {reason}{remedy}", display_name(path));
+/// One line of a summary, of files that were left out for the same reason.
+fn line(items: &[&LeftOut]) -> String {
+    let LeftOut { reason, kind, .. } = items[0];
+    if items.len() == 1 {
+        return items[0].message();
     }
-    let remedy = if convert { "; convert them to PNG, JPEG or TIFF" } else { "" };
-    format!("{} files are left out, each {reason}: {}{remedy}", paths.len(), named(paths))
+    let remedy = if *kind == LeftOutKind::NotRead { "; convert them to PNG, JPEG or TIFF" } else { "" };
+    let paths: Vec<&Path> = items.iter().map(|item| item.path.as_path()).collect();
+    format!("{} files are left out, each {reason}: {}{remedy}", items.len(), named(&paths))
 }
 
 /// The first names, and how many there are more.

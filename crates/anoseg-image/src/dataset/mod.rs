@@ -23,6 +23,7 @@ mod open;
 mod order;
 mod pairs;
 mod sort;
+mod stems;
 mod truth;
 mod visa;
 mod words;

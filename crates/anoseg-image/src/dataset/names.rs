@@ -6,11 +6,13 @@ use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization as _;
 
+use crate::text::is_unseen;
+
 /// The name of a file as text that stands for this name alone.
 ///
 /// Names in UTF-8 are written as they are. Escaped like in a URL are bytes that are not UTF-8
-/// (`part%FE.png`), control characters, characters that change the direction of text, and a percent
-/// sign before two hexadecimal digits. So different names never give the same text.
+/// (`part%FE.png`), characters that are [not shown](is_unseen), and a percent sign before two
+/// hexadecimal digits. So different names never give the same text.
 pub fn display_name(path: &Path) -> String {
     let bytes = path.as_os_str().as_encoded_bytes();
     let mut text = String::with_capacity(bytes.len());
@@ -37,12 +39,6 @@ fn escape(bytes: &[u8], text: &mut String) {
 /// Whether what follows a percent sign makes it look like an escaped byte.
 fn reads_as_escape(rest: &[u8]) -> bool {
     rest.get(..2).is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
-}
-
-/// Characters that a terminal or a page obeys instead of showing them.
-fn is_unseen(character: char) -> bool {
-    character.is_control()
-        || matches!(character, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2066}'..='\u{2069}' | '\u{FEFF}')
 }
 
 /// A name for comparison: in Unicode normal form C, because systems write the same letters as one

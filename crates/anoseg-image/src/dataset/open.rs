@@ -7,6 +7,7 @@ use super::kolektor;
 use super::left_out::{LeftOut, LeftOutKind, named, summarise_left_out};
 use super::list::{self, Purpose, Tree};
 use super::sort::{self, Sorted, UNSORTED};
+use super::stems::{self, Names};
 use super::words::{self, Split, Word};
 use super::{Dataset, DatasetError, Layout, Part, Problem, display_name, layout, pairs, visa};
 
@@ -33,6 +34,9 @@ pub(super) fn open(root: &Path, wanted: Option<Layout>) -> Result<Dataset, Datas
         Layout::Visa => divide(root, &mut sorted),
         Layout::Sorted => settle(root, &mut sorted, &mut warnings)?,
         Layout::Mvtec => {}
+    }
+    if wanted.is_none() && layout != Layout::Kolektor {
+        check_names(root, &sorted.train, &mut warnings)?;
     }
     let Sorted { train, validation, test, masks, left_out: unsorted } = sorted;
     let Assigned { mut images, warnings: more, problems: of_masks, unused } =
@@ -141,6 +145,39 @@ fn plain(root: &Path, sorted: &mut Sorted, wanted: bool, warnings: &mut Vec<Stri
             ),
         });
     }
+}
+
+/// Refuses good images whose names tell good and bad parts apart, because their folder does not.
+/// Where it does, or where all names are alike, a warning is enough.
+fn check_names(root: &Path, images: &[PathBuf], warnings: &mut Vec<String>) -> Result<(), DatasetError> {
+    let real = std::fs::canonicalize(root).unwrap_or_default();
+    let root_says = real.file_name().is_some_and(|name| words::of(name) == Some(Word::Good));
+    let says_good = |image: &&PathBuf| {
+        let below = image.strip_prefix(root).ok().and_then(Path::parent).unwrap_or(Path::new(""));
+        root_says || below.iter().any(|name| words::of(name) == Some(Word::Good))
+    };
+    let (said, unsaid): (Vec<&PathBuf>, Vec<&PathBuf>) = images.iter().partition(says_good);
+    for (images, refuse) in [(unsaid, true), (said, false)] {
+        let images: Vec<PathBuf> = images.into_iter().cloned().collect();
+        match stems::examine(&images) {
+            Names::Fine => {}
+            Names::Mixed(found) if refuse => {
+                return Err(DatasetError::Suspicious { path: root.to_path_buf(), found });
+            }
+            Names::Mixed(found) => {
+                let root = display_name(root);
+                warnings.push(format!(
+                    "{root}: {found}; all lie in a folder of good parts and are taken as good"
+                ));
+            }
+            Names::AllOf(word) => warnings.push(format!(
+                "{}: the word {word} stands in the names of all {} images; they are taken as good",
+                display_name(root),
+                images.len()
+            )),
+        }
+    }
+    Ok(())
 }
 
 /// Moves the test images of VisA's own division from the good images.

@@ -1,7 +1,6 @@
 //! The ground truth of a test image, and what speaks against it.
 
 use std::fmt;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use super::{TestImage, display_name};
@@ -84,18 +83,24 @@ pub enum MaskFault {
         /// Share of the marked pixels whose value is below half of full scale, 0..=1.
         share: f64,
     },
-    /// One of image and mask is turned by its Exif tag, the other is not, and the sizes do not tell
+    /// Image and mask are turned by their Exif tags in different ways, and the sizes do not tell
     /// whether they fit.
     Turned(Turned),
+    /// Where pixels are opaque and where they are transparent differs, while the colours mark nothing
+    /// or everything: the shape of the defect is in the alpha channel, which is not read.
+    AlphaAlone,
 }
 
 /// Which of image and mask is turned by its Exif tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Turned {
     /// The image alone.
     Image,
     /// The mask alone.
     Mask,
+    /// Both, in different directions.
+    Apart,
 }
 
 impl MaskFinding {
@@ -126,9 +131,19 @@ impl fmt::Display for MaskFinding {
                             "; the mask is turned by its Exif tag, the image is not: take the tag out",
                         )?;
                     }
+                    Some(Turned::Apart) => {
+                        f.write_str(
+                            "; their Exif tags turn them in different directions: save both without the tag",
+                        )?;
+                    }
                     None => f.write_str("; draw the mask on the image itself")?,
                 }
             }
+            MaskFault::AlphaAlone => write!(
+                f,
+                "mask {mask} has its shape in the alpha channel alone, which is not read; save that channel as a grey \
+                 image, with the defect in white (ImageMagick: magick mask.png -alpha extract mask.png)"
+            )?,
             MaskFault::MarksNothing { hint } => {
                 write!(f, "mask {mask} marks nothing, though its image shows a defect")?;
                 hint.iter().try_for_each(|hint| write!(f, "; {hint}"))?;
@@ -156,18 +171,35 @@ impl fmt::Display for MaskFinding {
                 );
             }
             MaskFault::Turned(turned) => {
-                let (one, other) = match turned {
-                    Turned::Image => ("the image", "the mask"),
-                    Turned::Mask => ("the mask", "the image"),
+                let (why, remedy) = match turned {
+                    Turned::Image => (
+                        "the image is turned by its Exif tag, the mask is not",
+                        "if the mask was drawn on the stored pixels, turn it as well",
+                    ),
+                    Turned::Mask => (
+                        "the mask is turned by its Exif tag, the image is not",
+                        "if it was drawn on the image as stored, take the tag out",
+                    ),
+                    Turned::Apart => (
+                        "the Exif tags of image and mask turn them in different directions",
+                        "check that the tag of the mask is right",
+                    ),
                 };
-                return write!(
-                    f,
-                    "mask {mask} may lie elsewhere: {one} is turned by its Exif tag, {other} is not; if the mask was \
-                     drawn on the stored pixels, turn it as well"
-                );
+                return write!(f, "mask {mask} may lie elsewhere: {why}; {remedy}");
             }
         }
         f.write_str(". The image counts for whole-image figures only")
+    }
+}
+
+impl MaskFault {
+    /// Which of image and mask is turned, where that explains the fault.
+    fn turned(&self) -> Option<Turned> {
+        match self {
+            Self::Size { turned, .. } => *turned,
+            Self::Turned(turned) => Some(*turned),
+            _ => None,
+        }
     }
 }
 
@@ -182,12 +214,14 @@ fn percent(share: f64) -> String {
 }
 
 /// Sums up what speaks against masks: one line for each kind of fault, with the first mask in full
-/// and the number of the others.
+/// and the number of the others. Masks that are turned in other ways than each other are kinds of
+/// their own, because their remedies differ.
 pub fn summarise_masks(findings: &[MaskFinding]) -> Vec<String> {
     let mut kinds: Vec<Vec<&MaskFinding>> = Vec::new();
     for finding in findings {
         let same = |kind: &&mut Vec<&MaskFinding>| {
-            std::mem::discriminant(&kind[0].fault) == std::mem::discriminant(&finding.fault)
+            let (one, other) = (&kind[0].fault, &finding.fault);
+            std::mem::discriminant(one) == std::mem::discriminant(other) && one.turned() == other.turned()
         };
         match kinds.iter_mut().find(same) {
             Some(kind) => kind.push(finding),
@@ -240,7 +274,8 @@ pub(super) fn join(mut all: Mask, one: &Mask) -> Mask {
 /// One mask, and what speaks against it; an error where it cannot be used at all.
 fn read(path: &Path, image: &Decoded, limits: &Limits) -> Result<(Mask, Vec<MaskFault>), MaskFault> {
     let unreadable = |error: ImageError| MaskFault::Unreadable(error.to_string());
-    let values = Decoded::load(path, limits).map_err(unreadable)?;
+    let bytes = decode::read_file(path, limits).map_err(unreadable)?;
+    let values = Decoded::from_bytes(&bytes, path, limits).map_err(unreadable)?;
     let size = (image.image.width(), image.image.height());
     let mask_size = (values.image.width(), values.image.height());
     let turned = turned(image, &values);
@@ -248,8 +283,8 @@ fn read(path: &Path, image: &Decoded, limits: &Limits) -> Result<(Mask, Vec<Mask
         let swapped = size == (mask_size.1, mask_size.0);
         return Err(MaskFault::Size { image: size, mask: mask_size, turned: turned.filter(|_| swapped) });
     }
-    let mask = decode::load_mask(path, limits).map_err(unreadable)?;
-    let mut faults: Vec<MaskFault> = of_marks(&mask, &values.image, path).into_iter().collect();
+    let mask = decode::load_mask_bytes(&bytes, path, limits).map_err(unreadable)?;
+    let mut faults: Vec<MaskFault> = of_marks(&mask, &values, &bytes).into_iter().collect();
     // Stored sizes that differ show that the mask was drawn on the upright image.
     if let Some(turned) = turned.filter(|_| image.stored_size == values.stored_size) {
         faults.push(MaskFault::Turned(turned));
@@ -261,18 +296,26 @@ fn turned(image: &Decoded, mask: &Decoded) -> Option<Turned> {
     match (image.turned, mask.turned) {
         (true, false) => Some(Turned::Image),
         (false, true) => Some(Turned::Mask),
-        _ => None,
+        _ => (image.orientation != mask.orientation).then_some(Turned::Apart),
     }
 }
 
 /// What the marked pixels say against the mask; the worst of it.
-fn of_marks(mask: &Mask, values: &Image, path: &Path) -> Option<MaskFault> {
+fn of_marks(mask: &Mask, values: &Decoded, bytes: &[u8]) -> Option<MaskFault> {
     let share = mask.count() as f64 / mask.as_slice().len().max(1) as f64;
+    let values = match values {
+        // Drawing programs leave the colours below transparent pixels as they please. Which of opaque and
+        // transparent means the defect is for the user to say.
+        Decoded { alpha_varies: true, .. } if share == 0.0 || share == 1.0 => {
+            return Some(MaskFault::AlphaAlone);
+        }
+        Decoded { image, .. } => image,
+    };
     if share == 0.0 {
-        return Some(MaskFault::MarksNothing { hint: why_nothing(values, path) });
+        return Some(MaskFault::MarksNothing { hint: why_nothing(values, bytes) });
     }
     if share > NEARLY_ALL || (share > MOST && border_share(mask) > BORDER) {
-        return Some(MaskFault::MarksBackground { share, hint: why_all(values, path) });
+        return Some(MaskFault::MarksBackground { share, hint: why_all(values, bytes) });
     }
     if share > MOST {
         return Some(MaskFault::MarksMost { share });
@@ -317,7 +360,7 @@ fn smooth_share(mask: &Mask, values: &Image) -> Option<f64> {
     (above > 0 && low.len() > FEW_VALUES && share > SMOOTH).then_some(share)
 }
 
-fn why_nothing(values: &Image, path: &Path) -> Option<String> {
+fn why_nothing(values: &Image, bytes: &[u8]) -> Option<String> {
     let most = brightest(values).fold(0.0f32, f32::max);
     if most > 0.0 {
         let most = (most * 255.0).round();
@@ -326,11 +369,11 @@ fn why_nothing(values: &Image, path: &Path) -> Option<String> {
              255, in a PNG"
         ));
     }
-    is_palette(path).then(|| "all colours of its palette are black: save it with grey values".into())
+    is_palette(bytes).then(|| "all colours of its palette are black: save it with grey values".into())
 }
 
-fn why_all(values: &Image, path: &Path) -> Option<String> {
-    if is_palette(path) {
+fn why_all(values: &Image, bytes: &[u8]) -> Option<String> {
+    if is_palette(bytes) {
         return Some("the first colour of its palette is not black: save it with grey values".into());
     }
     let least = brightest(values).fold(f32::INFINITY, f32::min);
@@ -340,8 +383,6 @@ fn why_all(values: &Image, path: &Path) -> Option<String> {
 }
 
 /// Whether the file is a PNG whose pixels are numbers of colours (PNG specification, 11.2.2).
-fn is_palette(path: &Path) -> bool {
-    let mut head = [0; 26];
-    let read = std::fs::File::open(path).and_then(|mut file| file.read_exact(&mut head));
-    read.is_ok() && head.starts_with(b"\x89PNG") && head[25] == 3
+fn is_palette(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"\x89PNG") && bytes.get(25) == Some(&3)
 }

@@ -1,4 +1,4 @@
-//! What the name of a folder says about the images in it.
+//! What the name of a folder says about the images in it; words for good and bad parts.
 
 use std::ffi::OsStr;
 
@@ -105,6 +105,16 @@ fn words(name: &OsStr) -> Vec<String> {
 /// defects, `ok_but_scratched` is one of them.
 pub(super) fn is_good(name: &OsStr) -> bool {
     GOOD.contains(&words(name).join("_").as_str())
+}
+
+/// What one word in small letters, or several joined by `_`, means: good or bad parts.
+pub(super) fn meaning(word: &str) -> Option<Word> {
+    if GOOD.contains(&word) { Some(Word::Good) } else { DEFECT.contains(&word).then_some(Word::Defect) }
+}
+
+/// Whether a word turns the meaning of the next one.
+pub(super) fn negates_next(word: &str) -> bool {
+    word != "free" && NEGATIONS.contains(&word)
 }
 
 /// Whether the name is a single word.

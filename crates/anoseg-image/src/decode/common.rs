@@ -57,7 +57,7 @@ pub(super) fn pixels(bytes: &[u8], format: Format, limits: &Limits) -> Result<Ra
         DynamicImage::ImageRgba16(p) => (4, Samples::U16(p.into_raw())),
         other => return Err(Fault::unsupported(format!("it has the colour type {:?}", other.color()))),
     };
-    Ok(Raster { width, height, channels, samples })
+    Ok(Raster::new(width, height, channels, samples))
 }
 
 /// The bytes that are decoded, and how many were copied for that.

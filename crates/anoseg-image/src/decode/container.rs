@@ -3,7 +3,11 @@
 
 use std::borrow::Cow;
 
+use image::metadata::Orientation;
+
+use super::Header;
 use super::error::Fault;
+use super::parts::Bytes;
 
 fn cut() -> Fault {
     Fault::damaged("it ends too early")
@@ -125,6 +129,44 @@ impl WebP {
         }
         Ok(Self { lossy, further_frames: frames.saturating_sub(1) })
     }
+}
+
+/// Size and orientation of a WebP file, without its pixels (WebP container specification; RFC 6386,
+/// 9.1 for lossy images).
+pub(super) fn webp_header(bytes: Bytes<'_>) -> Result<Header, Fault> {
+    let get = |at: u64, length: u64| bytes.get(at, length).ok_or_else(cut);
+    let number = |bytes: &[u8]| bytes.iter().rev().fold(0usize, |sum, &byte| sum << 8 | usize::from(byte));
+    let length = |at: u64| get(at + 4, 4).map(|four| number(four) as u64);
+    let first = get(12, 18)?;
+    let (width, height) = match &first[..4] {
+        b"VP8X" => (number(&first[12..15]) + 1, number(&first[15..18]) + 1),
+        b"VP8 " => (number(&first[14..16]) & 0x3FFF, number(&first[16..18]) & 0x3FFF),
+        b"VP8L" => {
+            let sides = number(&first[9..13]);
+            ((sides & 0x3FFF) + 1, (sides >> 14 & 0x3FFF) + 1)
+        }
+        _ => return Err(cut()),
+    };
+    let mut orientation = None;
+    let (mut at, end) = (12, (length(0)? + 8).min(bytes.len()));
+    while &first[..4] == b"VP8X" && orientation.is_none() && at + 8 <= end {
+        let (kind, content) = (get(at, 4)?, length(at)?);
+        if kind == b"EXIF" {
+            orientation = Some(Orientation::from_exif_chunk(get(at + 8, content)?));
+        }
+        at += 8 + content.next_multiple_of(2);
+    }
+    Ok(Header {
+        width,
+        height,
+        orientation: orientation.flatten().unwrap_or(Orientation::NoTransforms),
+        // At least; the decoder knows of alpha.
+        bytes_per_pixel: 3,
+        extra_bytes: 0,
+        lossy: false,
+        further_pages: 0,
+        states_depth: false,
+    })
 }
 
 /// Checks that a BMP has data for all its pixels: its decoder would reserve memory for them first,

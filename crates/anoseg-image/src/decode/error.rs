@@ -47,6 +47,14 @@ pub enum ImageError {
         /// The error of the decoder, if it reported one.
         source: Option<DecoderError>,
     },
+    /// An image of a format that is not read.
+    #[error("{}", not_read(path, name))]
+    OtherFormat {
+        /// The file.
+        path: PathBuf,
+        /// The format's name with its article: "a HEIC image".
+        name: &'static str,
+    },
     /// A valid image in a variant that is not supported.
     #[error("{} cannot be read: {what}; save it as an 8- or 16-bit PNG", path.display())]
     Unsupported {
@@ -103,6 +111,7 @@ impl ImageError {
             Self::Io { path, .. }
             | Self::NotAFile { path }
             | Self::NotAnImage { path, .. }
+            | Self::OtherFormat { path, .. }
             | Self::Damaged { path, .. }
             | Self::Unsupported { path, .. }
             | Self::NotNumbers { path, .. }
@@ -110,6 +119,11 @@ impl ImageError {
             | Self::TooSmall { path, .. } => path,
         }
     }
+}
+
+/// That a file is an image of a format that is not read: the text of every command.
+pub(crate) fn not_read(path: &Path, name: &str) -> String {
+    format!("{} is {name}, which is not read; convert it to PNG, JPEG or TIFF", path.display())
 }
 
 /// What to do about a reading error.

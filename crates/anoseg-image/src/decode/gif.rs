@@ -165,7 +165,7 @@ pub(super) fn pixels(bytes: &[u8]) -> Result<Raster, Fault> {
             to.copy_from_slice(&colours[usize::from(index)][..channels]);
         }
     }
-    Ok(Raster { width, height, channels, samples: Samples::U8(data) })
+    Ok(Raster::new(width, height, channels, Samples::U8(data)))
 }
 
 /// The rows in the order of the data (GIF89a, appendix E).

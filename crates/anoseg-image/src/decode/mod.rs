@@ -27,6 +27,7 @@ mod gif;
 mod guard;
 mod jpeg;
 mod limits;
+mod parts;
 mod pnm;
 mod raster;
 mod sniff;
@@ -39,12 +40,13 @@ use std::path::Path;
 use image::metadata::Orientation;
 
 use crate::plane::{AnomalyMap, Image, Mask, SampleType};
-pub(crate) use error::io_advice;
 pub use error::{DecoderError, ImageError};
+pub(crate) use error::{io_advice, not_read};
 pub use limits::{BYTES_PER_PIXEL, LONGEST_SIDE, Limits};
 pub use sniff::{Kind, sniff_file};
 
 use guard::guarded;
+use parts::{Bytes, Parts};
 use raster::Raster;
 use sniff::{Content, Format};
 
@@ -74,6 +76,10 @@ pub struct Decoded {
     pub grey: bool,
     /// Whether an orientation tag turned or mirrored the stored pixels.
     pub turned: bool,
+    /// The orientation that the file states, as Exif numbers it, 1..=8; 1 if it states none.
+    pub orientation: u8,
+    /// Whether the pixels differ in their alpha, which is not applied.
+    pub alpha_varies: bool,
     /// Width and height of the stored pixels, before they are turned.
     pub stored_size: (usize, usize),
     /// Further full-size images in the file (pages of a TIFF, frames of a GIF) that were not read.
@@ -95,12 +101,13 @@ impl Decoded {
     /// As for [`load`].
     pub fn from_bytes(bytes: &[u8], name: &Path, limits: &Limits) -> Result<Self, ImageError> {
         let (raster, header) = decode(bytes, name, limits)?;
-        let grey = raster.channels < 3;
+        let (grey, alpha_varies) = (raster.channels < 3, raster.alpha_varies);
+        let orientation = header.orientation.to_exif();
         let turned = header.orientation != Orientation::NoTransforms;
         let (stored_size, further_pages) = ((header.width, header.height), header.further_pages);
         let image = raster.into_image(header.orientation);
         let image = if header.states_depth { image.with_sample_type(SampleType::U8) } else { image };
-        Ok(Self { image, grey, turned, stored_size, further_pages })
+        Ok(Self { image, grey, turned, orientation, alpha_varies, stored_size, further_pages })
     }
 }
 
@@ -111,7 +118,15 @@ impl Decoded {
 /// # Errors
 /// As for [`load`].
 pub fn load_mask(path: &Path, limits: &Limits) -> Result<Mask, ImageError> {
-    let (raster, header) = decode(&read_file(path, limits)?, path, limits)?;
+    load_mask_bytes(&read_file(path, limits)?, path, limits)
+}
+
+/// As [`load_mask`], for a file that is already in memory. Errors name it `name`.
+///
+/// # Errors
+/// As for [`load`].
+pub fn load_mask_bytes(bytes: &[u8], name: &Path, limits: &Limits) -> Result<Mask, ImageError> {
+    let (raster, header) = decode(bytes, name, limits)?;
     Ok(raster.into_mask(header.orientation, header.lossy))
 }
 
@@ -133,18 +148,32 @@ pub fn probe(path: &Path, limits: &Limits) -> Result<(usize, usize), ImageError>
     Ok(raster::upright_size(header.width, header.height, header.orientation))
 }
 
-/// The header, read from the start of the file. `None` for TIFF and WebP, which may store their
-/// orientation at the end, and for files whose header lies behind large metadata.
+/// The header, read from the start of the file, and from the places that a TIFF or WebP names. `None`
+/// for files whose header lies behind large metadata or in many places.
 fn probe_start(path: &Path, limits: &Limits) -> Result<Option<Header>, ImageError> {
+    let io = |source| ImageError::Io { path: path.to_path_buf(), source };
     let mut start = Vec::new();
-    open(path, limits)?
-        .take(PROBE_BYTES)
-        .read_to_end(&mut start)
-        .map_err(|source| ImageError::Io { path: path.to_path_buf(), source })?;
-    match sniffed(path, &start)? {
-        Format::Tiff | Format::WebP => Ok(None),
-        _ => Ok(read_header(&start, path, limits).ok().map(|(_, header)| header)),
+    let mut file = open(path, limits)?;
+    (&mut file).take(PROBE_BYTES).read_to_end(&mut start).map_err(io)?;
+    let format = sniffed(path, &start)?;
+    if (start.len() as u64) < PROBE_BYTES {
+        return read_header(&start, path, limits).map(|(_, header)| Some(header));
     }
+    if !matches!(format, Format::Tiff | Format::WebP) {
+        return Ok(read_header(&start, path, limits).ok().map(|(_, header)| header));
+    }
+    let length = file.metadata().map_err(io)?.len();
+    let found = Parts::new(length, start).header(&mut file, |bytes| {
+        guarded(|| match format {
+            Format::Tiff => tiff::header(bytes, limits),
+            _ => container::webp_header(bytes),
+        })
+    });
+    let Some(header) = found.map_err(io)? else { return Ok(None) };
+    let header = header.map_err(|fault| fault.at(path))?;
+    check_size(header.width, header.height, path, limits)?;
+    check_memory(&header, path, limits)?;
+    Ok(Some(header))
 }
 
 /// Bytes at the start of a file that contain most headers.
@@ -193,7 +222,7 @@ fn read_header(bytes: &[u8], path: &Path, limits: &Limits) -> Result<(Format, He
     }
     let header = guarded(|| match format {
         Format::Jpeg => jpeg::header(bytes),
-        Format::Tiff => tiff::header(bytes, limits),
+        Format::Tiff => tiff::header(Bytes::Whole(bytes), limits),
         Format::Pnm => pnm::header(bytes),
         Format::Gif => gif::header(bytes),
         _ => common::header(bytes, format, limits),
@@ -245,10 +274,7 @@ fn sniffed(path: &Path, head: &[u8]) -> Result<Format, ImageError> {
     }
     match sniff::content(head) {
         Content::Image(format) => Ok(format),
-        Content::OtherImage(name) => {
-            let what = format!("it is {name}, a format that is not read");
-            Err(ImageError::Unsupported { path, what, source: None })
-        }
+        Content::OtherImage(name) => Err(ImageError::OtherFormat { path, name }),
         Content::NoImage(name) => {
             Err(ImageError::NotAnImage { path, reason: format!("its content is {name}") })
         }

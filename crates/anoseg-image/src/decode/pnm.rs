@@ -159,7 +159,7 @@ pub(super) fn pixels(bytes: &[u8]) -> Result<Raster, Fault> {
     } else {
         Samples::U8(values.into_iter().map(|v| ((v * 255 + half) / max) as u8).collect())
     };
-    Ok(Raster { width: head.width, height: head.height, channels: head.depth, samples })
+    Ok(Raster::new(head.width, head.height, head.depth, samples))
 }
 
 /// Binary files may hold several images behind each other.

@@ -30,12 +30,30 @@ pub(super) struct Raster {
     /// 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha.
     pub(super) channels: usize,
     pub(super) samples: Samples,
+    /// Whether the pixels differ in their alpha.
+    pub(super) alpha_varies: bool,
 }
 
 /// Share of full scale from which on a pixel of a lossily compressed mask is anomalous.
 const LOSSY_MASK_LEVEL: f32 = 0.5;
 
 impl Raster {
+    /// An image with the channels of the file, alpha included.
+    pub(super) fn new(width: usize, height: usize, channels: usize, samples: Samples) -> Self {
+        fn varies<T: PartialEq>(samples: &[T], channels: usize) -> bool {
+            let mut alpha = samples.iter().skip(channels - 1).step_by(channels);
+            let first = alpha.next();
+            alpha.any(|value| Some(value) != first)
+        }
+        let alpha_varies = matches!(channels, 2 | 4)
+            && match &samples {
+                Samples::U8(v) => varies(v, channels),
+                Samples::U16(v) => varies(v, channels),
+                Samples::F32(v) => varies(v, channels),
+            };
+        Self { width, height, channels, samples, alpha_varies }
+    }
+
     /// The upright image: integers as shares of full scale, floats as they are. Alpha is ignored.
     pub(super) fn into_image(self, orientation: Orientation) -> Image {
         match &self.samples {

@@ -5,6 +5,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::WriteError;
+use crate::text::is_unseen;
 
 /// The name of the lock's file.
 const NAME: &str = ".anoseg.lock";
@@ -82,7 +83,7 @@ impl Drop for FolderLock {
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     _ = file.take(MOST_BYTES).read_to_string(&mut text);
-    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text: String = text.chars().filter(|c| !is_unseen(*c)).collect();
     if text.is_empty() { "another process".to_owned() } else { text }
 }
 

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::is_result;
+use crate::text::is_unseen;
 
 /// Most bytes of a file's name on usual file systems.
 const MOST_BYTES: usize = 255;
@@ -46,12 +47,12 @@ impl ResultNames {
     /// several images have the same. The order of the calls alone decides, so that the same images
     /// get the same stems in every run.
     ///
-    /// Control characters, and characters that a file system may refuse, become `_`. A stem that
+    /// Characters that are not shown ([`is_unseen`]), and characters that a file system may refuse, become `_`. A stem that
     /// leaves no room for the suffix is cut, and a digest of the whole name keeps it apart from
     /// others.
     pub fn stem(&mut self, image: &Path) -> String {
         let stem = image.file_stem().unwrap_or(image.as_os_str());
-        let plain = shortened(&usable(&stem.to_string_lossy()), stem.as_encoded_bytes());
+        let plain = shortened(&usable_name(&stem.to_string_lossy()), stem.as_encoded_bytes());
         let number = self.numbers.entry(plain.to_lowercase()).or_insert(1);
         loop {
             let candidate = if *number == 1 { plain.clone() } else { format!("{plain}-{number}") };
@@ -94,9 +95,10 @@ impl ResultNames {
     }
 }
 
-/// The name with `_` for control characters, and for what Windows' file systems do not allow.
-fn usable(name: &str) -> String {
-    let refused = |c: char| c.is_control() || "<>:\"/\\|?*\u{fffd}".contains(c);
+/// A name for a result file or its folder: with `_` for characters that are not shown
+/// ([`is_unseen`]), and for what Windows' file systems do not allow.
+pub fn usable_name(name: &str) -> String {
+    let refused = |c: char| is_unseen(c) || "<>:\"/\\|?*\u{fffd}".contains(c);
     name.chars().map(|c| if refused(c) { '_' } else { c }).collect()
 }
 
@@ -175,6 +177,11 @@ mod tests {
     fn names_hold_nothing_that_a_terminal_or_a_file_system_obeys() {
         let mut names = ResultNames::new("absent");
         assert_eq!(names.stem("a\u{1b}[31m\n:b.png".as_ref()), "a_[31m__b");
+        // `a<override>gnp.exe.png` is shown as `aexe.png`, and would be in the name of its mask.
+        for unseen in ["\u{202e}", "\u{2028}", "\u{2029}", "\u{200b}", "\u{2066}", "\u{61c}", "\u{feff}"] {
+            let mut names = ResultNames::new("absent");
+            assert_eq!(names.stem(format!("a{unseen}b.png").as_ref()), "a_b", "{}", unseen.escape_unicode());
+        }
     }
 
     #[cfg(unix)]

@@ -83,7 +83,8 @@ fn the_checkpoint_before_a_damaged_one_is_used() {
         events.iter().any(|event| matches!(event, Event::Warning(what) if what.contains(words)))
     };
     assert!(told(&events, "going on from the checkpoint before it, of step 3"), "{events:?}");
-    assert_eq!(std::fs::read(run_dir.checkpoint_path()).unwrap().len(), good.len());
+    let checkpoint::Loaded { state, damaged, .. } = checkpoint::load(&run_dir).unwrap();
+    assert!(state.step == 4 && damaged.is_none());
     // With neither, the error is that of the last one.
     for path in [run_dir.checkpoint_path(), run_dir.previous_checkpoint_path()] {
         std::fs::write(path, "no checkpoint").unwrap();

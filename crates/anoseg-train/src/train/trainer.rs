@@ -12,11 +12,12 @@ use anoseg_synth::{Flip, Synthesizer};
 use super::event::{Event, StopToken};
 use super::session::Session;
 use crate::backbone::Views;
+use crate::calibrate::{self, Calibrated};
 use crate::config::{Budget, Config, Preset};
 use crate::data::load_within;
 use crate::encoder::{PretrainedEncoder, no_temporary};
 use crate::run_dir::RunDir;
-use crate::{Error, Result, backbone, calibrate, suspects};
+use crate::{Error, Result, backbone, suspects};
 
 /// Trains a model on the good images of a dataset.
 ///
@@ -131,7 +132,8 @@ impl Trainer {
     /// Trains, calibrates and returns the model.
     ///
     /// # Errors
-    /// Bad settings or data, a run directory that cannot be written or is in use, a checkpoint of
+    /// Bad settings or data, a run directory that cannot be written, is in use or holds files that no
+    /// training wrote in the place of its own, a checkpoint of
     /// other settings or images, a diverged loss, or [`Error::Interrupted`] after the token was
     /// stopped.
     pub fn run(mut self) -> Result<Model> {
@@ -147,6 +149,9 @@ impl Trainer {
             (None, Some(folder)) => RunDir::open(folder.path()),
             (None, None) => unreachable!("a folder was made where none was given"),
         };
+        if !self.resume {
+            run_dir.require_own_files()?;
+        }
         let _lock = run_dir.lock()?;
         let trained = self.train(&run_dir, begun);
         // A temporary run directory cannot be resumed from.
@@ -211,12 +216,16 @@ impl Trainer {
         };
         let prepared = (data.preprocess, training_images);
         let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
-        let suspects = suspects::find(&model, (&images, &names), (&held_out.images, &held_out.names))?;
+        let (spared_images, spared_names) = (held_out.images, held_out.names);
+        let normals = if spared == 0 { Arc::clone(&images) } else { Arc::new(spared_images) };
+        let Calibrated { calibration, synthetic_scores } =
+            calibrate::from_normals(&model, &normals, &config.calibration, spared > 0)?;
+        let held_out: &[Image] = if spared == 0 { &[] } else { &normals };
+        let suspects =
+            suspects::find(&model, (&images, &names), (held_out, &spared_names), &synthetic_scores)?;
         if !suspects.is_empty() {
             (self.on_event)(Event::Suspects { images: suspects, of: train + spared });
         }
-        let normals = if spared == 0 { images } else { Arc::new(held_out.images) };
-        let calibration = calibrate::from_normals(&model, &normals, &config.calibration, spared > 0)?;
         model.set_calibration(calibration);
         Ok(model)
     }

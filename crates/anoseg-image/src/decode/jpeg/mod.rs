@@ -5,6 +5,7 @@
 //! is faster, then makes the pixels where it is right; the others are rendered here.
 
 mod huffman;
+mod multi;
 mod render;
 mod scan;
 mod segments;
@@ -43,19 +44,14 @@ pub(super) fn header(bytes: &[u8]) -> Result<Header, Fault> {
         // The segments that matter, twice.
         extra_bytes: 2 * bytes.len() as u64,
         lossy: true,
-        further_pages: 0,
+        further_pages: segments.images.map_or(0, |at| multi::further_images(bytes, at, &frame)),
         states_depth: false,
     })
 }
 
 pub(super) fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Fault> {
     let (width, height) = (header.width, header.height);
-    let raster = |data: Vec<u8>| Raster {
-        width,
-        height,
-        channels: data.len() / (width * height),
-        samples: Samples::U8(data),
-    };
+    let raster = |data: Vec<u8>| Raster::new(width, height, data.len() / (width * height), Samples::U8(data));
     let scans =
         Scans::read(bytes, |frame, one_scan| frame.progressive || !(one_scan && zune_is_right(frame)))?;
     if zune_is_right(&scans.frame)

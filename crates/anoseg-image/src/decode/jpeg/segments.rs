@@ -78,6 +78,8 @@ pub(super) struct Segments<'a> {
     /// Interleaved units, or blocks, between restart markers; 0 for none.
     pub(super) restart: usize,
     pub(super) exif: Option<&'a [u8]>,
+    /// Where the header of an index of several images (MPO) begins.
+    pub(super) images: Option<usize>,
     jfif: bool,
     /// The colour transform that an Adobe segment names.
     adobe: Option<u8>,
@@ -100,6 +102,7 @@ impl<'a> Segments<'a> {
             latched: Vec::new(),
             restart: 0,
             exif: None,
+            images: None,
             jfif: false,
             adobe: None,
             left_over: false,
@@ -153,6 +156,10 @@ impl<'a> Segments<'a> {
             }
             0xE0 => self.jfif |= data.starts_with(b"JFIF\0"),
             0xE1 if self.exif.is_none() => self.exif = data.strip_prefix(b"Exif\0\0"),
+            0xE2 if self.images.is_none() && data.starts_with(b"MPF\0") => {
+                self.images = Some(self.at - data.len() + 4);
+                return Ok(None);
+            }
             0xEE if data.starts_with(b"Adobe") && data.len() >= 12 => self.adobe = Some(data[11]),
             0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xDE | 0xF7 => {
                 return Err(other_process(marker));

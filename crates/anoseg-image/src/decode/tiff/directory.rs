@@ -1,6 +1,9 @@
 //! The directories of a TIFF (TIFF 6.0, section 2; BigTIFF by libtiff's specification).
 
+use std::collections::{HashSet, VecDeque};
+
 use super::super::error::Fault;
+use super::super::parts::Bytes;
 
 /// Tags that are looked at, by their numbers.
 pub(super) mod tag {
@@ -42,15 +45,15 @@ const MOST_PAGES: usize = 65_536;
 /// The bytes of a TIFF and how its numbers are stored.
 #[derive(Clone, Copy)]
 pub(super) struct File<'a> {
-    pub(super) bytes: &'a [u8],
+    bytes: Bytes<'a>,
     pub(super) little: bool,
     big: bool,
 }
 
 impl<'a> File<'a> {
     /// Reads the header; gives the place of the first directory as well.
-    pub(super) fn open(bytes: &'a [u8]) -> Result<(Self, u64), Fault> {
-        let little = bytes.starts_with(b"II");
+    pub(super) fn open(bytes: Bytes<'a>) -> Result<(Self, u64), Fault> {
+        let little = bytes.get(0, 2) == Some(b"II");
         let mut file = Self { bytes, little, big: false };
         file.big = file.number(2, 2)? == 43;
         let first = if file.big { file.number(8, 8)? } else { file.number(4, 4)? };
@@ -58,8 +61,7 @@ impl<'a> File<'a> {
     }
 
     fn at(&self, at: u64, length: u64) -> Option<&'a [u8]> {
-        let begin = usize::try_from(at).ok()?;
-        self.bytes.get(begin..begin.checked_add(usize::try_from(length).ok()?)?)
+        self.bytes.get(at, length)
     }
 
     /// The unsigned number of `size` bytes at `at`.
@@ -80,17 +82,18 @@ impl<'a> File<'a> {
         let cut = || Fault::damaged("it ends too early");
         let length = count.checked_mul(entry_size).ok_or_else(cut)?;
         let entries = self.at(begin, length).ok_or_else(cut)?;
-        let mut directory = Directory { file: *self, entries: Vec::new() };
-        for entry in entries.chunks_exact(entry_size as usize) {
-            // Values that lie outside the file are an error only where they are needed.
-            directory.entries.push((self.value(&entry[..2]) as u16, self.entry(entry, place_size)));
-        }
+        // Values that lie outside the file are an error only where they are needed.
+        let entries = entries.chunks_exact(entry_size as usize);
+        let entries = entries.map(|entry| (self.value(&entry[..2]) as u16, entry)).collect();
+        let directory = Directory { file: *self, entries };
         // Some writers leave out the place of the next directory behind the last.
         let next = self.number(begin.saturating_add(length), place_size as u64).unwrap_or(0);
         Ok((directory, next))
     }
 
-    fn entry(&self, entry: &'a [u8], place_size: usize) -> Option<Values<'a>> {
+    /// The values of an entry; `None` where they are of an unknown type or lie outside the file.
+    fn values(&self, entry: &'a [u8]) -> Option<Values<'a>> {
+        let place_size = if self.big { 8 } else { 4 };
         let kind = self.value(&entry[2..4]) as u16;
         let size = match kind {
             1 | 2 | 6 | 7 => 1,
@@ -110,24 +113,36 @@ impl<'a> File<'a> {
 
     /// The directories of all pages, those that they contain behind those of the chain.
     pub(super) fn pages(&self, first: u64) -> Result<Vec<Page<'a>>, Fault> {
-        let (mut pages, mut seen, mut place) = (Vec::new(), std::collections::HashSet::new(), first);
-        while place != 0 && pages.len() < MOST_PAGES && seen.insert(place) {
-            match self.directory(place) {
+        let (mut pages, mut seen) = (Vec::new(), HashSet::new());
+        // Directories that overlap would have more entries than the file has room for.
+        let mut room = self.bytes.len() / 12;
+        let mut next_place = first;
+        while next_place != 0 && pages.len() < MOST_PAGES && room > 0 && seen.insert(next_place) {
+            match self.directory(next_place) {
                 Ok((directory, next)) => {
+                    room = room.saturating_sub(directory.entries.len() as u64);
                     pages.push(Page { directory, contained: false });
-                    place = next;
+                    next_place = next;
                 }
                 // What is behind the first page does not make that unreadable.
                 Err(_) if !pages.is_empty() => break,
                 Err(fault) => return Err(fault),
             }
         }
-        let contained: Vec<u64> =
-            pages.iter().flat_map(|page| page.directory.numbers(tag::SUB_IFDS).unwrap_or_default()).collect();
-        for place in contained.into_iter().take(MOST_PAGES) {
-            if seen.insert(place)
-                && let Ok((directory, _)) = self.directory(place)
+        let contained = |page: &Directory| page.numbers(tag::SUB_IFDS).unwrap_or_default();
+        // Each may contain others, and lead to a next one.
+        let mut waiting: VecDeque<u64> = pages.iter().flat_map(|page| contained(&page.directory)).collect();
+        while pages.len() < MOST_PAGES
+            && room > 0
+            && let Some(place) = waiting.pop_front()
+        {
+            if place != 0
+                && seen.insert(place)
+                && let Ok((directory, next)) = self.directory(place)
             {
+                room = room.saturating_sub(directory.entries.len() as u64);
+                waiting.push_front(next);
+                waiting.extend(contained(&directory));
                 pages.push(Page { directory, contained: true });
             }
         }
@@ -153,15 +168,18 @@ struct Values<'a> {
 /// One directory: what its tags say.
 pub(super) struct Directory<'a> {
     pub(super) file: File<'a>,
-    entries: Vec<(u16, Option<Values<'a>>)>,
+    /// Each with its tag.
+    entries: Vec<(u16, &'a [u8])>,
 }
 
 impl<'a> Directory<'a> {
     fn values(&self, wanted: u16) -> Result<Option<Values<'a>>, Fault> {
         match self.entries.iter().find(|(tag, _)| *tag == wanted) {
             None => Ok(None),
-            Some((_, Some(values))) if !values.bytes.is_empty() => Ok(Some(*values)),
-            Some(_) => Err(Fault::Damaged(format!("the value of its TIFF tag {wanted} is missing"), None)),
+            Some((_, entry)) => match self.file.values(entry) {
+                Some(values) if !values.bytes.is_empty() => Ok(Some(values)),
+                _ => Err(Fault::Damaged(format!("the value of its TIFF tag {wanted} is missing"), None)),
+            },
         }
     }
 

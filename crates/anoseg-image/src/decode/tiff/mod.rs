@@ -13,12 +13,13 @@ mod samples;
 use image::metadata::Orientation;
 
 use super::error::Fault;
+use super::parts::Bytes;
 use super::raster::Raster;
 use super::{Header, Limits};
-use directory::{Directory, File, tag};
+use directory::{Directory, File, Page, tag};
 use layout::{Compression, Format, Layout, Meaning};
 
-pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Fault> {
+pub(super) fn header(bytes: Bytes<'_>, limits: &Limits) -> Result<Header, Fault> {
     let (page, further_pages) = first_page(bytes)?;
     let (width, height) = layout::size(&page)?;
     let layout = Layout::of(&page)?;
@@ -58,25 +59,38 @@ pub(super) fn header(bytes: &[u8], limits: &Limits) -> Result<Header, Fault> {
 }
 
 pub(super) fn pixels(bytes: &[u8], header: &Header) -> Result<Raster, Fault> {
-    let (page, _) = first_page(bytes)?;
+    let (page, _) = first_page(Bytes::Whole(bytes))?;
     let layout = Layout::of(&page)?;
     let (width, height) = (header.width, header.height);
     let tables = if layout.compression == Compression::Jpeg { page.bytes(tag::JPEG_TABLES)? } else { None };
     let chunks = Chunks::of(&page, &layout)?;
-    let mut whole = samples::empty(&layout, width * height * layout.meaning.colours());
+    let colours = layout.meaning.colours();
+    let mut whole = samples::empty(&layout, width * height * colours);
+    let mut alpha = samples::Range::default();
     for (index, &(begin, length)) in chunks.places.iter().enumerate() {
         let place = chunks.place(index, &layout);
-        if place.plane >= layout.meaning.colours() {
-            break;
-        }
-        let stored = stored(bytes, begin, length)?;
         let rows = if layout.tiled { layout.chunk.1 } else { layout.chunk.1.min(height - place.top) };
-        let part = samples::values(chunk::decompressed(stored, tables, &layout, rows)?, &layout);
-        samples::place(&part, &mut whole, &layout, &place)?;
+        let part = || {
+            let stored = stored(bytes, begin, length)?;
+            Ok::<_, Fault>(samples::values(chunk::decompressed(stored, tables, &layout, rows)?, &layout))
+        };
+        if place.plane > colours {
+            break;
+        } else if place.plane == colours {
+            // The colours are whole, whatever becomes of the alpha behind them.
+            let Ok(part) = part() else { break };
+            alpha.add(&part, 0, &layout, &place);
+        } else {
+            let part = part()?;
+            samples::place(&part, &mut whole, &layout, &place)?;
+            if !layout.planar && layout.samples > colours {
+                alpha.add(&part, colours, &layout, &place);
+            }
+        }
     }
     let (channels, samples) = samples::coloured(whole, &layout, &page)?;
     samples.check_numbers(channels)?;
-    Ok(Raster { width, height, channels, samples })
+    Ok(Raster { alpha_varies: alpha.is_wide(), ..Raster::new(width, height, channels, samples) })
 }
 
 /// The stored bytes of a strip or tile. In a file that is cut short, those that are left.
@@ -139,26 +153,43 @@ impl Chunks {
 /// The first page that is an image at full size, and how many more there are.
 ///
 /// A page that says that it is a reduced copy or a transparency mask (TIFF 6.0, `NewSubfileType`) is
-/// not the image. Pages inside others are looked at only where no other page is the image; where
-/// all pages say that they are reduced, the largest is.
-fn first_page(bytes: &[u8]) -> Result<(Directory<'_>, usize), Fault> {
+/// not the image. Pages inside others are read only where no other page is the image; where all
+/// pages say that they are reduced, the largest is.
+fn first_page(bytes: Bytes<'_>) -> Result<(Directory<'_>, usize), Fault> {
     let (file, first) = File::open(bytes)?;
     let mut pages = file.pages(first)?;
-    let mut full = Vec::new();
-    for contained in [false, true] {
-        if full.is_empty() {
-            let found = pages.iter().enumerate().filter(|(_, page)| page.contained == contained);
-            full = found.filter(|(_, page)| is_full(&page.directory)).map(|(index, _)| index).collect();
-        }
-    }
+    let full = |contained: bool| -> Vec<usize> {
+        let is_full = |page: &Page| page.contained == contained && is_full(&page.directory);
+        (0..pages.len()).filter(|&index| is_full(&pages[index])).collect()
+    };
+    let candidates = [full(false), full(true)].concat();
     let area = |index: &usize| layout::size(&pages[*index].directory).map_or(0, |(w, h)| w.saturating_mul(h));
-    let index = match full.first() {
+    let index = match candidates.first() {
         Some(&index) => index,
         None => (0..pages.len()).rev().max_by_key(area).ok_or_else(|| Fault::damaged("it has no page"))?,
     };
+    let read = &pages[index].directory;
+    let is_further = |&&other: &&usize| {
+        other != index && !(pages[other].contained && is_smaller_copy(&pages[other].directory, read))
+    };
+    let further = candidates.iter().filter(is_further).count();
     let page = pages.swap_remove(index).directory;
-    let further = full.len().saturating_sub(1).max(imagej_images(&page).saturating_sub(1));
+    let further = further.max(imagej_images(&page).saturating_sub(1));
     Ok((page, further))
+}
+
+/// Whether a page that another contains is smaller and of the same shape: a level of a pyramid whose
+/// writer did not say so.
+fn is_smaller_copy(page: &Directory, of: &Directory) -> bool {
+    let (Ok((width, height)), Ok((full_width, full_height))) = (layout::size(page), layout::size(of)) else {
+        return true;
+    };
+    let (width, height) = (width as f64, height as f64);
+    let (across, down) = (full_width as f64 / width.max(1.0), full_height as f64 / height.max(1.0));
+    // Sides are rounded up or down.
+    let same_shape = (full_height as f64 / across - height).abs() <= 1.0
+        || (full_width as f64 / down - width).abs() <= 1.0;
+    across > 1.0 && down > 1.0 && same_shape
 }
 
 /// The number of images that ImageJ says a file has. It describes the first alone where the others

@@ -157,6 +157,46 @@ fn copy<T: Copy>(from: &[T], to: &mut [T], layout: &Layout, place: &Place) {
     }
 }
 
+/// The smallest and largest value of a sample.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Range(Option<(f64, f64)>);
+
+impl Range {
+    /// Takes in the sample at this place within each pixel of a strip or tile.
+    pub(super) fn add(&mut self, part: &Samples, sample: usize, layout: &Layout, place: &Place) {
+        match part {
+            Samples::U8(values) => self.add_values(values, sample, layout, place),
+            Samples::U16(values) => self.add_values(values, sample, layout, place),
+            Samples::F32(values) => self.add_values(values, sample, layout, place),
+        }
+    }
+
+    fn add_values<T: Copy + PartialOrd + Into<f64>>(
+        &mut self,
+        values: &[T],
+        sample: usize,
+        layout: &Layout,
+        place: &Place,
+    ) {
+        let stored = layout.interleaved();
+        let columns = layout.chunk.0.min(layout.width - place.left);
+        let rows = values.chunks_exact(layout.chunk.0 * stored).take(layout.height - place.top);
+        let mut values =
+            rows.flat_map(|row| row.chunks_exact(stored).take(columns).map(|pixel| pixel[sample]));
+        let Some(first) = values.next() else { return };
+        let (low, high) = values.fold((first, first), |(low, high), value| {
+            (if value < low { value } else { low }, if value > high { value } else { high })
+        });
+        let (low, high) = (low.into(), high.into());
+        self.0 = Some(self.0.map_or((low, high), |(least, most)| (low.min(least), high.max(most))));
+    }
+
+    /// Whether the values differ.
+    pub(super) fn is_wide(self) -> bool {
+        self.0.is_some_and(|(least, most)| least < most)
+    }
+}
+
 /// Turns the samples into grey or RGB; gives the number of channels as well.
 pub(super) fn coloured(
     samples: Samples,

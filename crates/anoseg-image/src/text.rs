@@ -1,0 +1,27 @@
+//! Characters of names that are not shown but obeyed.
+
+/// Whether a terminal, a page or a file manager obeys the character or shows nothing, so that a name
+/// with it reads as another one: control characters, line and paragraph separators, characters that
+/// change the direction of text, and those without a width.
+///
+/// Names are written without such characters everywhere: as escapes in texts, as `_` in the names of
+/// result files.
+///
+/// ```
+/// use anoseg_image::text::is_unseen;
+///
+/// assert!(['\u{1b}', '\n', '\u{202e}', '\u{2028}', '\u{200b}'].into_iter().all(is_unseen));
+/// assert!(!"Prüfteil 部品 1.png".contains(is_unseen));
+/// ```
+pub fn is_unseen(character: char) -> bool {
+    character.is_control()
+        || matches!(
+            character,
+            // Soft hyphen, Arabic letter mark, Hangul fillers, Mongolian vowel separator.
+            '\u{AD}' | '\u{61C}' | '\u{115F}' | '\u{1160}' | '\u{3164}' | '\u{FFA0}' | '\u{180E}'
+            // Zero width, direction of text, separators of lines and paragraphs.
+            | '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}'
+            // Annotations and tags.
+            | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
+        )
+}
