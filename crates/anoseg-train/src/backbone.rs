@@ -8,8 +8,9 @@ use anoseg_image::Image;
 use anoseg_infer::network::pretrained::{ALL_CHANNELS, DESCRIPTOR, EfficientNet, Spread};
 use anoseg_infer::network::{Backbone, Blueprint, Executor as _, MemoryBank};
 use anoseg_infer::parameters::{ParameterData, ParameterError, ParameterStore};
-use anoseg_infer::runtime::{Program, Recorder};
+use anoseg_infer::runtime::{Program, Recorder, Value};
 use anoseg_infer::{Extent, Geometry, Window};
+use anoseg_kernels::Pool;
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -32,6 +33,8 @@ pub(crate) struct Views<'a> {
     windows: Vec<(usize, Window)>,
     /// Width and height.
     size: (usize, usize),
+    /// Whether the memory bank is made at half of the resolution.
+    coarse: bool,
 }
 
 impl<'a> Views<'a> {
@@ -46,7 +49,7 @@ impl<'a> Views<'a> {
         let of_image = |i: usize| windows.iter().map(move |window| (i, *window));
         let all = (0..images.len()).flat_map(of_image).collect();
         let size = if geometry.is_tiled() { (size, size) } else { (extent.width, extent.height) };
-        Self { images, windows: all, size }
+        Self { images, windows: all, size, coarse: geometry.is_tiled() }
     }
 
     fn len(&self) -> usize {
@@ -83,7 +86,7 @@ pub(crate) fn measure(
     let encoder_parameters = ParameterStore::import(encoder_parameters, blueprint.parameters())?;
     let shape = [1, 3, views.size.1, views.size.0];
     let measured = evenly(views.len(), MEASURED);
-    let raw = features(&encoder, &encoder_parameters, shape);
+    let raw = features(&encoder, &encoder_parameters, shape, false);
     let spread_of = |run: &(dyn Fn(usize) -> Vec<Vec<f32>> + Sync), channels: &[usize]| {
         let sums: Vec<Sums> = measured.par_iter().map(|&i| Sums::of(&run(i), channels)).collect();
         // Added in the order of the images, so that the sums do not depend on the threads' order.
@@ -92,11 +95,16 @@ pub(crate) fn measure(
     let channels = anoseg_infer::network::pretrained::CHANNELS;
     let features = spread_of(&|i| raw.run(&views.values(i), &[]), &channels);
     debug_assert_eq!(features.mean.len(), ALL_CHANNELS);
-    let described = descriptors(&encoder, &encoder_parameters, &features, shape);
+    let coarse = views.coarse.then(|| {
+        let raw = self::features(&encoder, &encoder_parameters, shape, true);
+        spread_of(&|i| raw.run(&views.values(i), &[]), &channels)
+    });
+    let described = descriptors(&encoder, &encoder_parameters, (&features, coarse.as_ref()), shape);
     let describe = |i: usize| described.run(&views.values(i), &[]).swap_remove(0);
     let memory = memory_bank(views, describe, (vectors, seed));
     let unmeasured = Spread { mean: vec![0.0], deviation: vec![1.0] };
-    let mut backbone = Backbone { encoder, encoder_parameters, features, memory, distances: unmeasured };
+    let mut backbone =
+        Backbone { encoder, encoder_parameters, features, memory, distances: unmeasured, coarse };
     let distances = distances(&backbone, shape);
     let own = |i: usize| [backbone.memory.own(Some(views.owner(i)))];
     let spread = spread_of(&|i| distances.run(&views.values(i), &own(i)), &[1]);
@@ -104,10 +112,14 @@ pub(crate) fn measure(
     Ok(backbone)
 }
 
-/// A program that gives the encoder's features without standardisation.
-fn features(encoder: &EfficientNet, parameters: &ParameterStore, shape: [usize; 4]) -> Program {
-    let (mut x, image) = Recorder::new(shape);
+/// A program that gives the encoder's features without standardisation; if `halved`, those at half of the
+/// resolution.
+fn features(encoder: &EfficientNet, parameters: &ParameterStore, shape: [usize; 4], halved: bool) -> Program {
+    let (mut x, mut image) = Recorder::new(shape);
     x.use_parameters(parameters);
+    if halved {
+        image = x.average_pool(&image, Pool::blocks(2));
+    }
     let features = encoder.features(&mut x, &image);
     x.finish(&features)
 }
@@ -116,20 +128,33 @@ fn features(encoder: &EfficientNet, parameters: &ParameterStore, shape: [usize; 
 fn descriptors(
     encoder: &EfficientNet,
     parameters: &ParameterStore,
-    spread: &Spread,
+    (spread, coarse): (&Spread, Option<&Spread>),
     shape: [usize; 4],
 ) -> Program {
     let (mut x, image) = Recorder::new(shape);
     x.use_parameters(parameters);
-    let descriptors = Backbone::descriptors(&mut x, encoder, spread, &image);
+    let descriptors = described(&mut x, encoder, (spread, coarse), &image);
     x.finish(&[descriptors])
+}
+
+fn described(
+    x: &mut Recorder<'_>,
+    encoder: &EfficientNet,
+    (spread, coarse): (&Spread, Option<&Spread>),
+    image: &Value,
+) -> Value {
+    match coarse {
+        Some(coarse) => Backbone::coarse_descriptors(x, encoder, coarse, image),
+        None => Backbone::descriptors(x, encoder, spread, image),
+    }
 }
 
 /// A program that gives the distances without standardisation.
 fn distances(backbone: &Backbone, shape: [usize; 4]) -> Program {
     let (mut x, image) = Recorder::new(shape);
     x.use_parameters(&backbone.encoder_parameters);
-    let descriptors = Backbone::descriptors(&mut x, &backbone.encoder, &backbone.features, &image);
+    let spreads = (&backbone.features, backbone.coarse.as_ref());
+    let descriptors = described(&mut x, &backbone.encoder, spreads, &image);
     let distances = x.nearest_distance(&descriptors, &backbone.memory);
     x.finish(&[distances])
 }

@@ -204,6 +204,7 @@ fn backbone(parameters: &Parameters, encoder: EfficientNet) -> Backbone {
         features: spread(ALL_CHANNELS),
         memory: MemoryBank::new(vectors, Vec::new()),
         distances: spread(1),
+        coarse: None,
     }
 }
 

@@ -34,6 +34,9 @@ pub struct Backbone {
     pub memory: MemoryBank,
     /// Spread of the distances to the memory bank.
     pub distances: Spread,
+    /// Spread of the features at half of the resolution, where the memory bank holds those: on images at
+    /// a fine scale a position of the memory bank would show too little.
+    pub coarse: Option<Spread>,
 }
 
 /// Standardised features of images, and their distance to those of good images.
@@ -57,9 +60,13 @@ impl Backbone {
     pub fn forward<X: Executor>(&self, x: &mut X, images: &X::Value) -> Features<X::Value> {
         let raw = self.encoder.features(x, images);
         let [stride2, stride4, stride8, stride16] = standardised(x, &self.features, &raw);
-        let descriptors = descriptors(x, [&stride4, &stride8, &stride16]);
+        let descriptors = match &self.coarse {
+            Some(spread) => Self::coarse_descriptors(x, &self.encoder, spread, images),
+            None => descriptors(x, [&stride4, &stride8, &stride16]),
+        };
         let distance = x.nearest_distance(&descriptors, &self.memory);
         let distance = self.distances.standardise(x, &distance, 0..1);
+        let distance = if self.coarse.is_some() { x.double(&distance) } else { distance };
         Features { stride2, stride4, stride8, stride16, distance }
     }
 
@@ -68,6 +75,7 @@ impl Backbone {
         prefixed("encoder", self.encoder_parameters.export())
             .chain(prefixed("features", self.features.export()))
             .chain(prefixed("distances", self.distances.export()))
+            .chain(self.coarse.iter().flat_map(|coarse| prefixed("coarse", coarse.export())))
             .chain([("memory".to_owned(), self.memory.vectors().clone())])
             .collect()
     }
@@ -83,7 +91,8 @@ impl Backbone {
         let memory = from.get(&names[0]).ok_or_else(|| ParameterError::Missing(names[0].clone()))?;
         let count = memory.shape.first().copied().unwrap_or(0).clamp(1, MOST_VECTORS);
         lookup(from, &names[0], &[count, DESCRIPTOR])?;
-        for (part, channels) in [("features", ALL_CHANNELS), ("distances", 1)] {
+        let coarse = from.contains_key(&named("coarse.mean")).then_some(("coarse", ALL_CHANNELS));
+        for (part, channels) in [("features", ALL_CHANNELS), ("distances", 1)].into_iter().chain(coarse) {
             let part = named(part);
             Spread::import(&with_prefix(&part, from), channels)?;
             names.extend(["mean", "deviation"].map(|value| format!("{part}.{value}")));
@@ -111,6 +120,10 @@ impl Backbone {
             features: Spread::import(&with_prefix("features", &from), ALL_CHANNELS)?,
             memory: MemoryBank::new(vectors, Vec::new()),
             distances: Spread::import(&with_prefix("distances", &from), 1)?,
+            coarse: from
+                .contains_key("coarse.mean")
+                .then(|| Spread::import(&with_prefix("coarse", &from), ALL_CHANNELS))
+                .transpose()?,
         })
     }
 }
@@ -150,5 +163,16 @@ impl Backbone {
         let raw = encoder.features(x, images);
         let [_, stride4, stride8, stride16] = standardised(x, spread, &raw);
         descriptors(x, [&stride4, &stride8, &stride16])
+    }
+
+    /// The descriptors `[n, 176, h / 16, w / 16]` of images `[n, 3, h, w]` at half of their resolution.
+    pub fn coarse_descriptors<X: Executor>(
+        x: &mut X,
+        encoder: &EfficientNet,
+        spread: &Spread,
+        images: &X::Value,
+    ) -> X::Value {
+        let halved = x.average_pool(images, Pool::blocks(2));
+        Self::descriptors(x, encoder, spread, &halved)
     }
 }
