@@ -6,6 +6,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use anoseg::View;
 use anoseg::batch::Format;
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -119,6 +120,14 @@ pub(crate) struct Settings {
     /// Seed; the same data, seed and steps give the same model [default: 0].
     #[arg(long, allow_negative_numbers = true, value_parser = whole_number)]
     pub(crate) seed: Option<u64>,
+    /// Side of the smallest defect that is to be found, in pixels of the images: decides the scale at
+    /// which the network works.
+    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, conflicts_with = "scale")]
+    pub(crate) smallest_defect: Option<f32>,
+    /// Pixels of the network for each pixel of the images, such as 0.5; whole: the whole image at once;
+    /// square: the same, resampled to a square; auto: by shape and size of the images.
+    #[arg(long, value_parser = view)]
+    pub(crate) scale: Option<View>,
     /// The pretrained encoder's file, for preset accurate [default: the one added with
     /// `anoseg encoder add`].
     #[arg(long)]
@@ -146,7 +155,7 @@ pub(crate) struct Train {
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
     /// Go on from the checkpoint in the run directory, with the settings stored there.
-    #[arg(long, conflicts_with_all = ["preset", "config", "time", "steps", "seed"])]
+    #[arg(long, conflicts_with_all = ["preset", "config", "time", "steps", "seed", "smallest_defect", "scale"])]
     pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
@@ -305,6 +314,15 @@ pub(crate) enum EncoderCommand {
 }
 
 /// A whole number of 64 bits that is not negative.
+fn view(text: &str) -> Result<View, String> {
+    match text {
+        "auto" => Ok(View::Auto),
+        "whole" => Ok(View::Whole),
+        "square" => Ok(View::Square),
+        number => number.parse().map(View::Scale).map_err(|_| "a number, auto, whole or square".to_owned()),
+    }
+}
+
 fn whole_number(text: &str) -> Result<u64, String> {
     whole_number_in(text, 0..=u64::MAX)
 }

@@ -12,8 +12,22 @@ use crate::config::{Input, View};
 /// runs on all of it at once.
 const AT_ONCE: usize = 4;
 
-/// Pixels that tiles have in common, as a share of their side: 3 / 32.
-const OVERLAP: [usize; 2] = [3, 32];
+/// At this scale whole images are fine enough.
+const FINE_ENOUGH: f32 = 0.5;
+
+/// Pixels of the network across the smallest defect.
+const SMALLEST_AT_NETWORK: f32 = 4.0;
+
+/// Shapes are the same up to this factor of width to height,
+const SAME_SHAPE: f32 = 1.05;
+/// and a set is of one shape if at least this share of its images has that of the median.
+const OF_ONE_SHAPE: f32 = 0.9;
+
+/// Pixels that tiles have in common, as a share of [`Input::size`]: 3 / 16.
+const OVERLAP: [usize; 2] = [3, 16];
+
+/// Longest side of a tile, in [`Input::size`].
+const LONGEST: usize = 3;
 
 /// Sides of tiles are multiples of this, as far as the network's stride is no larger.
 const MULTIPLE: usize = 32;
@@ -27,7 +41,38 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
         View::Square => square,
         View::Whole => shaped(input.size, multiple, (width, height)),
         View::Scale(scale) => tiles(input.size, multiple, scale, (width, height)),
+        View::Smallest(pixels) => {
+            let scale = (SMALLEST_AT_NETWORK / pixels).min(1.0);
+            if scale <= whole_scale(input.size, (width, height)) && of_one_shape(sizes, (width, height)) {
+                shaped(input.size, multiple, (width, height))
+            } else {
+                tiles(input.size, multiple, scale, (width, height))
+            }
+        }
+        View::Auto if !of_one_shape(sizes, (width, height)) => square,
+        View::Auto => {
+            let whole = whole_scale(input.size, (width, height));
+            if whole >= FINE_ENOUGH {
+                shaped(input.size, multiple, (width, height))
+            } else {
+                let scale = (whole * (AT_ONCE as f32).sqrt()).min(FINE_ENOUGH);
+                tiles(input.size, multiple, scale, (width, height))
+            }
+        }
     }
+}
+
+/// The scale at which a whole image has as many pixels as a square of `size`.
+fn whole_scale(size: usize, (width, height): (usize, usize)) -> f32 {
+    size as f32 / (width as f32 * height as f32).sqrt()
+}
+
+/// Whether nearly all images have the shape of the median one.
+fn of_one_shape(sizes: &[(usize, usize)], (width, height): (usize, usize)) -> bool {
+    let usual = width as f32 / height as f32;
+    let ratio = |&(width, height): &(usize, usize)| (width as f32 / height as f32 / usual).ln().abs();
+    let same = sizes.iter().filter(|size| ratio(size) <= SAME_SHAPE.ln()).count();
+    same as f32 >= OF_ONE_SHAPE * sizes.len() as f32
 }
 
 /// The median width and height.
@@ -68,15 +113,21 @@ fn shaped(size: usize, multiple: usize, (width, height): (usize, usize)) -> Geom
 }
 
 fn tiles(size: usize, multiple: usize, scale: f32, (width, height): (usize, usize)) -> Geometry {
-    let up = |side: f32| (side.round() as usize).div_ceil(multiple).max(1) * multiple;
-    let (across, down) = (up(width as f32 * scale), up(height as f32 * scale));
-    let overlap = |side: usize| side * OVERLAP[0] / OVERLAP[1];
-    if across * down <= AT_ONCE * size * size {
-        let overlap = overlap(across.min(down));
-        return Geometry::Tiles { width: across, height: down, scale, overlap };
+    let up = |side: usize| side.div_ceil(multiple).max(1) * multiple;
+    let scaled = |side: usize| ((side as f32 * scale).round() as usize).max(1);
+    let (width, height) = (scaled(width), scaled(height));
+    let overlap = size * OVERLAP[0] / OVERLAP[1];
+    let at_once = (up(width), up(height));
+    if at_once.0 * at_once.1 <= AT_ONCE * size * size {
+        let overlap = overlap.min(at_once.0.min(at_once.1) / 2);
+        return Geometry::Tiles { width: at_once.0, height: at_once.1, scale, overlap };
     }
-    let (width, height) = (across.min(2 * size), down.min(2 * size));
-    Geometry::Tiles { width, height, scale, overlap: overlap(width.min(height)) }
+    // As few as possible, and then no larger than they must be.
+    let side = |len: usize| {
+        let count = len.saturating_sub(overlap).div_ceil(LONGEST * size - overlap).max(1);
+        up((len + (count - 1) * overlap).div_ceil(count))
+    };
+    Geometry::Tiles { width: side(width), height: side(height), scale, overlap }
 }
 
 /// The size that all training images get: that of the plane of an image of median size.
@@ -127,7 +178,7 @@ mod tests {
             let [h, w] = chosen(View::Whole, &[(width, height)]).size();
             assert!(w % 32 == 0 && h % 32 == 0);
             let area = (w * h) as f32 / (256.0 * 256.0);
-            assert!((0.7..1.4).contains(&area), "{width} x {height}: {w} x {h}");
+            assert!((0.6..1.45).contains(&area), "{width} x {height}: {w} x {h}");
             if width < 4 * height && height < 4 * width {
                 let shape = w as f32 / h as f32 / (width as f32 / height as f32);
                 assert!((0.85..1.18).contains(&shape), "{width} x {height}: {w} x {h}");
@@ -137,14 +188,41 @@ mod tests {
     }
 
     #[test]
+    fn the_smallest_defect_has_four_pixels() {
+        let geometry = chosen(View::Smallest(6.0), &[(1600, 875)]);
+        assert!(matches!(geometry, Geometry::Tiles { scale, .. } if (scale - 4.0 / 6.0).abs() < 1e-6));
+        assert!(matches!(chosen(View::Smallest(2.0), &[(1600, 875)]), Geometry::Tiles { scale: 1.0, .. }));
+        let geometry = chosen(View::Smallest(40.0), &[(1600, 875)]);
+        assert!(matches!(geometry, Geometry::Fitted { .. }), "{geometry:?}");
+    }
+
+    #[test]
+    fn shape_and_size_decide_by_themselves() {
+        let square = Geometry::Whole { width: 256, height: 256 };
+        assert_eq!(chosen(View::Auto, &[(512, 512); 5]), square);
+        assert_eq!(chosen(View::Auto, &[(200, 300), (300, 300), (300, 200), (500, 300)]), square);
+        assert!(matches!(chosen(View::Auto, &[(640, 360)]), Geometry::Fitted { .. }));
+        let geometry = chosen(View::Auto, &[(500, 1263); 9]);
+        assert!(
+            matches!(geometry, Geometry::Tiles { scale: 0.5, width: 256, height: 640, .. }),
+            "{geometry:?}"
+        );
+        let geometry = chosen(View::Auto, &[(6000, 4000)]);
+        assert!(matches!(geometry, Geometry::Tiles { scale, .. } if scale < 0.11), "{geometry:?}");
+        let plane = geometry.plane(6000, 4000);
+        assert!(plane.width * plane.height <= 4 * 256 * 256 + 1024);
+        assert_eq!(chosen(View::Auto, &[]), square);
+    }
+
+    #[test]
     fn an_image_that_is_small_enough_is_one_tile() {
         let geometry = chosen(View::Scale(0.5), &[(500, 1263), (500, 1263), (90, 90)]);
         assert_eq!(geometry.size(), [640, 256]);
         assert_eq!(geometry.windows(geometry.plane(500, 1263)).len(), 1);
         let geometry = chosen(View::Scale(1.0), &[(6000, 4000)]);
-        assert_eq!(geometry.size(), [512, 512]);
         let plane = geometry.plane(6000, 4000);
-        let computed = geometry.windows(plane).len() * 512 * 512;
+        let [height, width] = geometry.size();
+        let computed = geometry.windows(plane).len() * height * width;
         assert!(computed as f32 <= 1.25 * 6000.0 * 4000.0, "{computed}");
     }
 }

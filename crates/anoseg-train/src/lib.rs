@@ -38,7 +38,7 @@ mod table;
 mod tensors;
 mod train;
 
-pub use config::{Budget, Config, Preset};
+pub use config::{Budget, Config, Preset, View};
 pub use data::{GoodImages, load_good_images, load_good_images_as};
 pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};

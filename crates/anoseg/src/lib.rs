@@ -35,14 +35,14 @@ pub use anoseg_image::{
     Region, SampleType, ViewError, WriteError, dataset, decode, write,
 };
 pub use anoseg_infer::{
-    Analysis, Calibration, Decision, Description, Error, ErrorKind, Inspection, InspectionWarning, Levels,
-    Model, ModelFault, ModelFile, Postprocess, Preprocess, Provenance, RegionFilter, ScoreRule, SettingError,
-    Threads, TrainingImages, ValueScale, file_digest,
+    Analysis, Calibration, Decision, Description, Error, ErrorKind, Extent, Geometry, Inspection,
+    InspectionWarning, Levels, Model, ModelFault, ModelFile, Postprocess, Preprocess, Provenance,
+    RegionFilter, ScoreRule, SettingError, Threads, TrainingImages, ValueScale, file_digest,
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{
     Budget, Config, Error as TrainError, Event, Preset, PretrainedEncoder, Progress, RunDir, StepLosses,
-    StopToken, Trainer,
+    StopToken, Trainer, View,
 };
 
 /// The types that most programs need.

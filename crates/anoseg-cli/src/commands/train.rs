@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{
-    Budget, Calibration, Config, Description, Event, Model, ModelFile, RunDir, SettingError, StopToken,
-    TrainError, Trainer,
+    Budget, Calibration, Config, Description, Event, Geometry, Model, ModelFile, RunDir, SettingError,
+    StopToken, TrainError, Trainer, View,
 };
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
@@ -135,6 +135,8 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
     if let Some(seed) = options.seed {
         config.seed = seed;
     }
+    let smallest = options.smallest_defect.map(View::Smallest);
+    config.input.view = smallest.or(options.scale).unwrap_or(config.input.view);
     config.validate()?;
     Ok(config)
 }
@@ -192,6 +194,9 @@ fn show(bar: &mut TrainingBar, event: Event) {
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
+        Event::Geometry { geometry, plane, windows, cost } => {
+            console::note(&network_input(&geometry, (plane.width, plane.height), windows, cost));
+        }
         Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at } => {
             let resumed =
                 if resumed_at > 0 { format!(", going on at step {resumed_at}") } else { String::new() };
@@ -254,4 +259,22 @@ fn summarise(model: &Description, options: &Train, written: bool, has_tests: boo
         console::result(&verdict::next_step(calibration, options, has_tests));
     }
     Ok(())
+}
+
+/// What the network takes of the images, and what that costs.
+fn network_input(geometry: &Geometry, (width, height): (usize, usize), windows: usize, cost: f64) -> String {
+    let taken = match (geometry, windows) {
+        (Geometry::Tiles { scale, .. }, 1) => {
+            format!(
+                "the network takes images at {} % of their resolution, {width} x {height} pixels",
+                100.0 * scale
+            )
+        }
+        (Geometry::Tiles { scale, .. }, _) => format!(
+            "the network takes images at {} % of their resolution, {width} x {height} pixels, in {windows} tiles",
+            100.0 * scale
+        ),
+        _ => format!("the network takes whole images of {width} x {height} pixels"),
+    };
+    format!("{taken}: {cost:.1} times the work of one of 256 x 256")
 }

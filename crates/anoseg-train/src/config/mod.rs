@@ -235,13 +235,20 @@ pub struct Input {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum View {
+    /// The shape and the size of the training images decide: whole images while they have no more than
+    /// four times the pixels that the network takes, otherwise half of their resolution or less. Images of
+    /// many shapes are resampled to a square.
+    Auto,
     /// The whole image, resampled to a square.
     #[default]
     Square,
     /// The whole image in its shape.
     Whole,
-    /// So many pixels for each of the image, at most 1. Training takes parts of the images.
+    /// So many pixels for each of the image, above 0 and at most 1. Training takes parts of the images.
     Scale(f32),
+    /// The scale at which a defect of so many pixels of the image has four pixels, at least 1; whole images
+    /// where that is enough.
+    Smallest(f32),
 }
 
 impl Default for Input {

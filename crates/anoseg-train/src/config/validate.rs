@@ -76,9 +76,16 @@ impl Config {
         let in_range = (smallest..=4096).contains(&size) && size.is_multiple_of(stride);
         let allowed = format!("must be a multiple of {stride} from {smallest} to 4096");
         require(in_range, "input.size", size, allowed)?;
-        if let View::Scale(scale) = self.input.view {
-            let in_range = scale > 0.0 && scale <= 1.0;
-            require(in_range, "input.view.scale", scale, "must be above 0 and at most 1")?;
+        match self.input.view {
+            View::Scale(scale) => {
+                let in_range = scale > 0.0 && scale <= 1.0;
+                require(in_range, "input.view.scale", scale, "must be above 0 and at most 1")?;
+            }
+            View::Smallest(pixels) => {
+                let in_range = (1.0..=10_000.0).contains(&pixels);
+                require(in_range, "input.view.smallest", pixels, "must be 1 to 10000")?;
+            }
+            _ => {}
         }
         self.architecture.validate_work([size; 2])
     }

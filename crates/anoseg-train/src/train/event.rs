@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use anoseg_infer::ValueScale;
+use anoseg_infer::{Extent, Geometry, ValueScale};
 
 use super::step_losses::StepLosses;
 
@@ -26,6 +26,18 @@ pub enum Event {
     /// The training images are on another value scale than the full one of their files; this scale
     /// was found and goes into the model.
     ValueScale(ValueScale),
+    /// What the network takes of the images.
+    Geometry {
+        /// The geometry.
+        geometry: Geometry,
+        /// Size of an image of median size at the network's scale.
+        plane: Extent,
+        /// How many times the network runs on such an image.
+        windows: usize,
+        /// Pixels that it computes for such an image, as a multiple of those of a square of
+        /// `input.size`.
+        cost: f64,
+    },
     /// The images are read.
     Loaded {
         /// Number of training images.

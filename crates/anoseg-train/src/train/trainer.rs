@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use anoseg_image::{Dataset, Image, Limits};
 use anoseg_infer::network::{Backbone, Kind};
-use anoseg_infer::{Description, Geometry, Model, Preprocess, Provenance, TrainingImages, ValueScale};
+use anoseg_infer::{
+    Description, Extent, Geometry, Model, Preprocess, Provenance, TrainingImages, ValueScale,
+};
 use anoseg_kernels::Level;
 use anoseg_synth::{Flip, Synthesizer};
 
@@ -177,6 +179,11 @@ impl Trainer {
         if data.preprocess.scale != ValueScale::default() {
             (self.on_event)(Event::ValueScale(data.preprocess.scale));
         }
+        if data.preprocess.geometry
+            != (Geometry::Whole { width: config.input.size, height: config.input.size })
+        {
+            (self.on_event)(geometry_event(&config, data.preprocess.geometry, &data.images));
+        }
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
         let mut synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
@@ -242,6 +249,15 @@ impl Trainer {
             .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
         Ok(Some(Arc::new(backbone)))
     }
+}
+
+fn geometry_event(config: &Config, geometry: Geometry, images: &[Image]) -> Event {
+    let first = images.first();
+    let plane = Extent { width: first.map_or(1, Image::width), height: first.map_or(1, Image::height) };
+    let windows = geometry.windows(plane).len();
+    let [height, width] = geometry.size();
+    let cost = (windows * height * width) as f64 / (config.input.size * config.input.size) as f64;
+    Event::Geometry { geometry, plane, windows, cost }
 }
 
 fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], resumed_at: u64) -> Event {
