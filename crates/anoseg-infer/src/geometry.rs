@@ -5,6 +5,8 @@
 //! plane's border is repeated there. What the network gives for the windows is joined to a map of the
 //! plane, in which nothing shows where the windows lay.
 
+use std::fmt;
+
 use anoseg_image::AnomalyMap;
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +104,20 @@ impl Window {
         let rows = (0..h).flat_map(|i| std::iter::repeat_n(scaled(y, plane.height, i), w));
         let columns = (0..h).flat_map(|_| (0..w).map(|i| scaled(x, plane.width, i)));
         rows.chain(columns).collect()
+    }
+}
+
+impl fmt::Display for Geometry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole { width, height } => write!(f, "{width} x {height} pixels, whole images"),
+            Self::Fitted { width, height } => {
+                write!(f, "{width} x {height} pixels, whole images in their shape")
+            }
+            Self::Tiles { width, height, scale, .. } => {
+                write!(f, "{width} x {height} pixels, parts at {} % of the resolution", 100.0 * scale)
+            }
+        }
     }
 }
 

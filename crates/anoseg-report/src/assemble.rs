@@ -145,7 +145,7 @@ fn curves(curves: &Curves, all: &Evaluation) -> Vec<Curve> {
 fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
     let description = model.description();
     let provenance = &description.provenance;
-    let [height, width] = description.preprocess.size();
+    let geometry = description.preprocess.geometry;
     let parameters = model.to_file().parameter_count();
     let rows = [
         ("Test data", dataset.root.display().to_string()),
@@ -153,7 +153,7 @@ fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
         ("Held out for calibration", format!("{} good images", provenance.held_out_images)),
         ("Training data, BLAKE3", provenance.data_blake3.clone()),
         ("Preset", description.preset.clone()),
-        ("Network", format!("{parameters} parameters, input {width} x {height} pixels")),
+        ("Network", format!("{parameters} parameters, input {geometry}")),
         ("Values", description.preprocess.scale.to_string()),
         ("Training", format!("{} steps in {:.0} s", provenance.steps, provenance.seconds)),
         ("Seed", provenance.seed.to_string()),

@@ -17,12 +17,11 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         return Ok(Outcome::Fine);
     }
     let provenance = &description.provenance;
-    let [height, width] = description.preprocess.size();
     let (architecture, parameters) = (&description.architecture, model.parameter_count());
     let rows = [
         ("category", provenance.category.clone()),
         ("preset", description.preset.clone()),
-        ("input", format!("{width} x {height} pixels")),
+        ("input", description.preprocess.geometry.to_string()),
         ("values", description.preprocess.scale.to_string()),
         ("network", format!("{architecture}, {parameters} parameters")),
         ("data", format!("{} images, blake3 {}", provenance.training_images, provenance.data_blake3)),

@@ -1,0 +1,99 @@
+//! What the network takes of images: whole ones in their shape, and tiles.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod common;
+
+use anoseg_image::{Image, Limits, decode, write};
+use anoseg_infer::{Geometry, Model};
+use common::{Workshop, tensor_bytes};
+use serde_json::Value;
+
+/// Replaces the good images and the test images by wide ones.
+fn wide(shop: &Workshop, width: usize, height: usize) {
+    for folder in ["train/good", "test/good", "test/chip"] {
+        for entry in std::fs::read_dir(shop.path("data").join(folder)).unwrap() {
+            let path = entry.unwrap().path();
+            let image = decode::load(&path, &Limits::default()).unwrap();
+            let wide = Image::from_fn(width, height, |x, y| image.get(x % 96, y % 96));
+            write::write_png(&path, &wide).unwrap();
+        }
+    }
+    std::fs::remove_dir_all(shop.path("data/test/colour_spot")).unwrap();
+    std::fs::remove_dir_all(shop.path("data/ground_truth")).unwrap();
+}
+
+fn geometry(shop: &Workshop, model: &str) -> Geometry {
+    Model::load(&shop.path(model)).unwrap().description().preprocess.geometry
+}
+
+#[test]
+fn tiles_from_training_to_verdict() {
+    let shop = Workshop::new();
+    wide(&shop, 190, 75);
+    let train = "train data -o tiles.anoseg --config tiny.toml --scale 0.8";
+    let (_, err) = shop.run(&format!("{train} --steps 5"), 0);
+    assert!(err.contains("80 % of their resolution, 152 x 60 pixels"), "{err}");
+    let Geometry::Tiles { width, height, scale, .. } = geometry(&shop, "tiles.anoseg") else {
+        panic!("no tiles")
+    };
+    assert_eq!((width, height, scale), (160, 64, 0.8));
+    // Every command takes the images as the training did.
+    shop.run("calibrate tiles.anoseg data/train/good -o calibrated.anoseg", 0);
+    shop.run("eval tiles.anoseg data --json f.json --maps maps --report r.html", 0);
+    let map = write::read_tiff_f32(&shop.path("maps/good/000.tiff")).unwrap();
+    assert_eq!((map.width(), map.height()), (190, 75));
+    shop.run("predict tiles.anoseg data/test -o out --overlay --mask --map", 0);
+    let mask = decode::load(&shop.path("out/000_mask.png"), &Limits::default());
+    assert!(mask.is_ok_and(|mask| (mask.width(), mask.height()) == (190, 75)));
+    let (info, _) = shop.run("info tiles.anoseg", 0);
+    assert!(info.contains("160 x 64 pixels, parts at 80 % of the resolution"), "{info}");
+}
+
+#[test]
+fn a_resumed_training_on_tiles_gives_the_same_model_at_any_number_of_threads() {
+    let shop = Workshop::new();
+    wide(&shop, 190, 75);
+    let train = "train data --config tiny.toml --scale 0.8 --steps 6";
+    shop.anoseg(&format!("{train} -o one.anoseg")).env("RAYON_NUM_THREADS", "1").assert().success();
+    let mut child = shop.start(&format!("{train} -o two.anoseg"));
+    shop.wait_for_steps("two-run", 2);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    shop.run("train data -o two.anoseg --resume", 0);
+    assert_eq!(tensor_bytes(&shop.path("one.anoseg")), tensor_bytes(&shop.path("two.anoseg")));
+}
+
+/// Images of every shape were once squeezed into a square.
+#[test]
+fn whole_images_keep_their_shape() {
+    let shop = Workshop::new();
+    wide(&shop, 192, 48);
+    shop.run("train data -o whole.anoseg --config tiny.toml --steps 3 --scale whole", 0);
+    assert_eq!(geometry(&shop, "whole.anoseg"), Geometry::Fitted { width: 128, height: 32 });
+    // One of another shape keeps it too, and its verdict says so.
+    let image = decode::load(&shop.path("data/test/good/000.png"), &Limits::default()).unwrap();
+    write::write_png(&shop.path("square.png"), &Image::from_fn(90, 90, |x, y| image.get(x, y % 48))).unwrap();
+    shop.run("predict whole.anoseg square.png -o out --map", 0);
+    let verdict: Value =
+        serde_json::from_str(&std::fs::read_to_string(shop.path("out/verdicts.jsonl")).unwrap()).unwrap();
+    assert!(verdict["warnings"].to_string().contains("other_shape"), "{verdict}");
+    let map = write::read_tiff_f32(&shop.path("out/square_map.tiff"));
+    assert!(map.is_ok_and(|map| (map.width(), map.height()) == (90, 90)), "{verdict}");
+}
+
+#[test]
+fn the_smallest_defect_decides_the_scale() {
+    let shop = Workshop::new();
+    wide(&shop, 190, 75);
+    let train = "train data -o s.anoseg --config tiny.toml --steps 2";
+    shop.run(&format!("{train} --smallest-defect 5"), 0);
+    assert!(
+        matches!(geometry(&shop, "s.anoseg"), Geometry::Tiles { scale, .. } if (scale - 0.8).abs() < 1e-6)
+    );
+    for (option, part) in
+        [("--smallest-defect 0", "smallest"), ("--scale 1.5", "scale"), ("--scale x", "scale")]
+    {
+        let (_, err) = shop.run(&format!("{train} {option}"), 2);
+        assert!(err.contains(part), "{option}: {err}");
+    }
+}
