@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::geometry;
 use crate::in_parallel::read_all;
 use crate::sanity::{self, Remark, Seen};
-use crate::scale::{self, Values};
+use crate::scale::{self, FarValues, Values};
 use crate::{Error, Result};
 
 /// Most bytes of images kept in memory; of a larger set a seeded sample is used.
@@ -32,6 +32,8 @@ pub struct GoodImages {
     pub manifest: String,
     /// Remarks on images that were left out, for the user.
     pub warnings: Vec<String>,
+    /// Values that do not count for the value scale.
+    far: Vec<FarValues>,
     /// What is known of each image.
     pub(crate) seen: Vec<Seen>,
     /// Digest of each image's file, in the order of the images.
@@ -91,9 +93,12 @@ fn load(
     }
     require_images(root, files.len(), &unreadable)?;
     warnings.extend(unreadable.iter().map(|error| format!("left out: {error}")));
+    let mut far = Vec::new();
     if find_scale {
         let values = files.iter().filter_map(|file| Some((file.samples(), file.values.as_ref()?)));
-        preprocess.scale = scale::find(values);
+        let found = scale::find(values);
+        preprocess.scale = found.scale;
+        far = found.far;
     }
     // One by one, because they are decoded again.
     let mut beyond = files.iter_mut().filter(|file| !file.is_within(&preprocess));
@@ -101,7 +106,7 @@ fn load(
     let digests = files.iter().map(|file| file.content_digest.clone()).collect();
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     let manifest = hasher.finalize().to_hex().to_string();
-    Ok(GoodImages { images, preprocess, manifest, warnings, seen, files: digests })
+    Ok(GoodImages { images, preprocess, manifest, warnings, far, seen, files: digests })
 }
 
 /// Unreadable files that are named where too few others are left.
@@ -148,7 +153,8 @@ impl GoodImages {
 
     /// Remarks on the set: copies, images of one value, strangers.
     pub fn remarks(&self) -> Vec<Remark> {
-        sanity::remarks(&self.seen)
+        let far = self.far.iter().map(|&values| Remark::FarValues { values });
+        far.chain(sanity::remarks(&self.seen)).collect()
     }
 
     /// What the images have in common.

@@ -44,5 +44,6 @@ pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
 pub use run_dir::RunDir;
 pub use sanity::Remark;
+pub use scale::FarValues;
 pub use table::Table;
 pub use train::{Event, Progress, StepLosses, StepRecord, StopToken, Trainer, TrainingLog};

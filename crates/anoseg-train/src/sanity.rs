@@ -5,11 +5,13 @@
 //! | copies | equal pixels at the network's size, and equal sizes |
 //! | near copies | see [`crate::copies`] |
 //! | one value | all pixels of the image have the same value |
+//! | low contrast | the values of all images at the network's size lie within 8 % of the scale |
 //! | nearly black | the brightest pixel at the network's size is below 6 % of white |
 //! | far from the others | see [`far_from_the_others`] |
 //! | other shape | width to height differs by more than 5 % from the set's median |
 //! | other size | a side is more than twice, or less than half, the set's median |
 //! | grey with colour | some images have three equal planes and some do not |
+//! | far values | see [`crate::scale`] |
 //! | types of samples | files of 8 bits, 16 bits or floats in one set |
 
 use std::fmt;
@@ -19,9 +21,13 @@ use anoseg_image::{Image, SampleType};
 use anoseg_infer::{Colours, TrainingImages};
 
 use crate::copies::{self, Thumbnail};
+use crate::scale::FarValues;
 
 /// Below this brightness an image is nearly black.
 const NEARLY_BLACK: f32 = 0.06;
+
+/// Sets of images whose values all lie this close together have a low contrast.
+const LOW_CONTRAST: f32 = 0.08;
 
 /// Pixels of an image of one value differ by less than this; resampling rounds.
 const ONE_VALUE: f32 = 1e-5;
@@ -160,6 +166,16 @@ pub enum Remark {
         /// Images in the set.
         of: usize,
     },
+    /// Values that lie far beyond all others, which the value scale does not hold.
+    FarValues {
+        /// How many, and an example.
+        values: FarValues,
+    },
+    /// All images together use a small part of the value scale only.
+    LowContrast {
+        /// Darkest and brightest value at the network's size, as shares of the scale.
+        range: [f32; 2],
+    },
     /// Files with samples of several types.
     SampleTypes {
         /// How many of 8 bits, of more bits, and of floats.
@@ -170,7 +186,13 @@ pub enum Remark {
 impl Remark {
     /// Whether it only tells how the set is, and names no image to look at.
     pub fn is_note(&self) -> bool {
-        matches!(self, Self::ManyShapes { .. })
+        matches!(
+            self,
+            Self::ManyShapes { .. }
+                | Self::NearCopies { .. }
+                | Self::FarValues { .. }
+                | Self::LowContrast { .. }
+        )
     }
 }
 
@@ -192,8 +214,8 @@ impl fmt::Display for Remark {
                 let named = copy_names(copies);
                 write!(
                     f,
-                    "{count} of {of} images are nearly the same as another, as an image that was stored anew is: \
-                     {named} (as {first}); give images of different parts"
+                    "{count} of {of} images are nearly the same as another: {named} (as {first}); if one was stored \
+                     twice, give images of different parts"
                 )
             }
             Self::OneValue { images } => {
@@ -230,6 +252,18 @@ impl fmt::Display for Remark {
                 let kind = if *grey { "grey, the others in colour" } else { "in colour, the others grey" };
                 write!(f, "{} are {kind}: {}", counted(images, *of), names(images))
             }
+            Self::FarValues { values: FarValues { count, example } } => write!(
+                f,
+                "{count} values lie far beyond all others, such as {example}: they do not count for the value \
+                 scale and are clipped to it"
+            ),
+            Self::LowContrast { range: [least, most] } => write!(
+                f,
+                "all images lie between {:.1} % and {:.1} % of the value scale: faint defects may not be told; \
+                 a longer exposure or a wider range of values helps",
+                100.0 * least,
+                100.0 * most
+            ),
             Self::SampleTypes { counts: [bytes, words, floats] } => {
                 let kinds = [(bytes, "8 bits"), (words, "16 bits"), (floats, "floats")];
                 let kinds = kinds.into_iter().filter(|(count, _)| **count > 0);
@@ -290,6 +324,7 @@ pub(crate) fn remarks(seen: &[Seen]) -> Vec<Remark> {
     if !images.is_empty() {
         remarks.push(Remark::FarFromTheOthers { images, of });
     }
+    remarks.extend(low_contrast(seen));
     remarks.extend(shapes(seen));
     remarks.extend(colours(seen));
     let count = |samples: &[SampleType]| chosen(&|seen| samples.contains(&seen.traits.samples[0])).len();
@@ -298,6 +333,14 @@ pub(crate) fn remarks(seen: &[Seen]) -> Vec<Remark> {
         remarks.push(Remark::SampleTypes { counts });
     }
     remarks
+}
+
+/// A remark if all images together use a small part of the value scale.
+fn low_contrast(seen: &[Seen]) -> Option<Remark> {
+    let least = seen.iter().map(|seen| seen.range[0]).fold(f32::INFINITY, f32::min);
+    let most = seen.iter().map(|seen| seen.range[1]).fold(f32::NEG_INFINITY, f32::max);
+    let one_value = seen.iter().all(Seen::has_one_value);
+    (!one_value && most - least < LOW_CONTRAST).then_some(Remark::LowContrast { range: [least, most] })
 }
 
 /// How many images differ from each other.
@@ -459,7 +502,9 @@ mod tests {
                 move |x: usize, y: usize| ((x * 31 + y * 17 + number * 7 * (x + 1)) % 97) as f32 * 1e-4;
             Image::from_fn(24, 24, |x, y| [0.5 + noise(x, y); 3])
         };
-        assert!(told((0..20).map(plain).collect()).is_empty());
+        let found = told((0..20).map(plain).collect());
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with("all images lie between 50.0 % and 5"), "{found:?}");
     }
 
     #[test]

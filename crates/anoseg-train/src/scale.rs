@@ -1,7 +1,8 @@
 //! The value scale of a training set: which sample values are black and white.
 //!
 //! **Integers of more than 8 bits.** The brightest value of all training images decides: white is
-//! the largest value of the smallest of 8, 10, 12, 14 and 16 bits that holds it, black is 0.
+//! the largest value of the smallest of 8, 10, 12, 14 and 16 bits that holds it, black is 0. Values that
+//! are all far from 0 get black and white as floats do.
 //!
 //! **Floats.** Values in 0..=1 stay as they are. Otherwise white is the smallest round number that
 //! holds the brightest value: 1, 2 or 5 times a power of ten, or 255, 1023, 4095, 16383, 65535. A
@@ -9,8 +10,12 @@
 //! from 0, such as temperatures in kelvin, get black and white at multiples of the round number
 //! that holds their range.
 //!
-//! **Hot pixels.** A few pixels far above all others (at most one in 10,000 of the set, and at
-//! least 16 times as bright as the next) do not count.
+//! **Hot pixels.** A few pixels far above all others (at most two in 1000 of the set, and at least 16
+//! times as bright as the next) do not count.
+//!
+//! **Missing values.** One float that stands for places without a measurement, such as -9999, does not
+//! count: the same number wherever it occurs, at least 16 times as far from 0 as all others of its sign or,
+//! where it is the only one of its sign, as those of the other, and in at most half of the places.
 
 use anoseg_image::{Image, SampleType};
 use anoseg_infer::{Levels, ValueScale};
@@ -31,7 +36,13 @@ const FLOAT_MARGIN: f32 = 0.01;
 const DIM_FLOATS: f32 = 0.1;
 
 /// Most hot pixels, as a share of all.
-const HOT_SHARE: f64 = 1e-4;
+const HOT_SHARE: f64 = 2e-3;
+
+/// Largest share of places without a measurement.
+const MISSING_SHARE: f64 = 0.5;
+
+/// Among fewer values none is far.
+const FEWEST: u64 = 1000;
 
 /// Powers of two between hot pixels and all others.
 const HOT_GAP: usize = 4;
@@ -47,6 +58,8 @@ const NEGATIVE: usize = BINS / 2;
 #[derive(Clone, Debug)]
 pub(crate) struct Values {
     bins: Vec<Bin>,
+    /// Only floats have numbers that stand for a missing value.
+    are_floats: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -56,14 +69,16 @@ struct Bin {
     most: f32,
 }
 
+const EMPTY: Bin = Bin { count: 0, least: f32::INFINITY, most: f32::NEG_INFINITY };
+
 impl Values {
-    fn empty() -> Self {
-        Self { bins: vec![Bin { count: 0, least: f32::INFINITY, most: f32::NEG_INFINITY }; BINS] }
+    fn empty(samples: SampleType) -> Self {
+        Self { bins: vec![EMPTY; BINS], are_floats: samples == SampleType::F32 }
     }
 
     /// The values of an image.
     pub(crate) fn of(image: &Image) -> Self {
-        let mut values = Self::empty();
+        let mut values = Self::empty(image.sample_type());
         for &value in image.as_slice() {
             let bin = &mut values.bins[(value.to_bits() >> 23) as usize];
             *bin = Bin { count: bin.count + 1, least: bin.least.min(value), most: bin.most.max(value) };
@@ -89,38 +104,77 @@ impl Values {
         Some([least, most])
     }
 
-    /// Smallest and largest value without hot pixels. None where there is no value.
+    /// Smallest and largest value without hot pixels and missing values. None where there is no value.
     fn range(&self) -> Option<[f32; 2]> {
-        let [least, most] = self.extremes()?;
-        let most = self.without_hot(0..NEGATIVE).map_or(most, |bin| bin.most);
-        let least = self.without_hot(NEGATIVE..BINS).map_or(least, |bin| bin.least);
-        Some([least, most])
+        self.without_far().extremes()
     }
 
-    /// The bin of the values farthest from 0 that are no hot pixels, among those of one sign.
-    fn without_hot(&self, bins: std::ops::Range<usize>) -> Option<Bin> {
+    /// The same without hot pixels and missing values.
+    fn without_far(&self) -> Self {
+        let mut kept = self.clone();
+        // What is far on one side may hide what is far on the other.
+        while let Some(far) = kept.far() {
+            far.for_each(|bin| kept.bins[bin] = EMPTY);
+        }
+        kept
+    }
+
+    /// The bins of the values farthest from 0, of either sign, that are hot pixels or missing values.
+    fn far(&self) -> Option<std::vec::IntoIter<usize>> {
         let total: u64 = self.bins.iter().map(|bin| bin.count).sum();
-        let most_hot = (total as f64 * HOT_SHARE) as u64;
-        let zero = bins.start;
-        let filled: Vec<usize> = bins.rev().filter(|&bin| self.bins[bin].count > 0).collect();
-        let mut found = *filled.first()?;
-        let mut above = 0;
-        for pair in filled.windows(2) {
-            above += self.bins[pair[0]].count;
-            if above > most_hot {
-                break;
-            }
-            if pair[0] - pair[1] > HOT_GAP && pair[1] != zero {
-                found = pair[1];
+        if total < FEWEST {
+            return None;
+        }
+        let filled = |bin: &usize| self.bins[*bin].count > 0;
+        // By the power of two, whatever the sign.
+        let mut magnitudes: Vec<usize> = (0..BINS).filter(filled).map(|bin| bin % NEGATIVE).collect();
+        magnitudes.sort_unstable();
+        magnitudes.dedup();
+        let mut far = Vec::new();
+        let mut count = 0;
+        for pair in magnitudes.windows(2).rev() {
+            let here = [pair[1], pair[1] + NEGATIVE].into_iter().filter(filled);
+            count += here.clone().map(|bin| self.bins[bin].count).sum::<u64>();
+            far.extend(here);
+            // 0 is at no distance from anything.
+            if pair[0] != 0 && pair[1] - pair[0] > HOT_GAP {
+                let hot = count as f64 <= total as f64 * HOT_SHARE;
+                let one = far.len() == 1 && self.bins[far[0]].least == self.bins[far[0]].most;
+                let missing = self.are_floats && one && count as f64 <= total as f64 * MISSING_SHARE;
+                return (hot || missing).then(|| far.into_iter());
             }
         }
-        Some(self.bins[found])
+        None
+    }
+
+    /// How many values do not count, and one of them.
+    fn left_out(&self) -> Option<(u64, f32)> {
+        let kept = self.without_far();
+        let left = self.bins.iter().zip(&kept.bins).filter(|(all, kept)| all.count > kept.count);
+        let count = left.clone().map(|(all, _)| all.count).sum();
+        left.map(|(all, _)| all.most).next_back().map(|example| (count, example))
     }
 }
 
+/// The scale of a set of images.
+pub(crate) struct Found {
+    pub(crate) scale: ValueScale,
+    /// Hot pixels and missing values, for each sample type that has some.
+    pub(crate) far: Vec<FarValues>,
+}
+
+/// Values that lie far beyond all others and do not count.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FarValues {
+    /// How many there are, counted in each plane.
+    pub count: u64,
+    /// One of them: in the unit of the file.
+    pub example: f32,
+}
+
 /// The scale of images with these sample types and values; 8-bit ones have none.
-pub(crate) fn find<'a>(images: impl Iterator<Item = (SampleType, &'a Values)>) -> ValueScale {
-    let (mut integers, mut floats) = (Values::empty(), Values::empty());
+pub(crate) fn find<'a>(images: impl Iterator<Item = (SampleType, &'a Values)>) -> Found {
+    let (mut integers, mut floats) = (Values::empty(SampleType::U16), Values::empty(SampleType::F32));
     for (samples, values) in images {
         match samples {
             SampleType::U16 => integers.add(values),
@@ -128,15 +182,24 @@ pub(crate) fn find<'a>(images: impl Iterator<Item = (SampleType, &'a Values)>) -
             _ => {}
         }
     }
-    ValueScale {
-        u16: integers.range().map_or_else(Levels::default, |[_, brightest]| integer_levels(brightest)),
+    let far = |values: &Values, unit: f32| {
+        let (count, example) = values.left_out()?;
+        Some(FarValues { count, example: example * unit })
+    };
+    let far = [far(&integers, FULL), far(&floats, 1.0)].into_iter().flatten().collect();
+    let scale = ValueScale {
+        u16: integers.range().map_or_else(Levels::default, integer_levels),
         f32: floats.range().map_or_else(Levels::default, |[least, most]| float_levels(least, most)),
-    }
+    };
+    Found { scale, far }
 }
 
-/// Levels of integers of which this is the brightest, as a share of full scale.
-fn integer_levels(brightest: f32) -> Levels {
-    let value = (brightest * FULL).round();
+/// Levels of integers in this range, in shares of full scale.
+fn integer_levels(range: [f32; 2]) -> Levels {
+    let [least, value] = range.map(|share| (share * FULL).round());
+    if let Some(Levels { black, white }) = far_from_zero(least, value) {
+        return checked(Levels { black: black / FULL, white: (white / FULL).min(1.0) });
+    }
     let white = |bits: &u32| ((1u32 << bits) - 1) as f32;
     let white = BITS.iter().map(white).find(|&white| value <= white);
     Levels { black: 0.0, white: white.map_or(1.0, |white| white / FULL) }
@@ -149,14 +212,21 @@ fn float_levels(least: f32, most: f32) -> Levels {
     if !negative && (DIM_FLOATS..=1.0 + FLOAT_MARGIN).contains(&most) || least == 0.0 && most == 0.0 {
         return Levels::default();
     }
-    let far = if least < most { round_above(most - least) } else { f32::INFINITY };
-    if least > 2.0 * far || -most > 2.0 * far {
-        let black = far * (least / far).floor();
-        return checked(Levels { black, white: black + far * ((most - black) / far).ceil().max(1.0) });
+    if let Some(levels) = far_from_zero(least, most) {
+        return checked(levels);
     }
     let white = if most > margin { level_above(most) } else { 0.0 };
     let black = if negative { -level_above(-least) } else { 0.0 };
     checked(Levels { black, white })
+}
+
+/// Levels around values that are all far from 0; None if they are not, or if they are all equal.
+fn far_from_zero(least: f32, most: f32) -> Option<Levels> {
+    let far = if least < most { round_above(most - least) } else { f32::INFINITY };
+    (least > 2.0 * far || -most > 2.0 * far).then(|| {
+        let black = far * (least / far).floor();
+        Levels { black, white: black + far * ((most - black) / far).ceil().max(1.0) }
+    })
 }
 
 /// Full scale where the levels cannot be told apart, or are no numbers.
@@ -193,7 +263,7 @@ mod tests {
 
     fn found(samples: SampleType, values: &[f32]) -> Levels {
         let image = image(samples, values);
-        find([(samples, &Values::of(&image))].into_iter()).levels(samples)
+        find([(samples, &Values::of(&image))].into_iter()).scale.levels(samples)
     }
 
     #[test]
@@ -255,11 +325,52 @@ mod tests {
         assert_eq!(found(SampleType::U16, &dark).white, 1.0);
     }
 
+    /// Training images of 64 x 64 with one such value each once lost their contrast.
+    #[test]
+    fn a_far_value_in_each_small_image_does_not_count() {
+        let set = |samples: SampleType, far: f32, usual: &dyn Fn(usize) -> f32| {
+            let images: Vec<Image> = (0..14)
+                .map(|n| {
+                    let mut values: Vec<f32> = (0..4096).map(|i| usual(i + n)).collect();
+                    values[100 * n] = far;
+                    image(samples, &values)
+                })
+                .collect();
+            let values: Vec<Values> = images.iter().map(Values::of).collect();
+            find(values.iter().map(|values| (samples, values)))
+        };
+        let tenths = |i: usize| (i % 10) as f32 / 10.0;
+        for far in [-9999.0, 1e30, -3.4e38, 65_535.0] {
+            let found = set(SampleType::F32, far, &tenths);
+            assert_eq!(found.scale.f32, Levels::default(), "{far}");
+            assert_eq!(found.far, [FarValues { count: 14 * 3, example: far }]);
+        }
+        let found = set(SampleType::U16, 1.0, &|i| (i % 1000) as f32 / FULL);
+        assert_eq!(found.scale.u16.white * FULL, 1023.0);
+        let found = set(SampleType::F32, 1e30, &|_| 0.5);
+        assert_eq!(found.scale.f32, Levels::default());
+        // A number that stands for a missing value may fill much of each image.
+        let found = set(SampleType::F32, 0.5, &|i| if i % 3 == 0 { -9999.0 } else { tenths(i) });
+        assert_eq!(found.scale.f32, Levels::default());
+        assert_eq!(found.far[0].example, -9999.0);
+        // A bright part does not.
+        let found =
+            set(SampleType::F32, 0.5, &|i| if i % 3 == 0 { 100.0 + (i % 7) as f32 } else { tenths(i) });
+        assert_eq!((found.scale.f32.white, found.far.len()), (200.0, 0));
+    }
+
+    /// Integers in a narrow range far from 0 once kept the full scale, unlike floats.
+    #[test]
+    fn integers_far_from_zero_are_scaled_as_floats_are() {
+        let levels = found(SampleType::U16, &[30_000.0 / FULL, 30_700.0 / FULL, 31_500.0 / FULL]);
+        assert_eq!([levels.black, levels.white].map(|level| (level * FULL).round()), [30_000.0, 32_000.0]);
+    }
+
     #[test]
     fn each_type_has_its_own_scale() {
         let (camera, depth) = (image(SampleType::U16, &[0.01]), image(SampleType::F32, &[0.0, 180.0]));
         let values = [&camera, &depth].map(|image| (image.sample_type(), Values::of(image)));
-        let scale = find(values.iter().map(|(samples, values)| (*samples, values)));
+        let scale = find(values.iter().map(|(samples, values)| (*samples, values))).scale;
         assert_eq!((scale.u16.white * FULL, scale.f32.white), (1023.0, 200.0));
     }
 
