@@ -52,12 +52,12 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// A new session for so many `images` with this `manifest`. `setup_seconds` of a time budget
-    /// are used already.
+    /// A new session for so many `images` with this `manifest`, of each of which the network takes so many
+    /// `parts`. `setup_seconds` of a time budget are used already.
     pub(super) fn begin(
         config: &Config,
         run_dir: &RunDir,
-        (manifest, images): (&str, usize),
+        (manifest, images, parts): (&str, usize, usize),
         backbone: Option<Arc<Backbone>>,
         setup_seconds: f64,
     ) -> Result<Self> {
@@ -72,7 +72,7 @@ impl Session {
             steps => steps,
         };
         let optimiser = &config.optimiser;
-        let views = optimiser.most_views.saturating_mul(images as u64);
+        let views = optimiser.most_views.saturating_mul((images * parts) as u64);
         let limit = (views > 0).then(|| views.div_ceil(optimiser.batch as u64));
         let schedule = Schedule::new(optimiser.learning_rate, optimiser.warmup_steps, budget, limit);
         let (manifest, health) = (manifest.to_owned(), Health::default());

@@ -19,7 +19,7 @@ use crate::config::{Budget, Config, Preset};
 use crate::data::load_within;
 use crate::encoder::{PretrainedEncoder, no_temporary};
 use crate::run_dir::RunDir;
-use crate::{Error, Result, backbone, suspects};
+use crate::{Error, Result, backbone, geometry, suspects};
 
 /// Trains a model on the good images of a dataset.
 ///
@@ -192,6 +192,8 @@ impl Trainer {
         }
         let backbone = self.backbone(&images, &data.preprocess.geometry)?;
         let setup = begun.elapsed().as_secs_f64();
+        let extent = Extent { width: images[0].width(), height: images[0].height() };
+        let parts = geometry::views(&data.preprocess.geometry, config.input.size, extent).len();
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
             Session::resume(&config, run_dir, identity, backbone, &mut self.on_event).map_err(|error| {
@@ -199,7 +201,7 @@ impl Trainer {
                 if let Error::OtherImages { .. } = error { Error::OtherImages { path } } else { error }
             })?
         } else {
-            Session::begin(&config, run_dir, identity, backbone, setup)?
+            Session::begin(&config, run_dir, (identity.0, train, parts), backbone, setup)?
         };
         (self.on_event)(loaded(&synthesizer, [train, spared], session.state.step));
         session.run(&synthesizer, &self.stop, &mut self.on_event)?;
