@@ -182,3 +182,39 @@ fn resuming_a_finished_training_keeps_a_later_calibration() {
     shop.run(resume, 0);
     assert!(json("model.anoseg").contains("\"steps\": 3"));
 }
+
+/// `synth` into the folder of the good images once made a training learn from the synthetic pairs, taken
+/// for images with labels, in place of the photos.
+#[test]
+fn synthetic_pairs_are_never_learned_from() {
+    let shop = Workshop::new();
+    fs::rename(shop.path("data/train/good"), shop.path("parts")).unwrap();
+    for _ in 0..2 {
+        shop.run("synth parts --out parts --count 5 --config tiny.toml", 0);
+        let (told, _) = shop.run("check parts", 0);
+        assert!(told.contains("layout plain") && told.contains("20 "), "{told}");
+    }
+    for entry in fs::read_dir(shop.path("parts/pairs")).unwrap() {
+        let path = entry.unwrap().path();
+        let image = path.extension().is_some_and(|ending| ending == "png");
+        assert!(!image || anoseg_image::write::is_result(&path), "{}", path.display());
+    }
+    assert!(anoseg_image::write::is_result(&shop.path("parts/sheet.png")));
+    let (_, notes) = shop.run("train parts -o m.anoseg --config tiny.toml --steps 1", 0);
+    assert!(notes.contains("training on 15 good images") && notes.contains("5 held out"), "{notes}");
+}
+
+/// They were once replaced without a word.
+#[test]
+fn synth_replaces_its_own_pairs_only() {
+    let shop = Workshop::new();
+    fs::create_dir_all(shop.path("out/pairs")).unwrap();
+    for name in ["00001.png", "00001_mask.png", "00001.txt"] {
+        let mine = shop.path("out/pairs").join(name);
+        fs::write(&mine, "mine").unwrap();
+        let (_, told) = shop.run("synth data --out out --count 3 --config tiny.toml", 2);
+        assert!(told.contains(name) && told.contains("would be lost"), "{told}");
+        assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
+        fs::remove_file(&mine).unwrap();
+    }
+}
