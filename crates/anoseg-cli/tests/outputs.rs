@@ -176,11 +176,40 @@ fn resuming_a_finished_training_keeps_a_later_calibration() {
     shop.run("train data -o OTHER.anoseg --run-dir model-run --resume", 0);
     let json = |model: &str| shop.run(&format!("info {model} --json"), 0).0;
     assert!(json("OTHER.anoseg").contains("\"false_reject\": 0.01"));
-    // Another model in its place is replaced, as ever.
+    // A model of another training in its place is replaced, and kept if it was calibrated.
     shop.run("train data -o model.anoseg --run-dir other --config tiny.toml --steps 2", 0);
     shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
     shop.run(resume, 0);
     assert!(json("model.anoseg").contains("\"steps\": 3"));
+    assert!(json("model.previous-2.anoseg").contains("\"steps\": 2"));
+}
+
+/// `train` over a model that was calibrated since, and `calibrate -o` over another one, once replaced
+/// the thresholds without a word.
+#[test]
+fn a_calibrated_model_is_kept_when_another_takes_its_place() {
+    let shop = Workshop::new();
+    let train = |steps: u32, kept: bool| {
+        let (_, told) =
+            shop.run(&format!("train data -o model.anoseg --config tiny.toml --steps {steps}"), 0);
+        assert_eq!(told.contains("it is kept in model.previous"), kept, "{told}");
+    };
+    train(2, false);
+    train(3, false);
+    for kept in ["model.previous.anoseg", "model.previous-2.anoseg"] {
+        shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
+        let calibrated = fs::read(shop.path("model.anoseg")).unwrap();
+        // The same weights again: its thresholds would be lost all the same.
+        train(3, true);
+        assert_eq!(fs::read(shop.path(kept)).unwrap(), calibrated);
+    }
+    shop.run("train data -o other.anoseg --config tiny.toml --steps 2", 0);
+    let calibrate = "data/test/good --false-reject 0.2 -o model.anoseg";
+    shop.run(&format!("calibrate model.previous.anoseg {calibrate}"), 0);
+    let (_, told) = shop.run(&format!("calibrate model.previous.anoseg {calibrate}"), 0);
+    assert!(!told.contains("is kept"), "{told}");
+    let (_, told) = shop.run(&format!("calibrate other.anoseg {calibrate}"), 0);
+    assert!(told.contains("it is kept in model.previous-3.anoseg"), "{told}");
 }
 
 /// `synth` into the folder of the good images once made a training learn from the synthetic pairs, taken

@@ -11,6 +11,7 @@ use anoseg_image::{Image, decode};
 use anyhow::Result;
 
 use super::image_warnings::ImageWarnings;
+use super::replace;
 use crate::args::Calibrate;
 use crate::console;
 use crate::exit::Outcome;
@@ -60,7 +61,9 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     }
     model.set_calibration(calibration.clone());
     let (old, new) = ModelFile::formats(&options.model)?;
-    model.save(output)?;
+    let weights = model.to_file().tensors;
+    // Other thresholds of the same weights can be derived again.
+    replace::save(&model, output, |former| replace::is_calibrated(former) && former.tensors != weights)?;
     // Not before: thresholds that are printed are those of the file.
     summarise(&calibration, output);
     if old != new {

@@ -10,6 +10,7 @@ pub(crate) mod eval;
 mod image_warnings;
 pub(crate) mod info;
 pub(crate) mod predict;
+mod replace;
 pub(crate) mod synth;
 pub(crate) mod train;
 mod verdict;

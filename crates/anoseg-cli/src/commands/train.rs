@@ -12,7 +12,7 @@ use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
 use anyhow::{Context as _, Result};
 
-use super::{encoder, level, verdict};
+use super::{encoder, level, replace, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -89,7 +89,7 @@ fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
 
 /// Writes the model. Where that fails after all, it is kept in the run directory.
 fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
-    let Err(error) = model.save(&options.output) else {
+    let Err(error) = replace::save(model, &options.output, replace::is_calibrated) else {
         // Without this note, the next training moves the run directory aside: no harm is done.
         _ = run_dir.mark_finished();
         return Ok(());
@@ -101,7 +101,7 @@ fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
         let elsewhere = how_to_resume(options, Path::new("OTHER.anoseg"));
         console::warning(&format!("the training is complete; to write the model elsewhere: {elsewhere}"));
     }
-    Err(error.into())
+    Err(error)
 }
 
 /// The command that resumes this training and writes its model to `output`.
