@@ -86,6 +86,15 @@ fn show_left_out(run: &TestRun, dataset: &Dataset) -> bool {
     run.is_complete() && !dataset.is_incomplete(Part::Test)
 }
 
+/// Says where earlier results of a series are now.
+fn tell_set_aside(folder: &Path, aside: &Path) {
+    console::warning(&format!(
+        "{} has results with other settings or images; they were moved to {}",
+        folder.display(),
+        aside.display()
+    ));
+}
+
 /// Whether the other datasets can still be measured: only the images of this one are bad.
 fn concerns_one_dataset(error: &anyhow::Error) -> bool {
     error.chain().find_map(kind_of) == Some(ErrorKind::Data)
