@@ -96,7 +96,15 @@ fn of_training(error: &TrainError) -> Option<String> {
         TrainError::Dataset(error) => return of_dataset(error),
         TrainError::NoEncoder | TrainError::Encoder { .. } => return Some(get_encoder()),
         TrainError::OtherSettings { .. } => "resume with the same settings, or start anew without --resume",
-        TrainError::OtherImages { .. } => "start anew without --resume",
+        TrainError::OtherImages { before: Some(before), .. } => {
+            let folder = before.display();
+            return Some(format!(
+                "the training was begun with {folder}: give that folder, or start anew without --resume"
+            ));
+        }
+        TrainError::OtherImages { .. } => {
+            "give the images that it was begun with, or start anew without --resume"
+        }
         TrainError::NoCheckpoint { .. } => "start one without --resume",
         TrainError::RunDirInUse { .. } => "wait for it, or choose another folder with --run-dir",
         TrainError::ForeignFile { .. } => "choose another folder with --run-dir, or move the file away",

@@ -132,6 +132,7 @@ fn files_in_the_run_directory_that_no_training_wrote_stay() {
     for (file, content) in [
         ("config.toml", "preset = \"fast\"\nseed = 7\n"),
         ("metrics.jsonl", "{\"epoch\": 1, \"loss\": 0.5}\n"),
+        ("data.toml", "train = \"images\"\n"),
         ("checkpoint/state.safetensors", "weights of another program"),
         ("checkpoint/epoch1.pt", "weights of another program"),
     ] {
@@ -246,4 +247,58 @@ fn synth_replaces_its_own_pairs_only() {
         assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
         fs::remove_file(&mine).unwrap();
     }
+}
+
+/// The command that goes on with a training that was moved aside once named the data of the new call,
+/// with which it failed.
+#[cfg(unix)]
+#[test]
+fn the_way_back_to_a_training_names_its_own_images() {
+    let shop = Workshop::new();
+    let stopped = |data: &str| {
+        let train = format!("train {data} -o q.anoseg --config tiny.toml --steps 100000");
+        let mut child = shop.start(&train);
+        shop.wait_for_steps("q-run", 2);
+        common::signal(child.id(), "-INT");
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+    };
+    let way_back = |data: &str| {
+        let (_, told) = shop.run(&format!("train {data} -o q.anoseg --config tiny.toml --steps 1"), 0);
+        let hint = told.split("to go on with that one instead: ").nth(1).unwrap_or_else(|| panic!("{told}"));
+        hint.lines().next().unwrap().to_owned()
+    };
+    fs::create_dir(shop.path("my parts")).unwrap();
+    fs::rename(shop.path("data/test/good"), shop.path("more")).unwrap();
+    for number in 0..4 {
+        let name = format!("{number:03}.png");
+        fs::copy(shop.path("data/train/good").join(&name), shop.path("more").join(format!("m{name}")))
+            .unwrap();
+    }
+    stopped("more --layout plain --max-side 500");
+    let hint = way_back("data/train/good");
+    assert!(hint.contains("/more --layout plain -o") && hint.contains("--max-side 500"), "{hint}");
+    let line = format!("timeout --foreground -s INT 5 {hint}");
+    // From another folder as well: the path is absolute.
+    let line = line.replace("--run-dir q-run", "--run-dir '../q-run").replace("previous ", "previous' ");
+    let output = std::process::Command::new("bash")
+        .current_dir(shop.path("my parts"))
+        .args(["-c", &line])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("going on at step"), "{line}\n{told}");
+    // Other images: the folder is named.
+    let (_, told) = shop.run("train data -o q.anoseg --run-dir q-run.previous --resume", 3);
+    assert!(told.contains("begun with ") && told.contains("/more: give that folder"), "{told}");
+    // A training of an earlier version does not tell.
+    stopped("more");
+    fs::remove_file(shop.path("q-run/data.toml")).unwrap();
+    let hint = way_back("data/train/good");
+    assert!(
+        hint.contains("train FOLDER_OF_ITS_IMAGES -o q.anoseg --run-dir q-run.previous-2 --resume"),
+        "{hint}"
+    );
+    // The same folder is named as it was typed.
+    stopped("more");
+    assert!(way_back("more").contains("train more -o q.anoseg"));
 }

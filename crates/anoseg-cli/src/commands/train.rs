@@ -5,18 +5,21 @@ use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{
-    Budget, Calibration, Config, Description, Event, Model, ModelFile, RunDir, SettingError, StopToken,
-    TrainError, Trainer,
+    Budget, Calibration, Config, Description, Event, Model, ModelFile, Origin, RunDir, SettingError,
+    StopToken, TrainError, Trainer,
 };
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
 use anyhow::{Context as _, Result};
 
 use super::{encoder, level, replace, verdict};
-use crate::args::{PresetName, Settings, Train};
+use crate::args::{LimitOptions, PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
 use crate::{advice, outputs, shell, stop};
+
+/// Stands for the folder of a training that an earlier version began.
+const ITS_IMAGES: &str = "FOLDER_OF_ITS_IMAGES";
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
@@ -32,8 +35,11 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     if !options.resume {
         move_aside(&run_dir, options)?;
     }
-    let trainer =
-        Trainer::new(dataset).encoder(encoder).limits(options.limits.limits()).stop(stop_on_signals());
+    let trainer = Trainer::new(dataset)
+        .encoder(encoder)
+        .chosen(options.data_options.layout, options.settings.encoder.clone())
+        .limits(options.limits.limits())
+        .stop(stop_on_signals());
     let trainer = if options.resume {
         trainer.resume(run_dir.clone())?
     } else {
@@ -77,7 +83,7 @@ fn calibrated_since(trained: &Model, path: &Path) -> Option<ModelFile> {
 fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
     if run_dir.is_unfinished()? {
         let aside = run_dir.move_aside()?;
-        let old = Train { run_dir: Some(aside.clone()), ..options.clone() };
+        let old = Train { run_dir: Some(aside.clone()), ..called_as(&RunDir::open(&aside), options) };
         console::warning(&format!(
             "an unfinished training in the run directory was moved to {}; to go on with that one instead: {}",
             aside.display(),
@@ -85,6 +91,24 @@ fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// A call that goes on with the training in a run directory, as far as its origin is known; the rest is
+/// that of this call.
+fn called_as(run_dir: &RunDir, options: &Train) -> Train {
+    let mut called = options.clone();
+    let Some(Origin { folder, layout, encoder, limits }) = run_dir.origin() else {
+        called.data = ITS_IMAGES.into();
+        called.data_options.layout = None;
+        return called;
+    };
+    // A path as it was typed is shorter.
+    let same = std::path::absolute(&options.data).is_ok_and(|here| here == folder);
+    called.data = if same { options.data.clone() } else { folder };
+    called.data_options.layout = layout;
+    called.settings.encoder = encoder;
+    called.limits = LimitOptions::of(&limits);
+    called
 }
 
 /// Writes the model. Where that fails after all, it is kept in the run directory.

@@ -113,7 +113,7 @@ impl Session {
             return Err(Error::OtherSettings { path });
         }
         if state.manifest != manifest {
-            return Err(Error::OtherImages { path });
+            return Err(Error::OtherImages { path, before: None });
         }
         let mut learner = Learner::new(config, backbone, images);
         let unfit =
