@@ -165,12 +165,16 @@ fn resuming_a_finished_training_keeps_a_later_calibration() {
     let resume = "train data -o model.anoseg --resume";
     let (_, told) = shop.run(resume, 0);
     assert!(!told.contains("calibration"), "{told}");
+    // It once was said to go on at its last step.
+    assert!(told.contains("all 3 steps are done") && !told.contains("going on"), "{told}");
     shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
     let calibrated = fs::read(shop.path("model.anoseg")).unwrap();
     assert_ne!(calibrated, trained);
     let (result, told) = shop.run(resume, 0);
     assert!(told.contains("model.anoseg has thresholds of a later calibration"), "{told}");
     assert!(result.contains("false-reject rate 0.3"), "{result}");
+    // They were once said to come from the images that the training held out.
+    assert!(result.contains("4 good images of a later calibration"), "{result}");
     assert_eq!(fs::read(shop.path("model.anoseg")).unwrap(), calibrated);
     // The way out that the note names.
     assert!(told.contains("-o OTHER.anoseg --run-dir model-run --resume"), "{told}");

@@ -58,11 +58,11 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
             how_to_resume(options, Path::new("OTHER.anoseg"))
         ));
         _ = run_dir.mark_finished();
-        summarise(&kept.description, options, true, has_tests)?;
+        summarise(&kept.description, options, true, has_tests, true)?;
         return Ok(super::outcome(complete));
     }
     let saved = save(&model, options, &run_dir);
-    summarise(model.description(), options, saved.is_ok(), has_tests)?;
+    summarise(model.description(), options, saved.is_ok(), has_tests, false)?;
     saved?;
     Ok(super::outcome(complete))
 }
@@ -216,9 +216,12 @@ fn show(bar: &mut TrainingBar, event: Event) {
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
-        Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at } => {
-            let resumed =
-                if resumed_at > 0 { format!(", going on at step {resumed_at}") } else { String::new() };
+        Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
+            let resumed = match resumed_at {
+                0 => String::new(),
+                _ if complete => format!("; all {resumed_at} steps are done"),
+                _ => format!(", going on at step {resumed_at}"),
+            };
             let mirrored = match mirrored {
                 [false, false] => "",
                 [true, false] => ", mirrored left to right too",
@@ -258,8 +261,14 @@ fn show(bar: &mut TrainingBar, event: Event) {
 }
 
 /// Prints the results, and whether the model was `written`. The folder of the training may have test
-/// images (`has_tests`).
-fn summarise(model: &Description, options: &Train, written: bool, has_tests: bool) -> Result<()> {
+/// images (`has_tests`); the thresholds may be those of a later calibration (`calibrated`).
+fn summarise(
+    model: &Description,
+    options: &Train,
+    written: bool,
+    has_tests: bool,
+    calibrated: bool,
+) -> Result<()> {
     let provenance = &model.provenance;
     let calibration = model.calibration.as_ref().context("a trained model has thresholds")?;
     if written {
@@ -273,7 +282,7 @@ fn summarise(model: &Description, options: &Train, written: bool, has_tests: boo
     ));
     let [review, ..] = super::further_limits(calibration);
     console::result(&review);
-    verdict::lines(calibration).iter().for_each(|line| console::result(line));
+    verdict::lines(calibration, calibrated).iter().for_each(|line| console::result(line));
     if written {
         console::result(&verdict::next_step(calibration, options, has_tests));
     }

@@ -140,6 +140,13 @@ impl Session {
         Ok(Self { learner, state, config, run_dir, log, saved: true, saved_at })
     }
 
+    /// Whether no step is left.
+    pub(super) fn is_over(&self) -> bool {
+        let mut schedule = self.state.schedule.clone();
+        schedule.observe(self.state.step, self.state.elapsed);
+        schedule.is_over(self.state.step)
+    }
+
     /// Steps until the schedule is over, with batches made beside them.
     pub(super) fn run(
         &mut self,

@@ -199,7 +199,7 @@ impl Trainer {
             Session::begin(&config, run_dir, identity, backbone, setup)?
         };
         run_dir.write_origin(&self.origin())?;
-        (self.on_event)(loaded(&synthesizer, [train, spared], session.state.step));
+        (self.on_event)(loaded(&synthesizer, [train, spared], &session));
         session.run(&synthesizer, &self.stop, &mut self.on_event)?;
         if session.state.schedule.ended_early() {
             (self.on_event)(Event::ViewLimitReached { views: config.optimiser.most_views });
@@ -264,11 +264,12 @@ impl Trainer {
     }
 }
 
-fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], resumed_at: u64) -> Event {
+fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], session: &Session) -> Event {
     let base = &synthesizer.recipe().base;
     let mirrored = [base.flip_horizontal, base.flip_vertical].map(|flip| flip == Flip::Always);
     let foregrounds = (0..train).filter(|&i| synthesizer.foreground(i).is_some()).count();
-    Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at }
+    let (resumed_at, complete) = (session.state.step, session.is_over());
+    Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete }
 }
 
 /// The model of a session that is over, not calibrated yet.
