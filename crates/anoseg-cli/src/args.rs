@@ -145,8 +145,9 @@ pub(crate) struct Train {
     /// Folder for settings, log and checkpoint [default: beside the model, NAME-run].
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
-    /// Go on from the checkpoint in the run directory, with the settings stored there.
-    #[arg(long, conflicts_with_all = ["preset", "config", "time", "steps", "seed"])]
+    /// Go on from the checkpoint in the run directory, with the settings stored there: without
+    /// --preset, --config, --time, --steps and --seed.
+    #[arg(long)]
     pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,

@@ -11,6 +11,7 @@ use anoseg::{
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
 use anyhow::{Context as _, Result};
+use clap::ValueEnum as _;
 
 use super::{encoder, level, replace, verdict};
 use crate::args::{LimitOptions, PresetName, Settings, Train};
@@ -24,7 +25,11 @@ const ITS_IMAGES: &str = "FOLDER_OF_ITS_IMAGES";
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
-    let config = if options.resume { run_dir.config()? } else { config(options.preset, &options.settings)? };
+    let config = if options.resume {
+        stored_config(options, &run_dir)?
+    } else {
+        config(options.preset, &options.settings)?
+    };
     if !options.resume {
         run_dir.require_own_files()?;
     }
@@ -161,6 +166,29 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
     }
     config.validate()?;
     Ok(config)
+}
+
+/// The settings of a training that is to be resumed. Others beside them are refused.
+fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError> {
+    let stored = run_dir.config()?;
+    let Settings { config, time, steps, seed, .. } = &options.settings;
+    let preset = options.preset.and_then(|preset| preset.to_possible_value());
+    let given = [
+        ("--preset", preset.map(|preset| preset.get_name().to_owned())),
+        ("--config", config.as_ref().map(|path| path.display().to_string())),
+        ("--time", time.map(|time| humantime::format_duration(time).to_string())),
+        ("--steps", steps.map(|steps| steps.to_string())),
+        ("--seed", seed.map(|seed| seed.to_string())),
+    ];
+    let given: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let Some((name, value)) = given.first() else { return Ok(stored) };
+    let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
+    let allowed = format!(
+        "with --resume the settings are those stored in {}; leave out {} to go on, or --resume to begin anew",
+        run_dir.config_path().display(),
+        names.join(", ")
+    );
+    Err(SettingError { name: (*name).to_owned(), value: value.clone(), allowed }.into())
 }
 
 fn check_device(name: &str) -> Result<(), SettingError> {

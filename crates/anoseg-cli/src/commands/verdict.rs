@@ -23,7 +23,7 @@ fn detection(calibration: &Calibration) -> String {
         None => "How many anomalies are rejected is not known: the settings draw none.".to_owned(),
         Some(share) if share < FEW_REJECTED => format!(
             "Only {} of the images with synthetic anomalies are rejected, and perhaps as few of the real defects: \
-             train for longer, or on more good images.",
+             train again with a larger --time, or on more good images.",
             percent(share)
         ),
         Some(share) => format!(
