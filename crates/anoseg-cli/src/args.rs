@@ -211,7 +211,8 @@ pub(crate) struct Calibrate {
     /// Model file; its thresholds are replaced, and the old ones kept in the file as former ones.
     pub(crate) model: PathBuf,
     /// Folder of good images that were not trained on, or a category, whose good images are taken.
-    pub(crate) normals: PathBuf,
+    #[arg(required_unless_present = "former")]
+    pub(crate) normals: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data_options: DataOptions,
     /// Write the model with the new thresholds into this file and leave the first as it is.
@@ -224,6 +225,15 @@ pub(crate) struct Calibrate {
     /// many].
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) review: Option<f64>,
+    /// Without images: put the N-th of the former thresholds that `info` lists in force again; the
+    /// present ones take its place.
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        conflicts_with_all = ["normals", "layout", "false_reject", "review"]
+    )]
+    pub(crate) former: Option<usize>,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }

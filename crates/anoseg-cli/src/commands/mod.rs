@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod encoder;
 pub(crate) mod eval;
+mod former;
 mod image_warnings;
 pub(crate) mod info;
 pub(crate) mod predict;

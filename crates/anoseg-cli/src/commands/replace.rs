@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg::{Error, Model, ModelFile};
+use anoseg::{Error, ModelFile};
 use anyhow::{Context as _, Result};
 
 use crate::console;
@@ -12,13 +12,13 @@ use crate::console;
 ///
 /// # Errors
 /// The model, or the one before it, cannot be written.
-pub(super) fn save(model: &Model, path: &Path, keeps: impl Fn(&ModelFile) -> bool) -> Result<()> {
+pub(super) fn save(model: &ModelFile, path: &Path, keeps: impl Fn(&ModelFile) -> bool) -> Result<()> {
     // What cannot be read is no model that was calibrated.
     let kept = match ModelFile::read(path) {
         Ok(former) if keeps(&former) => Some(keep(path)?),
         _ => None,
     };
-    if let Err(error) = model.save(path) {
+    if let Err(error) = model.write(path) {
         _ = kept.map(std::fs::remove_file);
         return Err(error.into());
     }

@@ -55,15 +55,17 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
             console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
     })?;
-    if let Some(kept) = options.resume.then(|| calibrated_since(&model, &options.output)).flatten() {
+    if let Some((kept, calibrated)) =
+        options.resume.then(|| calibrated_since(&model, &options.output)).flatten()
+    {
         console::note(&format!(
-            "{} has thresholds of a later calibration and stays as it is; to write the model with those of the \
+            "{} was calibrated since and stays as it is; to write the model with those of the \
              training: {}",
             options.output.display(),
             how_to_resume(options, Path::new("OTHER.anoseg"))
         ));
         _ = run_dir.mark_finished();
-        summarise(&kept.description, options, true, has_tests, true)?;
+        summarise(&kept.description, options, true, has_tests, calibrated)?;
         return Ok(super::outcome(complete));
     }
     let saved = save(&model, options, &run_dir);
@@ -72,16 +74,18 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     Ok(super::outcome(complete))
 }
 
-/// The file at `path`, if it has the weights of this training and other thresholds: it was calibrated
-/// since, and resuming a finished training must not undo that.
-fn calibrated_since(trained: &Model, path: &Path) -> Option<ModelFile> {
+/// The file at `path`, if it has the weights of this training and was calibrated since: resuming a
+/// finished training must not undo that. Also whether its thresholds are others now.
+fn calibrated_since(trained: &Model, path: &Path) -> Option<(ModelFile, bool)> {
     let file = ModelFile::read(path).ok()?;
     let trained = trained.to_file();
     // As they are when read again: the last bit of a number may differ.
     let thresholds = anoseg_infer::json_value(&trained.description.calibration).ok()?;
     let thresholds: Option<Calibration> = serde_json::from_value(thresholds).ok()?;
-    let calibrated = file.description.calibration.is_some() && file.description.calibration != thresholds;
-    (calibrated && file.tensors == trained.tensors).then_some(file)
+    let other = file.description.calibration.is_some() && file.description.calibration != thresholds;
+    // Former thresholds are kept, too, where those of the training are in force again.
+    let calibrated = other || !file.description.former_calibrations.is_empty();
+    (calibrated && file.tensors == trained.tensors).then_some((file, other))
 }
 
 /// Keeps an unfinished training that this one would replace.
@@ -118,7 +122,7 @@ fn called_as(run_dir: &RunDir, options: &Train) -> Train {
 
 /// Writes the model. Where that fails after all, it is kept in the run directory.
 fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
-    let Err(error) = replace::save(model, &options.output, replace::is_calibrated) else {
+    let Err(error) = replace::save(&model.to_file(), &options.output, replace::is_calibrated) else {
         // Without this note, the next training moves the run directory aside: no harm is done.
         _ = run_dir.mark_finished();
         return Ok(());
