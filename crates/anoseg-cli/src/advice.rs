@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use anoseg::batch::ResultsError;
 use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
 
+use crate::commands::resume;
 use crate::shell;
 
 /// How to get the weights of preset accurate.
@@ -140,6 +141,11 @@ fn of_inference(error: &Error) -> Option<String> {
             ModelFault::NotFinite => "train the model again",
             _ => "copy the file again, or train the model again",
         },
+        Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+            let unfinished = resume::how_to_finish(path);
+            let told = |command| format!("its training was stopped before the end; to go on: {command}");
+            return unfinished.map(told).or_else(|| of_io(source));
+        }
         Error::Io { source, .. } => return of_io(source),
         Error::Bug(_) => "please report it",
         _ => return None,

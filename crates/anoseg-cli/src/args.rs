@@ -85,7 +85,7 @@ pub(crate) struct Synth {
 }
 
 /// How the folder of a dataset is read.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct DataOptions {
     /// Layout of the folder: plain (all images show good parts), mvtec (train/good, test/...), visa,
     /// kolektor (each image beside its label) or sorted (good, bad) [default: found out].
@@ -104,7 +104,7 @@ pub(crate) enum PresetName {
 }
 
 /// The options of a training besides its preset.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Settings {
     /// Settings (TOML); options of the command line take precedence.
     #[arg(long)]

@@ -12,6 +12,7 @@ mod image_warnings;
 pub(crate) mod info;
 pub(crate) mod predict;
 mod replace;
+pub(crate) mod resume;
 pub(crate) mod synth;
 pub(crate) mod train;
 mod verdict;

@@ -1,26 +1,23 @@
 //! `anoseg train`.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{
-    Budget, Calibration, Config, Description, Event, Model, ModelFile, Origin, RunDir, SettingError,
-    StopToken, TrainError, Trainer,
+    Budget, Calibration, Config, Description, Event, Model, ModelFile, RunDir, SettingError, StopToken,
+    TrainError, Trainer,
 };
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
+use super::resume::{called_as, how_to_resume};
 use super::{encoder, level, replace, verdict};
-use crate::args::{LimitOptions, PresetName, Settings, Train};
+use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
-use crate::{advice, outputs, shell, stop};
-
-/// Stands for the folder of a training that an earlier version began.
-const ITS_IMAGES: &str = "FOLDER_OF_ITS_IMAGES";
+use crate::{advice, outputs, stop};
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
@@ -102,24 +99,6 @@ fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
     Ok(())
 }
 
-/// A call that goes on with the training in a run directory, as far as its origin is known; the rest is
-/// that of this call.
-fn called_as(run_dir: &RunDir, options: &Train) -> Train {
-    let mut called = options.clone();
-    let Some(Origin { folder, layout, encoder, limits }) = run_dir.origin() else {
-        called.data = ITS_IMAGES.into();
-        called.data_options.layout = None;
-        return called;
-    };
-    // A path as it was typed is shorter.
-    let same = std::path::absolute(&options.data).is_ok_and(|here| here == folder);
-    called.data = if same { options.data.clone() } else { folder };
-    called.data_options.layout = layout;
-    called.settings.encoder = encoder;
-    called.limits = LimitOptions::of(&limits);
-    called
-}
-
 /// Writes the model. Where that fails after all, it is kept in the run directory.
 fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
     let Err(error) = replace::save(&model.to_file(), &options.output, replace::is_calibrated) else {
@@ -135,25 +114,6 @@ fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
         console::warning(&format!("the training is complete; to write the model elsewhere: {elsewhere}"));
     }
     Err(error)
-}
-
-/// The command that resumes this training and writes its model to `output`.
-fn how_to_resume(options: &Train, output: &Path) -> String {
-    let mut command: Vec<OsString> = vec!["train".into(), shell::not_an_option(&options.data)];
-    if let Some(layout) = options.data_options.layout {
-        command.extend(["--layout".into(), layout.to_string().into()]);
-    }
-    command.extend(["-o".into(), shell::not_an_option(output)]);
-    // That of the model is not that of a model of another name.
-    let beside = (output != options.output).then(|| RunDir::beside(&options.output).path().to_owned());
-    let paths =
-        [("--run-dir", options.run_dir.clone().or(beside)), ("--encoder", options.settings.encoder.clone())];
-    for (option, path) in paths {
-        command.extend(path.into_iter().flat_map(|path| [option.into(), shell::not_an_option(&path)]));
-    }
-    command.extend(options.limits.arguments().into_iter().map(OsString::from));
-    command.push("--resume".into());
-    shell::command_of_program(&command)
 }
 
 /// The settings: the preset's, then the file's, then the options'.
