@@ -85,7 +85,7 @@ pub(crate) struct Synth {
 }
 
 /// How the folder of a dataset is read.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct DataOptions {
     /// Layout of the folder: plain (all images show good parts), mvtec (train/good, test/...), visa,
     /// kolektor (each image beside its label) or sorted (good, bad) [default: found out].
@@ -104,7 +104,7 @@ pub(crate) enum PresetName {
 }
 
 /// The options of a training besides its preset.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Settings {
     /// Settings (TOML); options of the command line take precedence.
     #[arg(long)]
@@ -145,8 +145,9 @@ pub(crate) struct Train {
     /// Folder for settings, log and checkpoint [default: beside the model, NAME-run].
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
-    /// Go on from the checkpoint in the run directory, with the settings stored there.
-    #[arg(long, conflicts_with_all = ["preset", "config", "time", "steps", "seed"])]
+    /// Go on from the checkpoint in the run directory, with the settings stored there: without
+    /// --preset, --config, --time, --steps and --seed.
+    #[arg(long)]
     pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
@@ -210,7 +211,8 @@ pub(crate) struct Calibrate {
     /// Model file; its thresholds are replaced, and the old ones kept in the file as former ones.
     pub(crate) model: PathBuf,
     /// Folder of good images that were not trained on, or a category, whose good images are taken.
-    pub(crate) normals: PathBuf,
+    #[arg(required_unless_present = "former")]
+    pub(crate) normals: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data_options: DataOptions,
     /// Write the model with the new thresholds into this file and leave the first as it is.
@@ -223,6 +225,15 @@ pub(crate) struct Calibrate {
     /// many].
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) review: Option<f64>,
+    /// Without images: put the N-th of the former thresholds that `info` lists in force again; the
+    /// present ones take its place.
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        conflicts_with_all = ["normals", "layout", "false_reject", "review"]
+    )]
+    pub(crate) former: Option<usize>,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }

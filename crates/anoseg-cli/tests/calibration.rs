@@ -128,3 +128,40 @@ fn images_unlike_those_of_the_training_are_named() {
     assert!(told.contains("large/0.png: the image is 384 x 384 pixels"), "{told}");
     assert!(told.contains("2 more images with the warning other_size"), "{told}");
 }
+
+/// `info` named former thresholds, and nothing put them in force again.
+#[test]
+fn former_thresholds_can_be_put_in_force_again() {
+    let shop = Workshop::new();
+    shop.train(4);
+    let (_, told) = shop.run("calibrate model.anoseg --former 1", 2);
+    assert!(told.contains("--former = 1: the model has no former thresholds"), "{told}");
+    for rate in ["0.2", "0.3"] {
+        shop.run(&format!("calibrate model.anoseg data/test/good --false-reject {rate}"), 0);
+    }
+    let rates = |model: &str| {
+        let description = description(&shop, model);
+        let rate = |calibration: &Value| calibration["false_reject"].as_f64().unwrap();
+        let former = description["former_calibrations"].as_array().unwrap().iter().map(rate);
+        std::iter::once(rate(&description["calibration"])).chain(former).collect::<Vec<_>>()
+    };
+    assert_eq!(rates("model.anoseg"), [0.3, 0.2, 0.01]);
+    let (text, _) = shop.run("info model.anoseg", 0);
+    let command = text.split("in force again: ").nth(1).unwrap().lines().next().unwrap();
+    assert!(command.ends_with("calibrate model.anoseg --former 1"), "{text}");
+    assert!(text.contains("  2: score > ") && text.contains("wanted false-reject rate 0.01"), "{text}");
+    let (told, _) = shop.run("calibrate model.anoseg --former 2", 0);
+    assert!(told.starts_with("model     model.anoseg\n") && told.contains("normals   5"), "{told}");
+    assert_eq!(rates("model.anoseg"), [0.01, 0.2, 0.3]);
+    // Former thresholds are not lost where those of the training are in force.
+    let (_, told) = shop.run("train data -o model.anoseg --resume", 0);
+    assert!(told.contains("model.anoseg was calibrated since and stays as it is"), "{told}");
+    shop.run("calibrate model.anoseg --former 2 -o other.anoseg", 0);
+    assert_eq!(rates("other.anoseg"), [0.3, 0.2, 0.01]);
+    for number in ["0", "3"] {
+        let (_, told) = shop.run(&format!("calibrate model.anoseg --former {number}"), 2);
+        assert!(told.contains("the model has 2, counted from 1"), "{told}");
+    }
+    shop.run("calibrate model.anoseg data/test/good --former 1", 2);
+    shop.run("calibrate model.anoseg", 2);
+}

@@ -158,3 +158,44 @@ fn an_interrupted_benchmark_does_not_take_the_model_of_other_settings() {
         assert!(!notes.contains("trained already"), "{notes}");
     }
 }
+
+/// Models, tables and reports of other settings were once replaced without a word.
+#[test]
+fn results_of_other_settings_are_moved_aside() {
+    let shop = two_categories();
+    let bench = |rest: &str| shop.run(&format!("bench parts --out bench --config tiny.toml {rest}"), 0).1;
+    bench("--steps 2 --seeds 2");
+    let files = ["bench/bench.json", "bench/report.html", "bench/dial-seed0.html", "bench/dial-seed0.anoseg"];
+    let aside = |file: &str, folder: &str| shop.path(&file.replace("bench/", &format!("bench/{folder}/")));
+    let before = files.map(|file| std::fs::read(shop.path(file)).unwrap());
+    let told = bench("--steps 3 --seeds 2");
+    assert!(told.contains("they were moved to bench/previous"), "{told}");
+    for (file, before) in files.iter().zip(&before) {
+        assert!(std::fs::read(aside(file, "previous")).unwrap() == *before, "{file}");
+    }
+    assert!(shop.path("bench/previous/token-seed1-run/config.toml").is_file());
+    // They are complete: nothing is trained again.
+    let (_, told) = shop.run("bench parts --out bench/previous --config tiny.toml --steps 2 --seeds 2", 0);
+    assert_eq!(told.matches("trained already").count(), 4, "{told}");
+    // The same settings and fewer runs: the models stay, and the table of more runs is kept.
+    let table = std::fs::read(shop.path("bench/bench.json")).unwrap();
+    let told = bench("--steps 3");
+    assert!(told.contains("bench/previous-2") && told.matches("trained already").count() == 2, "{told}");
+    assert_eq!(std::fs::read(aside("bench/bench.json", "previous-2")).unwrap(), table);
+    assert!(
+        aside("bench/dial-seed1.html", "previous-2").is_file()
+            && shop.path("bench/dial-seed1.anoseg").is_file()
+    );
+    let told = bench("--steps 3 --seeds 2");
+    assert!(!told.contains("moved") && told.matches("trained already").count() == 4, "{told}");
+
+    let ablate = |steps: u32| format!("ablate data --out a --preset fast --config tiny.toml --steps {steps}");
+    shop.run(&ablate(1), 0);
+    let before = std::fs::read(shop.path("a/full.anoseg")).unwrap();
+    let (_, told) = shop.run(&ablate(1), 0);
+    assert!(!told.contains("moved"), "{told}");
+    let (_, told) = shop.run(&ablate(2), 0);
+    assert!(told.contains("they were moved to a/previous"), "{told}");
+    assert!(shop.path("a/previous/ablation.json").is_file() && shop.path("a/ablation.json").is_file());
+    assert!(std::fs::read(shop.path("a/previous/full.anoseg")).unwrap() == before);
+}

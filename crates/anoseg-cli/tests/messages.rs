@@ -148,3 +148,27 @@ fn no_thread_to_be_had_is_a_fault_of_the_environment() {
     assert_eq!(output.status.code(), Some(2), "{told}");
     assert!(told.contains("threads"), "{told}");
 }
+
+/// The parser once said that the options cannot be used together, and not why. The advice to train for
+/// longer did not say how.
+#[test]
+fn settings_beside_resume_are_refused_with_the_reason() {
+    let shop = Workshop::new();
+    shop.train(1);
+    fs::remove_file(shop.path("model.anoseg")).unwrap();
+    for (option, value) in [
+        ("--time", "15m"),
+        ("--steps", "9"),
+        ("--preset", "paper"),
+        ("--config", "tiny.toml"),
+        ("--seed", "3"),
+    ] {
+        let (_, told) = shop.run(&format!("train data -o model.anoseg {option} {value} --resume"), 2);
+        assert!(told.contains(&format!("{option} = {value}: ")), "{told}");
+        assert!(told.contains("stored in model-run/config.toml; leave out"), "{told}");
+    }
+    let (_, told) = shop.run("train data -o model.anoseg --seed 3 --steps 2 --resume", 2);
+    assert!(told.contains("leave out --steps, --seed to go on, or --resume to begin anew"), "{told}");
+    let (result, _) = shop.run("train data -o model.anoseg --resume", 0);
+    assert!(!result.contains("Only") || result.contains("train again with a larger --time"), "{result}");
+}

@@ -41,7 +41,7 @@ pub use config::{Budget, Config, Preset};
 pub use data::{GoodImages, load_good_images, load_good_images_as};
 pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
-pub use run_dir::RunDir;
+pub use run_dir::{Origin, RunDir};
 pub use sanity::Remark;
 pub use scale::FarValues;
 pub use table::Table;

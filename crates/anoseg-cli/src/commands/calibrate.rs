@@ -8,9 +8,10 @@ use anoseg::evaluation::{CalibrationSettings, calibrate};
 use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
 use anoseg_image::dataset::Part;
 use anoseg_image::{Image, decode};
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 
 use super::image_warnings::ImageWarnings;
+use super::{former, replace};
 use crate::args::Calibrate;
 use crate::console;
 use crate::exit::Outcome;
@@ -26,6 +27,10 @@ const NEXT_TO_NOTHING: f64 = 0.05;
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
+    if let Some(number) = options.former {
+        return former::restore(options, number);
+    }
+    let folder = options.normals.as_deref().context("the parser asks for images")?;
     let stop = stop::on_signals("stopping after this image; the model stays as it is");
     let review = options.review.unwrap_or((5.0 * options.false_reject).min(0.5).max(options.false_reject));
     let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
@@ -33,7 +38,7 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let mut model = Model::load(&options.model)?;
     let output = options.output.as_ref().unwrap_or(&options.model);
     outputs::prepare_file(output, "--output", outputs::Output::Model)?;
-    let dataset = super::open(&options.normals, &options.data_options)?;
+    let dataset = super::open(folder, &options.data_options)?;
     super::show_warnings(&dataset);
     let good = dataset.good_images()?;
     let others = &good.paths[good.train..];
@@ -41,26 +46,26 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let unknown = model.description().provenance.trained_on.is_empty();
     let paths = if unknown && others.len() >= FEWEST_IMAGES { others } else { &good.paths };
     if !others.is_empty() {
-        let (folder, count) = (options.normals.display(), paths.len());
-        console::note(&format!("of {folder} the good images are taken: {count} of {good}"));
+        let (shown, count) = (folder.display(), paths.len());
+        console::note(&format!("of {shown} the good images are taken: {count} of {good}"));
     }
     let normals = Normals::read(paths, &model, options, &stop)?;
     normals.show(&model);
     let (count, failures) = (normals.images.len(), normals.failures);
     if count < FEWEST_IMAGES {
-        return Err(too_few(options, count, normals.trained_on).into());
+        return Err(too_few(folder, options.false_reject, (count, normals.trained_on)).into());
     }
     let calibration = calibrate(&model, normals.images, &settings)?;
     if let Some(what) = useless(&calibration, model.description().calibration.as_ref()) {
         let what = format!("{what}; the thresholds of the model stay as they are");
-        return Err(TrainError::Data { path: options.normals.clone(), what }.into());
+        return Err(TrainError::Data { path: folder.to_owned(), what }.into());
     }
     if stop.is_stopped() {
         return Err(TrainError::Stopped.into());
     }
     model.set_calibration(calibration.clone());
     let (old, new) = ModelFile::formats(&options.model)?;
-    model.save(output)?;
+    write(&model.to_file(), output)?;
     // Not before: thresholds that are printed are those of the file.
     summarise(&calibration, output);
     if old != new {
@@ -73,8 +78,14 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     Ok(super::outcome(failures == 0 && whole))
 }
 
+/// Writes the model. One of other weights in its place is kept if it was calibrated; other thresholds of
+/// the same weights can be derived again.
+pub(super) fn write(model: &ModelFile, path: &Path) -> Result<()> {
+    replace::save(model, path, |other| replace::is_calibrated(other) && other.tensors != model.tensors)
+}
+
 /// Prints the thresholds that `path` has now.
-fn summarise(calibration: &Calibration, path: &Path) {
+pub(super) fn summarise(calibration: &Calibration, path: &Path) {
     console::result(&console::one_line(&format!("model     {}", path.display())));
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
     console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
@@ -161,17 +172,16 @@ impl Normals {
     }
 }
 
-fn too_few(options: &Calibrate, count: usize, trained_on: usize) -> TrainError {
+fn too_few(folder: &Path, false_reject: f64, (count, trained_on): (usize, usize)) -> TrainError {
     let others = if trained_on > 0 { " that the model was not trained on" } else { "" };
     // The conformal rule needs as many.
-    let needed = ((1.0 / options.false_reject).ceil() - 1.0).max(FEWEST_IMAGES as f64);
+    let needed = ((1.0 / false_reject).ceil() - 1.0).max(FEWEST_IMAGES as f64);
     let images = if count == 1 { "image" } else { "images" };
     let what = format!(
         "{count} good {images}{others}: give at least {FEWEST_IMAGES}, and {needed:.0} for a guaranteed \
-         false-reject rate of {}",
-        options.false_reject
+         false-reject rate of {false_reject}"
     );
-    TrainError::Data { path: options.normals.clone(), what }
+    TrainError::Data { path: folder.to_owned(), what }
 }
 
 /// Why a model with these thresholds would reject next to nothing, if the old ones do better.

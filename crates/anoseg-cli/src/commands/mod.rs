@@ -7,9 +7,12 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod encoder;
 pub(crate) mod eval;
+mod former;
 mod image_warnings;
 pub(crate) mod info;
 pub(crate) mod predict;
+mod replace;
+pub(crate) mod resume;
 pub(crate) mod synth;
 pub(crate) mod train;
 mod verdict;
@@ -83,6 +86,15 @@ fn show_left_out(run: &TestRun, dataset: &Dataset) -> bool {
     run.failures.iter().for_each(|failure| console::warning(&format!("left out: {}", advice::with(failure))));
     dataset::summarise_masks(&run.masks).iter().for_each(|line| console::warning(line));
     run.is_complete() && !dataset.is_incomplete(Part::Test)
+}
+
+/// Says where earlier results of a series are now.
+fn tell_set_aside(folder: &Path, aside: &Path) {
+    console::warning(&format!(
+        "{} has results with other settings or images; they were moved to {}",
+        folder.display(),
+        aside.display()
+    ));
 }
 
 /// Whether the other datasets can still be measured: only the images of this one are bad.

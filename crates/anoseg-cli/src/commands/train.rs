@@ -1,6 +1,5 @@
 //! `anoseg train`.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use anoseg::evaluation::Series;
@@ -11,17 +10,23 @@ use anoseg::{
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
 use anyhow::{Context as _, Result};
+use clap::ValueEnum as _;
 
-use super::{encoder, level, verdict};
+use super::resume::{called_as, how_to_resume};
+use super::{encoder, level, replace, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
-use crate::{advice, outputs, shell, stop};
+use crate::{advice, outputs, stop};
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
-    let config = if options.resume { run_dir.config()? } else { config(options.preset, &options.settings)? };
+    let config = if options.resume {
+        stored_config(options, &run_dir)?
+    } else {
+        config(options.preset, &options.settings)?
+    };
     if !options.resume {
         run_dir.require_own_files()?;
     }
@@ -32,8 +37,11 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     if !options.resume {
         move_aside(&run_dir, options)?;
     }
-    let trainer =
-        Trainer::new(dataset).encoder(encoder).limits(options.limits.limits()).stop(stop_on_signals());
+    let trainer = Trainer::new(dataset)
+        .encoder(encoder)
+        .chosen(options.data_options.layout, options.settings.encoder.clone())
+        .limits(options.limits.limits())
+        .stop(stop_on_signals());
     let trainer = if options.resume {
         trainer.resume(run_dir.clone())?
     } else {
@@ -44,40 +52,44 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
             console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
     })?;
-    if let Some(kept) = options.resume.then(|| calibrated_since(&model, &options.output)).flatten() {
+    if let Some((kept, calibrated)) =
+        options.resume.then(|| calibrated_since(&model, &options.output)).flatten()
+    {
         console::note(&format!(
-            "{} has thresholds of a later calibration and stays as it is; to write the model with those of the \
+            "{} was calibrated since and stays as it is; to write the model with those of the \
              training: {}",
             options.output.display(),
             how_to_resume(options, Path::new("OTHER.anoseg"))
         ));
         _ = run_dir.mark_finished();
-        summarise(&kept.description, options, true, has_tests)?;
+        summarise(&kept.description, options, true, has_tests, calibrated)?;
         return Ok(super::outcome(complete));
     }
     let saved = save(&model, options, &run_dir);
-    summarise(model.description(), options, saved.is_ok(), has_tests)?;
+    summarise(model.description(), options, saved.is_ok(), has_tests, false)?;
     saved?;
     Ok(super::outcome(complete))
 }
 
-/// The file at `path`, if it has the weights of this training and other thresholds: it was calibrated
-/// since, and resuming a finished training must not undo that.
-fn calibrated_since(trained: &Model, path: &Path) -> Option<ModelFile> {
+/// The file at `path`, if it has the weights of this training and was calibrated since: resuming a
+/// finished training must not undo that. Also whether its thresholds are others now.
+fn calibrated_since(trained: &Model, path: &Path) -> Option<(ModelFile, bool)> {
     let file = ModelFile::read(path).ok()?;
     let trained = trained.to_file();
     // As they are when read again: the last bit of a number may differ.
     let thresholds = anoseg_infer::json_value(&trained.description.calibration).ok()?;
     let thresholds: Option<Calibration> = serde_json::from_value(thresholds).ok()?;
-    let calibrated = file.description.calibration.is_some() && file.description.calibration != thresholds;
-    (calibrated && file.tensors == trained.tensors).then_some(file)
+    let other = file.description.calibration.is_some() && file.description.calibration != thresholds;
+    // Former thresholds are kept, too, where those of the training are in force again.
+    let calibrated = other || !file.description.former_calibrations.is_empty();
+    (calibrated && file.tensors == trained.tensors).then_some((file, other))
 }
 
 /// Keeps an unfinished training that this one would replace.
 fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
     if run_dir.is_unfinished()? {
         let aside = run_dir.move_aside()?;
-        let old = Train { run_dir: Some(aside.clone()), ..options.clone() };
+        let old = Train { run_dir: Some(aside.clone()), ..called_as(&RunDir::open(&aside), options) };
         console::warning(&format!(
             "an unfinished training in the run directory was moved to {}; to go on with that one instead: {}",
             aside.display(),
@@ -89,7 +101,7 @@ fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
 
 /// Writes the model. Where that fails after all, it is kept in the run directory.
 fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
-    let Err(error) = model.save(&options.output) else {
+    let Err(error) = replace::save(&model.to_file(), &options.output, replace::is_calibrated) else {
         // Without this note, the next training moves the run directory aside: no harm is done.
         _ = run_dir.mark_finished();
         return Ok(());
@@ -101,26 +113,7 @@ fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
         let elsewhere = how_to_resume(options, Path::new("OTHER.anoseg"));
         console::warning(&format!("the training is complete; to write the model elsewhere: {elsewhere}"));
     }
-    Err(error.into())
-}
-
-/// The command that resumes this training and writes its model to `output`.
-fn how_to_resume(options: &Train, output: &Path) -> String {
-    let mut command: Vec<OsString> = vec!["train".into(), shell::not_an_option(&options.data)];
-    if let Some(layout) = options.data_options.layout {
-        command.extend(["--layout".into(), layout.to_string().into()]);
-    }
-    command.extend(["-o".into(), shell::not_an_option(output)]);
-    // That of the model is not that of a model of another name.
-    let beside = (output != options.output).then(|| RunDir::beside(&options.output).path().to_owned());
-    let paths =
-        [("--run-dir", options.run_dir.clone().or(beside)), ("--encoder", options.settings.encoder.clone())];
-    for (option, path) in paths {
-        command.extend(path.into_iter().flat_map(|path| [option.into(), shell::not_an_option(&path)]));
-    }
-    command.extend(options.limits.arguments().into_iter().map(OsString::from));
-    command.push("--resume".into());
-    shell::command_of_program(&command)
+    Err(error)
 }
 
 /// The settings: the preset's, then the file's, then the options'.
@@ -137,6 +130,29 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
     }
     config.validate()?;
     Ok(config)
+}
+
+/// The settings of a training that is to be resumed. Others beside them are refused.
+fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError> {
+    let stored = run_dir.config()?;
+    let Settings { config, time, steps, seed, .. } = &options.settings;
+    let preset = options.preset.and_then(|preset| preset.to_possible_value());
+    let given = [
+        ("--preset", preset.map(|preset| preset.get_name().to_owned())),
+        ("--config", config.as_ref().map(|path| path.display().to_string())),
+        ("--time", time.map(|time| humantime::format_duration(time).to_string())),
+        ("--steps", steps.map(|steps| steps.to_string())),
+        ("--seed", seed.map(|seed| seed.to_string())),
+    ];
+    let given: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let Some((name, value)) = given.first() else { return Ok(stored) };
+    let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
+    let allowed = format!(
+        "with --resume the settings are those stored in {}; leave out {} to go on, or --resume to begin anew",
+        run_dir.config_path().display(),
+        names.join(", ")
+    );
+    Err(SettingError { name: (*name).to_owned(), value: value.clone(), allowed }.into())
 }
 
 fn check_device(name: &str) -> Result<(), SettingError> {
@@ -192,9 +208,12 @@ fn show(bar: &mut TrainingBar, event: Event) {
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
-        Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at } => {
-            let resumed =
-                if resumed_at > 0 { format!(", going on at step {resumed_at}") } else { String::new() };
+        Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
+            let resumed = match resumed_at {
+                0 => String::new(),
+                _ if complete => format!("; all {resumed_at} steps are done"),
+                _ => format!(", going on at step {resumed_at}"),
+            };
             let mirrored = match mirrored {
                 [false, false] => "",
                 [true, false] => ", mirrored left to right too",
@@ -234,8 +253,14 @@ fn show(bar: &mut TrainingBar, event: Event) {
 }
 
 /// Prints the results, and whether the model was `written`. The folder of the training may have test
-/// images (`has_tests`).
-fn summarise(model: &Description, options: &Train, written: bool, has_tests: bool) -> Result<()> {
+/// images (`has_tests`); the thresholds may be those of a later calibration (`calibrated`).
+fn summarise(
+    model: &Description,
+    options: &Train,
+    written: bool,
+    has_tests: bool,
+    calibrated: bool,
+) -> Result<()> {
     let provenance = &model.provenance;
     let calibration = model.calibration.as_ref().context("a trained model has thresholds")?;
     if written {
@@ -249,7 +274,7 @@ fn summarise(model: &Description, options: &Train, written: bool, has_tests: boo
     ));
     let [review, ..] = super::further_limits(calibration);
     console::result(&review);
-    verdict::lines(calibration).iter().for_each(|line| console::result(line));
+    verdict::lines(calibration, calibrated).iter().for_each(|line| console::result(line));
     if written {
         console::result(&verdict::next_step(calibration, options, has_tests));
     }

@@ -11,9 +11,10 @@ use crate::shell;
 /// A model that rejects a smaller share of synthetic anomalies is expected to miss most defects.
 const FEW_REJECTED: f64 = 0.5;
 
-/// The verdict on a model, a line each.
-pub(super) fn lines(calibration: &Calibration) -> [String; 2] {
-    [format!("expected  {}", detection(calibration)), format!("          {}", false_rejects(calibration))]
+/// The verdict on a model, a line each. `calibrated`: its thresholds come from `anoseg calibrate`.
+pub(super) fn lines(calibration: &Calibration, calibrated: bool) -> [String; 2] {
+    let promise = false_rejects(calibration, calibrated);
+    [format!("expected  {}", detection(calibration)), format!("          {promise}")]
 }
 
 /// How many anomalies are rejected. Real defects are of more kinds than synthetic ones.
@@ -22,7 +23,7 @@ fn detection(calibration: &Calibration) -> String {
         None => "How many anomalies are rejected is not known: the settings draw none.".to_owned(),
         Some(share) if share < FEW_REJECTED => format!(
             "Only {} of the images with synthetic anomalies are rejected, and perhaps as few of the real defects: \
-             train for longer, or on more good images.",
+             train again with a larger --time, or on more good images.",
             percent(share)
         ),
         Some(share) => format!(
@@ -33,7 +34,7 @@ fn detection(calibration: &Calibration) -> String {
 }
 
 /// What the number of good images promises.
-fn false_rejects(calibration: &Calibration) -> String {
+fn false_rejects(calibration: &Calibration, calibrated: bool) -> String {
     let (n, rate) = (calibration.normal_scores.len(), calibration.false_reject);
     if !calibration.held_out {
         return format!(
@@ -41,7 +42,8 @@ fn false_rejects(calibration: &Calibration) -> String {
              ones: calibrate with others."
         );
     }
-    let images = format!("The thresholds come from {n} good images that were held out");
+    let source = if calibrated { "of a later calibration" } else { "that were held out" };
+    let images = format!("The thresholds come from {n} good images {source}");
     match calibration.rule {
         Rule::Conformal => {
             format!("{images}: at most {} of good images like them are rejected.", percent(rate))
@@ -106,18 +108,19 @@ mod tests {
         let enough = calibration(120, Rule::Conformal, Some(0.876));
         assert!(detection(&enough).starts_with("88 % of the images"));
         assert!(
-            false_rejects(&enough).contains("120 good images")
-                && false_rejects(&enough).contains("at most 1 %")
+            false_rejects(&enough, false).contains("120 good images that were held out")
+                && false_rejects(&enough, false).contains("at most 1 %")
         );
+        assert!(false_rejects(&enough, true).contains("120 good images of a later calibration: at most 1 %"));
         let few = calibration(31, Rule::Gumbel, Some(0.41));
         assert!(detection(&few).starts_with("Only 41 %"));
-        let told = false_rejects(&few);
+        let told = false_rejects(&few, false);
         assert!(
             told.contains("at most 3.1 %") && told.contains("1 % is an estimate, which 99 images"),
             "{told}"
         );
         let trained_on = Calibration { held_out: false, ..calibration(8, Rule::Gumbel, None) };
-        assert!(false_rejects(&trained_on).contains("8 images that were also trained on"));
+        assert!(false_rejects(&trained_on, false).contains("8 images that were also trained on"));
         assert!(detection(&trained_on).contains("not known"));
     }
 }
