@@ -1,15 +1,16 @@
 //! The layouts of datasets, and how they are told apart.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::DatasetError;
 use super::list::Tree;
 use super::pairs;
 use super::words::{self, Split, Word};
+use super::{DatasetError, display_name};
 
 /// How the images and masks of a dataset are arranged in folders. Names of folders count in any
 /// case, and `ok` or `normal` mean the same as `good`.
@@ -112,7 +113,7 @@ fn clear(root: &Path, folders: &Folders<'_>, layout: Layout) -> Result<Layout, D
         match words::of(Path::new(name).as_os_str()) {
             Some(Word::Unclear) => {
                 return suspicious(format!(
-                    "it holds a folder {}, whose name speaks of both good and bad parts",
+                    "it holds a folder {}, whose name may stand for good or for bad parts",
                     text()
                 ));
             }
@@ -122,7 +123,18 @@ fn clear(root: &Path, folders: &Folders<'_>, layout: Layout) -> Result<Layout, D
             _ => {}
         }
     }
+    if let Some([one, other]) = folders.unknown_opposites() {
+        return suspicious(format!(
+            "of its folders {} and {} one is the opposite of the other by its name",
+            shown(one),
+            shown(other)
+        ));
+    }
     Ok(layout)
+}
+
+fn shown(name: &OsStr) -> String {
+    display_name(Path::new(name))
 }
 
 /// What the folder's own place says against good parts.
@@ -175,6 +187,24 @@ impl<'a> Folders<'a> {
 
     fn all(&self) -> impl Iterator<Item = Vec<String>> {
         self.below.iter().map(|parts| parts.iter().map(|part| part.to_string_lossy().into_owned()).collect())
+    }
+
+    /// Two folders side by side, of which one is named as the opposite of the other and neither as
+    /// good or bad.
+    fn unknown_opposites(&self) -> Option<[&'a OsStr; 2]> {
+        let mut beside = BTreeMap::<&[&OsStr], Vec<&'a OsStr>>::new();
+        for (name, above) in self.below.iter().filter_map(|parts| parts.split_last()) {
+            if words::of(name).is_none() {
+                beside.entry(above).or_default().push(name);
+            }
+        }
+        beside.into_values().find_map(|names| {
+            let opposite = |name: &&'a OsStr| {
+                let other = names.iter().find(|other| words::are_opposites(name, other))?;
+                Some([*name, *other])
+            };
+            names.iter().filter(|name| words::may_negate(name)).find_map(opposite)
+        })
     }
 
     fn has(&self, word: Word) -> bool {

@@ -26,6 +26,7 @@ mod sort;
 mod stems;
 mod truth;
 mod visa;
+mod vocabulary;
 mod words;
 
 use std::fmt;

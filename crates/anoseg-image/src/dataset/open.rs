@@ -10,6 +10,7 @@ use super::sort::{self, Sorted, UNSORTED};
 use super::stems::{self, Names};
 use super::words::{self, Split, Word};
 use super::{Dataset, DatasetError, Layout, Part, Problem, display_name, layout, pairs, visa};
+use crate::text::count;
 
 /// Opens the folder in this layout; `None` finds it out.
 pub(super) fn open(root: &Path, wanted: Option<Layout>) -> Result<Dataset, DatasetError> {
@@ -132,16 +133,22 @@ fn plain(root: &Path, sorted: &mut Sorted, wanted: bool, warnings: &mut Vec<Stri
             masks.into_iter().map(|mask| LeftOut::new(mask, LeftOutKind::NotGood, "named as masks are")),
         );
     }
+    let folders: std::collections::BTreeSet<&Path> =
+        sorted.train.iter().filter_map(|path| path.parent()).filter(|folder| *folder != root).collect();
     let below = sorted.train.iter().filter(|path| path.parent() != Some(root)).count();
     if below > 0 {
         let here = sorted.train.len() - below;
-        let root = display_name(root);
+        let folders: Vec<&Path> =
+            folders.iter().map(|folder| folder.strip_prefix(root).unwrap_or(folder)).collect();
+        let (root, folders) = (display_name(root), named(&folders));
         warnings.push(match here {
             0 => format!(
-                "{root} holds no images itself; all images in the folders below it are taken as good: {below}"
+                "{root} holds no images itself; all images in the folders below it are taken as good, {below} in \
+                 {folders}"
             ),
             _ => format!(
-                "{root} holds {here} images itself and {below} in folders below it; all are taken as good"
+                "{root} holds {} itself and {below} in folders below it, {folders}; all are taken as good",
+                count(here, "image", "images")
             ),
         });
     }
