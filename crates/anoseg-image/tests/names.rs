@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use anoseg_image::dataset::Layout;
-use anoseg_image::{Dataset, DatasetError};
+use anoseg_image::{Dataset, DatasetError, Image, Mask, write};
 
 /// Makes four empty files in each of these folders; `#` in a name stands for their number.
 fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -88,4 +88,50 @@ fn folders_that_are_taken_as_good_are_named() {
         "{:?}",
         dataset.warnings
     );
+}
+
+/// Images that are no masks: many colours.
+fn photos(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+    for number in 0..4 {
+        let image = Image::from_fn(24, 24, |x, y| {
+            [0.2 + x as f32 / 64.0, 0.3 + y as f32 / 99.0, 0.1 * number as f32]
+        });
+        write::write_png(&folder.join(format!("{number}.png")), &image).unwrap();
+    }
+}
+
+/// Folders with `mask` in their names were once refused whatever they held.
+#[test]
+fn photos_of_products_called_mask() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    photos(&root.join("face_mask"));
+    photos(&root.join("products/mask_ffp2"));
+    photos(&root.join("products/masks"));
+    photos(&root.join("products/nut"));
+    photos(&root.join("project-masks/images"));
+    for (below, count) in [("face_mask", 4), ("products", 12), ("project-masks/images", 4)] {
+        let dataset = Dataset::open(&root.join(below)).unwrap();
+        assert_eq!((dataset.layout, dataset.train.len()), (Layout::Plain, count), "{below}");
+        let doubt = dataset.warnings.iter().find(|warning| warning.contains("but hold"));
+        assert!(doubt.is_some_and(|doubt| doubt.contains("mask")), "{:?}", dataset.warnings);
+    }
+}
+
+#[test]
+fn masks_are_refused_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    photos(&root.join("images"));
+    fs::create_dir(root.join("masks")).unwrap();
+    for number in 0..4 {
+        let mask = Mask::from_fn(24, 24, |x, y| x + y < 8 + number);
+        write::write_mask_png(&root.join(format!("masks/{number}.png")), &mask).unwrap();
+    }
+    for below in ["", "masks"] {
+        assert!(refusal(&root.join(below)).contains("masks"));
+    }
+    photos(&root.join("masks/others"));
+    assert!(refusal(root).contains("masks"), "one mask among them is enough");
 }

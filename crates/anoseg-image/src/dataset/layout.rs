@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::list::Tree;
+use super::mask_content::holds_photos;
 use super::pairs;
 use super::words::{self, Split, Word};
 use super::{DatasetError, display_name};
@@ -77,27 +78,27 @@ pub(super) fn detect(root: &Path, tree: &Tree) -> Result<Layout, DatasetError> {
         return Ok(Layout::Visa);
     }
     if folders.has_word_at_top() {
-        return clear(root, &folders, Layout::Sorted);
+        return clear(root, tree, &folders, Layout::Sorted);
     }
     let names = folders.datasets();
     if !names.is_empty() {
         return Err(DatasetError::ManyDatasets { path: root.to_path_buf(), names });
     }
     if folders.has_good() || folders.has(Word::Defect) {
-        return clear(root, &folders, Layout::Sorted);
+        return clear(root, tree, &folders, Layout::Sorted);
     }
     if pairs::any(&tree.images) {
         return Ok(Layout::Kolektor);
     }
-    clear(root, &folders, Layout::Plain)
+    clear(root, tree, &folders, Layout::Plain)
 }
 
 /// Refuses where a name contradicts the layout: images of defects, and masks, must never be learned
 /// from.
-fn clear(root: &Path, folders: &Folders<'_>, layout: Layout) -> Result<Layout, DatasetError> {
+fn clear(root: &Path, tree: &Tree, folders: &Folders<'_>, layout: Layout) -> Result<Layout, DatasetError> {
     let suspicious = |found: String| Err(DatasetError::Suspicious { path: root.to_path_buf(), found });
     if layout == Layout::Plain
-        && let Some(found) = own_name(root)
+        && let Some(found) = own_name(root, &tree.images)
     {
         return suspicious(found);
     }
@@ -117,7 +118,7 @@ fn clear(root: &Path, folders: &Folders<'_>, layout: Layout) -> Result<Layout, D
                     text()
                 ));
             }
-            Some(Word::Mask) if layout == Layout::Plain => {
+            Some(Word::Mask) if layout == Layout::Plain && !holds_photos(&tree.below(&way(root, &parts))) => {
                 return suspicious(format!("it holds a folder {}, of masks by its name", text()));
             }
             _ => {}
@@ -133,12 +134,16 @@ fn clear(root: &Path, folders: &Folders<'_>, layout: Layout) -> Result<Layout, D
     Ok(layout)
 }
 
+fn way(root: &Path, parts: &[String]) -> PathBuf {
+    parts.iter().fold(root.to_path_buf(), |way, part| way.join(part))
+}
+
 fn shown(name: &OsStr) -> String {
     display_name(Path::new(name))
 }
 
 /// What the folder's own place says against good parts.
-fn own_name(root: &Path) -> Option<String> {
+fn own_name(root: &Path, images: &[PathBuf]) -> Option<String> {
     let real = fs::canonicalize(root).ok()?;
     let name = real.file_name()?;
     let shown = name.to_string_lossy();
@@ -146,13 +151,15 @@ fn own_name(root: &Path) -> Option<String> {
         Some(Word::Defect) if words::is_one_word(name) => {
             return Some(format!("it is named {shown}, as folders of defects are"));
         }
-        Some(Word::Mask) => return Some(format!("it is named {shown}, as folders of masks are")),
+        Some(Word::Mask) if !holds_photos(images) => {
+            return Some(format!("it is named {shown}, as folders of masks are"));
+        }
         Some(Word::Good) => return None,
         _ => {}
     }
     let above = real.parent()?;
     let above_name = above.file_name()?;
-    if words::of(above_name) == Some(Word::Mask) {
+    if words::of(above_name) == Some(Word::Mask) && !holds_photos(images) {
         return Some(format!("it lies in {}, a folder of masks by its name", above_name.to_string_lossy()));
     }
     let is_category = |folder: &Path| {

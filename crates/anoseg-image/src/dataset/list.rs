@@ -120,6 +120,11 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    /// The images in a folder and below it.
+    pub(super) fn below(&self, folder: &Path) -> Vec<PathBuf> {
+        self.images.iter().filter(|image| image.starts_with(folder)).cloned().collect()
+    }
+
     pub(super) fn no_images(&self, root: &Path) -> DatasetError {
         DatasetError::NoImages { path: root.to_path_buf(), left_out: self.left_out.clone() }
     }

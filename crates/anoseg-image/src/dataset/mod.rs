@@ -18,6 +18,7 @@ mod kolektor;
 mod layout;
 mod left_out;
 mod list;
+mod mask_content;
 mod names;
 mod open;
 mod order;
@@ -152,7 +153,8 @@ impl fmt::Display for GoodPaths {
 
 impl Dataset {
     /// Finds the images and masks of a dataset folder, whose layout is found out. It lists folders;
-    /// of images it reads the labels of [`Layout::Kolektor`] only.
+    /// of images it reads the labels of [`Layout::Kolektor`], and a few where a folder is named after
+    /// masks.
     ///
     /// # Errors
     /// When the folder is missing, holds no images, holds several datasets, or does not say which

@@ -136,6 +136,25 @@ fn plain(root: &Path, sorted: &mut Sorted, wanted: bool, warnings: &mut Vec<Stri
     let folders: std::collections::BTreeSet<&Path> =
         sorted.train.iter().filter_map(|path| path.parent()).filter(|folder| *folder != root).collect();
     let below = sorted.train.iter().filter(|path| path.parent() != Some(root)).count();
+    let own = std::fs::canonicalize(root).unwrap_or_default();
+    let near = own.iter().rev().take(2).filter(|name| words::of(name) == Some(Word::Mask));
+    let in_masks: Vec<&Path> = folders
+        .iter()
+        .copied()
+        .filter(|folder| words::names_masks(folder.strip_prefix(root).unwrap_or(folder)))
+        .collect();
+    if !wanted && !in_masks.is_empty() {
+        warnings.push(format!(
+            "folders are named after masks but hold photos, which are taken as good: {}",
+            named(&in_masks)
+        ));
+    } else if let Some(name) = near.last().filter(|_| !wanted && !sorted.train.is_empty()) {
+        warnings.push(format!(
+            "{}: the folder {} is named after masks but holds photos, which are taken as good",
+            display_name(root),
+            display_name(Path::new(name))
+        ));
+    }
     if below > 0 {
         let here = sorted.train.len() - below;
         let folders: Vec<&Path> =

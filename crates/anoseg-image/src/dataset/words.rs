@@ -1,6 +1,7 @@
 //! What the name of a folder says about the images in it; words for good and bad parts.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -201,6 +202,11 @@ fn is_negation_of(negated: &[String], plain: &[String]) -> bool {
 /// this holds at the top of a dataset only.
 pub(super) fn at_top(name: &OsStr) -> Option<Word> {
     if MASK_AT_TOP.contains(&words(name).join("_").as_str()) { Some(Word::Mask) } else { of(name) }
+}
+
+/// Whether any folder on the way is named after masks.
+pub(super) fn names_masks(way: &Path) -> bool {
+    way.iter().any(|name| of(name) == Some(Word::Mask))
 }
 
 /// The part of a dataset that a folder of this name holds.
