@@ -135,3 +135,19 @@ fn masks_are_refused_still() {
     photos(&root.join("masks/others"));
     assert!(refusal(root).contains("masks"), "one mask among them is enough");
 }
+
+/// Twenty products were once taken as types of defects of the one called `ok_plug`.
+#[test]
+fn one_product_named_like_good_parts() {
+    let products = ["badge/#.png", "hinge/#.png", "nut/#.png", "cup/#.png", "ng_connector/#.png"];
+    let shop = folder(&[&products[..], &["ok_plug/#.png"]].concat());
+    let text = refusal(shop.path());
+    assert!(text.contains("ok_plug") && text.contains("product"), "{text}");
+    for good in ["ok", "good-parts"] {
+        let test = folder(&[&products[..], &[&format!("{good}/1#.png")]].concat());
+        let dataset = Dataset::open(test.path()).unwrap();
+        assert_eq!((dataset.layout, dataset.train.len()), (Layout::Sorted, 4), "{good}");
+    }
+    let types = folder(&["ok_front/#.png", "dent/#.png", "hole/#.png", "cut/#.png", "burr/#.png"]);
+    assert_eq!(Dataset::open(types.path()).unwrap().train.len(), 4);
+}

@@ -64,6 +64,10 @@ impl FromStr for Layout {
     }
 }
 
+/// Folders of unknown names for each one named after good parts, from which on that name may be one
+/// of a product.
+const FEW_OF: usize = 3;
+
 /// The layout of the folder `root` with these contents.
 ///
 /// # Errors
@@ -123,6 +127,15 @@ fn clear(root: &Path, tree: &Tree, folders: &Folders<'_>, layout: Layout) -> Res
             }
             _ => {}
         }
+    }
+    if layout == Layout::Sorted
+        && let Some(name) = folders.good_among_products()
+    {
+        return suspicious(format!(
+            "only its folder {} is named after good parts, which may be the name of a product, and most beside it are \
+             named after neither good nor bad parts",
+            shown(name)
+        ));
     }
     if let Some([one, other]) = folders.unknown_opposites() {
         return suspicious(format!(
@@ -194,6 +207,22 @@ impl<'a> Folders<'a> {
 
     fn all(&self) -> impl Iterator<Item = Vec<String>> {
         self.below.iter().map(|parts| parts.iter().map(|part| part.to_string_lossy().into_owned()).collect())
+    }
+
+    /// A folder whose name contains a word for good parts, as names of products do (`ok_plug`), among
+    /// many folders of unknown names, none of them named after a defect alone.
+    fn good_among_products(&self) -> Option<&'a OsStr> {
+        let mut beside = BTreeMap::<&[&OsStr], Vec<&'a OsStr>>::new();
+        for (name, above) in self.below.iter().filter_map(|parts| parts.split_last()) {
+            beside.entry(above).or_default().push(name);
+        }
+        beside.into_values().find_map(|names| {
+            let is_good = |name: &&&OsStr| words::of(name) == Some(Word::Good);
+            let unknown = names.iter().filter(|name| words::of(name).is_none()).count();
+            let clear = names.iter().any(|name| words::whole(name).is_some());
+            let few = names.iter().filter(is_good).count() * FEW_OF <= unknown;
+            names.iter().find(is_good).filter(|_| few && !clear).copied()
+        })
     }
 
     /// Two folders side by side, of which one is named as the opposite of the other and neither as
