@@ -58,6 +58,20 @@ pub enum DatasetError {
         /// What it leads to.
         target: PathBuf,
     },
+    /// The folder holds too much, or folders too deep in each other, to be one of images.
+    #[error("{} is not listed: {what}; choose a folder that holds images", path.display())]
+    TooLarge {
+        /// The folder.
+        path: PathBuf,
+        /// What is too much.
+        what: String,
+    },
+    /// The user stopped the listing.
+    #[error("stopped while {} was listed", path.display())]
+    Stopped {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The dataset has no images in `train/good`.
     #[error("{} has no training images; put images of good parts into train/good", path.display())]
     NoTrainingImages {
@@ -151,6 +165,8 @@ impl DatasetError {
             | Self::NoImages { path, .. }
             | Self::DeadLink { path, .. }
             | Self::Loop { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Stopped { path }
             | Self::NoTrainingImages { path }
             | Self::NoGoodFolder { path }
             | Self::ManyDatasets { path, .. }

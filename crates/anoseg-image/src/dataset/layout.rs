@@ -1,6 +1,6 @@
 //! The layouts of datasets, and how they are told apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -315,12 +315,18 @@ pub(super) fn categories(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(below.iter().filter(|folder| is_category(folder)).cloned().collect())
 }
 
-/// The folders below `root`, down to four levels. What cannot be read is left to the listing of its
-/// dataset.
+/// The folders below `root`, down to four levels, each listed once. What cannot be read is left to the
+/// listing of its dataset.
 fn three_levels(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut all = super::list::folders(root)?;
     let mut last = all.clone();
-    for _ in 0..3 {
+    let mut visited = BTreeSet::new();
+    for level in 0..3 {
+        // At the top a link to a dataset is a dataset of its own name.
+        last.retain(|folder| {
+            let new = super::walk::identity_of(folder).is_some_and(|identity| visited.insert(identity));
+            new || level == 0
+        });
         last = last.iter().flat_map(|folder| super::list::folders(folder).unwrap_or_default()).collect();
         all.extend(last.iter().cloned());
     }

@@ -28,6 +28,7 @@ mod stems;
 mod truth;
 mod visa;
 mod vocabulary;
+mod walk;
 mod words;
 
 use std::fmt;
@@ -38,7 +39,7 @@ use crate::plane::Mask;
 pub use error::DatasetError;
 pub use layout::Layout;
 pub use left_out::{LeftOut, LeftOutKind, summarise_left_out};
-pub use list::{Found, find_images, list_images};
+pub use list::{Found, find_images, find_images_until, list_images};
 pub use names::display_name;
 pub use truth::{MaskFault, MaskFinding, Truth, Turned, read_truth, summarise_masks};
 
@@ -169,7 +170,19 @@ impl Dataset {
     /// # Errors
     /// As for [`open`](Self::open), and when the folder has nothing of the layout.
     pub fn open_as(root: &Path, layout: Option<Layout>) -> Result<Self, DatasetError> {
-        open::open(root, layout)
+        Self::open_until(root, layout, &|| false)
+    }
+
+    /// As [`open_as`](Self::open_as), until `stopped` says yes; it is asked before each file.
+    ///
+    /// # Errors
+    /// As for [`open_as`](Self::open_as), and [`DatasetError::Stopped`].
+    pub fn open_until(
+        root: &Path,
+        layout: Option<Layout>,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Self, DatasetError> {
+        open::open(root, layout, stopped)
     }
 
     /// Whether the folder is in the layout of MVTec AD (has `train` or `test`).

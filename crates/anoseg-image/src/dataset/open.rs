@@ -5,16 +5,21 @@ use std::path::{Path, PathBuf};
 use super::ground_truth::{self, Assigned};
 use super::kolektor;
 use super::left_out::{LeftOut, LeftOutKind, named, summarise_left_out};
-use super::list::{self, Purpose, Tree};
+use super::list::Tree;
 use super::sort::{self, Sorted, UNSORTED};
 use super::stems::{self, Names};
+use super::walk::{Purpose, walk};
 use super::words::{self, Split, Word};
 use super::{Dataset, DatasetError, Layout, Part, Problem, display_name, layout, pairs, visa};
 use crate::text::count;
 
 /// Opens the folder in this layout; `None` finds it out.
-pub(super) fn open(root: &Path, wanted: Option<Layout>) -> Result<Dataset, DatasetError> {
-    let mut tree = list::walk(root, Purpose::Dataset)?;
+pub(super) fn open(
+    root: &Path,
+    wanted: Option<Layout>,
+    stopped: &dyn Fn() -> bool,
+) -> Result<Dataset, DatasetError> {
+    let mut tree = walk(root, Purpose::Dataset, stopped)?;
     let layout = match wanted {
         Some(layout) => layout,
         None => layout::detect(root, &tree)?,
