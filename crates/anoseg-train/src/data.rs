@@ -30,6 +30,8 @@ pub struct GoodImages {
     pub manifest: String,
     /// Remarks on images that were left out, for the user.
     pub warnings: Vec<String>,
+    /// Files that could not be read.
+    pub(crate) unreadable: usize,
     /// What is known of each image.
     pub(crate) seen: Vec<Seen>,
     /// Digest of each image's file, in the order of the images.
@@ -94,7 +96,8 @@ fn load(
     let digests = files.iter().map(|file| file.content_digest.clone()).collect();
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     let manifest = hasher.finalize().to_hex().to_string();
-    Ok(GoodImages { images, preprocess, manifest, warnings, seen, files: digests })
+    let unreadable = unreadable.len();
+    Ok(GoodImages { images, preprocess, manifest, warnings, unreadable, seen, files: digests })
 }
 
 /// Unreadable files that are named where too few others are left.
