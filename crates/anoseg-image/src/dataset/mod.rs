@@ -36,6 +36,7 @@ use std::path::{Path, PathBuf};
 
 use crate::decode::{self, Limits};
 use crate::plane::Mask;
+use crate::text::count;
 pub use error::DatasetError;
 pub use layout::Layout;
 pub use left_out::{LeftOut, LeftOutKind, summarise_left_out};
@@ -147,8 +148,8 @@ impl fmt::Display for GoodPaths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [(self.train, "training"), (self.validation, "validation"), (self.test, "test")];
         let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts.map(|(count, name)| format!("{count} {name}")).collect();
-        write!(f, "{} good images ({})", self.paths.len(), parts.join(", "))
+        let parts: Vec<_> = parts.map(|(number, name)| format!("{number} {name}")).collect();
+        write!(f, "{} ({})", count(self.paths.len(), "good image", "good images"), parts.join(", "))
     }
 }
 

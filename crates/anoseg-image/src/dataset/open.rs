@@ -202,9 +202,9 @@ fn check_names(root: &Path, images: &[PathBuf], warnings: &mut Vec<String>) -> R
                 ));
             }
             Names::AllOf(word) => warnings.push(format!(
-                "{}: the word {word} stands in the names of all {} images; they are taken as good",
+                "{}: the word {word} stands in the names of all {}; they are taken as good",
                 display_name(root),
-                images.len()
+                count(images.len(), "image", "images")
             )),
         }
     }
@@ -266,9 +266,9 @@ fn settle(root: &Path, sorted: &mut Sorted, warnings: &mut Vec<String>) -> Resul
             sorted.test.iter().map(|image| image.defect.as_str()).collect();
         let bad: Vec<&str> = bad.into_iter().collect();
         warnings.push(format!(
-            "{}: the {} images in the folder itself are taken as good, those in {} as defective",
+            "{}: {} taken as good, those in {} as defective",
             display_name(root),
-            here.len(),
+            count(here.len(), "image in the folder itself is", "images in the folder itself are"),
             bad.join(", ")
         ));
     }
