@@ -203,7 +203,7 @@ mod tests {
         assert_eq!(benchmark.mean["image_auroc"], Some(0.5));
         let text = benchmark.table().markdown();
         assert!(text.contains("| bolt | 0 |  |  | - |") && text.contains("| nut | 1 |"), "{text}");
-        assert!(text.contains(r"| parts/bolt: a \| b\u{a}no test images |"), "{text}");
+        assert!(text.contains(r"| parts/bolt: a \| b%0Ano test images |"), "{text}");
     }
 
     #[test]

@@ -32,6 +32,8 @@ pub struct GoodImages {
     pub warnings: Vec<String>,
     /// Values that do not count for the value scale.
     far: Vec<FarValues>,
+    /// Files that could not be read.
+    pub(crate) unreadable: usize,
     /// What is known of each image.
     pub(crate) seen: Vec<Seen>,
     /// Digest of each image's file, in the order of the images.
@@ -99,7 +101,8 @@ fn load(
     let digests = files.iter().map(|file| file.content_digest.clone()).collect();
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     let manifest = hasher.finalize().to_hex().to_string();
-    Ok(GoodImages { images, preprocess, manifest, warnings, far, seen, files: digests })
+    let unreadable = unreadable.len();
+    Ok(GoodImages { images, preprocess, manifest, warnings, far, unreadable, seen, files: digests })
 }
 
 /// Unreadable files that are named where too few others are left.

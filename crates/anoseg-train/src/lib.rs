@@ -28,6 +28,7 @@ pub mod evaluate;
 pub mod examine;
 mod gumbel;
 mod in_parallel;
+mod repeated;
 mod run_dir;
 mod sanity;
 mod scale;

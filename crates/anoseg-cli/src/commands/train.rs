@@ -8,6 +8,8 @@ use anoseg::{
     TrainError, Trainer,
 };
 use anoseg_image::Dataset;
+use anoseg_image::dataset::display_name;
+use anoseg_image::text::count;
 use anoseg_kernels::memory::keep_freed_memory;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
@@ -236,11 +238,15 @@ fn show(bar: &mut TrainingBar, event: Event) {
             ));
         }
         Event::Suspects { images, of } => {
-            let files: Vec<String> = images.iter().map(|path| path.display().to_string()).collect();
-            bar.warning(&format!(
-                "{} of {of} good images score far above the others: {}; look whether they show defects, \
-                 and train without those that do",
+            let files: Vec<String> = images.iter().map(|path| display_name(path)).collect();
+            let score = count(
                 images.len(),
+                &format!("of {of} good images scores"),
+                &format!("of {of} good images score"),
+            );
+            bar.warning(&format!(
+                "{score} far above the others: {}; look for defects, \
+                 and train without those that show any",
                 files.join(", ")
             ));
         }
