@@ -141,7 +141,8 @@ fn plain(root: &Path, sorted: &mut Sorted, wanted: bool, warnings: &mut Vec<Stri
                 "{root} holds no images itself; all images in the folders below it are taken as good: {below}"
             ),
             _ => format!(
-                "{root} holds {here} images itself and {below} in folders below it; all are taken as good"
+                "{root} holds {here} {} itself and {below} in folders below it; all are taken as good",
+                if here == 1 { "image" } else { "images" }
             ),
         });
     }
