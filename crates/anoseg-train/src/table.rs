@@ -50,7 +50,7 @@ fn in_markdown(text: &str) -> String {
 }
 
 /// A name without line breaks and other characters that are not shown, which would break the table.
-fn one_line(name: &str) -> String {
+pub(crate) fn one_line(name: &str) -> String {
     let shown =
         |c: char| if anoseg_image::text::is_unseen(c) { c.escape_unicode().collect() } else { c.to_string() };
     name.chars().map(shown).collect()

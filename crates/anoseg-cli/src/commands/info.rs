@@ -1,6 +1,7 @@
 //! `anoseg info`.
 
 use anoseg::ModelFile;
+use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
 
 use crate::args::Info;
@@ -43,7 +44,7 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
     let Some(calibration) = &description.calibration else { return Ok(Outcome::Fine) };
     console::result(&format!(
         "reject    score > {}, wanted false-reject rate {} ({:?} rule, {} good images)",
-        super::level(calibration.image_threshold),
+        exact_score(calibration.image_threshold),
         calibration.false_reject,
         calibration.rule,
         calibration.normal_scores.len()

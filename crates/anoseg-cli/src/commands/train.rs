@@ -10,9 +10,10 @@ use anoseg::{
 };
 use anoseg_image::Dataset;
 use anoseg_kernels::memory::keep_freed_memory;
+use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
 
-use super::{encoder, level, verdict};
+use super::{encoder, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -153,7 +154,8 @@ pub(super) fn stop_on_signals() -> StopToken {
     stop::on_signals("stopping after this step")
 }
 
-/// The model of this name of a series, with progress where it must be trained.
+/// The model of this name of a series, with progress where it must be trained. The warnings of the
+/// dataset itself are not shown.
 pub(super) fn series_model(
     series: &Series,
     name: &str,
@@ -162,7 +164,13 @@ pub(super) fn series_model(
 ) -> Result<Model, TrainError> {
     keep_freed_memory();
     let mut bar = TrainingBar::new();
-    let trained = series.model(name, dataset, config, move |event| show(&mut bar, event));
+    let shown = dataset.warnings.clone();
+    let is_shown = move |event: &Event| matches!(event, Event::Warning(text) if shown.contains(text));
+    let trained = series.model(name, dataset, config, move |event| {
+        if !is_shown(&event) {
+            show(&mut bar, event);
+        }
+    });
     let trained = trained.inspect_err(|error| {
         if let TrainError::Interrupted { .. } = error {
             console::note("the same command goes on where this one stopped");
@@ -204,6 +212,9 @@ fn show(bar: &mut TrainingBar, event: Event) {
             console::note(&format!(
                 "training on {train} good images{mirrored}; {held_out} held out{resumed}"
             ));
+            if let Some(advice) = anoseg::few_good_images(train + held_out) {
+                console::note(&format!("note: {advice}"));
+            }
             if foregrounds == 0 {
                 console::note("synthetic anomalies lie anywhere: no part stands out from a plain background");
             }
@@ -244,12 +255,12 @@ fn summarise(model: &Description, options: &Train, written: bool, has_tests: boo
     console::result(&format!("training  {} steps in {}", provenance.steps, minutes(provenance.seconds)));
     console::result(&format!(
         "reject    score > {} (wanted false-reject rate {})",
-        level(calibration.image_threshold),
+        exact_score(calibration.image_threshold),
         calibration.false_reject
     ));
     let [review, ..] = super::further_limits(calibration);
     console::result(&review);
-    verdict::lines(calibration).iter().for_each(|line| console::result(line));
+    verdict::lines(model, calibration).iter().for_each(|line| console::result(line));
     if written {
         console::result(&verdict::next_step(calibration, options, has_tests));
     }
