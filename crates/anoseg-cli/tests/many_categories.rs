@@ -97,8 +97,8 @@ fn a_category_that_cannot_be_opened_does_not_stop_a_benchmark() {
         let failure = failures.iter().find(|failure| failure["category"] == name);
         let error =
             failure.unwrap_or_else(|| panic!("{name} is not named: {notes}"))["error"].as_str().unwrap();
-        // In full once, and not in the table.
-        assert!(notes.contains(error) && !table.contains(error), "{name}: {table}");
+        // In the table only where it is short.
+        assert!(error.len() <= 40 || !table.contains(error), "{name}: {table}");
         assert!(text.contains(&format!("- {name}: {error}")), "{name}: {text}");
     }
     assert!(std::fs::read_to_string(shop.path("bench/report.html")).unwrap().contains("no test folder"));
