@@ -99,7 +99,7 @@ fn a_category_that_cannot_be_opened_does_not_stop_a_benchmark() {
             failure.unwrap_or_else(|| panic!("{name} is not named: {notes}"))["error"].as_str().unwrap();
         // In the table only where it is short.
         assert!(error.len() <= 40 || !table.contains(error), "{name}: {table}");
-        assert!(text.contains(&format!("- {name}: {error}")), "{name}: {text}");
+        assert!(text.contains(&format!(": {error}\n")), "{name}: {text}");
     }
     assert!(std::fs::read_to_string(shop.path("bench/report.html")).unwrap().contains("no test folder"));
     // Alone, its error is that of the command.
