@@ -70,7 +70,9 @@ fn of_dataset(error: &DatasetError) -> Option<String> {
             "or choose the layout: --layout plain takes every image as good, --layout sorted takes folders by \
              their names"
         }
-        DatasetError::ManyDatasets { .. } => "if they are one, --layout sorted takes their folders together",
+        DatasetError::ManyDatasets { .. } => {
+            "or, if they are one, take their folders together with --layout sorted"
+        }
         DatasetError::OtherLayout { .. } => "choose another --layout, or none to have it found out",
         _ => return None,
     };
@@ -160,9 +162,9 @@ fn of_io(error: &std::io::Error) -> Option<String> {
             "choose a folder that you may write to, or change its permissions"
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or choose another disk",
-        ErrorKind::AlreadyExists => "a file of this name lies there: choose another name",
-        ErrorKind::NotADirectory => "a part of the path is a file: choose another folder",
-        ErrorKind::IsADirectory => "it is a folder: give a file",
+        ErrorKind::AlreadyExists => "choose another name",
+        ErrorKind::NotADirectory => "choose another folder",
+        ErrorKind::IsADirectory => "give a file",
         ErrorKind::InvalidFilename => "choose a shorter or simpler name",
         ErrorKind::InvalidInput | ErrorKind::FileTooLarge => "give the file itself, or move this one away",
         _ => return None,

@@ -61,6 +61,12 @@ pub(crate) fn one_line(text: &str) -> String {
     shown(text).replace('\n', "%0A").replace('\t', "%09")
 }
 
+/// The text with a capital letter at its beginning.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
+}
+
 /// Prints what the argument parser has to say. With control characters among the arguments it is
 /// printed without colours, and they as escapes.
 pub(crate) fn usage(error: &clap::Error) {

@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::in_parallel::read_all;
 use crate::repeated::{self, Tested};
 use crate::sanity::{self, Identity, Remark};
-use crate::{Config, Error, Result, load_good_images};
+use crate::{Config, Error, Result, few_good_images, load_good_images};
 
 /// Side of the images on which the training set is compared, in pixels.
 const SIDE: usize = 64;
@@ -58,7 +58,7 @@ pub struct Examination {
     pub problems: Vec<String>,
     /// What can be used but is implausible: copies, black images, masks that mark most of an image.
     pub remarks: Vec<String>,
-    /// How the folder was understood, where that is not obvious.
+    /// How the folder was understood, where that is not obvious, and how many images are advised.
     pub notes: Vec<String>,
 }
 
@@ -136,9 +136,9 @@ impl Examination {
         dataset::summarise_left_out(&left_out, true)
     }
 
-    /// Everything that is wrong or that the user should know, except what was left out.
+    /// Everything that is wrong, except what was left out.
     pub fn findings(&self) -> impl Iterator<Item = &String> {
-        self.problems.iter().chain(&self.remarks).chain(&self.notes)
+        self.problems.iter().chain(&self.remarks)
     }
 }
 
@@ -183,6 +183,7 @@ fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<HashMa
     if dataset.train.is_empty() {
         return Ok(learned);
     }
+    found.notes.extend(few_good_images(dataset.train.len()));
     let mut config = Config::default();
     config.input.size = SIDE;
     match load_good_images(dataset, &config) {

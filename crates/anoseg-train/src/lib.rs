@@ -22,6 +22,7 @@ pub mod config;
 mod copies;
 mod coreset;
 mod data;
+mod doubts;
 mod encoder;
 mod error;
 pub mod evaluate;
@@ -39,7 +40,7 @@ mod tensors;
 mod train;
 
 pub use config::{Budget, Config, Preset};
-pub use data::{GoodImages, load_good_images, load_good_images_as};
+pub use data::{GoodImages, few_good_images, load_good_images, load_good_images_as};
 pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
 pub use run_dir::{Origin, RunDir};

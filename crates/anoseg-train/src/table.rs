@@ -54,7 +54,7 @@ fn in_markdown(text: &str) -> String {
 }
 
 /// A name without line breaks and other characters that are not shown, which would break the table.
-fn one_line(name: &str) -> String {
+pub(crate) fn one_line(name: &str) -> String {
     display_name(Path::new(name))
 }
 

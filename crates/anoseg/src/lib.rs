@@ -42,7 +42,7 @@ pub use anoseg_infer::{
 #[cfg(feature = "train")]
 pub use anoseg_train::{
     Budget, Config, Error as TrainError, Event, Origin, Preset, PretrainedEncoder, Progress, RunDir,
-    StepLosses, StopToken, Trainer,
+    StepLosses, StopToken, Trainer, few_good_images,
 };
 
 /// The types that most programs need.

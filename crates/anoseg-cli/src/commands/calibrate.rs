@@ -8,6 +8,7 @@ use anoseg::evaluation::{CalibrationSettings, calibrate};
 use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
 use anoseg_image::dataset::Part;
 use anoseg_image::{Image, decode};
+use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
 
 use super::image_warnings::ImageWarnings;
@@ -35,6 +36,7 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let review = options.review.unwrap_or((5.0 * options.false_reject).min(0.5).max(options.false_reject));
     let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
     settings.validate()?;
+    super::require_model_first(&options.model, &options.normals)?;
     let mut model = Model::load(&options.model)?;
     let output = options.output.as_ref().unwrap_or(&options.model);
     outputs::prepare_file(output, "--output", outputs::Output::Model)?;
@@ -55,7 +57,9 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     if count < FEWEST_IMAGES {
         return Err(too_few(folder, options.false_reject, (count, normals.trained_on)).into());
     }
-    let calibration = calibrate(&model, normals.images, &settings)?;
+    let mut calibration = calibrate(&model, normals.images, &settings)?;
+    calibration.calibrated_on = normals.digests;
+    calibration.calibrated_on.sort_unstable();
     if let Some(what) = useless(&calibration, model.description().calibration.as_ref()) {
         let what = format!("{what}; the thresholds of the model stay as they are");
         return Err(TrainError::Data { path: folder.to_owned(), what }.into());
@@ -68,6 +72,7 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     write(&model.to_file(), output)?;
     // Not before: thresholds that are printed are those of the file.
     summarise(&calibration, output);
+    model.description().cautions().iter().for_each(|caution| console::warning(caution));
     if old != new {
         console::note(&format!(
             "{} is written in format {new}, the first was in format {old}, which older programs read",
@@ -88,14 +93,15 @@ pub(super) fn write(model: &ModelFile, path: &Path) -> Result<()> {
 pub(super) fn summarise(calibration: &Calibration, path: &Path) {
     console::result(&console::one_line(&format!("model     {}", path.display())));
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
-    console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
+    console::result(&format!("reject    score > {}", exact_score(calibration.image_threshold)));
     super::show_further_limits(calibration);
-    calibration.cautions().iter().for_each(|caution| console::warning(caution));
 }
 
 /// Good images, as the model takes them.
 struct Normals {
     images: Vec<Image>,
+    /// Digest of each image's file, in the order of the images.
+    digests: Vec<String>,
     /// How many cannot be read.
     failures: usize,
     /// How many the model was trained on; they are left out.
@@ -110,7 +116,8 @@ impl Normals {
         let limits = options.limits.limits();
         let known: HashSet<&str> =
             model.description().provenance.trained_on.iter().map(String::as_str).collect();
-        let mut normals = Self { images: Vec::new(), failures: 0, trained_on: 0, copies: 0 };
+        let mut normals =
+            Self { images: Vec::new(), digests: Vec::new(), failures: 0, trained_on: 0, copies: 0 };
         let mut seen = HashSet::new();
         let (mut warnings, mut told) = (ImageWarnings::default(), Instant::now());
         for (number, path) in paths.iter().enumerate() {
@@ -118,19 +125,19 @@ impl Normals {
                 return Err(TrainError::Stopped.into());
             }
             let content = decode::read_file(path, &limits);
-            if let Ok(content) = &content {
-                let digest = anoseg::file_digest(content);
-                if known.contains(&*digest) {
-                    normals.trained_on += 1;
-                    continue;
-                }
-                if !seen.insert(digest) {
-                    normals.copies += 1;
-                    continue;
-                }
+            let digest =
+                content.as_ref().map_or_else(|_| String::new(), |content| anoseg::file_digest(content));
+            if known.contains(&*digest) {
+                normals.trained_on += 1;
+                continue;
+            }
+            if content.is_ok() && !seen.insert(digest.clone()) {
+                normals.copies += 1;
+                continue;
             }
             match content.and_then(|content| decode::load_bytes(&content, path, &limits)) {
                 Ok(image) => {
+                    normals.digests.push(digest);
                     for warning in model.warnings(&image) {
                         let file = path.display().to_string();
                         warnings.show(&file, warning.code(), &warning.to_string());
@@ -222,6 +229,7 @@ mod tests {
             held_out: true,
             normal_scores: vec![0.1],
             synthetic_rejected,
+            calibrated_on: Vec::new(),
         };
         let old = calibration(0.5, Some(0.9));
         let useless = |new: &Calibration, old: Option<&Calibration>| useless(new, old).is_some();

@@ -14,6 +14,7 @@ use crate::exit::Outcome;
 use crate::{exit, outputs, stop};
 
 pub(crate) fn run(options: &Eval) -> Result<Outcome> {
+    super::require_model_first(&options.model, [&options.data])?;
     let folders = super::categories(&options.data, &options.data_options)?;
     if !folders.is_empty() {
         return run_all(options, &folders);

@@ -1,6 +1,7 @@
 //! `anoseg info`.
 
 use anoseg::{Calibration, ModelFile};
+use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
 
 use crate::args::Info;
@@ -65,7 +66,7 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
 fn reject(calibration: &Calibration) -> String {
     format!(
         "score > {}, wanted false-reject rate {} ({:?} rule, {} good images)",
-        super::level(calibration.image_threshold),
+        exact_score(calibration.image_threshold),
         calibration.false_reject,
         calibration.rule,
         calibration.normal_scores.len()

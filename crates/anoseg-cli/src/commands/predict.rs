@@ -16,6 +16,7 @@ use crate::exit::Outcome;
 use crate::{advice, console, shell, stop};
 
 pub(crate) fn run(options: &Predict) -> Result<Outcome> {
+    super::require_model_first(&options.model, options.inputs.iter().take(1))?;
     let model = Model::load(&options.model)?;
     let mut found = dataset::find_images(&options.inputs);
     if found.images.is_empty() && !found.failures.is_empty() {

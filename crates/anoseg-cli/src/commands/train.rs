@@ -11,11 +11,12 @@ use anoseg_image::Dataset;
 use anoseg_image::dataset::display_name;
 use anoseg_image::text::count;
 use anoseg_kernels::memory::keep_freed_memory;
+use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
 use super::resume::{called_as, how_to_resume};
-use super::{encoder, level, replace, verdict};
+use super::{encoder, replace, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -171,7 +172,8 @@ pub(super) fn stop_on_signals() -> StopToken {
     stop::on_signals("stopping after this step")
 }
 
-/// The model of this name of a series, with progress where it must be trained.
+/// The model of this name of a series, with progress where it must be trained. The warnings of the
+/// dataset itself are not shown.
 pub(super) fn series_model(
     series: &Series,
     name: &str,
@@ -180,7 +182,13 @@ pub(super) fn series_model(
 ) -> Result<Model, TrainError> {
     keep_freed_memory();
     let mut bar = TrainingBar::new();
-    let trained = series.model(name, dataset, config, move |event| show(&mut bar, event));
+    let shown = dataset.warnings.clone();
+    let is_shown = move |event: &Event| matches!(event, Event::Warning(text) if shown.contains(text));
+    let trained = series.model(name, dataset, config, move |event| {
+        if !is_shown(&event) {
+            show(&mut bar, event);
+        }
+    });
     let trained = trained.inspect_err(|error| {
         if let TrainError::Interrupted { .. } = error {
             console::note("the same command goes on where this one stopped");
@@ -225,6 +233,9 @@ fn show(bar: &mut TrainingBar, event: Event) {
             console::note(&format!(
                 "training on {train} good images{mirrored}; {held_out} held out{resumed}"
             ));
+            if let Some(advice) = anoseg::few_good_images(train + held_out) {
+                console::note(&format!("note: {advice}"));
+            }
             if foregrounds == 0 {
                 console::note("synthetic anomalies lie anywhere: no part stands out from a plain background");
             }
@@ -275,12 +286,12 @@ fn summarise(
     console::result(&format!("training  {} steps in {}", provenance.steps, minutes(provenance.seconds)));
     console::result(&format!(
         "reject    score > {} (wanted false-reject rate {})",
-        level(calibration.image_threshold),
+        exact_score(calibration.image_threshold),
         calibration.false_reject
     ));
     let [review, ..] = super::further_limits(calibration);
     console::result(&review);
-    verdict::lines(calibration, calibrated).iter().for_each(|line| console::result(line));
+    verdict::lines(model, calibration, calibrated).iter().for_each(|line| console::result(line));
     if written {
         console::result(&verdict::next_step(calibration, options, has_tests));
     }

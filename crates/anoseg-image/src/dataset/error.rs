@@ -93,7 +93,7 @@ pub enum DatasetError {
         path: PathBuf,
     },
     /// The folder holds several datasets, so it is not one itself.
-    #[error("{} holds several datasets; choose one of them: {}", display_name(path), names.join(", "))]
+    #[error("{} holds several datasets ({}); choose one of them", display_name(path), names.join(", "))]
     ManyDatasets {
         /// The folder.
         path: PathBuf,
@@ -161,7 +161,7 @@ fn instead(left_out: &[LeftOut]) -> String {
     if left_out.iter().any(LeftOut::is_loss) {
         return format!(" that are read: {}", seen.join("; "));
     }
-    let remedy = "; put PNG, JPEG, TIFF, BMP or WebP files there or choose another folder";
+    let remedy = "; put PNG, JPEG, TIFF, BMP, WebP, GIF or PNM files there or choose another folder";
     if seen.is_empty() { remedy.to_owned() } else { format!(" ({}){remedy}", seen.join("; ")) }
 }
 

@@ -223,8 +223,10 @@ impl Trainer {
         let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
         let (spared_images, spared_names) = (held_out.images, held_out.names);
         let normals = if spared == 0 { Arc::clone(&images) } else { Arc::new(spared_images) };
-        let Calibrated { calibration, synthetic_scores } =
+        let Calibrated { mut calibration, synthetic_scores } =
             calibrate::from_normals(&model, &normals, &config.calibration, spared > 0)?;
+        calibration.calibrated_on = held_out.files;
+        calibration.calibrated_on.sort_unstable();
         let held_out: &[Image] = if spared == 0 { &[] } else { &normals };
         let suspects =
             suspects::find(&model, (&images, &names), (held_out, &spared_names), &synthetic_scores)?;
