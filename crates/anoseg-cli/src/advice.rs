@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use anoseg::batch::ResultsError;
 use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
 
+use crate::commands::resume;
 use crate::shell;
 
 /// How to get the weights of preset accurate.
@@ -69,7 +70,9 @@ fn of_dataset(error: &DatasetError) -> Option<String> {
             "or choose the layout: --layout plain takes every image as good, --layout sorted takes folders by \
              their names"
         }
-        DatasetError::ManyDatasets { .. } => "if they are one, --layout sorted takes their folders together",
+        DatasetError::ManyDatasets { .. } => {
+            "or, if they are one, take their folders together with --layout sorted"
+        }
         DatasetError::OtherLayout { .. } => "choose another --layout, or none to have it found out",
         _ => return None,
     };
@@ -96,7 +99,15 @@ fn of_training(error: &TrainError) -> Option<String> {
         TrainError::Dataset(error) => return of_dataset(error),
         TrainError::NoEncoder | TrainError::Encoder { .. } => return Some(get_encoder()),
         TrainError::OtherSettings { .. } => "resume with the same settings, or start anew without --resume",
-        TrainError::OtherImages { .. } => "start anew without --resume",
+        TrainError::OtherImages { before: Some(before), .. } => {
+            let folder = before.display();
+            return Some(format!(
+                "the training was begun with {folder}: give that folder, or start anew without --resume"
+            ));
+        }
+        TrainError::OtherImages { .. } => {
+            "give the images that it was begun with, or start anew without --resume"
+        }
         TrainError::NoCheckpoint { .. } => "start one without --resume",
         TrainError::RunDirInUse { .. } => "wait for it, or choose another folder with --run-dir",
         TrainError::ForeignFile { .. } => "choose another folder with --run-dir, or move the file away",
@@ -132,6 +143,11 @@ fn of_inference(error: &Error) -> Option<String> {
             ModelFault::NotFinite => "train the model again",
             _ => "copy the file again, or train the model again",
         },
+        Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
+            let unfinished = resume::how_to_finish(path);
+            let told = |command| format!("its training was stopped before the end; to go on: {command}");
+            return unfinished.map(told).or_else(|| of_io(source));
+        }
         Error::Io { source, .. } => return of_io(source),
         Error::Bug(_) => "please report it",
         _ => return None,
@@ -146,9 +162,9 @@ fn of_io(error: &std::io::Error) -> Option<String> {
             "choose a folder that you may write to, or change its permissions"
         }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or choose another disk",
-        ErrorKind::AlreadyExists => "a file of this name lies there: choose another name",
-        ErrorKind::NotADirectory => "a part of the path is a file: choose another folder",
-        ErrorKind::IsADirectory => "it is a folder: give a file",
+        ErrorKind::AlreadyExists => "choose another name",
+        ErrorKind::NotADirectory => "choose another folder",
+        ErrorKind::IsADirectory => "give a file",
         ErrorKind::InvalidFilename => "choose a shorter or simpler name",
         ErrorKind::InvalidInput | ErrorKind::FileTooLarge => "give the file itself, or move this one away",
         _ => return None,

@@ -86,10 +86,11 @@ pub(crate) struct Synth {
 }
 
 /// How the folder of a dataset is read.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct DataOptions {
-    /// Layout of the folder: plain (all images show good parts), mvtec (train/good, test/...), visa,
-    /// kolektor (each image beside its label) or sorted (good, bad) [default: found out].
+    /// Layout of the folder: plain (all images show good parts), mvtec (train/good, test/...; also
+    /// MVTec LOCO, MVTec AD 2 and BTAD), visa, kolektor (KolektorSDD, each image beside its label) or
+    /// sorted (good, bad) [default: found out].
     #[arg(long)]
     pub(crate) layout: Option<Layout>,
 }
@@ -105,13 +106,13 @@ pub(crate) enum PresetName {
 }
 
 /// The options of a training besides its preset.
-#[derive(Args, Clone)]
+#[derive(Args, Clone, Default)]
 pub(crate) struct Settings {
     /// Settings (TOML); options of the command line take precedence.
     #[arg(long)]
     pub(crate) config: Option<PathBuf>,
     /// Time for everything in a training, such as 10m or 1h30m [default: 10m].
-    #[arg(long, allow_hyphen_values = true, value_parser = humantime::parse_duration, conflicts_with = "steps")]
+    #[arg(long, allow_hyphen_values = true, value_parser = duration, conflicts_with = "steps")]
     pub(crate) time: Option<Duration>,
     /// Training steps instead of a time; 0 with preset accurate: the map is the distance to good
     /// images alone.
@@ -154,8 +155,9 @@ pub(crate) struct Train {
     /// Folder for settings, log and checkpoint [default: beside the model, NAME-run].
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
-    /// Go on from the checkpoint in the run directory, with the settings stored there.
-    #[arg(long, conflicts_with_all = ["preset", "config", "time", "steps", "seed", "smallest_defect", "scale"])]
+    /// Go on from the checkpoint in the run directory, with the settings stored there: without
+    /// --preset, --config, --time, --steps, --seed, --scale and --smallest-defect.
+    #[arg(long)]
     pub(crate) resume: bool,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
@@ -219,19 +221,29 @@ pub(crate) struct Calibrate {
     /// Model file; its thresholds are replaced, and the old ones kept in the file as former ones.
     pub(crate) model: PathBuf,
     /// Folder of good images that were not trained on, or a category, whose good images are taken.
-    pub(crate) normals: PathBuf,
+    #[arg(required_unless_present = "former")]
+    pub(crate) normals: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data_options: DataOptions,
     /// Write the model with the new thresholds into this file and leave the first as it is.
     #[arg(short, long)]
     pub(crate) output: Option<PathBuf>,
     /// Wanted share of good images that are rejected.
-    #[arg(long, allow_negative_numbers = true, default_value_t = 0.01)]
+    #[arg(long, allow_negative_numbers = true, default_value_t = 0.01, value_parser = share)]
     pub(crate) false_reject: f64,
     /// Wanted share of good images that are rejected or sent to review [default: five times as
     /// many].
-    #[arg(long, allow_negative_numbers = true)]
+    #[arg(long, allow_negative_numbers = true, value_parser = share)]
     pub(crate) review: Option<f64>,
+    /// Without images: put the N-th of the former thresholds that `info` lists in force again; the
+    /// present ones take its place.
+    #[arg(
+        long,
+        value_name = "N",
+        allow_negative_numbers = true,
+        conflicts_with_all = ["normals", "layout", "false_reject", "review"]
+    )]
+    pub(crate) former: Option<usize>,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }
@@ -313,7 +325,25 @@ pub(crate) enum EncoderCommand {
     },
 }
 
-/// A whole number of 64 bits that is not negative.
+/// A time with its unit.
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| match text.trim().parse::<u64>() {
+        Ok(number) => format!("give a unit, such as {number}m for minutes or {number}s for seconds"),
+        Err(_) => error.to_string(),
+    })
+}
+
+/// A share; its range is checked with the other settings.
+fn share(text: &str) -> Result<f64, String> {
+    text.trim().parse().map_err(|_| {
+        let percent = text.trim().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
+        // Rounded, because 0.7 / 100 is 0.006999999999999999.
+        let share = percent.map_or(0.005, |percent| (percent * 1e10).round() / 1e12);
+        format!("give a share such as {share}")
+    })
+}
+
+/// What the network takes of an image.
 fn view(text: &str) -> Result<View, String> {
     match text {
         "auto" => Ok(View::Auto),
@@ -323,6 +353,7 @@ fn view(text: &str) -> Result<View, String> {
     }
 }
 
+/// A whole number of 64 bits that is not negative.
 fn whole_number(text: &str) -> Result<u64, String> {
     whole_number_in(text, 0..=u64::MAX)
 }
@@ -330,4 +361,19 @@ fn whole_number(text: &str) -> Result<u64, String> {
 fn whole_number_in(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
     let allowed = || format!("give a whole number from {} to {}", range.start(), range.end());
     text.parse().ok().filter(|number| range.contains(number)).ok_or_else(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_shares_are_refused_with_an_example() {
+        assert!(duration("15").unwrap_err().contains("such as 15m"));
+        assert_eq!(duration("15m").unwrap(), Duration::from_secs(900));
+        assert_eq!(share("0.5%").unwrap_err(), "give a share such as 0.005");
+        assert_eq!(share("0.7 %").unwrap_err(), "give a share such as 0.007");
+        assert_eq!(share("few").unwrap_err(), "give a share such as 0.005");
+        assert_eq!(share("0.02").unwrap(), 0.02);
+    }
 }

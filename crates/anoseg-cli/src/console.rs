@@ -5,7 +5,7 @@
 //! is an error at the end ([`lost_results`]).
 //!
 //! Names of files and of categories may hold anything. Control characters in them are shown as
-//! `\u{1b}`, so that they neither act on the terminal nor look like lines of the program.
+//! `%1B`, as `display_name` does, so that they neither act on the terminal nor look like lines of the program.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
@@ -46,14 +46,25 @@ fn shown(text: &str) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if acts(c) { shown.extend(c.escape_unicode()) } else { shown.push(c) }
+        if acts(c) { shown.push_str(&escaped(c)) } else { shown.push(c) }
     }
     Cow::Owned(shown)
 }
 
+/// The bytes of a character, each as in a URL.
+fn escaped(c: char) -> String {
+    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect()
+}
+
 /// A text on one line: line breaks are escapes as well.
 pub(crate) fn one_line(text: &str) -> String {
-    shown(text).replace('\n', "\\n").replace('\t', "\\t")
+    shown(text).replace('\n', "%0A").replace('\t', "%09")
+}
+
+/// The text with a capital letter at its beginning.
+pub(crate) fn capitalised(text: &str) -> String {
+    let mut rest = text.chars();
+    rest.next().into_iter().flat_map(char::to_uppercase).chain(rest).collect()
 }
 
 /// Prints what the argument parser has to say. With control characters among the arguments it is
@@ -147,10 +158,10 @@ mod tests {
     /// A file name could once clear the terminal, or print a line of its own.
     #[test]
     fn names_do_not_act_on_the_terminal() {
-        assert_eq!(shown("\u{1b}[2Ja\u{7}\r\u{9b}b\u{202e}"), "\\u{1b}[2Ja\\u{7}\\u{d}\\u{9b}b\\u{202e}");
-        assert_eq!(shown("a\u{200b}\u{2029}b\u{feff}"), "a\\u{200b}\\u{2029}b\\u{feff}");
+        assert_eq!(shown("\u{1b}[2Ja\u{7}\r\u{9b}b\u{202e}"), "%1B[2Ja%07%0D%C2%9Bb%E2%80%AE");
+        assert_eq!(shown("a\u{200b}\u{2029}b\u{feff}"), "a%E2%80%8B%E2%80%A9b%EF%BB%BF");
         let text = "Prüfteil 部品 \u{1f600}\n\ttable";
         assert_eq!(shown(text), text);
-        assert_eq!(one_line("a\nerror: b\u{1b}"), "a\\nerror: b\\u{1b}");
+        assert_eq!(one_line("a\nerror: b\u{1b}"), "a%0Aerror: b%1B");
     }
 }

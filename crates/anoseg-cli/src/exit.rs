@@ -123,6 +123,9 @@ pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<Error
     if error.is::<anoseg::SettingError>() {
         return Some(ErrorKind::Arguments);
     }
+    if let Some(anoseg::DatasetError::Stopped { .. }) = error.downcast_ref() {
+        return Some(ErrorKind::Interrupted);
+    }
     if error.is::<anoseg::DatasetError>() || error.is::<anoseg::ImageError>() {
         return Some(ErrorKind::Data);
     }

@@ -99,6 +99,14 @@ pub(crate) fn prepare_result(path: &Path, option: &str) -> Result<()> {
     Ok(())
 }
 
+/// Whether a file is a model, as its first bytes tell.
+pub(crate) fn is_model(path: &Path) -> bool {
+    // A pipe would be waited for.
+    let is_file = path.is_file();
+    let start = || std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
+    is_file && start() && is_replaceable(path, Output::Model).unwrap_or(false)
+}
+
 /// Whether a file is empty or holds an earlier output of the same kind, as its first bytes tell.
 fn is_replaceable(path: &Path, output: Output) -> std::io::Result<bool> {
     let mut start = Vec::new();

@@ -42,6 +42,49 @@ fn calibrate_category() {
     assert!(text.contains("thresholds kept: 1"), "{text}");
 }
 
+/// Thresholds from a category's good test images, and figures at these thresholds on the same images,
+/// were shown without a word.
+#[test]
+fn an_evaluation_names_images_that_gave_the_thresholds_or_were_trained_on() {
+    let shop = Workshop::new();
+    shop.train(12);
+    let held_out = &description(&shop, "model.anoseg")["calibration"]["calibrated_on"];
+    assert_eq!(held_out.as_array().unwrap().len(), 5);
+    let (_, told) = shop.run("eval model.anoseg data", 0);
+    assert!(!told.contains("used for the thresholds") && !told.contains("trained on"), "{told}");
+    shop.run("calibrate model.anoseg data --false-reject 0.2", 0);
+    // Another is trained on: the first of the training images, or one of those held out.
+    for number in 0..20 {
+        let (image, copy) =
+            (format!("data/train/good/{number:03}.png"), format!("data/test/good/t{number}.png"));
+        fs::copy(shop.path(&image), shop.path(&copy)).unwrap();
+    }
+    let (_, told) = shop.run("eval model.anoseg data --json f.json --report r.html", 0);
+    let json = fs::read_to_string(shop.path("f.json")).unwrap();
+    let report = fs::read_to_string(shop.path("r.html")).unwrap();
+    for text in [told, json, report] {
+        assert!(text.contains("test images were trained on") && text.contains("15 of "), "{text}");
+        assert!(
+            text.contains("test images were used for the thresholds") && text.contains("9 of "),
+            "{text}"
+        );
+    }
+}
+
+/// `predict` named them, `eval` did not.
+#[test]
+fn an_evaluation_on_images_unlike_those_of_the_training_says_so() {
+    let shop = Workshop::new();
+    shop.train(4);
+    for number in 0..3 {
+        let image = good(Part::Token, 1, 100 + number, 4 * common::SIDE, 4 * common::SIDE);
+        write_png(&shop.path(&format!("data/test/good/large{number}.png")), &image).unwrap();
+    }
+    let (_, told) = shop.run("eval model.anoseg data", 0);
+    assert_eq!(told.matches("of another size than the training images, such as").count(), 1, "{told}");
+    assert!(told.contains("3 of "), "{told}");
+}
+
 #[test]
 fn too_few_images_are_refused_with_the_number_needed() {
     let shop = Workshop::new();
@@ -126,5 +169,42 @@ fn images_unlike_those_of_the_training_are_named() {
     let (_, told) = shop.run("calibrate model.anoseg large --false-reject 0.2 -o other.anoseg", 0);
     assert_eq!(told.matches("the training images: 96 x 96").count(), 5, "{told}");
     assert!(told.contains("large/0.png: the image is 384 x 384 pixels"), "{told}");
-    assert!(told.contains("2 more images with the warning other_size"), "{told}");
+    assert!(told.contains("2 more images of another size than the training images"), "{told}");
+}
+
+/// `info` named former thresholds, and nothing put them in force again.
+#[test]
+fn former_thresholds_can_be_put_in_force_again() {
+    let shop = Workshop::new();
+    shop.train(4);
+    let (_, told) = shop.run("calibrate model.anoseg --former 1", 2);
+    assert!(told.contains("--former = 1: the model has no former thresholds"), "{told}");
+    for rate in ["0.2", "0.3"] {
+        shop.run(&format!("calibrate model.anoseg data/test/good --false-reject {rate}"), 0);
+    }
+    let rates = |model: &str| {
+        let description = description(&shop, model);
+        let rate = |calibration: &Value| calibration["false_reject"].as_f64().unwrap();
+        let former = description["former_calibrations"].as_array().unwrap().iter().map(rate);
+        std::iter::once(rate(&description["calibration"])).chain(former).collect::<Vec<_>>()
+    };
+    assert_eq!(rates("model.anoseg"), [0.3, 0.2, 0.01]);
+    let (text, _) = shop.run("info model.anoseg", 0);
+    let command = text.split("in force again: ").nth(1).unwrap().lines().next().unwrap();
+    assert!(command.ends_with("calibrate model.anoseg --former 1"), "{text}");
+    assert!(text.contains("  2: score > ") && text.contains("wanted false-reject rate 0.01"), "{text}");
+    let (told, _) = shop.run("calibrate model.anoseg --former 2", 0);
+    assert!(told.starts_with("model     model.anoseg\n") && told.contains("normals   5"), "{told}");
+    assert_eq!(rates("model.anoseg"), [0.01, 0.2, 0.3]);
+    // Former thresholds are not lost where those of the training are in force.
+    let (_, told) = shop.run("train data -o model.anoseg --resume", 0);
+    assert!(told.contains("model.anoseg was calibrated since and stays as it is"), "{told}");
+    shop.run("calibrate model.anoseg --former 2 -o other.anoseg", 0);
+    assert_eq!(rates("other.anoseg"), [0.3, 0.2, 0.01]);
+    for number in ["0", "3"] {
+        let (_, told) = shop.run(&format!("calibrate model.anoseg --former {number}"), 2);
+        assert!(told.contains("the model has 2, counted from 1"), "{told}");
+    }
+    shop.run("calibrate model.anoseg data/test/good --former 1", 2);
+    shop.run("calibrate model.anoseg", 2);
 }

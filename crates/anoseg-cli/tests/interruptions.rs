@@ -48,6 +48,29 @@ fn double_signal() {
     }
 }
 
+/// It once was only said that there is no such file.
+#[test]
+fn a_model_whose_training_was_stopped_is_named_with_the_way_to_go_on() {
+    let shop = Workshop::new();
+    let child = shop.start("train data -o my-model --layout mvtec --config tiny.toml --steps 100000");
+    shop.wait_for_steps("my-model-run", 2);
+    signal(child.id(), "-INT");
+    assert_eq!(ended(child).1, Some(130));
+    for (command, code) in
+        [("info my-model", 2), ("predict my-model data -o out", 2), ("eval my-model data", 2)]
+    {
+        let (_, told) = shop.run(command, code);
+        assert!(
+            told.contains("my-model: ") && told.contains("training was stopped before the end"),
+            "{told}"
+        );
+        let hint = told.trim_end().split("to go on: ").nth(1).unwrap();
+        assert!(hint.ends_with("/data --layout mvtec -o my-model --resume"), "{hint}");
+    }
+    let (_, told) = shop.run("info other-model", 2);
+    assert!(told.contains("check the path"), "{told}");
+}
+
 #[test]
 fn a_demo_goes_on_where_it_was_stopped() {
     let shop = Workshop::new();

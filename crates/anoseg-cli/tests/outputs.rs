@@ -132,6 +132,7 @@ fn files_in_the_run_directory_that_no_training_wrote_stay() {
     for (file, content) in [
         ("config.toml", "preset = \"fast\"\nseed = 7\n"),
         ("metrics.jsonl", "{\"epoch\": 1, \"loss\": 0.5}\n"),
+        ("data.toml", "train = \"images\"\n"),
         ("checkpoint/state.safetensors", "weights of another program"),
         ("checkpoint/epoch1.pt", "weights of another program"),
     ] {
@@ -164,21 +165,144 @@ fn resuming_a_finished_training_keeps_a_later_calibration() {
     let resume = "train data -o model.anoseg --resume";
     let (_, told) = shop.run(resume, 0);
     assert!(!told.contains("calibration"), "{told}");
+    // It once was said to go on at its last step.
+    assert!(told.contains("all 3 steps are done") && !told.contains("going on"), "{told}");
     shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
     let calibrated = fs::read(shop.path("model.anoseg")).unwrap();
     assert_ne!(calibrated, trained);
     let (result, told) = shop.run(resume, 0);
-    assert!(told.contains("model.anoseg has thresholds of a later calibration"), "{told}");
+    assert!(told.contains("model.anoseg was calibrated since and stays as it is"), "{told}");
     assert!(result.contains("false-reject rate 0.3"), "{result}");
+    // They were once said to come from the images that the training held out.
+    assert!(result.contains("4 good images of a later calibration"), "{result}");
     assert_eq!(fs::read(shop.path("model.anoseg")).unwrap(), calibrated);
     // The way out that the note names.
     assert!(told.contains("-o OTHER.anoseg --run-dir model-run --resume"), "{told}");
     shop.run("train data -o OTHER.anoseg --run-dir model-run --resume", 0);
     let json = |model: &str| shop.run(&format!("info {model} --json"), 0).0;
     assert!(json("OTHER.anoseg").contains("\"false_reject\": 0.01"));
-    // Another model in its place is replaced, as ever.
+    // A model of another training in its place is replaced, and kept if it was calibrated.
     shop.run("train data -o model.anoseg --run-dir other --config tiny.toml --steps 2", 0);
     shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
     shop.run(resume, 0);
     assert!(json("model.anoseg").contains("\"steps\": 3"));
+    assert!(json("model.previous-2.anoseg").contains("\"steps\": 2"));
+}
+
+/// `train` over a model that was calibrated since, and `calibrate -o` over another one, once replaced
+/// the thresholds without a word.
+#[test]
+fn a_calibrated_model_is_kept_when_another_takes_its_place() {
+    let shop = Workshop::new();
+    let train = |steps: u32, kept: bool| {
+        let (_, told) =
+            shop.run(&format!("train data -o model.anoseg --config tiny.toml --steps {steps}"), 0);
+        assert_eq!(told.contains("it is kept in model.previous"), kept, "{told}");
+    };
+    train(2, false);
+    train(3, false);
+    for kept in ["model.previous.anoseg", "model.previous-2.anoseg"] {
+        shop.run("calibrate model.anoseg data/test/good --false-reject 0.3", 0);
+        let calibrated = fs::read(shop.path("model.anoseg")).unwrap();
+        // The same weights again: its thresholds would be lost all the same.
+        train(3, true);
+        assert_eq!(fs::read(shop.path(kept)).unwrap(), calibrated);
+    }
+    shop.run("train data -o other.anoseg --config tiny.toml --steps 2", 0);
+    let calibrate = "data/test/good --false-reject 0.2 -o model.anoseg";
+    shop.run(&format!("calibrate model.previous.anoseg {calibrate}"), 0);
+    let (_, told) = shop.run(&format!("calibrate model.previous.anoseg {calibrate}"), 0);
+    assert!(!told.contains("is kept"), "{told}");
+    let (_, told) = shop.run(&format!("calibrate other.anoseg {calibrate}"), 0);
+    assert!(told.contains("it is kept in model.previous-3.anoseg"), "{told}");
+}
+
+/// `synth` into the folder of the good images once made a training learn from the synthetic pairs, taken
+/// for images with labels, in place of the photos.
+#[test]
+fn synthetic_pairs_are_never_learned_from() {
+    let shop = Workshop::new();
+    fs::rename(shop.path("data/train/good"), shop.path("parts")).unwrap();
+    for _ in 0..2 {
+        shop.run("synth parts --out parts --count 5 --config tiny.toml", 0);
+        let (told, _) = shop.run("check parts", 0);
+        assert!(told.contains("layout plain") && told.contains("20 "), "{told}");
+    }
+    for entry in fs::read_dir(shop.path("parts/pairs")).unwrap() {
+        let path = entry.unwrap().path();
+        let image = path.extension().is_some_and(|ending| ending == "png");
+        assert!(!image || anoseg_image::write::is_result(&path), "{}", path.display());
+    }
+    assert!(anoseg_image::write::is_result(&shop.path("parts/sheet.png")));
+    let (_, notes) = shop.run("train parts -o m.anoseg --config tiny.toml --steps 1", 0);
+    assert!(notes.contains("training on 15 good images") && notes.contains("5 held out"), "{notes}");
+}
+
+/// They were once replaced without a word.
+#[test]
+fn synth_replaces_its_own_pairs_only() {
+    let shop = Workshop::new();
+    fs::create_dir_all(shop.path("out/pairs")).unwrap();
+    for name in ["00001.png", "00001_mask.png", "00001.txt"] {
+        let mine = shop.path("out/pairs").join(name);
+        fs::write(&mine, "mine").unwrap();
+        let (_, told) = shop.run("synth data --out out --count 3 --config tiny.toml", 2);
+        assert!(told.contains(name) && told.contains("would be lost"), "{told}");
+        assert_eq!(fs::read_to_string(&mine).unwrap(), "mine");
+        fs::remove_file(&mine).unwrap();
+    }
+}
+
+/// The command that goes on with a training that was moved aside once named the data of the new call,
+/// with which it failed.
+#[cfg(unix)]
+#[test]
+fn the_way_back_to_a_training_names_its_own_images() {
+    let shop = Workshop::new();
+    let stopped = |data: &str| {
+        let train = format!("train {data} -o q.anoseg --config tiny.toml --steps 100000");
+        let mut child = shop.start(&train);
+        shop.wait_for_steps("q-run", 2);
+        common::signal(child.id(), "-INT");
+        assert_eq!(child.wait().unwrap().code(), Some(130));
+    };
+    let way_back = |data: &str| {
+        let (_, told) = shop.run(&format!("train {data} -o q.anoseg --config tiny.toml --steps 1"), 0);
+        let hint = told.split("to go on with that one instead: ").nth(1).unwrap_or_else(|| panic!("{told}"));
+        hint.lines().next().unwrap().to_owned()
+    };
+    fs::create_dir(shop.path("my parts")).unwrap();
+    fs::rename(shop.path("data/test/good"), shop.path("more")).unwrap();
+    for number in 0..4 {
+        let name = format!("{number:03}.png");
+        fs::copy(shop.path("data/train/good").join(&name), shop.path("more").join(format!("m{name}")))
+            .unwrap();
+    }
+    stopped("more --layout plain --max-side 500");
+    let hint = way_back("data/train/good");
+    assert!(hint.contains("/more --layout plain -o") && hint.contains("--max-side 500"), "{hint}");
+    let line = format!("timeout --foreground -s INT 5 {hint}");
+    // From another folder as well: the path is absolute.
+    let line = line.replace("--run-dir q-run", "--run-dir '../q-run").replace("previous ", "previous' ");
+    let output = std::process::Command::new("bash")
+        .current_dir(shop.path("my parts"))
+        .args(["-c", &line])
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(told.contains("going on at step"), "{line}\n{told}");
+    // Other images: the folder is named.
+    let (_, told) = shop.run("train data -o q.anoseg --run-dir q-run.previous --resume", 3);
+    assert!(told.contains("begun with ") && told.contains("/more: give that folder"), "{told}");
+    // A training of an earlier version does not tell.
+    stopped("more");
+    fs::remove_file(shop.path("q-run/data.toml")).unwrap();
+    let hint = way_back("data/train/good");
+    assert!(
+        hint.contains("train FOLDER_OF_ITS_IMAGES -o q.anoseg --run-dir q-run.previous-2 --resume"),
+        "{hint}"
+    );
+    // The same folder is named as it was typed.
+    stopped("more");
+    assert!(way_back("more").contains("train more -o q.anoseg"));
 }

@@ -157,7 +157,7 @@ fn training_set_sanity() {
     assert!(said.contains("001.png, 003.png, 005.png and 3 more"), "{said}");
     let said = train(&shop, "mixed", 0);
     assert!(said.contains("a single value, as a covered lens gives: 007.png"), "{said}");
-    assert!(said.contains("1 of 12 images are copies of another: 011.png (the same as 010.png)"), "{said}");
+    assert!(said.contains("1 of 12 images is a copy of another: 011.png (the same as 010.png)"), "{said}");
 }
 
 /// Another shape, and grey on a model of colours, were judged like any other.

@@ -7,7 +7,7 @@
 //! | [`resample`] | resizing of images, anomaly maps and masks |
 //! | [`dataset`] | dataset folders: training images, test images, ground truth |
 //! | [`ImageView`] | raw camera buffers to [`Image`]s |
-//! | [`text`] | characters of names that are not shown but obeyed |
+//! | [`text`] | characters of names that are not shown but obeyed; counts |
 //! | [`regions`] | connected components of a mask |
 //! | [`write`](mod@write) | atomic writing of images, masks and anomaly maps |
 

@@ -1,4 +1,4 @@
-//! Characters of names that are not shown but obeyed.
+//! Texts for users: characters of names that are not shown but obeyed, and counts.
 
 /// Whether a terminal, a page or a file manager obeys the character or shows nothing, so that a name
 /// with it reads as another one: control characters, line and paragraph separators, characters that
@@ -24,4 +24,16 @@ pub fn is_unseen(character: char) -> bool {
             // Annotations and tags.
             | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}'
         )
+}
+
+/// A number of things, such as `1 file` and `2 files`.
+///
+/// ```
+/// use anoseg_image::text::count;
+///
+/// assert_eq!(count(1, "file is", "files are"), "1 file is");
+/// assert_eq!(count(0, "file is", "files are"), "0 files are");
+/// ```
+pub fn count(number: usize, one: &str, many: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { many })
 }

@@ -184,7 +184,7 @@ fn errors_say_why_a_folder_is_no_dataset() {
     assert!(text(&root.join("file.png")).contains("is a file"));
     assert!(text(&root.join("bad")).contains("train/good"));
     assert!(text(&root.join("empty")).contains("holds no images"));
-    assert!(text(&root.join("set")).contains("choose one of them: a, b"));
+    assert!(text(&root.join("set")).contains("several datasets (a, b); choose one of them"));
     for path in ["absent", "bad", "empty", "set"] {
         assert!(text(&root.join(path)).contains(path), "the message names the path");
     }

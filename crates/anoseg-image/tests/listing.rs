@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use anoseg_image::dataset::{Found, Layout, LeftOutKind, display_name, find_images};
+use anoseg_image::dataset::{
+    Found, Layout, LeftOutKind, categories, display_name, find_images, find_images_until,
+};
 use anoseg_image::{Dataset, DatasetError, Image, write};
 use proptest::prelude::*;
 
@@ -160,6 +162,60 @@ mod vanished {
         assert_eq!(found.failures.len(), 2, "{found:?}");
         assert!(found.failures.iter().any(|error| matches!(error, DatasetError::Loop { .. })));
         assert!(found.left_out.iter().any(|item| item.kind == LeftOutKind::Repeated));
+    }
+
+    /// Eight folders that link to each other once gave 64 images to learn from, and 8 to inspect.
+    #[test]
+    fn a_folder_that_links_reach_is_listed_once_by_every_command() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for number in 1..9 {
+            png(&root.join(format!("d{number}/{number}.png")));
+            let others = (1..9).filter(|other| *other != number);
+            others.for_each(|other| {
+                symlink(format!("../d{other}"), root.join(format!("d{number}/l{other}"))).unwrap();
+            });
+        }
+        assert!(categories(root).unwrap().is_empty());
+        let own: Vec<PathBuf> = (1..9).map(|number| root.join(format!("d{number}/{number}.png"))).collect();
+        assert_eq!(find(root).images, own);
+        let dataset = Dataset::open(root).unwrap();
+        assert_eq!(dataset.train, own);
+        assert!(dataset.left_out.iter().all(|item| item.kind == LeftOutKind::Repeated));
+    }
+
+    /// A folder of test images that is a link to the training images belongs to these.
+    #[test]
+    fn training_images_come_before_links_to_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let (root, store) = (folder.path().join("set"), folder.path().join("store"));
+        png(&store.join("0.png"));
+        for part in ["test", "train"] {
+            fs::create_dir_all(root.join(part)).unwrap();
+            symlink(&store, root.join(part).join("good")).unwrap();
+        }
+        let dataset = Dataset::open(&root).unwrap();
+        assert_eq!((dataset.train.len(), dataset.test.len()), (1, 0));
+        assert!(dataset.warnings.iter().any(|warning| warning.contains("listed already")));
+    }
+
+    /// It once went on whatever the user did.
+    #[test]
+    fn a_listing_is_stopped_and_bounded() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        (0..9).for_each(|number| png(&root.join(format!("a/{number}.png"))));
+        let asked = std::cell::Cell::new(0);
+        let stopped = || asked.replace(asked.get() + 1) >= 5;
+        let found = find_images_until(&[root.to_path_buf()], &stopped);
+        assert!(matches!(found.failures.as_slice(), [DatasetError::Stopped { .. }]), "{found:?}");
+        assert_eq!(asked.get(), 6);
+        let error = Dataset::open_until(root, None, &|| true).unwrap_err();
+        assert!(matches!(error, DatasetError::Stopped { .. }), "{error}");
+        let deep = (0..70).fold(root.to_path_buf(), |path, _| path.join("d"));
+        png(&deep.join("0.png"));
+        let error = Dataset::open(root).unwrap_err().to_string();
+        assert!(error.contains("65 folders deep"), "{error}");
     }
 
     /// They have names of their own, by which a result may be looked up.

@@ -6,9 +6,6 @@ use serde::{Deserialize, Serialize};
 use crate::settings::require;
 use crate::{RegionFilter, SettingError};
 
-/// Below this share of synthetic anomalies rejected, [`Calibration::cautions`] warns.
-const FEW_REJECTED: f64 = 0.5;
-
 /// How an image threshold was derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -58,6 +55,10 @@ pub struct Calibration {
     /// same good images. None where the recipe makes no anomalies, and in older models.
     #[serde(default)]
     pub synthetic_rejected: Option<f64>,
+    /// The files of the images that the scores come from, as [`file_digest`](crate::file_digest) gives
+    /// them, in ascending order. Empty where the images were trained on, and in older models.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibrated_on: Vec<String>,
 }
 
 impl Calibration {
@@ -80,45 +81,9 @@ impl Calibration {
         (mask, regions)
     }
 
-    /// Remarks on the thresholds; none when they are guaranteed and reject most synthetic
-    /// anomalies.
-    pub fn cautions(&self) -> Vec<String> {
-        self.rate_caution().into_iter().chain(self.detection_caution()).collect()
-    }
-
     /// How many good images it takes to guarantee the wanted false-reject rate.
     pub fn images_needed(&self) -> usize {
         ((1.0 / self.false_reject).ceil() as usize).saturating_sub(1)
-    }
-
-    /// A remark if the false-reject rate is not guaranteed.
-    fn rate_caution(&self) -> Option<String> {
-        let n = self.normal_scores.len();
-        if !self.held_out {
-            return Some(format!(
-                "the thresholds come from the {n} images that were also trained on, and will reject too \
-                 much: calibrate with other good images"
-            ));
-        }
-        let needed = self.images_needed();
-        (self.rule == Rule::Gumbel).then(|| {
-            format!(
-                "{n} good images are too few to guarantee a false-reject rate of {}: the threshold is an \
-                 estimate; calibrate with at least {needed} good images",
-                self.false_reject
-            )
-        })
-    }
-
-    /// A remark if few synthetic anomalies are rejected.
-    fn detection_caution(&self) -> Option<String> {
-        let share = self.synthetic_rejected.filter(|&share| share < FEW_REJECTED)?;
-        Some(format!(
-            "only {:.0} % are rejected of the images with synthetic anomalies, and perhaps as few of the \
-             real defects. The good images differ so much that the threshold is high: train on more of \
-             them, calibrate with more of them, or allow a higher false-reject rate",
-            100.0 * share
-        ))
     }
 
     /// Checks that every number is in its range.
@@ -162,6 +127,7 @@ mod tests {
             held_out: true,
             normal_scores: vec![0.1],
             synthetic_rejected: Some(0.8),
+            calibrated_on: Vec::new(),
         }
     }
 
@@ -171,19 +137,6 @@ mod tests {
         assert_eq!(calibration.decide(0.2), Decision::Good);
         assert_eq!(calibration.decide(0.5), Decision::Review);
         assert_eq!(calibration.decide(0.51), Decision::Reject);
-    }
-
-    /// Seven held-out images of very different scores once gave a threshold of 1: the model passed
-    /// every defect, without a warning.
-    #[test]
-    fn thresholds_that_reject_few_anomalies_give_a_warning() {
-        assert_eq!(calibration().cautions(), Vec::<String>::new());
-        let blind = Calibration { image_threshold: 1.0, synthetic_rejected: Some(0.125), ..calibration() };
-        let [caution] = &blind.cautions()[..] else { panic!("{:?}", blind.cautions()) };
-        assert!(caution.contains("12 % are rejected"), "{caution}");
-        let few = Calibration { rule: Rule::Gumbel, ..blind };
-        assert_eq!(few.cautions().len(), 2);
-        assert!(Calibration { synthetic_rejected: None, ..few }.cautions()[0].contains("too few"));
     }
 
     /// A rate of -1 in a model file once asked for 18446744073709551615 good images.

@@ -72,6 +72,16 @@ impl Description {
         self.provenance.steps > 0 || self.architecture.network != Kind::Pretrained
     }
 
+    /// Puts a set of former thresholds in force again; the present ones take its place. `number` counts
+    /// from 1. Returns whether there is such a set.
+    pub fn restore_calibration(&mut self, number: usize) -> bool {
+        let former = &mut self.former_calibrations;
+        let Some(index) = number.checked_sub(1).filter(|&index| index < former.len()) else { return false };
+        let present = self.calibration.replace(former.remove(index));
+        former.splice(index..index, present);
+        true
+    }
+
     /// Checks that every setting is in its range and that they fit each other.
     ///
     /// # Errors

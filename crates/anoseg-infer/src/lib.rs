@@ -18,6 +18,7 @@
 
 pub mod archive;
 mod calibration;
+mod cautions;
 mod description;
 mod error;
 mod geometry;

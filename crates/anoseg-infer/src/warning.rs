@@ -74,6 +74,21 @@ impl InspectionWarning {
             Self::GreyOnColour => "grey_on_colour",
         }
     }
+
+    /// What warnings with this [code](InspectionWarning::code) say of several images, such as "grey, in
+    /// place of colour"; the code itself if it is none.
+    pub fn summary(code: &str) -> &str {
+        match code {
+            "constant" => "of a single value",
+            "beyond_scale" => "with values beyond the model's scale",
+            "other_sample_type" => "with samples of another type than the training images",
+            "other_shape" => "of another shape than the training images",
+            "other_size" => "of another size than the training images",
+            "colour_on_grey" => "in colour, unlike the training images",
+            "grey_on_colour" => "grey, unlike the training images",
+            code => code,
+        }
+    }
 }
 
 impl fmt::Display for InspectionWarning {
@@ -227,6 +242,7 @@ mod tests {
             let json = serde_json::to_value(&warning).unwrap();
             assert_eq!(json["code"], warning.code());
             assert!(!warning.to_string().ends_with('.'));
+            assert_ne!(InspectionWarning::summary(warning.code()), warning.code(), "it has words");
         }
     }
 

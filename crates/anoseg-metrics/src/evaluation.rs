@@ -84,6 +84,14 @@ pub struct Evaluation {
     pub intervals: Intervals,
 }
 
+impl Evaluation {
+    /// Whether all images have the same score, so that an image AUROC of 0.5 says nothing: every
+    /// resample gives it.
+    pub fn ranks_nothing(&self) -> bool {
+        self.image_auroc == Some(0.5) && self.intervals.image_auroc == Some([0.5; 2])
+    }
+}
+
 /// The curves of a test set, simplified for plotting; empty where a class is absent.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Curves {

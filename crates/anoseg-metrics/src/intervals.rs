@@ -97,7 +97,10 @@ fn wilson(hits: usize, n: usize) -> Option<[f64; 2]> {
     let centre = share + Z * Z / (2.0 * n);
     let spread = Z * (share * (1.0 - share) / n + Z * Z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + Z * Z / n;
-    Some([((centre - spread) / scale).max(0.0), ((centre + spread) / scale).min(1.0)])
+    // Exact at the ends, where rounding leaves something like 3e-17.
+    let low = if share == 0.0 { 0.0 } else { (centre - spread) / scale };
+    let high = if share == 1.0 { 1.0 } else { (centre + spread) / scale };
+    Some([low.max(0.0), high.min(1.0)])
 }
 
 /// A resampled test set: how often each image occurs. The scores of the samples descend.
@@ -187,6 +190,15 @@ mod tests {
         }
     }
 
+    /// An interval once began at 3.4e-17.
+    #[test]
+    fn intervals_of_none_and_all_begin_and_end_exactly() {
+        for n in 1..300 {
+            assert_eq!(wilson(0, n).unwrap()[0], 0.0);
+            assert_eq!(wilson(n, n).unwrap()[1], 1.0);
+        }
+    }
+
     #[test]
     fn undefined_figures_have_no_interval() {
         let good = Intervals::of(samples(&[0.1, 0.2], &[]), Some(0.5));
@@ -194,6 +206,16 @@ mod tests {
         assert!(good.false_reject_rate.is_some());
         assert_eq!(Intervals::of(samples(&[0.1], &[0.3]), None).detection_rate, None);
         assert_eq!(Intervals::of(Vec::new(), Some(0.5)), Intervals::default());
+    }
+
+    #[test]
+    fn equal_scores_rank_nothing() {
+        let figures = |good: &[f32], defective: &[f32]| {
+            let intervals = Intervals::of(samples(good, defective), None);
+            crate::Evaluation { image_auroc: Some(0.5), intervals, ..Default::default() }
+        };
+        assert!(figures(&[1.0, 1.0, 1.0], &[1.0, 1.0]).ranks_nothing());
+        assert!(!figures(&[0.1, 0.4], &[0.1, 0.4]).ranks_nothing());
     }
 
     #[test]

@@ -74,7 +74,8 @@ impl<'a> Assembly<'a> {
         report.config = run_dir.config_text()?.unwrap_or_default();
         let trained_on = self.model.description().provenance.training_images as u64;
         report.summary = vec![plain_summary(trained_on, calibration.false_reject, &self.images)];
-        report.summary.extend(calibration.cautions().into_iter().map(sentence));
+        report.summary.extend(self.model.description().cautions().into_iter().map(sentence));
+        report.summary.extend(run.doubts.iter().cloned().map(sentence));
         if log.broken > 0 {
             let path = run_dir.log_path();
             let remark = format!("Broken lines of {} are left out: {}.", path.display(), log.broken);

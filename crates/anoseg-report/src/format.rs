@@ -25,27 +25,67 @@ pub fn percent_or_dash(share: Option<f64>) -> String {
 /// A number with three significant figures: `0.731`, `12.3`, `1234`, `5.20 × 10⁻⁵`. Values that are
 /// not finite become `–`.
 pub fn significant(value: f64) -> String {
-    if !value.is_finite() {
-        return "–".to_owned();
-    }
-    let size = value.abs();
-    if size == 0.0 {
-        return "0".to_owned();
-    }
-    if !(1e-3..1e6).contains(&size) {
-        return scientific(value);
-    }
-    // The exponent after rounding, so that 9.996 becomes 10.0 and not 10.00.
-    let exponent = exponent_of(&format!("{value:.2e}"));
-    let decimals = (2 - exponent).max(0) as usize;
-    minus_sign(format!("{value:.decimals$}"))
+    typeset(&plain(value, 3))
 }
 
-/// A score, a value of a map or a limit of either, 0..=1: as [`significant`], and with as many
-/// nines as it takes not to be rounded to 1: `0.731`, `0.999998`. Scores of clear anomalies differ
-/// only in late decimals.
+/// A score, a value of a map or a limit of either, 0..=1: as [`significant`], and below 1 with as many
+/// decimals as give two significant figures of the distance from 1: `0.731`, `0.9999943`. Scores of
+/// clear anomalies differ only in late decimals.
 pub fn score(value: f64) -> String {
-    if (0.9995..1.0).contains(&value) { score_with_decimals(value, 3) } else { significant(value) }
+    typeset(&plain_score(value, 3))
+}
+
+/// A score or a threshold in full: the shortest decimal that is read as the same number. A rounded
+/// threshold would contradict decisions on scores near it.
+pub fn exact_score(value: f32) -> String {
+    if value != 0.0 && value.abs() < 1e-4 { format!("{value:e}") } else { value.to_string() }
+}
+
+/// As [`exact_score`], typeset.
+pub(crate) fn typeset_exact(value: f32) -> String {
+    if value.is_finite() { typeset(&exact_score(value)) } else { "–".to_owned() }
+}
+
+/// A number with this many significant figures, in the syntax of `str::parse`.
+fn plain(value: f64, figures: usize) -> String {
+    let size = value.abs();
+    if size == 0.0 || !value.is_finite() {
+        return if size == 0.0 { "0".to_owned() } else { value.to_string() };
+    }
+    let rounded = format!("{value:.*e}", figures - 1);
+    if !(1e-3..1e6).contains(&size) {
+        return rounded;
+    }
+    // The exponent after rounding, so that 9.996 becomes 10.0 and not 10.00.
+    let decimals = (figures as i32 - 1 - exponent_of(&rounded)).max(0) as usize;
+    format!("{value:.decimals$}")
+}
+
+/// A score with this many significant figures of its distance from 0, and one less of that from 1; in
+/// the syntax of `str::parse`.
+pub(crate) fn plain_score(value: f64, figures: usize) -> String {
+    if !(0.5..1.0).contains(&value) {
+        return plain(value, figures);
+    }
+    let below_one = exponent_of(&format!("{:.*e}", figures - 2, 1.0 - value));
+    let decimals = (figures as i32 - 2 - below_one).clamp(0, 17) as usize;
+    let mut text = format!("{value:.*}", decimals.max(figures));
+    while text.len() > figures + 2 && text.ends_with('0') {
+        text.pop();
+    }
+    text
+}
+
+/// A number in the syntax of `str::parse` as it is shown.
+pub(crate) fn typeset(plain: &str) -> String {
+    match plain.split_once('e') {
+        _ if plain.contains("inf") || plain.contains("NaN") => "–".to_owned(),
+        Some((mantissa, _)) => {
+            let exponent = superscript(exponent_of(plain));
+            format!("{}\u{a0}×\u{a0}10{exponent}", minus_sign(mantissa.to_owned()))
+        }
+        None => minus_sign(plain.to_owned()),
+    }
 }
 
 /// A number with `decimals` decimals, and with more where it is so small that these would show less
@@ -54,20 +94,6 @@ pub fn with_digits(value: f64, decimals: usize) -> String {
     let exponent = if value == 0.0 { 0 } else { exponent_of(&format!("{value:.1e}")) };
     let decimals = decimals.max((1 - exponent).max(0) as usize);
     format!("{value:.decimals$}")
-}
-
-/// A score with `decimals` decimals, and with more where it takes them not to be rounded to 1 or to
-/// show two significant figures.
-pub fn score_with_decimals(value: f64, decimals: usize) -> String {
-    if 0.0 < value && value < 0.5 {
-        return with_digits(value, decimals);
-    }
-    let text = |decimals: usize| format!("{value:.decimals$}");
-    // An f64 below 1 is told from it by sixteen decimals at most.
-    (decimals..=16)
-        .map(text)
-        .find(|text| value >= 1.0 || !text.starts_with('1'))
-        .unwrap_or_else(|| text(decimals))
 }
 
 /// A whole number with thin spaces between thousands from 10 000 on: `1234`, `12 345`.
@@ -84,12 +110,6 @@ pub fn count(n: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-fn scientific(value: f64) -> String {
-    let text = format!("{value:.2e}");
-    let mantissa = text.split('e').next().unwrap_or("0").to_owned();
-    format!("{}\u{a0}×\u{a0}10{}", minus_sign(mantissa), superscript(exponent_of(&text)))
 }
 
 /// The exponent of a number formatted with `{:e}`.
@@ -150,22 +170,31 @@ mod tests {
 
     #[test]
     fn a_score_below_one_is_never_shown_as_one() {
-        for (value, text, with_four) in [
-            (0.73149, "0.731", "0.7315"),
-            (0.9994, "0.999", "0.9994"),
-            (0.99996, "0.99996", "0.99996"),
-            (0.999_998_15, "0.999998", "0.999998"),
-            (f64::from(1.0_f32.next_down()), "0.9999999", "0.9999999"),
-            (1.0, "1.00", "1.0000"),
-            (0.0, "0", "0.0000"),
+        for (value, text) in [
+            (0.73149, "0.731"),
+            (0.9994, "0.9994"),
+            (0.99996, "0.99996"),
+            (0.999_994_3, "0.9999943"),
+            (f64::from(1.0_f32.next_down()), "0.99999994"),
+            (1.0, "1.00"),
+            (0.0, "0"),
         ] {
-            assert_eq!(
-                (score(value), score_with_decimals(value, 4)),
-                (text.to_owned(), with_four.to_owned())
-            );
+            assert_eq!(score(value), text);
         }
-        assert_eq!(score(1.0_f64.next_down()), "0.9999999999999999");
+        assert!(score(1.0_f64.next_down()).starts_with("0.9999999999999998"));
         assert_eq!(score(f64::NAN), "–");
+        assert_eq!(typeset_exact(f32::INFINITY), "–");
+    }
+
+    /// A threshold of 0.9999943 was shown as 0.99999 beside a good score of 0.9999926.
+    #[test]
+    fn an_exact_score_is_read_as_the_same_number() {
+        for value in [0.999_994_3, 0.5, 0.0, 1.0, 1.23e-5, 3e-30, 0.1 + 0.2_f32] {
+            assert_eq!(exact_score(value).parse::<f32>().unwrap(), value);
+        }
+        assert_eq!(exact_score(0.999_994_3), "0.9999943");
+        assert_eq!(exact_score(0.5), "0.5");
+        assert_eq!(exact_score(1.23e-5), "1.23e-5");
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod outline;
 mod overlay;
 pub mod plot;
 mod sheet;
+mod shown;
 mod summary;
 mod thumbnail;
 

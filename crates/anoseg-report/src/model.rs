@@ -63,6 +63,10 @@ pub struct Comparison {
     pub title: String,
     /// A sentence that says what is compared.
     pub note: String,
+    /// Sentences below the table.
+    pub remarks: Vec<String>,
+    /// Heading of the rows' names.
+    pub head: String,
     /// Headings of the columns after the first.
     pub columns: Vec<String>,
     /// Each result's name and its cells, one per column.

@@ -223,6 +223,8 @@ fn the_index_leads_to_the_reports() {
 #[test]
 fn an_index_shows_its_table() {
     let comparison = Comparison {
+        remarks: vec!["bolt: no images".into()],
+        head: "category".into(),
         title: "Figures".into(),
         note: "Means".into(),
         columns: vec!["image AUROC".into()],
@@ -230,5 +232,6 @@ fn an_index_shows_its_table() {
     };
     let page = index("Bench", Some(&comparison), &[("nut".into(), "nut.html".into())]);
     assert!(page.contains("image AUROC") && page.contains("0.987") && page.contains("&lt;nut&gt;"));
+    assert!(page.contains("<th scope=\"col\">category</th>") && page.contains("bolt: no images</p>"));
     assert!(page.contains("href=\"./nut.html\""));
 }

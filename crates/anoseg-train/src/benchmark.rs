@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::Table;
 use crate::evaluate::Figures;
-use crate::table::figure;
+use crate::table::{figure, one_line};
 
 /// One model on one category.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -56,6 +56,9 @@ pub struct Benchmark {
     pub failures: Vec<Failure>,
 }
 
+/// Characters of an error in the table.
+const SHORT: usize = 40;
+
 /// A figure of the table: its heading, its name in JSON, and its value.
 type Column = (&'static str, &'static str, fn(&Evaluation) -> Option<f64>);
 
@@ -87,7 +90,7 @@ impl Benchmark {
     }
 
     /// The table: one row per dataset, means over its seeds, and one with the mean of all datasets.
-    /// A last column has the errors, if there are any.
+    /// A last column has the errors in short, if there are any; [`Benchmark::errors`] has them in full.
     pub fn table(&self) -> Table {
         let budget = ["runs", "steps", "minutes"];
         let columns = budget.into_iter().chain(FIGURES.iter().map(|(heading, ..)| *heading));
@@ -99,15 +102,34 @@ impl Benchmark {
         };
         if !self.failures.is_empty() {
             table.columns.push("error".into());
-            table.rows.iter_mut().for_each(|(category, cells)| cells.push(self.errors(category)));
+            table.rows.iter_mut().for_each(|(category, cells)| cells.push(self.short_errors(category)));
         }
         table
     }
 
-    /// The errors of a category.
-    fn errors(&self, category: &str) -> String {
+    /// What gave no figures and why, a line each.
+    pub fn errors(&self) -> Vec<String> {
+        let line = |failure: &Failure| match failure.seed {
+            Some(seed) => format!("{}, seed {seed}: {}", failure.category, failure.error),
+            None => format!("{}: {}", failure.category, failure.error),
+        };
+        self.failures.iter().map(line).collect()
+    }
+
+    /// The table and the errors in full, in Markdown.
+    pub fn markdown(&self) -> String {
+        let mut text = self.table().markdown();
+        for (i, error) in self.errors().iter().enumerate() {
+            let gap = if i == 0 { "\n" } else { "" };
+            text.push_str(&format!("{gap}- {}\n", one_line(error)));
+        }
+        text
+    }
+
+    /// The errors of a category, the beginning of each.
+    fn short_errors(&self, category: &str) -> String {
         let of_category = self.failures.iter().filter(|failure| failure.category == category);
-        of_category.map(|failure| failure.error.as_str()).collect::<Vec<_>>().join("; ")
+        of_category.map(|failure| shortened(&failure.error)).collect::<Vec<_>>().join("; ")
     }
 
     fn row(&self, category: &str) -> (String, Vec<String>) {
@@ -125,7 +147,10 @@ impl Benchmark {
     fn mean_row(&self) -> (String, Vec<String>) {
         let total = [self.entries.len().to_string(), String::new(), String::new()];
         let means = FIGURES.iter().map(|(_, name, _)| figure(self.mean.get(name).copied().flatten()));
-        ("mean".to_owned(), total.into_iter().chain(means).collect())
+        let measured =
+            self.categories().into_iter().filter(|category| !self.runs(category).is_empty()).count();
+        let categories = if measured == 1 { "category" } else { "categories" };
+        (format!("mean of {measured} {categories}"), total.into_iter().chain(means).collect())
     }
 
     /// Names of the categories, each once, in the order evaluated.
@@ -159,6 +184,16 @@ fn mean(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     (n > 0).then(|| sum / f64::from(n))
 }
 
+/// The beginning of a text, at most [`SHORT`] characters and an ellipsis.
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= SHORT {
+        return text.to_owned();
+    }
+    let start: String = text.chars().take(SHORT).collect();
+    let whole_words = start.rsplit_once(char::is_whitespace).map_or(&*start, |(words, _)| words);
+    format!("{}…", whole_words.trim_end_matches([',', ';', ':', '.']))
+}
+
 fn rounded(value: Option<f64>) -> String {
     value.map_or_else(String::new, |value| format!("{value:.0}"))
 }
@@ -188,7 +223,7 @@ mod tests {
         assert!((benchmark.mean["image_auroc"].unwrap() - 0.8).abs() < 1e-12);
         let rows = benchmark.table().rows;
         let names: Vec<&str> = rows.iter().map(|(name, _)| name.as_str()).collect();
-        assert_eq!(names, ["nut", "bolt", "mean"]);
+        assert_eq!(names, ["nut", "bolt", "mean of 2 categories"]);
         assert_eq!(rows[0].1[..4], ["2", "100", "1.0", "0.600"]);
         assert_eq!(rows[2].1[3], "0.800");
         assert!(rows.iter().all(|(_, cells)| cells.len() == benchmark.table().columns.len()));
@@ -201,9 +236,22 @@ mod tests {
         let error = "parts/bolt: a | b\nno test images".into();
         benchmark.fail(Failure { category: "bolt".into(), seed: None, error });
         assert_eq!(benchmark.mean["image_auroc"], Some(0.5));
-        let text = benchmark.table().markdown();
+        let text = benchmark.markdown();
+        assert!(text.contains("| mean of 1 category | 1 |"), "{text}");
         assert!(text.contains("| bolt | 0 |  |  | - |") && text.contains("| nut | 1 |"), "{text}");
-        assert!(text.contains(r"| parts/bolt: a \| b\u{a}no test images |"), "{text}");
+        assert!(text.contains(r"| parts/bolt: a \| b%0Ano test images |"), "{text}");
+    }
+
+    /// An error of three lines once stood in a cell.
+    #[test]
+    fn long_errors_are_short_in_the_table_and_full_below() {
+        let error =
+            "parts/bolt: it holds no folder named good; move the images of good parts into train/good";
+        let failure = Failure { category: "bolt".into(), seed: Some(3), error: error.into() };
+        let benchmark = Benchmark { failures: vec![failure], ..Benchmark::default() };
+        let text = benchmark.markdown();
+        assert!(text.contains("| parts/bolt: it holds no folder named… |"), "{text}");
+        assert!(text.contains(&format!("\n\n- bolt, seed 3: {error}\n")), "{text}");
     }
 
     #[test]

@@ -36,7 +36,8 @@ const PART: usize = 256;
 const FALSE_PIXELS: f64 = 1e-3;
 
 /// Calibrates `model` on good images that it was not trained on, each prepared by
-/// [`Model::prepare`].
+/// [`Model::prepare`]. Which files they come from is not known here: set
+/// [`Calibration::calibrated_on`] so that an evaluation on the same images can tell.
 ///
 /// # Errors
 /// No image, or rates out of range.
@@ -82,6 +83,7 @@ pub(crate) fn from_normals(
         held_out,
         normal_scores: scores,
         synthetic_rejected: trial.rejected(image_threshold),
+        calibrated_on: Vec::new(),
     };
     Ok(Calibrated { calibration, synthetic_scores: trial.scores })
 }

@@ -21,6 +21,19 @@ const MAX_MEMORY_BYTES: usize = 4 << 30;
 /// With fewer good images the variation between them cannot be measured.
 const FEWEST_IMAGES: usize = 2;
 
+/// With fewer good images, the thresholds that come from a part of them say little.
+const ADVISED_IMAGES: usize = 20;
+
+/// A remark where so many good images are fewer than are advised.
+pub fn few_good_images(count: usize) -> Option<String> {
+    (count < ADVISED_IMAGES).then(|| {
+        format!(
+            "{count} good images are few: {ADVISED_IMAGES} or more are advised, because the thresholds come from a \
+             part of them"
+        )
+    })
+}
+
 /// Good images at the network's size.
 pub struct GoodImages {
     /// The images at the network's scale, all of one size, values in 0..=1, in the order of their
@@ -34,6 +47,8 @@ pub struct GoodImages {
     pub warnings: Vec<String>,
     /// Values that do not count for the value scale.
     far: Vec<FarValues>,
+    /// Files that could not be read.
+    pub(crate) unreadable: usize,
     /// What is known of each image.
     pub(crate) seen: Vec<Seen>,
     /// Digest of each image's file, in the order of the images.
@@ -106,7 +121,8 @@ fn load(
     let digests = files.iter().map(|file| file.content_digest.clone()).collect();
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     let manifest = hasher.finalize().to_hex().to_string();
-    Ok(GoodImages { images, preprocess, manifest, warnings, far, seen, files: digests })
+    let unreadable = unreadable.len();
+    Ok(GoodImages { images, preprocess, manifest, warnings, far, unreadable, seen, files: digests })
 }
 
 /// Unreadable files that are named where too few others are left.
@@ -143,6 +159,8 @@ fn require_images(root: &Path, count: usize, unreadable: &[String]) -> Result<()
 pub(crate) struct HeldOut {
     pub(crate) images: Vec<Image>,
     pub(crate) names: Vec<PathBuf>,
+    /// Digest of each image's file, in the order of the images.
+    pub(crate) files: Vec<String>,
 }
 
 impl GoodImages {
@@ -188,9 +206,9 @@ impl GoodImages {
             ));
         }
         let from_last = || chosen.iter().rev();
-        from_last().for_each(|&i| drop(self.files.remove(i)));
+        let files = from_last().map(|&i| self.files.remove(i)).collect();
         let images = from_last().map(|&i| self.images.remove(i)).collect();
-        HeldOut { images, names: from_last().map(|&i| self.seen.remove(i).name).collect() }
+        HeldOut { images, names: from_last().map(|&i| self.seen.remove(i).name).collect(), files }
     }
 }
 

@@ -80,6 +80,8 @@ pub enum Error {
     OtherImages {
         /// The folder of images.
         path: PathBuf,
+        /// The folder that the training was begun with, where it is another one and known.
+        before: Option<PathBuf>,
     },
     /// There is no checkpoint to resume from.
     #[error("{path}: there is no training to resume", path = path.display())]

@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use anoseg_image::dataset::{MaskFinding, Truth};
 use anoseg_image::write::ResultNames;
-use anoseg_image::{Dataset, Decoded, Image, Limits, TestImage, dataset, write};
-use anoseg_infer::{Analysis, Decision, Model};
+use anoseg_image::{Dataset, Decoded, Image, Limits, TestImage, dataset, decode, write};
+use anoseg_infer::{Analysis, Decision, Model, file_digest};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation, Evaluator, Thresholds};
 use serde::Serialize;
 
+use crate::doubts::Doubts;
 use crate::{Error, Result, Table};
 
 /// Most points of a curve; more make no visible difference in a plot.
@@ -58,8 +59,8 @@ pub struct Record {
     pub thresholds: ThresholdRecord,
     /// One entry per image that could be read, in the dataset's order.
     pub pictures: Vec<ImageRecord>,
-    /// What the user should know of the dataset, a sentence each: what was left out, and masks that
-    /// are implausible.
+    /// What the user should know of the dataset, a sentence each: what was left out, masks that are
+    /// implausible, and what makes the figures doubtful.
     pub warnings: Vec<String>,
 }
 
@@ -107,6 +108,9 @@ pub struct TestRun {
     /// Image AUROC with the score of the map alone, without the second GAN. None where the test
     /// images are all good or all not.
     pub image_auroc_by_map: Option<f64>,
+    /// What makes the figures doubtful, a sentence each without its full stop: test images that were
+    /// trained on or gave the thresholds, images unlike those of the training, equal scores.
+    pub doubts: Vec<String>,
     /// Outputs that could not be written, and why; the figures do not depend on them.
     pub unwritten: Vec<Error>,
     thresholds: ThresholdRecord,
@@ -131,6 +135,9 @@ impl Figures {
         let all = &self.all;
         let share = |name: &str, value: Option<f64>, interval: Option<[f64; 2]>| {
             let (value, [low, high]) = (value?, interval?);
+            if all.ranks_nothing() && value == 0.5 && low == high {
+                return Some(format!("{name}: 50 %, because the scores are equal"));
+            }
             let [value, low, high] = [value, low, high].map(|share| 100.0 * share);
             Some(format!("{name}: {value:.1} % (95 % interval {low:.1} to {high:.1})"))
         };
@@ -179,6 +186,7 @@ impl TestRun {
         let mut warnings = self.dataset_warnings.clone();
         warnings.extend(self.masks.iter().map(ToString::to_string));
         warnings.extend(self.failures.iter().map(|failure| format!("left out: {failure}")));
+        warnings.extend(self.doubts.iter().cloned());
         let (figures, thresholds) = (self.figures.clone(), self.thresholds);
         Record { figures, thresholds, pictures: images.collect(), warnings }
     }
@@ -226,8 +234,9 @@ pub fn evaluate_within(
     let calibration = model.calibration()?;
     let (mut judged, mut failures, mut masks, mut seconds) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     let (mut evaluator, mut by_map) = (Evaluator::new(), MapScores::default());
+    let mut doubts = Doubts::new(model.description());
     for test in &dataset.test {
-        let (image, Truth { mask, findings, .. }) = match read(test, limits) {
+        let (image, Truth { mask, findings, .. }, digest) = match read(test, limits) {
             Ok(read) => read,
             Err(error) => {
                 failures.push(error);
@@ -235,6 +244,7 @@ pub fn evaluate_within(
             }
         };
         masks.extend(findings);
+        doubts.add(&test.path, &digest, &model.warnings(&image));
         let begun = Instant::now();
         let Analysis { score, map } = model.analyse(&image)?;
         seconds += begun.elapsed().as_secs_f64();
@@ -269,6 +279,7 @@ pub fn evaluate_within(
     let image_auroc_by_map = by_map.auroc()?;
     let dataset_warnings = dataset.warnings.clone();
     Ok(TestRun {
+        doubts: doubts.lines(&judged),
         judged,
         failures,
         masks,
@@ -301,10 +312,12 @@ impl MapScores {
     }
 }
 
-fn read(test: &TestImage, limits: &Limits) -> Result<(Image, Truth)> {
-    let image = Decoded::load(&test.path, limits)?;
+/// The image, its ground truth and the digest of its file.
+fn read(test: &TestImage, limits: &Limits) -> Result<(Image, Truth, String)> {
+    let content = decode::read_file(&test.path, limits)?;
+    let image = Decoded::from_bytes(&content, &test.path, limits)?;
     let truth = dataset::read_truth(test, &image, limits);
-    Ok((image.image, truth))
+    Ok((image.image, truth, file_digest(&content)))
 }
 
 /// Writes maps as float32 TIFF into a folder, in the test folder's structure:

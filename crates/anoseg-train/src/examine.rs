@@ -3,14 +3,16 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
-use anoseg_image::dataset::{self, LeftOut, LeftOutKind, MaskFinding, display_name};
+use anoseg_image::dataset::{self, LeftOut, LeftOutKind, MaskFinding, TestImage, display_name};
+use anoseg_image::text::count;
 use anoseg_image::{Dataset, Decoded, Limits};
 use anoseg_infer::Preprocess;
 use serde::Serialize;
 
 use crate::in_parallel::read_all;
+use crate::repeated::{self, Tested};
 use crate::sanity::{self, Identity, Remark};
-use crate::{Config, Error, Result, load_good_images};
+use crate::{Config, Error, Result, few_good_images, load_good_images};
 
 /// Side of the images on which the training set is compared, in pixels.
 const SIDE: usize = 64;
@@ -42,11 +44,11 @@ pub struct Examination {
     pub folder: String,
     /// The layout, as it is chosen: `plain`, `mvtec`, ...
     pub layout: String,
-    /// How many images of good parts are learned from.
+    /// How many images of good parts are learned from: those that can be read.
     pub train: usize,
     /// How many images of good parts are neither for training nor for tests.
     pub validation: usize,
-    /// How many test images there are of each type, `good` for no defect.
+    /// How many test images of each type can be read, `good` for no defect.
     pub test: BTreeMap<String, TestCounts>,
     /// Masks that no figure needs: of good images, of no image, or one of two for the same image.
     pub unused_masks: Vec<String>,
@@ -56,7 +58,7 @@ pub struct Examination {
     pub problems: Vec<String>,
     /// What can be used but is implausible: copies, black images, masks that mark most of an image.
     pub remarks: Vec<String>,
-    /// How the folder was understood, where that is not obvious.
+    /// How the folder was understood, where that is not obvious, and how many images are advised.
     pub notes: Vec<String>,
 }
 
@@ -108,7 +110,6 @@ impl Examination {
 
     /// What is taken for what, a line each.
     pub fn counts(&self) -> Vec<String> {
-        let count = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
         let images = |n: usize| count(n, "image", "images");
         let mut lines = Vec::new();
         if self.train > 0 || self.test.is_empty() {
@@ -135,9 +136,9 @@ impl Examination {
         dataset::summarise_left_out(&left_out, true)
     }
 
-    /// Everything that is wrong or that the user should know, except what was left out.
+    /// Everything that is wrong, except what was left out.
     pub fn findings(&self) -> impl Iterator<Item = &String> {
-        self.problems.iter().chain(&self.remarks).chain(&self.notes)
+        self.problems.iter().chain(&self.remarks)
     }
 }
 
@@ -182,6 +183,7 @@ fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<HashMa
     if dataset.train.is_empty() {
         return Ok(learned);
     }
+    found.notes.extend(few_good_images(dataset.train.len()));
     let mut config = Config::default();
     config.input.size = SIDE;
     match load_good_images(dataset, &config) {
@@ -189,25 +191,23 @@ fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<HashMa
             for image in &good.seen {
                 learned.entry(image.identity()).or_insert_with(|| dataset.root.join(&image.name));
             }
+            found.train -= good.unreadable;
             found.problems.extend(good.warnings.clone());
             let (notes, remarks): (Vec<_>, Vec<_>) = good.remarks().into_iter().partition(Remark::is_note);
             found.remarks.extend(remarks.iter().map(Remark::to_string));
             found.notes.extend(notes.iter().map(Remark::to_string));
         }
         Err(error @ Error::Bug(_)) => return Err(error),
-        Err(error) => found.problems.push(error.to_string()),
+        Err(error) => {
+            // Too few can be read to learn from.
+            found.train = 0;
+            found.problems.push(error.to_string());
+        }
     }
     Ok(learned)
 }
 
-/// What is kept of a test image.
-struct Tested {
-    masks: Vec<MaskFinding>,
-    identity: Identity,
-    constant: bool,
-}
-
-/// The other images: those that cannot be read, masks, images that are `learned` from as well.
+/// The other images: those that cannot be read, masks, images that are `learned` from as well, copies.
 fn examine_tests(dataset: &Dataset, learned: &HashMap<Identity, PathBuf>, found: &mut Examination) {
     let others: Vec<PathBuf> =
         dataset.validation.iter().chain(dataset.test.iter().map(|image| &image.path)).cloned().collect();
@@ -217,45 +217,64 @@ fn examine_tests(dataset: &Dataset, learned: &HashMap<Identity, PathBuf>, found:
     let limits = Limits::default();
     // As the images to learn from are compared with each other.
     let preprocess = Preprocess::square(SIDE, Config::default().input.filter);
-    let by_path: HashMap<&Path, &dataset::TestImage> =
+    let by_path: HashMap<&Path, &TestImage> =
         dataset.test.iter().map(|image| (image.path.as_path(), image)).collect();
     let read = read_all(&others, &limits, |path| {
         let image = Decoded::load(path, &limits)?;
         let truth = by_path.get(path).map(|test| dataset::read_truth(test, &image, &limits));
-        let masks = truth.map(|truth| truth.findings).unwrap_or_default();
-        let values = image.image.as_slice();
-        let constant = values.windows(2).all(|pair| pair[0] == pair[1]);
         let size = [image.image.width(), image.image.height()];
         let identity = (sanity::digest(&preprocess.resample(&image.image)), size);
-        Ok::<_, Error>(Tested { masks, identity, constant })
+        Ok::<_, Error>(Tested::new(&image, truth.unwrap_or_default(), identity))
     });
-    let (mut masks, mut known, mut constant) = (Vec::new(), Vec::new(), Vec::new());
+    let mut masks = Vec::new();
+    let mut readable: Vec<(&TestImage, Tested)> = Vec::new();
+    let (mut known, mut constant) = (Vec::new(), Vec::new());
     for (path, tested) in others.iter().zip(read) {
+        let test = by_path.get(path.as_path()).copied();
         match tested {
-            Ok(tested) => {
-                masks.extend(tested.masks);
+            Ok(mut tested) => {
+                masks.append(&mut tested.masks);
                 known.extend(learned.get(&tested.identity).map(|train| (path.as_path(), train)));
                 constant.extend(tested.constant.then_some(path.as_path()));
+                readable.extend(test.map(|test| (test, tested)));
             }
-            Err(error) => found.problems.push(format!("left out: {error}")),
+            Err(error) => {
+                found.leave_out(test);
+                found.problems.push(format!("left out: {error}"));
+            }
         }
     }
     let (problems, remarks): (Vec<_>, Vec<_>) = masks.into_iter().partition(MaskFinding::excludes);
     found.problems.extend(dataset::summarise_masks(&problems));
     found.remarks.extend(dataset::summarise_masks(&remarks));
+    found.remarks.extend(repeated::remarks(&readable));
     if let Some((test, train)) = known.first() {
         found.remarks.push(format!(
-            "{} of the images to test with are learned from as well: {} is the same as {}",
-            known.len(),
+            "{} learned from as well: {} is the same as {}",
+            count(known.len(), "image to test with is", "images to test with are"),
             display_name(test),
             display_name(train)
         ));
     }
     if let Some(first) = constant.first() {
         found.remarks.push(format!(
-            "{} of the images to test with have a single value, as a covered lens gives: {}",
-            constant.len(),
+            "{} a single value, as a covered lens gives: {}",
+            count(constant.len(), "image to test with has", "images to test with have"),
             display_name(first)
         ));
+    }
+}
+
+impl Examination {
+    /// Takes an image out of the counts, because it cannot be read; none is one for validation.
+    fn leave_out(&mut self, test: Option<&TestImage>) {
+        let Some(test) = test else {
+            self.validation = self.validation.saturating_sub(1);
+            return;
+        };
+        if let Some(counts) = self.test.get_mut(&test.defect) {
+            counts.images = counts.images.saturating_sub(1);
+            counts.masks = counts.masks.saturating_sub(usize::from(test.mask.is_some()));
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! The run directory of a training: settings, log and checkpoint.
 
 mod foreign;
+mod origin;
 
 use std::path::{Path, PathBuf};
 
@@ -10,8 +11,10 @@ use anoseg_image::{read, write};
 use crate::config::Config;
 use crate::train::{TrainingLog, read_log};
 use crate::{Error, Result};
+use origin::ORIGIN;
+pub use origin::Origin;
 
-/// A run directory: `config.toml` (the resolved settings), `metrics.jsonl` (one line per step),
+/// A run directory: `config.toml` (the resolved settings), `data.toml` ([`Origin`]), `metrics.jsonl` (one line per step),
 /// `checkpoint/`, and a lock while a training uses it.
 ///
 /// ```
@@ -35,14 +38,15 @@ const FINISHED: &str = "finished";
 
 /// Everything that a training, a series or a model that could not be written elsewhere leaves here,
 /// besides hidden files.
-const NAMES: [&str; 6] =
-    ["checkpoint", "config.toml", "metrics.jsonl", FINISHED, "pictures.txt", "model.anoseg"];
+const NAMES: [&str; 7] =
+    ["checkpoint", "config.toml", ORIGIN, "metrics.jsonl", FINISHED, "pictures.txt", "model.anoseg"];
 
 /// What is moved aside from among other files.
-const MOVED: [&str; 6] = [
+const MOVED: [&str; 7] = [
     "checkpoint/state.safetensors",
     "checkpoint/previous.safetensors",
     "config.toml",
+    ORIGIN,
     "metrics.jsonl",
     FINISHED,
     "pictures.txt",
@@ -226,11 +230,12 @@ impl RunDir {
         Ok(())
     }
 
-    /// Removes the checkpoints of an earlier training.
+    /// Removes the checkpoints of an earlier training, and what tells where its images were.
     pub(crate) fn remove_checkpoint(&self) -> Result<()> {
         remove_file(&self.path.join(FINISHED))?;
         remove_file(&self.previous_checkpoint_path())?;
-        remove_file(&self.checkpoint_path())
+        remove_file(&self.checkpoint_path())?;
+        remove_file(&self.origin_path())
     }
 
     pub(crate) fn write_config(&self, text: &str) -> Result<()> {

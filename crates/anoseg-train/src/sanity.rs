@@ -17,6 +17,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use anoseg_image::dataset::display_name;
+use anoseg_image::text::count;
 use anoseg_image::{Image, SampleType};
 use anoseg_infer::{Colours, TrainingImages};
 
@@ -198,43 +200,44 @@ impl Remark {
 
 impl fmt::Display for Remark {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let counted = |images: &[PathBuf], of: usize| format!("{} of {of} images", images.len());
         match self {
             Self::Copies { copies, of } => {
-                let (count, first) = (copies.len(), first_of(copies));
-                let named = copy_names(copies);
-                write!(
-                    f,
-                    "{count} of {of} images are copies of another: {named} (the same as {first}); give different \
-                     images"
-                )
+                let (first, named) = (first_of(copies), copy_names(copies));
+                let are = of_images(copies.len(), *of, "is a copy", "are copies");
+                write!(f, "{are} of another: {named} (the same as {first}); give different images")
             }
             Self::NearCopies { copies, of } => {
-                let (count, first) = (copies.len(), first_of(copies));
-                let named = copy_names(copies);
+                let (first, named) = (first_of(copies), copy_names(copies));
+                let are = of_images(copies.len(), *of, "is", "are");
                 write!(
                     f,
-                    "{count} of {of} images are nearly the same as another: {named} (as {first}); if one was stored \
-                     twice, give images of different parts"
+                    "{are} nearly the same as another: {named} (as {first}); if one was stored twice, give images of \
+                     different parts"
                 )
             }
             Self::OneValue { images } => {
                 write!(f, "images of a single value, as a covered lens gives: {}", names(images))
             }
             Self::NearlyBlack { images, of } => {
-                write!(f, "{} are nearly black: {}", counted(images, *of), names(images))
+                let are = of_images(images.len(), *of, "is", "are");
+                write!(f, "{are} nearly black: {}", names(images))
             }
             Self::FarFromTheOthers { images, of } => write!(
                 f,
-                "{} are much darker, brighter or of another colour or contrast than the others: {}; if they show \
-                 the same part under the same light, look for the reason, otherwise train on each kind by itself",
-                counted(images, *of),
+                "{} much darker, brighter or of another colour or contrast than the others: {}; if they show the \
+                 same part under the same light, look for the reason, otherwise train on each kind by itself",
+                of_images(images.len(), *of, "is", "are"),
                 names(images)
             ),
             Self::OtherShape { images, of } => write!(
                 f,
-                "{} have another shape than the others, and are stretched differently: {}",
-                counted(images, *of),
+                "{} stretched differently: {}",
+                of_images(
+                    images.len(),
+                    *of,
+                    "has another shape than the others, and is",
+                    "have another shape than the others, and are"
+                ),
                 names(images)
             ),
             Self::ManyShapes { of } => write!(
@@ -242,15 +245,13 @@ impl fmt::Display for Remark {
                 "the {of} images have many shapes; each is resampled to the same square, so that the same part \
                  looks different in each"
             ),
-            Self::OtherSize { images, of } => write!(
-                f,
-                "{} are far smaller or larger than the others: {}",
-                counted(images, *of),
-                names(images)
-            ),
+            Self::OtherSize { images, of } => {
+                let are = of_images(images.len(), *of, "is", "are");
+                write!(f, "{are} far smaller or larger than the others: {}", names(images))
+            }
             Self::GreyWithColour { grey, images, of } => {
                 let kind = if *grey { "grey, the others in colour" } else { "in colour, the others grey" };
-                write!(f, "{} are {kind}: {}", counted(images, *of), names(images))
+                write!(f, "{} {kind}: {}", of_images(images.len(), *of, "is", "are"), names(images))
             }
             Self::FarValues { values: FarValues { count, example } } => write!(
                 f,
@@ -278,18 +279,23 @@ impl fmt::Display for Remark {
     }
 }
 
+/// `1 of 24 images is`, `2 of 24 images are`.
+fn of_images(number: usize, of: usize, one: &str, many: &str) -> String {
+    count(number, &format!("of {of} images {one}"), &format!("of {of} images {many}"))
+}
+
 fn copy_names(copies: &[(PathBuf, PathBuf)]) -> String {
     let named: Vec<PathBuf> = copies.iter().map(|(copy, _)| copy.clone()).collect();
     names(&named)
 }
 
 fn first_of(copies: &[(PathBuf, PathBuf)]) -> String {
-    copies.first().map(|(_, first)| first.display().to_string()).unwrap_or_default()
+    copies.first().map(|(_, first)| display_name(first)).unwrap_or_default()
 }
 
 /// The first few files, and how many more there are.
 pub(crate) fn names(images: &[PathBuf]) -> String {
-    let first: Vec<String> = images.iter().take(NAMED).map(|path| path.display().to_string()).collect();
+    let first: Vec<String> = images.iter().take(NAMED).map(|path| display_name(path)).collect();
     let more = images.len().saturating_sub(NAMED);
     if more > 0 { format!("{} and {more} more", first.join(", ")) } else { first.join(", ") }
 }
@@ -327,8 +333,8 @@ pub(crate) fn remarks(seen: &[Seen]) -> Vec<Remark> {
     remarks.extend(low_contrast(seen));
     remarks.extend(shapes(seen));
     remarks.extend(colours(seen));
-    let count = |samples: &[SampleType]| chosen(&|seen| samples.contains(&seen.traits.samples[0])).len();
-    let counts = [&[SampleType::U8][..], &[SampleType::U16], &[SampleType::F32]].map(count);
+    let of_type = |samples: &[SampleType]| chosen(&|seen| samples.contains(&seen.traits.samples[0])).len();
+    let counts = [&[SampleType::U8][..], &[SampleType::U16], &[SampleType::F32]].map(of_type);
     if counts.iter().filter(|&&count| count > 0).count() > 1 {
         remarks.push(Remark::SampleTypes { counts });
     }
@@ -517,7 +523,7 @@ mod tests {
         }));
         assert_eq!(found.len(), 2, "{found:?}");
         assert!(found[0].contains("single value") && found[0].ends_with("03.png, 04.png"));
-        assert_eq!(found[1], "1 of 20 images are nearly black: 05.png");
+        assert_eq!(found[1], "1 of 20 images is nearly black: 05.png");
     }
 
     #[test]
@@ -580,8 +586,8 @@ mod tests {
         assert_eq!(
             found,
             [
-                "1 of 20 images have another shape than the others, and are stretched differently: 01.png",
-                "1 of 20 images are far smaller or larger than the others: 02.png",
+                "1 of 20 images has another shape than the others, and is stretched differently: 01.png",
+                "1 of 20 images is far smaller or larger than the others: 02.png",
                 "the images have different types of values (19 of 8 bits, 1 of 16 bits), each read on a scale of its \
              own",
             ]

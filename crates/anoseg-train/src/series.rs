@@ -26,6 +26,9 @@ pub struct Series {
 /// Largest list of images, or file of settings.
 const MOST_LISTING_BYTES: u64 = 256 << 20;
 
+/// The file of a run directory that lists the images.
+const LISTING: &str = "pictures.txt";
+
 /// A model of a series.
 #[derive(Debug)]
 pub struct SeriesModel {
@@ -50,13 +53,10 @@ impl Series {
     ) -> Result<SeriesModel> {
         let (path, run_dir) = (self.model_path(name), self.run_dir(name));
         run_dir.require_own_files()?;
-        let listing_path = run_dir.path().join("pictures.txt");
+        let listing_path = run_dir.path().join(LISTING);
         let listing = listing(dataset, &self.limits)?;
         config.validate()?;
-        let is = |path: &Path, wanted: &str| {
-            anoseg_image::read::regular_text(path, MOST_LISTING_BYTES).is_ok_and(|text| text == wanted)
-        };
-        let same = is(&run_dir.config_path(), &config.to_toml()?) && is(&listing_path, &listing);
+        let same = holds(&run_dir, &config.to_toml()?, &listing);
         if same && path.is_file() {
             match Model::load(&path) {
                 Err(error) if error.kind() == ErrorKind::Model => {
@@ -116,6 +116,54 @@ impl Series {
         Ok(SeriesModel { model, known: false })
     }
 
+    /// Whether [`Series::model`] would replace a model that an earlier call trained with other settings
+    /// or images.
+    ///
+    /// # Errors
+    /// The images cannot be listed, or no training wrote the files in the run directory.
+    pub fn would_replace(&self, name: &str, dataset: &Dataset, config: &Config) -> Result<bool> {
+        let run_dir = self.run_dir(name);
+        if !self.model_path(name).is_file() {
+            return Ok(false);
+        }
+        run_dir.require_own_files()?;
+        Ok(!holds(&run_dir, &config.to_toml()?, &listing(dataset, &self.limits)?))
+    }
+
+    /// Moves earlier results into a folder `previous` in the folder of the series, with a number where
+    /// there is one already: of each training of `names` the model, the run directory and the page
+    /// `<name>.html`, and the `files`. Of the trainings `kept` the page is copied, because the files may
+    /// lead to it. What does not exist is passed over. Gives that folder.
+    ///
+    /// # Errors
+    /// A training uses a run directory, or something cannot be moved.
+    pub fn set_aside(&self, names: &[String], files: &[&str], kept: &[String]) -> Result<PathBuf> {
+        for run_dir in names.iter().map(|name| self.run_dir(name)).filter(|run_dir| run_dir.path().is_dir()) {
+            drop(run_dir.lock()?);
+        }
+        let numbered = |number: u32| match number {
+            1 => self.folder.join("previous"),
+            _ => self.folder.join(format!("previous-{number}")),
+        };
+        let free = (1..).map(numbered).find(|path| std::fs::symlink_metadata(path).is_err());
+        let target = free.ok_or_else(|| Error::Bug("no number is free".into()))?;
+        std::fs::create_dir_all(&target).map_err(|error| Error::io(&target, error))?;
+        let page = |name: &String| format!("{name}.html");
+        for name in kept {
+            let (from, to) = (self.folder.join(page(name)), target.join(page(name)));
+            present(std::fs::copy(&from, to)).map_err(|error| Error::io(&from, error))?;
+        }
+        // The model first: without it, an interrupted call leaves no training that counts as done.
+        let of_training = |name: &String| [format!("{name}.anoseg"), format!("{name}-run"), page(name)];
+        let files = files.iter().map(|&file| file.to_owned());
+        for name in names.iter().flat_map(of_training).chain(files) {
+            let from = self.folder.join(&name);
+            let moved = std::fs::rename(&from, target.join(&name));
+            present(moved).map_err(|error| Error::io(&from, error))?;
+        }
+        Ok(target)
+    }
+
     /// The run directory of a training.
     pub fn run_dir(&self, name: &str) -> RunDir {
         RunDir::open(self.folder.join(format!("{name}-run")))
@@ -124,6 +172,22 @@ impl Series {
     /// The model file of a training.
     pub fn model_path(&self, name: &str) -> PathBuf {
         self.folder.join(format!("{name}.anoseg"))
+    }
+}
+
+/// Whether a run directory has these settings and this list of images.
+fn holds(run_dir: &RunDir, config: &str, listing: &str) -> bool {
+    let is = |path: &Path, wanted: &str| {
+        anoseg_image::read::regular_text(path, MOST_LISTING_BYTES).is_ok_and(|text| text == wanted)
+    };
+    is(&run_dir.config_path(), config) && is(&run_dir.path().join(LISTING), listing)
+}
+
+/// Success also where there is no such file.
+fn present<T>(result: std::io::Result<T>) -> std::io::Result<()> {
+    match result {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 

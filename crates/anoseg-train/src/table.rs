@@ -1,5 +1,9 @@
 //! Tables of figures, as text for people.
 
+use std::path::Path;
+
+use anoseg_image::dataset::display_name;
+
 /// A table: each row has a name and as many cells as there are columns.
 ///
 /// ```
@@ -50,10 +54,8 @@ fn in_markdown(text: &str) -> String {
 }
 
 /// A name without line breaks and other characters that are not shown, which would break the table.
-fn one_line(name: &str) -> String {
-    let shown =
-        |c: char| if anoseg_image::text::is_unseen(c) { c.escape_unicode().collect() } else { c.to_string() };
-    name.chars().map(shown).collect()
+pub(crate) fn one_line(name: &str) -> String {
+    display_name(Path::new(name))
 }
 
 /// Three decimals, or a dash where there is no value.

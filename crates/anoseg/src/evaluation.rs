@@ -140,7 +140,7 @@ impl BenchmarkResults {
     /// One cannot be written.
     pub fn write(&self, folder: &Path) -> Result<()> {
         write_json(&folder.join("bench.json"), &self.benchmark)?;
-        let table = self.benchmark.table().markdown();
+        let table = self.benchmark.markdown();
         write::atomic(&folder.join("bench.md"), |file| file.write_all(table.as_bytes()))?;
         self.write_page(&folder.join("report.html"))
     }
@@ -152,7 +152,8 @@ impl BenchmarkResults {
     pub fn write_page(&self, path: &Path) -> Result<()> {
         let note =
             "Each category is the mean over its runs, and the last row the plain mean over the categories.";
-        let comparison = comparison("Figures", note, self.benchmark.table());
+        let mut comparison = comparison("Figures", note, self.benchmark.table());
+        comparison.remarks = self.benchmark.errors();
         let html = anoseg_report::index("anoseg benchmark", Some(&comparison), &self.pages);
         write::atomic(path, |file| file.write_all(html.as_bytes()))?;
         Ok(())
@@ -179,6 +180,7 @@ pub fn write_ablation(ablation: &Ablation, full: Option<&Report>, folder: &Path)
 }
 
 fn comparison(title: &str, note: &str, table: Table) -> Comparison {
-    let Table { columns, rows, .. } = table;
-    Comparison { title: title.to_owned(), note: note.to_owned(), columns, rows }
+    let Table { head, columns, rows } = table;
+    let (title, note) = (title.to_owned(), note.to_owned());
+    Comparison { title, note, remarks: Vec::new(), head, columns, rows }
 }

@@ -36,6 +36,17 @@ impl LimitOptions {
         arguments.flatten().collect()
     }
 
+    /// The options that give these limits.
+    pub(crate) fn of(limits: &Limits) -> Self {
+        let default = Limits::default();
+        Self {
+            max_pixels: Some(limits.max_pixels).filter(|&limit| limit != default.max_pixels),
+            max_side: Some(limits.max_side).filter(|&limit| limit != default.max_side),
+            max_file_bytes: Some(limits.max_file_bytes).filter(|&limit| limit != default.max_file_bytes),
+            max_memory: Some(limits.max_alloc_bytes).filter(|&limit| limit != default.max_alloc_bytes),
+        }
+    }
+
     /// The limits: the defaults where no option is given.
     pub(crate) fn limits(&self) -> Limits {
         let default = Limits::default();

@@ -1,9 +1,11 @@
 //! `anoseg ablate`.
 
-use anoseg::evaluation::ablation::{Outcome as Row, variants};
+use anoseg::evaluation::ablation::{Outcome as Row, Variant, variants};
 use anoseg::evaluation::{
     Ablation, EvaluationFiles, Series, evaluate_with_report, require_test_images, write_ablation,
 };
+use anoseg::{Config, Preset, TrainError};
+use anoseg_image::Dataset;
 use anyhow::Result;
 
 use super::{encoder, eval, train};
@@ -26,11 +28,13 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
     let limits = options.limits.limits();
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };
+    let variants = variants(&full);
+    set_aside(&series, &dataset, &variants)?;
     let mut ablation =
         Ablation { schema: 1, category: dataset.name.clone(), seed: full.seed, variants: Vec::new() };
     let mut unwritten = Vec::new();
     let (mut page, mut complete) = (None, true);
-    for variant in variants(&full) {
+    for variant in variants {
         console::note(&format!("{}: {}", variant.name, variant.description));
         let model = train::series_model(&series, variant.name, &dataset, &variant.config)?;
         console::note(&format!("{}: evaluating", variant.name));
@@ -48,4 +52,21 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
     console::result(&console::one_line(&format!("report {}", options.out.join("report.html").display())));
     eval::all_written(unwritten)?;
     Ok(super::outcome(complete))
+}
+
+/// Keeps the results of an earlier call with other settings or images, which this one would replace.
+fn set_aside(series: &Series, dataset: &Dataset, planned: &[Variant]) -> Result<(), TrainError> {
+    // An error comes again when its training begins.
+    let replaced =
+        |variant: &Variant| series.would_replace(variant.name, dataset, &variant.config).unwrap_or(false);
+    if !planned.iter().any(replaced) {
+        return Ok(());
+    }
+    // Also the variants that the settings now lack: of one table all go together.
+    let all = variants(&Config::of(Preset::Paper)).into_iter();
+    let goes = |variant: &Variant| planned.iter().find(|one| one.name == variant.name).is_none_or(replaced);
+    let names: Vec<String> = all.filter(goes).map(|variant| variant.name.to_owned()).collect();
+    let aside = series.set_aside(&names, &["ablation.json", "ablation.md", "report.html"], &[])?;
+    super::tell_set_aside(&series.folder, &aside);
+    Ok(())
 }

@@ -1,5 +1,6 @@
 //! `anoseg bench`.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use anoseg::evaluation::{
@@ -15,6 +16,9 @@ use crate::console;
 use crate::exit::Outcome;
 use crate::{exit, outputs};
 
+/// Largest table of an earlier call that is read.
+const MOST_TABLE_BYTES: u64 = 64 << 20;
+
 pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let config = train::config(options.preset, &options.settings)?;
     let seeds = seeds(config.seed, options.seeds)?;
@@ -27,10 +31,11 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let limits = options.limits.limits();
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };
+    set_aside(&series, &datasets, &config, seeds.clone())?;
     let (mut complete, mut unwritten) = (results.benchmark.failures.is_empty(), Vec::new());
     for dataset in &datasets {
         for seed in seeds.clone() {
-            let name = format!("{}-seed{seed}", dataset.name);
+            let name = run_name(&dataset.name, seed);
             console::note(&name);
             let config = Config { seed, ..config.clone() };
             match measure(&series, &name, dataset, &config) {
@@ -64,6 +69,51 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
     Ok(super::outcome(complete))
 }
 
+/// The name of a training.
+fn run_name(category: &str, seed: u64) -> String {
+    format!("{category}-seed{seed}")
+}
+
+/// Keeps the results of an earlier call that this one would replace: models of other settings or images,
+/// and a table with other runs.
+fn set_aside(
+    series: &Series,
+    datasets: &[Dataset],
+    config: &Config,
+    seeds: RangeInclusive<u64>,
+) -> Result<(), TrainError> {
+    let (mut planned, mut replaced) = (Vec::new(), Vec::new());
+    for dataset in datasets {
+        for seed in seeds.clone() {
+            let name = run_name(&dataset.name, seed);
+            let config = Config { seed, ..config.clone() };
+            // An error comes again when its training begins.
+            if series.would_replace(&name, dataset, &config).unwrap_or(false) {
+                replaced.push(name.clone());
+            }
+            planned.push(name);
+        }
+    }
+    let measured = measured(&series.folder.join("bench.json"));
+    if replaced.is_empty() && measured.iter().all(|name| planned.contains(name)) {
+        return Ok(());
+    }
+    let kept: Vec<String> = measured.into_iter().filter(|name| !replaced.contains(name)).collect();
+    let aside = series.set_aside(&replaced, &["bench.json", "bench.md", "report.html"], &kept)?;
+    super::tell_set_aside(&series.folder, &aside);
+    Ok(())
+}
+
+/// The names of the trainings in the table of an earlier call; none where it cannot be read.
+fn measured(table: &Path) -> Vec<String> {
+    let text = anoseg_image::read::regular_text(table, MOST_TABLE_BYTES).unwrap_or_default();
+    let table: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+    let name = |entry: &serde_json::Value| {
+        Some(run_name(entry["figures"]["category"].as_str()?, entry["seed"].as_u64()?))
+    };
+    table["entries"].as_array().into_iter().flatten().filter_map(name).collect()
+}
+
 /// Names what gives no figures, and notes it among the results.
 fn leave_out(
     results: &mut BenchmarkResults,
@@ -76,7 +126,7 @@ fn leave_out(
 }
 
 /// `count` seeds from `first` on.
-fn seeds(first: u64, count: u64) -> Result<std::ops::RangeInclusive<u64>, SettingError> {
+fn seeds(first: u64, count: u64) -> Result<RangeInclusive<u64>, SettingError> {
     let allowed = || format!("there are no {count} seeds from this one on");
     let last = first.checked_add(count - 1);
     last.map(|last| first..=last).ok_or_else(|| SettingError::new("--seed", first, allowed()))

@@ -8,9 +8,11 @@ use anoseg::evaluation::{CalibrationSettings, calibrate};
 use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
 use anoseg_image::dataset::Part;
 use anoseg_image::{Image, decode};
-use anyhow::Result;
+use anoseg_report::format::exact_score;
+use anyhow::{Context as _, Result};
 
 use super::image_warnings::ImageWarnings;
+use super::{former, replace};
 use crate::args::Calibrate;
 use crate::console;
 use crate::exit::Outcome;
@@ -26,14 +28,19 @@ const NEXT_TO_NOTHING: f64 = 0.05;
 const LINE_EVERY: Duration = Duration::from_secs(10);
 
 pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
+    if let Some(number) = options.former {
+        return former::restore(options, number);
+    }
+    let folder = options.normals.as_deref().context("the parser asks for images")?;
     let stop = stop::on_signals("stopping after this image; the model stays as it is");
     let review = options.review.unwrap_or((5.0 * options.false_reject).min(0.5).max(options.false_reject));
     let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
     settings.validate()?;
+    super::require_model_first(&options.model, &options.normals)?;
     let mut model = Model::load(&options.model)?;
     let output = options.output.as_ref().unwrap_or(&options.model);
     outputs::prepare_file(output, "--output", outputs::Output::Model)?;
-    let dataset = super::open(&options.normals, &options.data_options)?;
+    let dataset = super::open(folder, &options.data_options)?;
     super::show_warnings(&dataset);
     let good = dataset.good_images()?;
     let others = &good.paths[good.train..];
@@ -41,28 +48,31 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let unknown = model.description().provenance.trained_on.is_empty();
     let paths = if unknown && others.len() >= FEWEST_IMAGES { others } else { &good.paths };
     if !others.is_empty() {
-        let (folder, count) = (options.normals.display(), paths.len());
-        console::note(&format!("of {folder} the good images are taken: {count} of {good}"));
+        let (shown, count) = (folder.display(), paths.len());
+        console::note(&format!("of {shown} the good images are taken: {count} of {good}"));
     }
     let normals = Normals::read(paths, &model, options, &stop)?;
     normals.show(&model);
     let (count, failures) = (normals.images.len(), normals.failures);
     if count < FEWEST_IMAGES {
-        return Err(too_few(options, count, normals.trained_on).into());
+        return Err(too_few(folder, options.false_reject, (count, normals.trained_on)).into());
     }
-    let calibration = calibrate(&model, normals.images, &settings)?;
+    let mut calibration = calibrate(&model, normals.images, &settings)?;
+    calibration.calibrated_on = normals.digests;
+    calibration.calibrated_on.sort_unstable();
     if let Some(what) = useless(&calibration, model.description().calibration.as_ref()) {
         let what = format!("{what}; the thresholds of the model stay as they are");
-        return Err(TrainError::Data { path: options.normals.clone(), what }.into());
+        return Err(TrainError::Data { path: folder.to_owned(), what }.into());
     }
     if stop.is_stopped() {
         return Err(TrainError::Stopped.into());
     }
     model.set_calibration(calibration.clone());
     let (old, new) = ModelFile::formats(&options.model)?;
-    model.save(output)?;
+    write(&model.to_file(), output)?;
     // Not before: thresholds that are printed are those of the file.
     summarise(&calibration, output);
+    model.description().cautions().iter().for_each(|caution| console::warning(caution));
     if old != new {
         console::note(&format!(
             "{} is written in format {new}, the first was in format {old}, which older programs read",
@@ -73,18 +83,25 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     Ok(super::outcome(failures == 0 && whole))
 }
 
+/// Writes the model. One of other weights in its place is kept if it was calibrated; other thresholds of
+/// the same weights can be derived again.
+pub(super) fn write(model: &ModelFile, path: &Path) -> Result<()> {
+    replace::save(model, path, |other| replace::is_calibrated(other) && other.tensors != model.tensors)
+}
+
 /// Prints the thresholds that `path` has now.
-fn summarise(calibration: &Calibration, path: &Path) {
+pub(super) fn summarise(calibration: &Calibration, path: &Path) {
     console::result(&console::one_line(&format!("model     {}", path.display())));
     console::result(&format!("normals   {}", calibration.normal_scores.len()));
-    console::result(&format!("reject    score > {}", super::level(calibration.image_threshold)));
+    console::result(&format!("reject    score > {}", exact_score(calibration.image_threshold)));
     super::show_further_limits(calibration);
-    calibration.cautions().iter().for_each(|caution| console::warning(caution));
 }
 
 /// Good images, as the model takes them.
 struct Normals {
     images: Vec<Image>,
+    /// Digest of each image's file, in the order of the images.
+    digests: Vec<String>,
     /// How many cannot be read.
     failures: usize,
     /// How many the model was trained on; they are left out.
@@ -99,7 +116,8 @@ impl Normals {
         let limits = options.limits.limits();
         let known: HashSet<&str> =
             model.description().provenance.trained_on.iter().map(String::as_str).collect();
-        let mut normals = Self { images: Vec::new(), failures: 0, trained_on: 0, copies: 0 };
+        let mut normals =
+            Self { images: Vec::new(), digests: Vec::new(), failures: 0, trained_on: 0, copies: 0 };
         let mut seen = HashSet::new();
         let (mut warnings, mut told) = (ImageWarnings::default(), Instant::now());
         for (number, path) in paths.iter().enumerate() {
@@ -107,19 +125,19 @@ impl Normals {
                 return Err(TrainError::Stopped.into());
             }
             let content = decode::read_file(path, &limits);
-            if let Ok(content) = &content {
-                let digest = anoseg::file_digest(content);
-                if known.contains(&*digest) {
-                    normals.trained_on += 1;
-                    continue;
-                }
-                if !seen.insert(digest) {
-                    normals.copies += 1;
-                    continue;
-                }
+            let digest =
+                content.as_ref().map_or_else(|_| String::new(), |content| anoseg::file_digest(content));
+            if known.contains(&*digest) {
+                normals.trained_on += 1;
+                continue;
+            }
+            if content.is_ok() && !seen.insert(digest.clone()) {
+                normals.copies += 1;
+                continue;
             }
             match content.and_then(|content| decode::load_bytes(&content, path, &limits)) {
                 Ok(image) => {
+                    normals.digests.push(digest);
                     for warning in model.warnings(&image) {
                         let file = path.display().to_string();
                         warnings.show(&file, warning.code(), &warning.to_string());
@@ -161,17 +179,16 @@ impl Normals {
     }
 }
 
-fn too_few(options: &Calibrate, count: usize, trained_on: usize) -> TrainError {
+fn too_few(folder: &Path, false_reject: f64, (count, trained_on): (usize, usize)) -> TrainError {
     let others = if trained_on > 0 { " that the model was not trained on" } else { "" };
     // The conformal rule needs as many.
-    let needed = ((1.0 / options.false_reject).ceil() - 1.0).max(FEWEST_IMAGES as f64);
+    let needed = ((1.0 / false_reject).ceil() - 1.0).max(FEWEST_IMAGES as f64);
     let images = if count == 1 { "image" } else { "images" };
     let what = format!(
         "{count} good {images}{others}: give at least {FEWEST_IMAGES}, and {needed:.0} for a guaranteed \
-         false-reject rate of {}",
-        options.false_reject
+         false-reject rate of {false_reject}"
     );
-    TrainError::Data { path: options.normals.clone(), what }
+    TrainError::Data { path: folder.to_owned(), what }
 }
 
 /// Why a model with these thresholds would reject next to nothing, if the old ones do better.
@@ -212,6 +229,7 @@ mod tests {
             held_out: true,
             normal_scores: vec![0.1],
             synthetic_rejected,
+            calibrated_on: Vec::new(),
         };
         let old = calibration(0.5, Some(0.9));
         let useless = |new: &Calibration, old: Option<&Calibration>| useless(new, old).is_some();

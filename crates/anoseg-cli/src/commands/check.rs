@@ -38,7 +38,8 @@ fn show(examination: &Examination, folder: &str) {
     examination.counts().iter().for_each(|line| console::result(&format!("  {line}")));
     examination.left_out_summary().iter().for_each(|line| console::result(&format!("  {line}")));
     examination.findings().for_each(|finding| console::warning(finding));
-    if examination.is_fine() && examination.findings().next().is_none() {
+    examination.notes.iter().for_each(|note| console::note(&format!("note: {note}")));
+    if examination.is_fine() && examination.notes.is_empty() {
         console::result("  nothing is wrong");
     }
 }

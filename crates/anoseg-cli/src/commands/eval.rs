@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anoseg::evaluation::{
     BenchmarkResults, Entry, EvaluationFiles, Failure, Figures, evaluate_with_files, write_json,
 };
-use anoseg::{Model, RunDir, SettingError, StopToken, TrainError};
+use anoseg::{Dataset, Model, RunDir, SettingError, StopToken, TrainError};
 use anyhow::Result;
 
 use crate::args::Eval;
@@ -14,6 +14,7 @@ use crate::exit::Outcome;
 use crate::{exit, outputs, stop};
 
 pub(crate) fn run(options: &Eval) -> Result<Outcome> {
+    super::require_model_first(&options.model, [&options.data])?;
     let folders = super::categories(&options.data, &options.data_options)?;
     if !folders.is_empty() {
         return run_all(options, &folders);
@@ -127,7 +128,7 @@ fn run_one(
     stop: &StopToken,
 ) -> Result<(Entry, bool, Vec<TrainError>)> {
     let name = super::folder_name(folder);
-    let dataset = super::open(folder, &options.data_options)?;
+    let dataset = Dataset::open_until(folder, options.data_options.layout, &|| stop.is_stopped())?;
     super::show_warnings(&dataset);
     let run_dir = options
         .run_dir

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use anoseg::InspectionWarning;
+
 use crate::console;
 
 /// Warnings of one kind that are shown.
@@ -29,7 +31,10 @@ impl ImageWarnings {
         for (code, count) in self.counts.iter().filter(|(_, count)| **count > SHOWN) {
             let more = count - SHOWN;
             let images = if more == 1 { "image" } else { "images" };
-            console::warning(&format!("{more} more {images} with the warning {code}{elsewhere}"));
+            console::warning(&format!(
+                "{more} more {images} {}{elsewhere}",
+                InspectionWarning::summary(code)
+            ));
         }
     }
 }

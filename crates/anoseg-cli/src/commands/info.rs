@@ -1,11 +1,13 @@
 //! `anoseg info`.
 
-use anoseg::ModelFile;
+use anoseg::{Calibration, ModelFile};
+use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
 
 use crate::args::Info;
 use crate::console::{self, minutes};
 use crate::exit::Outcome;
+use crate::shell;
 
 pub(crate) fn run(options: &Info) -> Result<Outcome> {
     // Read and checked, but not made ready to run.
@@ -40,17 +42,32 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         console::result(&console::one_line(&format!("{name:<10}{value}")));
     }
     let Some(calibration) = &description.calibration else { return Ok(Outcome::Fine) };
-    console::result(&format!(
-        "reject    score > {}, wanted false-reject rate {} ({:?} rule, {} good images)",
-        super::level(calibration.image_threshold),
+    console::result(&format!("reject    {}", reject(calibration)));
+    super::show_further_limits(calibration);
+    let former = &description.former_calibrations;
+    if !former.is_empty() {
+        let model = shell::not_an_option(&options.model);
+        let restore = ["calibrate".as_ref(), model.as_os_str(), "--former".as_ref(), "1".as_ref()];
+        let restore = shell::command_of_program(&restore);
+        console::result(&format!(
+            "former    thresholds kept: {}, the latest first; to put the first in force again: {}",
+            former.len(),
+            console::one_line(&restore)
+        ));
+    }
+    for (number, calibration) in (1..).zip(former) {
+        console::result(&format!("          {number}: {}", reject(calibration)));
+    }
+    Ok(Outcome::Fine)
+}
+
+/// The image threshold and where it comes from.
+fn reject(calibration: &Calibration) -> String {
+    format!(
+        "score > {}, wanted false-reject rate {} ({:?} rule, {} good images)",
+        exact_score(calibration.image_threshold),
         calibration.false_reject,
         calibration.rule,
         calibration.normal_scores.len()
-    ));
-    super::show_further_limits(calibration);
-    let former = description.former_calibrations.len();
-    if former > 0 {
-        console::result(&format!("former    thresholds kept: {former}, see --json"));
-    }
-    Ok(Outcome::Fine)
+    )
 }

@@ -7,9 +7,12 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod encoder;
 pub(crate) mod eval;
+mod former;
 mod image_warnings;
 pub(crate) mod info;
 pub(crate) mod predict;
+mod replace;
+pub(crate) mod resume;
 pub(crate) mod synth;
 pub(crate) mod train;
 mod verdict;
@@ -17,13 +20,14 @@ mod verdict;
 use std::path::{Path, PathBuf};
 
 use anoseg::evaluation::TestRun;
-use anoseg::{Calibration, Config, ErrorKind, Preset, RegionFilter, TrainError};
+use anoseg::{Calibration, Config, ErrorKind, Preset, RegionFilter, SettingError, TrainError};
 use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Dataset, Layout, Part};
+use anoseg_report::format::{exact_score, with_digits};
 
 use crate::args::{DataOptions, PresetName};
 use crate::exit::{Outcome, kind_of};
-use crate::{advice, console};
+use crate::{advice, console, outputs};
 
 /// The settings of a preset, refined by those of a file.
 fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config, TrainError> {
@@ -35,6 +39,21 @@ fn settings(preset: Option<PresetName>, file: Option<&Path>) -> Result<Config, T
     match file {
         Some(path) => Config::read(path, preset),
         None => Ok(Config::of(preset.unwrap_or_default())),
+    }
+}
+
+/// Names swapped arguments: `others` has a model, and `model` is none.
+fn require_model_first<'a>(
+    model: &Path,
+    others: impl IntoIterator<Item = &'a PathBuf>,
+) -> Result<(), SettingError> {
+    match others.into_iter().find(|other| outputs::is_model(other)) {
+        Some(other) if !outputs::is_model(model) => {
+            let allowed =
+                format!("the model comes first, and then the images; {} is a model", other.display());
+            Err(SettingError::new("MODEL", model, allowed))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -77,12 +96,22 @@ fn show_warnings(dataset: &Dataset) {
     dataset.warnings.iter().for_each(|warning| console::warning(warning));
 }
 
-/// Shows what could not be used of an evaluation. Returns whether everything could.
+/// Shows what could not be used of an evaluation, and what makes its figures doubtful. Returns whether everything could.
 fn show_left_out(run: &TestRun, dataset: &Dataset) -> bool {
     dataset.without_good_tests().iter().for_each(|remark| console::warning(remark));
     run.failures.iter().for_each(|failure| console::warning(&format!("left out: {}", advice::with(failure))));
     dataset::summarise_masks(&run.masks).iter().for_each(|line| console::warning(line));
+    run.doubts.iter().for_each(|line| console::warning(line));
     run.is_complete() && !dataset.is_incomplete(Part::Test)
+}
+
+/// Says where earlier results of a series are now.
+fn tell_set_aside(folder: &Path, aside: &Path) {
+    console::warning(&format!(
+        "{} has results with other settings or images; they were moved to {}",
+        folder.display(),
+        aside.display()
+    ));
 }
 
 /// Whether the other datasets can still be measured: only the images of this one are bad.
@@ -98,11 +127,6 @@ fn outcome(complete: bool) -> Outcome {
 /// Makes a folder and those above it.
 pub(crate) fn make_folder(path: &Path) -> Result<(), anoseg::Error> {
     std::fs::create_dir_all(path).map_err(|error| anoseg::Error::io(path, error))
-}
-
-/// A score, a value of a map or a limit of either, 0..=1.
-fn level(value: f32) -> String {
-    anoseg_report::format::score_with_decimals(value.into(), 4)
 }
 
 /// The share of synthetic anomalies that is rejected, where it is known.
@@ -122,8 +146,8 @@ fn show_further_limits(calibration: &Calibration) {
 fn further_limits(calibration: &Calibration) -> [String; 3] {
     let RegionFilter { min_area, min_peak } = calibration.regions;
     [
-        format!("review    score > {}", level(calibration.review_threshold)),
-        format!("pixel     value > {}", level(calibration.pixel_threshold)),
+        format!("review    score > {}", exact_score(calibration.review_threshold)),
+        format!("pixel     value > {}", exact_score(calibration.pixel_threshold)),
         region_limit(min_area, min_peak),
     ]
 }
@@ -134,8 +158,8 @@ fn region_limit(min_area: f64, min_peak: f32) -> String {
         // Every region has an area above 0.
         return "region    any size".to_owned();
     }
-    let area = anoseg_report::format::with_digits(100.0 * min_area, 3);
-    format!("region    area > {area} % of the image, or peak > {}", level(min_peak))
+    let area = with_digits(100.0 * min_area, 3);
+    format!("region    area > {area} % of the image, or peak > {}", exact_score(min_peak))
 }
 
 #[cfg(test)]
@@ -146,9 +170,7 @@ mod tests {
     #[test]
     fn small_limits_are_shown_with_enough_digits() {
         assert_eq!(region_limit(0.0, 0.5), "region    any size");
-        assert_eq!(region_limit(1.5e-6, 0.5), "region    area > 0.00015 % of the image, or peak > 0.5000");
-        assert_eq!(region_limit(0.012_34, 0.5), "region    area > 1.234 % of the image, or peak > 0.5000");
-        assert_eq!(level(0.000_012_3), "0.000012");
-        assert_eq!(level(0.0), "0.0000");
+        assert_eq!(region_limit(1.5e-6, 0.5), "region    area > 0.00015 % of the image, or peak > 0.5");
+        assert_eq!(region_limit(0.012_34, 0.5), "region    area > 1.234 % of the image, or peak > 0.5");
     }
 }

@@ -6,6 +6,7 @@ use anoseg::batch::{End, ImageFiles, Results, ResultsError, Step, Summary, inspe
 use anoseg::{ErrorKind, Model};
 use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Found, LeftOut, LeftOutKind};
+use anoseg_image::text::count;
 use anyhow::Result;
 
 use super::image_warnings::ImageWarnings;
@@ -15,6 +16,7 @@ use crate::exit::Outcome;
 use crate::{advice, console, shell, stop};
 
 pub(crate) fn run(options: &Predict) -> Result<Outcome> {
+    super::require_model_first(&options.model, options.inputs.iter().take(1))?;
     let model = Model::load(&options.model)?;
     let mut found = dataset::find_images(&options.inputs);
     if found.images.is_empty() && !found.failures.is_empty() {
@@ -50,8 +52,8 @@ fn open(options: &Predict, model: &Model) -> Result<Results> {
         console::note(&format!("the verdicts of an earlier run are kept: {}", kept.display()));
     }
     if results.broken_lines() > 0 {
-        let lines = results.broken_lines();
-        console::warning(&format!("{lines} broken lines in {} are left out", results.path().display()));
+        let lines = count(results.broken_lines(), "broken line", "broken lines");
+        console::warning(&format!("left out: {lines} in {}", results.path().display()));
     }
     Ok(results)
 }
@@ -72,7 +74,8 @@ fn not_looked_at(found: &Found, results: &mut Results) -> Result<usize> {
     }
     let earlier = found.left_out.iter().filter(|item| item.kind == LeftOutKind::Result).count();
     if earlier > 0 {
-        console::note(&format!("{earlier} files are left out: results of an earlier run"));
+        let files = count(earlier, "file is", "files are");
+        console::note(&format!("{files} left out: results of an earlier run"));
     }
     Ok(lines)
 }
@@ -111,14 +114,14 @@ fn summarise(summary: &Summary, not_looked_at: usize, verdicts: &Path) {
     console::result(&console::one_line(&counts));
     let failed = failures.len() + not_looked_at;
     if failed > 0 {
-        let images = if failed == 1 { "image" } else { "images" };
-        console::warning(&format!("{failed} {images} could not be judged"));
+        console::warning(&format!("{} could not be judged", count(failed, "image", "images")));
         if summary.judged() == 0 {
             console::warning("not one image was judged");
         }
     }
     if !unwritten.is_empty() {
-        console::warning(&format!("{} files could not be written; their verdicts are kept", unwritten.len()));
+        let files = count(unwritten.len(), "file", "files");
+        console::warning(&format!("{files} could not be written; the verdicts are kept"));
     }
 }
 

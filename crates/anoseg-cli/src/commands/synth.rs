@@ -1,6 +1,6 @@
 //! `anoseg synth`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anoseg::evaluation::load_good_images;
@@ -35,6 +35,7 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     outputs::prepare_folder(&pairs_folder)?;
     let sheet = options.out.join("sheet.png");
     outputs::prepare_result(&sheet, "--out")?;
+    (0..options.count).try_for_each(|number| PairFiles::new(&pairs_folder, number).refuse_foreign())?;
     let good = load_good_images(&dataset, &config)?;
     good.warnings.iter().for_each(|warning| console::warning(warning));
     good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
@@ -42,7 +43,7 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     let mut cells = Vec::new();
     for number in 0..options.count {
         let pair = synthesizer.pair(number, 0);
-        write_pair(&pairs_folder, number, &pair)?;
+        PairFiles::new(&pairs_folder, number).write(&pair)?;
         if cells.len() < 2 * MOST_ON_SHEET {
             cells.push(pair.image.clone());
             cells.push(outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR));
@@ -54,11 +55,34 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     Ok(Outcome::Fine)
 }
 
-/// The image, its mask, and what was drawn.
-fn write_pair(folder: &Path, number: u64, pair: &Pair) -> Result<()> {
-    write::write_png(&folder.join(format!("{number:05}.png")), &pair.image)?;
-    write::write_mask_png(&folder.join(format!("{number:05}_mask.png")), &pair.label)?;
-    let kinds = pair.kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
-    write::atomic(&folder.join(format!("{number:05}.txt")), |file| writeln!(file, "{kinds}"))?;
-    Ok(())
+/// The files of a pair: the image, its mask, and what was drawn.
+struct PairFiles {
+    image: PathBuf,
+    mask: PathBuf,
+    kinds: PathBuf,
+}
+
+impl PairFiles {
+    fn new(folder: &Path, number: u64) -> Self {
+        let file = |ending: &str| folder.join(format!("{number:05}{ending}"));
+        Self { image: file(".png"), mask: file("_mask.png"), kinds: file(".txt") }
+    }
+
+    /// Fails where a file of the user would be replaced.
+    fn refuse_foreign(&self) -> Result<()> {
+        outputs::prepare_result(&self.image, "--out")?;
+        outputs::prepare_result(&self.mask, "--out")?;
+        // The text has no marker, but it is written after its image.
+        if self.image.exists() { Ok(()) } else { outputs::prepare_result(&self.kinds, "--out") }
+    }
+
+    /// Marked as results, so that they are never learned from or judged, even where the folder of the
+    /// good images is the output.
+    fn write(&self, pair: &Pair) -> Result<()> {
+        write::write_result_png(&self.image, &pair.image)?;
+        write::write_result_mask(&self.mask, &pair.label)?;
+        let kinds = pair.kinds.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        write::atomic(&self.kinds, |file| writeln!(file, "{kinds}"))?;
+        Ok(())
+    }
 }

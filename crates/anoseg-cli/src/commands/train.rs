@@ -1,6 +1,5 @@
 //! `anoseg train`.
 
-use std::ffi::OsString;
 use std::path::Path;
 
 use anoseg::evaluation::Series;
@@ -9,19 +8,28 @@ use anoseg::{
     StopToken, TrainError, Trainer, View,
 };
 use anoseg_image::Dataset;
+use anoseg_image::dataset::display_name;
+use anoseg_image::text::count;
 use anoseg_kernels::memory::keep_freed_memory;
+use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
+use clap::ValueEnum as _;
 
-use super::{encoder, level, verdict};
+use super::resume::{called_as, how_to_resume};
+use super::{encoder, replace, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
-use crate::{advice, outputs, shell, stop};
+use crate::{advice, outputs, stop};
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
-    let config = if options.resume { run_dir.config()? } else { config(options.preset, &options.settings)? };
+    let config = if options.resume {
+        stored_config(options, &run_dir)?
+    } else {
+        config(options.preset, &options.settings)?
+    };
     if !options.resume {
         run_dir.require_own_files()?;
     }
@@ -32,8 +40,11 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     if !options.resume {
         move_aside(&run_dir, options)?;
     }
-    let trainer =
-        Trainer::new(dataset).encoder(encoder).limits(options.limits.limits()).stop(stop_on_signals());
+    let trainer = Trainer::new(dataset)
+        .encoder(encoder)
+        .chosen(options.data_options.layout, options.settings.encoder.clone())
+        .limits(options.limits.limits())
+        .stop(stop_on_signals());
     let trainer = if options.resume {
         trainer.resume(run_dir.clone())?
     } else {
@@ -44,40 +55,44 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
             console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
     })?;
-    if let Some(kept) = options.resume.then(|| calibrated_since(&model, &options.output)).flatten() {
+    if let Some((kept, calibrated)) =
+        options.resume.then(|| calibrated_since(&model, &options.output)).flatten()
+    {
         console::note(&format!(
-            "{} has thresholds of a later calibration and stays as it is; to write the model with those of the \
+            "{} was calibrated since and stays as it is; to write the model with those of the \
              training: {}",
             options.output.display(),
             how_to_resume(options, Path::new("OTHER.anoseg"))
         ));
         _ = run_dir.mark_finished();
-        summarise(&kept.description, options, true, has_tests)?;
+        summarise(&kept.description, options, true, has_tests, calibrated)?;
         return Ok(super::outcome(complete));
     }
     let saved = save(&model, options, &run_dir);
-    summarise(model.description(), options, saved.is_ok(), has_tests)?;
+    summarise(model.description(), options, saved.is_ok(), has_tests, false)?;
     saved?;
     Ok(super::outcome(complete))
 }
 
-/// The file at `path`, if it has the weights of this training and other thresholds: it was calibrated
-/// since, and resuming a finished training must not undo that.
-fn calibrated_since(trained: &Model, path: &Path) -> Option<ModelFile> {
+/// The file at `path`, if it has the weights of this training and was calibrated since: resuming a
+/// finished training must not undo that. Also whether its thresholds are others now.
+fn calibrated_since(trained: &Model, path: &Path) -> Option<(ModelFile, bool)> {
     let file = ModelFile::read(path).ok()?;
     let trained = trained.to_file();
     // As they are when read again: the last bit of a number may differ.
     let thresholds = anoseg_infer::json_value(&trained.description.calibration).ok()?;
     let thresholds: Option<Calibration> = serde_json::from_value(thresholds).ok()?;
-    let calibrated = file.description.calibration.is_some() && file.description.calibration != thresholds;
-    (calibrated && file.tensors == trained.tensors).then_some(file)
+    let other = file.description.calibration.is_some() && file.description.calibration != thresholds;
+    // Former thresholds are kept, too, where those of the training are in force again.
+    let calibrated = other || !file.description.former_calibrations.is_empty();
+    (calibrated && file.tensors == trained.tensors).then_some((file, other))
 }
 
 /// Keeps an unfinished training that this one would replace.
 fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
     if run_dir.is_unfinished()? {
         let aside = run_dir.move_aside()?;
-        let old = Train { run_dir: Some(aside.clone()), ..options.clone() };
+        let old = Train { run_dir: Some(aside.clone()), ..called_as(&RunDir::open(&aside), options) };
         console::warning(&format!(
             "an unfinished training in the run directory was moved to {}; to go on with that one instead: {}",
             aside.display(),
@@ -89,7 +104,7 @@ fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
 
 /// Writes the model. Where that fails after all, it is kept in the run directory.
 fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
-    let Err(error) = model.save(&options.output) else {
+    let Err(error) = replace::save(&model.to_file(), &options.output, replace::is_calibrated) else {
         // Without this note, the next training moves the run directory aside: no harm is done.
         _ = run_dir.mark_finished();
         return Ok(());
@@ -101,26 +116,7 @@ fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
         let elsewhere = how_to_resume(options, Path::new("OTHER.anoseg"));
         console::warning(&format!("the training is complete; to write the model elsewhere: {elsewhere}"));
     }
-    Err(error.into())
-}
-
-/// The command that resumes this training and writes its model to `output`.
-fn how_to_resume(options: &Train, output: &Path) -> String {
-    let mut command: Vec<OsString> = vec!["train".into(), shell::not_an_option(&options.data)];
-    if let Some(layout) = options.data_options.layout {
-        command.extend(["--layout".into(), layout.to_string().into()]);
-    }
-    command.extend(["-o".into(), shell::not_an_option(output)]);
-    // That of the model is not that of a model of another name.
-    let beside = (output != options.output).then(|| RunDir::beside(&options.output).path().to_owned());
-    let paths =
-        [("--run-dir", options.run_dir.clone().or(beside)), ("--encoder", options.settings.encoder.clone())];
-    for (option, path) in paths {
-        command.extend(path.into_iter().flat_map(|path| [option.into(), shell::not_an_option(&path)]));
-    }
-    command.extend(options.limits.arguments().into_iter().map(OsString::from));
-    command.push("--resume".into());
-    shell::command_of_program(&command)
+    Err(error)
 }
 
 /// The settings: the preset's, then the file's, then the options'.
@@ -141,6 +137,31 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
     Ok(config)
 }
 
+/// The settings of a training that is to be resumed. Others beside them are refused.
+fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError> {
+    let stored = run_dir.config()?;
+    let Settings { config, time, steps, seed, smallest_defect, scale, .. } = &options.settings;
+    let preset = options.preset.and_then(|preset| preset.to_possible_value());
+    let given = [
+        ("--preset", preset.map(|preset| preset.get_name().to_owned())),
+        ("--config", config.as_ref().map(|path| path.display().to_string())),
+        ("--time", time.map(|time| humantime::format_duration(time).to_string())),
+        ("--steps", steps.map(|steps| steps.to_string())),
+        ("--seed", seed.map(|seed| seed.to_string())),
+        ("--smallest-defect", smallest_defect.map(|pixels| pixels.to_string())),
+        ("--scale", scale.map(|scale| format!("{scale:?}").to_lowercase())),
+    ];
+    let given: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let Some((name, value)) = given.first() else { return Ok(stored) };
+    let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
+    let allowed = format!(
+        "with --resume the settings are those stored in {}; leave out {} to go on, or --resume to begin anew",
+        run_dir.config_path().display(),
+        names.join(", ")
+    );
+    Err(SettingError { name: (*name).to_owned(), value: value.clone(), allowed }.into())
+}
+
 fn check_device(name: &str) -> Result<(), SettingError> {
     let known = name == "cpu";
     if known {
@@ -155,7 +176,8 @@ pub(super) fn stop_on_signals() -> StopToken {
     stop::on_signals("stopping after this step")
 }
 
-/// The model of this name of a series, with progress where it must be trained.
+/// The model of this name of a series, with progress where it must be trained. The warnings of the
+/// dataset itself are not shown.
 pub(super) fn series_model(
     series: &Series,
     name: &str,
@@ -164,7 +186,13 @@ pub(super) fn series_model(
 ) -> Result<Model, TrainError> {
     keep_freed_memory();
     let mut bar = TrainingBar::new();
-    let trained = series.model(name, dataset, config, move |event| show(&mut bar, event));
+    let shown = dataset.warnings.clone();
+    let is_shown = move |event: &Event| matches!(event, Event::Warning(text) if shown.contains(text));
+    let trained = series.model(name, dataset, config, move |event| {
+        if !is_shown(&event) {
+            show(&mut bar, event);
+        }
+    });
     let trained = trained.inspect_err(|error| {
         if let TrainError::Interrupted { .. } = error {
             console::note("the same command goes on where this one stopped");
@@ -197,9 +225,12 @@ fn show(bar: &mut TrainingBar, event: Event) {
         Event::Geometry { geometry, plane, windows, cost } => {
             console::note(&network_input(&geometry, (plane.width, plane.height), windows, cost));
         }
-        Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at } => {
-            let resumed =
-                if resumed_at > 0 { format!(", going on at step {resumed_at}") } else { String::new() };
+        Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
+            let resumed = match resumed_at {
+                0 => String::new(),
+                _ if complete => format!("; all {resumed_at} steps are done"),
+                _ => format!(", going on at step {resumed_at}"),
+            };
             let mirrored = match mirrored {
                 [false, false] => "",
                 [true, false] => ", mirrored left to right too",
@@ -209,6 +240,9 @@ fn show(bar: &mut TrainingBar, event: Event) {
             console::note(&format!(
                 "training on {train} good images{mirrored}; {held_out} held out{resumed}"
             ));
+            if let Some(advice) = anoseg::few_good_images(train + held_out) {
+                console::note(&format!("note: {advice}"));
+            }
             if foregrounds == 0 {
                 console::note("synthetic anomalies lie anywhere: no part stands out from a plain background");
             }
@@ -222,11 +256,15 @@ fn show(bar: &mut TrainingBar, event: Event) {
             ));
         }
         Event::Suspects { images, of } => {
-            let files: Vec<String> = images.iter().map(|path| path.display().to_string()).collect();
-            bar.warning(&format!(
-                "{} of {of} good images score far above the others: {}; look whether they show defects, \
-                 and train without those that do",
+            let files: Vec<String> = images.iter().map(|path| display_name(path)).collect();
+            let score = count(
                 images.len(),
+                &format!("of {of} good images scores"),
+                &format!("of {of} good images score"),
+            );
+            bar.warning(&format!(
+                "{score} far above the others: {}; look for defects, \
+                 and train without those that show any",
                 files.join(", ")
             ));
         }
@@ -239,8 +277,14 @@ fn show(bar: &mut TrainingBar, event: Event) {
 }
 
 /// Prints the results, and whether the model was `written`. The folder of the training may have test
-/// images (`has_tests`).
-fn summarise(model: &Description, options: &Train, written: bool, has_tests: bool) -> Result<()> {
+/// images (`has_tests`); the thresholds may be those of a later calibration (`calibrated`).
+fn summarise(
+    model: &Description,
+    options: &Train,
+    written: bool,
+    has_tests: bool,
+    calibrated: bool,
+) -> Result<()> {
     let provenance = &model.provenance;
     let calibration = model.calibration.as_ref().context("a trained model has thresholds")?;
     if written {
@@ -249,12 +293,12 @@ fn summarise(model: &Description, options: &Train, written: bool, has_tests: boo
     console::result(&format!("training  {} steps in {}", provenance.steps, minutes(provenance.seconds)));
     console::result(&format!(
         "reject    score > {} (wanted false-reject rate {})",
-        level(calibration.image_threshold),
+        exact_score(calibration.image_threshold),
         calibration.false_reject
     ));
     let [review, ..] = super::further_limits(calibration);
     console::result(&review);
-    verdict::lines(calibration).iter().for_each(|line| console::result(line));
+    verdict::lines(model, calibration, calibrated).iter().for_each(|line| console::result(line));
     if written {
         console::result(&verdict::next_step(calibration, options, has_tests));
     }

@@ -2,38 +2,34 @@
 
 use std::ffi::OsString;
 
-use anoseg::Calibration;
+use anoseg::{Calibration, Description};
 use anoseg_infer::Rule;
 
 use crate::args::Train;
-use crate::shell;
+use crate::{console, shell};
 
-/// A model that rejects a smaller share of synthetic anomalies is expected to miss most defects.
-const FEW_REJECTED: f64 = 0.5;
-
-/// The verdict on a model, a line each.
-pub(super) fn lines(calibration: &Calibration) -> [String; 2] {
-    [format!("expected  {}", detection(calibration)), format!("          {}", false_rejects(calibration))]
+/// The verdict on a model with these thresholds, a line each. `calibrated`: they come from
+/// `anoseg calibrate`.
+pub(super) fn lines(model: &Description, calibration: &Calibration, calibrated: bool) -> [String; 2] {
+    let detection = detection(model, calibration);
+    [format!("expected  {detection}"), format!("          {}", false_rejects(calibration, calibrated))]
 }
 
 /// How many anomalies are rejected. Real defects are of more kinds than synthetic ones.
-fn detection(calibration: &Calibration) -> String {
-    match calibration.synthetic_rejected {
-        None => "How many anomalies are rejected is not known: the settings draw none.".to_owned(),
-        Some(share) if share < FEW_REJECTED => format!(
-            "Only {} of the images with synthetic anomalies are rejected, and perhaps as few of the real defects: \
-             train for longer, or on more good images.",
-            percent(share)
-        ),
-        Some(share) => format!(
+fn detection(model: &Description, calibration: &Calibration) -> String {
+    match (model.detection_caution(), calibration.synthetic_rejected) {
+        (Some(caution), _) => format!("{}.", console::capitalised(&caution)),
+        (None, None) => "How many anomalies are rejected is not known: the settings draw none.".to_owned(),
+        (None, Some(share)) => format!(
             "{} of the images with synthetic anomalies are rejected; expect it of real defects that resemble them.",
             percent(share)
         ),
     }
 }
 
-/// What the number of good images promises.
-fn false_rejects(calibration: &Calibration) -> String {
+/// What the number of good images promises. The guarantee is an average over all choices of as many good
+/// images: of one choice, more may be rejected.
+fn false_rejects(calibration: &Calibration, calibrated: bool) -> String {
     let (n, rate) = (calibration.normal_scores.len(), calibration.false_reject);
     if !calibration.held_out {
         return format!(
@@ -41,15 +37,16 @@ fn false_rejects(calibration: &Calibration) -> String {
              ones: calibrate with others."
         );
     }
-    let images = format!("The thresholds come from {n} good images that were held out");
+    let source = if calibrated { "of a later calibration" } else { "that were held out" };
+    let images = format!("The thresholds come from {n} good images {source}");
     match calibration.rule {
         Rule::Conformal => {
-            format!("{images}: at most {} of good images like them are rejected.", percent(rate))
+            format!("{images}: on average at most {} of good images like them are rejected.", at_most(rate))
         }
         // The threshold is at least the highest of the scores.
         Rule::Gumbel => format!(
-            "{images}: at most {} of good images like them are rejected; {} is an estimate, which {} images would guarantee.",
-            percent(1.0 / (n as f64 + 1.0)),
+            "{images}: on average at most {} of good images like them are rejected; {} is an estimate, which {} images would guarantee.",
+            at_most(1.0 / (n as f64 + 1.0)),
             percent(rate),
             calibration.images_needed()
         ),
@@ -72,6 +69,13 @@ pub(super) fn next_step(calibration: &Calibration, options: &Train, has_tests: b
         arguments.extend(["predict".into(), model, "NEW_IMAGES".into(), "-o".into(), "verdicts".into()]);
     }
     format!("next      {}", shell::command_of_program(&arguments))
+}
+
+/// A bound in percent, with one decimal at most, rounded up.
+fn at_most(share: f64) -> String {
+    // A little less, so that 1 % stays 1 %.
+    let tenths = (1000.0 * share - 1e-9).ceil();
+    format!("{} %", tenths / 10.0)
 }
 
 /// A share in percent, without decimals that say nothing.
@@ -98,26 +102,32 @@ mod tests {
             held_out: true,
             normal_scores: vec![0.1; n],
             synthetic_rejected,
+            calibrated_on: Vec::new(),
         }
+    }
+
+    /// One in eight was once called at most 12 %.
+    #[test]
+    fn bounds_are_rounded_up() {
+        assert_eq!(at_most(1.0 / 8.0), "12.5 %");
+        assert_eq!(at_most(1.0 / 17.0), "5.9 %");
+        assert_eq!(at_most(1.0 / 32.0), "3.2 %");
+        assert_eq!(at_most(0.01), "1 %");
+        assert_eq!(at_most(0.0005), "0.1 %");
     }
 
     #[test]
     fn the_promise_is_that_of_the_number_of_images() {
-        let enough = calibration(120, Rule::Conformal, Some(0.876));
-        assert!(detection(&enough).starts_with("88 % of the images"));
+        let enough = false_rejects(&calibration(120, Rule::Conformal, Some(0.876)), false);
+        assert!(enough.contains("120 good images") && enough.contains("on average at most 1 %"), "{enough}");
+        let later = false_rejects(&calibration(120, Rule::Conformal, None), true);
+        assert!(later.contains("120 good images of a later calibration"), "{later}");
+        let told = false_rejects(&calibration(31, Rule::Gumbel, Some(0.41)), false);
         assert!(
-            false_rejects(&enough).contains("120 good images")
-                && false_rejects(&enough).contains("at most 1 %")
-        );
-        let few = calibration(31, Rule::Gumbel, Some(0.41));
-        assert!(detection(&few).starts_with("Only 41 %"));
-        let told = false_rejects(&few);
-        assert!(
-            told.contains("at most 3.1 %") && told.contains("1 % is an estimate, which 99 images"),
+            told.contains("at most 3.2 %") && told.contains("1 % is an estimate, which 99 images"),
             "{told}"
         );
         let trained_on = Calibration { held_out: false, ..calibration(8, Rule::Gumbel, None) };
-        assert!(false_rejects(&trained_on).contains("8 images that were also trained on"));
-        assert!(detection(&trained_on).contains("not known"));
+        assert!(false_rejects(&trained_on, false).contains("8 images that were also trained on"));
     }
 }

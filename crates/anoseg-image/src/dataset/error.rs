@@ -3,8 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::Layout;
 use super::left_out::{LeftOut, summarise_left_out};
+use super::{Layout, display_name};
 use crate::decode::{ImageError, io_advice};
 
 /// Why a dataset, or a part of it, cannot be used. Every message names the path and a remedy.
@@ -12,19 +12,19 @@ use crate::decode::{ImageError, io_advice};
 #[non_exhaustive]
 pub enum DatasetError {
     /// The path does not exist.
-    #[error("{} does not exist; check the path", path.display())]
+    #[error("{} does not exist; check the path", display_name(path))]
     Missing {
         /// The path.
         path: PathBuf,
     },
     /// The path is a file, not a folder.
-    #[error("{} is a file; choose the folder that holds the images", path.display())]
+    #[error("{} is a file; choose the folder that holds the images", display_name(path))]
     NotAFolder {
         /// The path.
         path: PathBuf,
     },
     /// A file or folder could not be read.
-    #[error("cannot read {}: {source}; {}", path.display(), io_advice(source))]
+    #[error("cannot read {}: {source}; {}", display_name(path), io_advice(source))]
     Io {
         /// The file or folder.
         path: PathBuf,
@@ -32,7 +32,7 @@ pub enum DatasetError {
         source: io::Error,
     },
     /// The folder holds no file that is an image.
-    #[error("{} holds no images{}", path.display(), instead(left_out))]
+    #[error("{} holds no images{}", display_name(path), instead(left_out))]
     NoImages {
         /// The folder.
         path: PathBuf,
@@ -42,7 +42,8 @@ pub enum DatasetError {
     /// A link leads to something that does not exist, such as a share that is not mounted.
     #[error(
         "{} is a link to {}, which does not exist; mount the share that it lies on, or remove the link",
-        path.display(), target.display()
+        display_name(path),
+        display_name(target)
     )]
     DeadLink {
         /// The link.
@@ -51,27 +52,48 @@ pub enum DatasetError {
         target: PathBuf,
     },
     /// A link leads back to a folder that it lies in.
-    #[error("{} is a link back to {}, which it lies in; remove the link", path.display(), target.display())]
+    #[error(
+        "{} is a link back to {}, which it lies in; remove the link",
+        display_name(path),
+        display_name(target)
+    )]
     Loop {
         /// The link.
         path: PathBuf,
         /// What it leads to.
         target: PathBuf,
     },
+    /// The folder holds too much, or folders too deep in each other, to be one of images.
+    #[error("{} is not listed: {what}; choose a folder that holds images", display_name(path))]
+    TooLarge {
+        /// The folder.
+        path: PathBuf,
+        /// What is too much.
+        what: String,
+    },
+    /// The user stopped the listing.
+    #[error("stopped while {} was listed", display_name(path))]
+    Stopped {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The dataset has no images in `train/good`.
-    #[error("{} has no training images; put images of good parts into train/good", path.display())]
+    #[error("{} has no training images; put images of good parts into train/good", display_name(path))]
     NoTrainingImages {
         /// The folder of the dataset.
         path: PathBuf,
     },
     /// `train` has no folder `good`.
-    #[error("{} holds no folder named good; move the images of good parts into train/good", path.display())]
+    #[error(
+        "{} holds no folder named good; move the images of good parts into train/good",
+        display_name(path)
+    )]
     NoGoodFolder {
         /// The `train` folder.
         path: PathBuf,
     },
     /// The folder holds several datasets, so it is not one itself.
-    #[error("{} holds several datasets; choose one of them: {}", path.display(), names.join(", "))]
+    #[error("{} holds several datasets ({}); choose one of them", display_name(path), names.join(", "))]
     ManyDatasets {
         /// The folder.
         path: PathBuf,
@@ -82,7 +104,7 @@ pub enum DatasetError {
     #[error(
         "{}: {found}; so it is not clear which images show good parts. Move those into train/good, or into a folder \
          named good",
-        path.display()
+        display_name(path)
     )]
     Suspicious {
         /// The folder.
@@ -91,7 +113,7 @@ pub enum DatasetError {
         found: String,
     },
     /// The folder holds nothing of the layout that was chosen.
-    #[error("{} holds no images in the layout {layout}", path.display())]
+    #[error("{} holds no images in the layout {layout}", display_name(path))]
     OtherLayout {
         /// The folder.
         path: PathBuf,
@@ -101,7 +123,9 @@ pub enum DatasetError {
     /// An image has two masks.
     #[error(
         "{} has two masks, {} and {}; keep one of them",
-        image.display(), first.display(), second.display()
+        display_name(image),
+        display_name(first),
+        display_name(second)
     )]
     TwoMasks {
         /// The image.
@@ -114,7 +138,7 @@ pub enum DatasetError {
     /// A mask has another size than its image.
     #[error(
         "mask {} is {} x {} pixels but its image {} is {} x {}; draw the mask on the image itself",
-        mask.display(), mask_size.0, mask_size.1, image.display(), image_size.0, image_size.1
+        display_name(mask), mask_size.0, mask_size.1, display_name(image), image_size.0, image_size.1
     )]
     MaskSize {
         /// The image.
@@ -137,7 +161,7 @@ fn instead(left_out: &[LeftOut]) -> String {
     if left_out.iter().any(LeftOut::is_loss) {
         return format!(" that are read: {}", seen.join("; "));
     }
-    let remedy = "; put PNG, JPEG, TIFF, BMP or WebP files there or choose another folder";
+    let remedy = "; put PNG, JPEG, TIFF, BMP, WebP, GIF or PNM files there or choose another folder";
     if seen.is_empty() { remedy.to_owned() } else { format!(" ({}){remedy}", seen.join("; ")) }
 }
 
@@ -151,6 +175,8 @@ impl DatasetError {
             | Self::NoImages { path, .. }
             | Self::DeadLink { path, .. }
             | Self::Loop { path, .. }
+            | Self::TooLarge { path, .. }
+            | Self::Stopped { path }
             | Self::NoTrainingImages { path }
             | Self::NoGoodFolder { path }
             | Self::ManyDatasets { path, .. }

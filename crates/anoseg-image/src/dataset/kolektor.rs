@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::left_out::{LeftOut, LeftOutKind};
 use super::sort::{Shown, Sorted};
 use super::words::{self, Split};
-use super::{DatasetError, Part, Problem, pairs};
+use super::{DatasetError, Part, Problem, display_name, pairs};
 use crate::decode::{self, ImageError, Limits};
 
 /// What the label of an image says.
@@ -44,7 +44,7 @@ pub(super) fn sort(
         && !empty_labels
         && !wanted
     {
-        let image = image.strip_prefix(root).unwrap_or(image).display();
+        let image = display_name(image.strip_prefix(root).unwrap_or(image));
         let found = format!(
             "some of its images have a mask beside them and others, such as {image}, have none, \
              which does not say whether they are good"

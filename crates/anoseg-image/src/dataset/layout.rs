@@ -1,15 +1,17 @@
 //! The layouts of datasets, and how they are told apart.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use super::DatasetError;
 use super::list::Tree;
+use super::mask_content::holds_photos;
 use super::pairs;
 use super::words::{self, Split, Word};
+use super::{DatasetError, display_name};
 
 /// How the images and masks of a dataset are arranged in folders. Names of folders count in any
 /// case, and `ok` or `normal` mean the same as `good`.
@@ -62,6 +64,10 @@ impl FromStr for Layout {
     }
 }
 
+/// Folders of unknown names for each one named after good parts, from which on that name may be one
+/// of a product.
+const FEW_OF: usize = 3;
+
 /// The layout of the folder `root` with these contents.
 ///
 /// # Errors
@@ -76,27 +82,27 @@ pub(super) fn detect(root: &Path, tree: &Tree) -> Result<Layout, DatasetError> {
         return Ok(Layout::Visa);
     }
     if folders.has_word_at_top() {
-        return clear(root, &folders, Layout::Sorted);
+        return clear(root, tree, &folders, Layout::Sorted);
     }
     let names = folders.datasets();
     if !names.is_empty() {
         return Err(DatasetError::ManyDatasets { path: root.to_path_buf(), names });
     }
     if folders.has_good() || folders.has(Word::Defect) {
-        return clear(root, &folders, Layout::Sorted);
+        return clear(root, tree, &folders, Layout::Sorted);
     }
     if pairs::any(&tree.images) {
         return Ok(Layout::Kolektor);
     }
-    clear(root, &folders, Layout::Plain)
+    clear(root, tree, &folders, Layout::Plain)
 }
 
 /// Refuses where a name contradicts the layout: images of defects, and masks, must never be learned
 /// from.
-fn clear(root: &Path, folders: &Folders<'_>, layout: Layout) -> Result<Layout, DatasetError> {
+fn clear(root: &Path, tree: &Tree, folders: &Folders<'_>, layout: Layout) -> Result<Layout, DatasetError> {
     let suspicious = |found: String| Err(DatasetError::Suspicious { path: root.to_path_buf(), found });
     if layout == Layout::Plain
-        && let Some(found) = own_name(root)
+        && let Some(found) = own_name(root, &tree.images)
     {
         return suspicious(found);
     }
@@ -112,21 +118,45 @@ fn clear(root: &Path, folders: &Folders<'_>, layout: Layout) -> Result<Layout, D
         match words::of(Path::new(name).as_os_str()) {
             Some(Word::Unclear) => {
                 return suspicious(format!(
-                    "it holds a folder {}, whose name speaks of both good and bad parts",
+                    "it holds a folder {}, whose name may stand for good or for bad parts",
                     text()
                 ));
             }
-            Some(Word::Mask) if layout == Layout::Plain => {
+            Some(Word::Mask) if layout == Layout::Plain && !holds_photos(&tree.below(&way(root, &parts))) => {
                 return suspicious(format!("it holds a folder {}, of masks by its name", text()));
             }
             _ => {}
         }
     }
+    if layout == Layout::Sorted
+        && let Some(name) = folders.good_among_products()
+    {
+        return suspicious(format!(
+            "only its folder {} is named after good parts, which may be the name of a product, and most beside it are \
+             named after neither good nor bad parts",
+            shown(name)
+        ));
+    }
+    if let Some([one, other]) = folders.unknown_opposites() {
+        return suspicious(format!(
+            "of its folders {} and {} one is the opposite of the other by its name",
+            shown(one),
+            shown(other)
+        ));
+    }
     Ok(layout)
 }
 
+fn way(root: &Path, parts: &[String]) -> PathBuf {
+    parts.iter().fold(root.to_path_buf(), |way, part| way.join(part))
+}
+
+fn shown(name: &OsStr) -> String {
+    display_name(Path::new(name))
+}
+
 /// What the folder's own place says against good parts.
-fn own_name(root: &Path) -> Option<String> {
+fn own_name(root: &Path, images: &[PathBuf]) -> Option<String> {
     let real = fs::canonicalize(root).ok()?;
     let name = real.file_name()?;
     let shown = name.to_string_lossy();
@@ -134,13 +164,15 @@ fn own_name(root: &Path) -> Option<String> {
         Some(Word::Defect) if words::is_one_word(name) => {
             return Some(format!("it is named {shown}, as folders of defects are"));
         }
-        Some(Word::Mask) => return Some(format!("it is named {shown}, as folders of masks are")),
+        Some(Word::Mask) if !holds_photos(images) => {
+            return Some(format!("it is named {shown}, as folders of masks are"));
+        }
         Some(Word::Good) => return None,
         _ => {}
     }
     let above = real.parent()?;
     let above_name = above.file_name()?;
-    if words::of(above_name) == Some(Word::Mask) {
+    if words::of(above_name) == Some(Word::Mask) && !holds_photos(images) {
         return Some(format!("it lies in {}, a folder of masks by its name", above_name.to_string_lossy()));
     }
     let is_category = |folder: &Path| {
@@ -175,6 +207,40 @@ impl<'a> Folders<'a> {
 
     fn all(&self) -> impl Iterator<Item = Vec<String>> {
         self.below.iter().map(|parts| parts.iter().map(|part| part.to_string_lossy().into_owned()).collect())
+    }
+
+    /// A folder whose name contains a word for good parts, as names of products do (`ok_plug`), among
+    /// many folders of unknown names, none of them named after a defect alone.
+    fn good_among_products(&self) -> Option<&'a OsStr> {
+        let mut beside = BTreeMap::<&[&OsStr], Vec<&'a OsStr>>::new();
+        for (name, above) in self.below.iter().filter_map(|parts| parts.split_last()) {
+            beside.entry(above).or_default().push(name);
+        }
+        beside.into_values().find_map(|names| {
+            let is_good = |name: &&&OsStr| words::of(name) == Some(Word::Good);
+            let unknown = names.iter().filter(|name| words::of(name).is_none()).count();
+            let clear = names.iter().any(|name| words::whole(name).is_some());
+            let few = names.iter().filter(is_good).count() * FEW_OF <= unknown;
+            names.iter().find(is_good).filter(|_| few && !clear).copied()
+        })
+    }
+
+    /// Two folders side by side, of which one is named as the opposite of the other and neither as
+    /// good or bad.
+    fn unknown_opposites(&self) -> Option<[&'a OsStr; 2]> {
+        let mut beside = BTreeMap::<&[&OsStr], Vec<&'a OsStr>>::new();
+        for (name, above) in self.below.iter().filter_map(|parts| parts.split_last()) {
+            if words::of(name).is_none() {
+                beside.entry(above).or_default().push(name);
+            }
+        }
+        beside.into_values().find_map(|names| {
+            let opposite = |name: &&'a OsStr| {
+                let other = names.iter().find(|other| words::are_opposites(name, other))?;
+                Some([*name, *other])
+            };
+            names.iter().filter(|name| words::may_negate(name)).find_map(opposite)
+        })
     }
 
     fn has(&self, word: Word) -> bool {
@@ -249,12 +315,18 @@ pub(super) fn categories(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     Ok(below.iter().filter(|folder| is_category(folder)).cloned().collect())
 }
 
-/// The folders below `root`, down to four levels. What cannot be read is left to the listing of its
-/// dataset.
+/// The folders below `root`, down to four levels, each listed once. What cannot be read is left to the
+/// listing of its dataset.
 fn three_levels(root: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let mut all = super::list::folders(root)?;
     let mut last = all.clone();
-    for _ in 0..3 {
+    let mut visited = BTreeSet::new();
+    for level in 0..3 {
+        // At the top a link to a dataset is a dataset of its own name.
+        last.retain(|folder| {
+            let new = super::walk::identity_of(folder).is_some_and(|identity| visited.insert(identity));
+            new || level == 0
+        });
         last = last.iter().flat_map(|folder| super::list::folders(folder).unwrap_or_default()).collect();
         all.extend(last.iter().cloned());
     }

@@ -9,11 +9,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::DatasetError;
-use super::content::{self, Entry};
 use super::left_out::{LeftOut, LeftOutKind};
 use super::order::natural_order;
-use super::words::{self, Word};
-use crate::write;
+use super::walk::{Purpose, walk};
 
 /// The images in a folder and in the folders below it.
 ///
@@ -25,7 +23,7 @@ use crate::write;
 /// # Errors
 /// When the folder is missing, is a file, cannot be read, or holds no images.
 pub fn list_images(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
-    let mut tree = walk(dir, Purpose::Images)?;
+    let mut tree = walk(dir, Purpose::Images, &|| false)?;
     if !tree.images.is_empty() {
         return Ok(tree.images);
     }
@@ -40,10 +38,16 @@ pub fn list_images(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
 /// An image that is named twice, such as `a` and `./a`, is listed once. Links to files and hard
 /// links are images of their own, because each has a name that a result may be looked up by.
 pub fn find_images(inputs: &[PathBuf]) -> Found {
+    find_images_until(inputs, &|| false)
+}
+
+/// As [`find_images`], until `stopped` says yes; it is asked before each file. Then
+/// [`DatasetError::Stopped`] is among the failures.
+pub fn find_images_until(inputs: &[PathBuf], stopped: &dyn Fn() -> bool) -> Found {
     let mut found = Found::default();
     let mut seen = BTreeSet::new();
     for input in inputs {
-        let tree = match images_of(input) {
+        let tree = match images_of(input, stopped) {
             Ok(tree) => tree,
             Err(error) => {
                 found.failures.push(error);
@@ -76,11 +80,11 @@ pub struct Found {
     pub failures: Vec<DatasetError>,
 }
 
-fn images_of(input: &Path) -> Result<Tree, DatasetError> {
+fn images_of(input: &Path, stopped: &dyn Fn() -> bool) -> Result<Tree, DatasetError> {
     if !metadata(input)?.is_dir() {
         return Ok(Tree { images: vec![input.to_path_buf()], ..Tree::default() });
     }
-    let mut tree = walk(input, Purpose::Images)?;
+    let mut tree = walk(input, Purpose::Images, stopped)?;
     if tree.images.is_empty() && tree.failures.is_empty() {
         return Err(tree.no_images(input));
     }
@@ -120,76 +124,14 @@ pub(super) struct Tree {
 }
 
 impl Tree {
+    /// The images in a folder and below it.
+    pub(super) fn below(&self, folder: &Path) -> Vec<PathBuf> {
+        self.images.iter().filter(|image| image.starts_with(folder)).cloned().collect()
+    }
+
     pub(super) fn no_images(&self, root: &Path) -> DatasetError {
         DatasetError::NoImages { path: root.to_path_buf(), left_out: self.left_out.clone() }
     }
-}
-
-/// What a listing is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// For images to inspect. A folder that links reach in several ways is visited once.
-    Images,
-    /// For a dataset. A folder is visited once within each folder at the top, because a folder of
-    /// test images may be a link to one of training images. Masks that a model made may serve as
-    /// ground truth, after they were corrected.
-    Dataset,
-}
-
-/// A folder that waits for its visit, and the real place of the folder that it was found in.
-struct Waiting {
-    folder: PathBuf,
-    above: Option<PathBuf>,
-}
-
-/// Lists everything in `root` and below. A folder below that cannot be listed is a failure, and the
-/// rest is listed; so is a link back to a folder above, which would never end.
-///
-/// # Errors
-/// When the root is missing, is a file, or cannot be read.
-pub(super) fn walk(root: &Path, purpose: Purpose) -> Result<Tree, DatasetError> {
-    if !metadata(root)?.is_dir() {
-        return Err(DatasetError::NotAFolder { path: root.to_path_buf() });
-    }
-    let (mut tree, mut visited) = (Tree::default(), BTreeSet::new());
-    let mut waiting = vec![Waiting { folder: root.to_path_buf(), above: None }];
-    while let Some(Waiting { folder, above }) = waiting.pop() {
-        let real = match real_place(&folder) {
-            Ok(real) => real,
-            Err(error) if above.is_none() => return Err(error),
-            Err(error) => {
-                tree.failures.push(error);
-                continue;
-            }
-        };
-        if above.as_ref().is_some_and(|above| above.starts_with(&real)) {
-            tree.failures.push(DatasetError::Loop { path: folder, target: real });
-            continue;
-        }
-        if !visited.insert((part_of(&folder, root, purpose), real.clone())) {
-            let why = "a link to a folder that is listed already";
-            tree.left_out.push(LeftOut::new(folder, LeftOutKind::Repeated, why));
-            continue;
-        }
-        match entries(&folder) {
-            Ok(paths) => {
-                let results = purpose == Purpose::Dataset && is_below_masks(&folder, root);
-                let folders = tree.take(paths, results);
-                let wait = |folder: &PathBuf| Waiting { folder: folder.clone(), above: Some(real.clone()) };
-                waiting.extend(folders.iter().rev().map(wait));
-                tree.folders.extend(folders);
-            }
-            Err(error) if above.is_none() => return Err(error),
-            Err(error) => tree.failures.push(error),
-        }
-    }
-    Ok(tree)
-}
-
-/// The folder at the top within which a folder is visited once.
-fn part_of(folder: &Path, root: &Path, purpose: Purpose) -> OsString {
-    let below = folder.strip_prefix(root).ok().and_then(|below| below.iter().next());
-    below.filter(|_| purpose == Purpose::Dataset).unwrap_or_default().to_os_string()
 }
 
 impl Tree {
@@ -210,33 +152,6 @@ impl Tree {
         let left_out = companions.into_iter().map(|path| LeftOut::new(path, LeftOutKind::Companion, why));
         self.left_out.extend(left_out);
     }
-
-    /// Takes the entries of one folder, and returns the folders among them. `results`: whether files
-    /// that the program wrote itself count as images.
-    fn take(&mut self, paths: Vec<PathBuf>, results: bool) -> Vec<PathBuf> {
-        let mut folders = Vec::new();
-        for path in paths {
-            match content::entry(&path) {
-                Entry::Image if !results && write::is_result(&path) => {
-                    self.left_out.push(LeftOut::new(path, LeftOutKind::Result, "a result of this program"));
-                }
-                Entry::Image => self.images.push(path),
-                Entry::Folder => folders.push(path),
-                Entry::LeftOut(item) => self.left_out.push(item),
-                Entry::Failure(error) => self.failures.push(error),
-            }
-        }
-        folders
-    }
-}
-
-/// Whether a folder is one of masks by its name or those above it, up to the root.
-fn is_below_masks(folder: &Path, root: &Path) -> bool {
-    let below = folder.strip_prefix(root).unwrap_or(Path::new(""));
-    below.iter().enumerate().any(|(depth, name)| {
-        let word = if depth == 0 { words::at_top(name) } else { words::of(name) };
-        word == Some(Word::Mask)
-    })
 }
 
 /// The folders in a folder, without hidden ones.
@@ -252,16 +167,12 @@ pub(super) fn folders(dir: &Path) -> Result<Vec<PathBuf>, DatasetError> {
 }
 
 /// The paths in a folder, in natural order.
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
+pub(super) fn entries(folder: &Path) -> Result<Vec<PathBuf>, DatasetError> {
     let io = |source| DatasetError::Io { path: folder.to_path_buf(), source };
     let entries = fs::read_dir(folder).map_err(io)?.map(|entry| entry.map(|entry| entry.path()));
     let mut paths = entries.collect::<Result<Vec<_>, _>>().map_err(io)?;
     paths.sort_by(|a, b| natural_order(a, b));
     Ok(paths)
-}
-
-fn real_place(folder: &Path) -> Result<PathBuf, DatasetError> {
-    fs::canonicalize(folder).map_err(|source| DatasetError::Io { path: folder.to_path_buf(), source })
 }
 
 /// Metadata of the target of the path.

@@ -18,6 +18,7 @@ mod kolektor;
 mod layout;
 mod left_out;
 mod list;
+mod mask_content;
 mod names;
 mod open;
 mod order;
@@ -26,6 +27,8 @@ mod sort;
 mod stems;
 mod truth;
 mod visa;
+mod vocabulary;
+mod walk;
 mod words;
 
 use std::fmt;
@@ -33,10 +36,11 @@ use std::path::{Path, PathBuf};
 
 use crate::decode::{self, Limits};
 use crate::plane::Mask;
+use crate::text::count;
 pub use error::DatasetError;
 pub use layout::Layout;
 pub use left_out::{LeftOut, LeftOutKind, summarise_left_out};
-pub use list::{Found, find_images, list_images};
+pub use list::{Found, find_images, find_images_until, list_images};
 pub use names::display_name;
 pub use truth::{MaskFault, MaskFinding, Truth, Turned, read_truth, summarise_masks};
 
@@ -144,14 +148,15 @@ impl fmt::Display for GoodPaths {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parts = [(self.train, "training"), (self.validation, "validation"), (self.test, "test")];
         let parts = parts.into_iter().filter(|(count, _)| *count > 0);
-        let parts: Vec<_> = parts.map(|(count, name)| format!("{count} {name}")).collect();
-        write!(f, "{} good images ({})", self.paths.len(), parts.join(", "))
+        let parts: Vec<_> = parts.map(|(number, name)| format!("{number} {name}")).collect();
+        write!(f, "{} ({})", count(self.paths.len(), "good image", "good images"), parts.join(", "))
     }
 }
 
 impl Dataset {
     /// Finds the images and masks of a dataset folder, whose layout is found out. It lists folders;
-    /// of images it reads the labels of [`Layout::Kolektor`] only.
+    /// of images it reads the labels of [`Layout::Kolektor`], and a few where a folder is named after
+    /// masks.
     ///
     /// # Errors
     /// When the folder is missing, holds no images, holds several datasets, or does not say which
@@ -166,7 +171,19 @@ impl Dataset {
     /// # Errors
     /// As for [`open`](Self::open), and when the folder has nothing of the layout.
     pub fn open_as(root: &Path, layout: Option<Layout>) -> Result<Self, DatasetError> {
-        open::open(root, layout)
+        Self::open_until(root, layout, &|| false)
+    }
+
+    /// As [`open_as`](Self::open_as), until `stopped` says yes; it is asked before each file.
+    ///
+    /// # Errors
+    /// As for [`open_as`](Self::open_as), and [`DatasetError::Stopped`].
+    pub fn open_until(
+        root: &Path,
+        layout: Option<Layout>,
+        stopped: &dyn Fn() -> bool,
+    ) -> Result<Self, DatasetError> {
+        open::open(root, layout, stopped)
     }
 
     /// Whether the folder is in the layout of MVTec AD (has `train` or `test`).

@@ -5,15 +5,21 @@ use std::path::{Path, PathBuf};
 use super::ground_truth::{self, Assigned};
 use super::kolektor;
 use super::left_out::{LeftOut, LeftOutKind, named, summarise_left_out};
-use super::list::{self, Purpose, Tree};
+use super::list::Tree;
 use super::sort::{self, Sorted, UNSORTED};
 use super::stems::{self, Names};
+use super::walk::{Purpose, walk};
 use super::words::{self, Split, Word};
 use super::{Dataset, DatasetError, Layout, Part, Problem, display_name, layout, pairs, visa};
+use crate::text::count;
 
 /// Opens the folder in this layout; `None` finds it out.
-pub(super) fn open(root: &Path, wanted: Option<Layout>) -> Result<Dataset, DatasetError> {
-    let mut tree = list::walk(root, Purpose::Dataset)?;
+pub(super) fn open(
+    root: &Path,
+    wanted: Option<Layout>,
+    stopped: &dyn Fn() -> bool,
+) -> Result<Dataset, DatasetError> {
+    let mut tree = walk(root, Purpose::Dataset, stopped)?;
     let layout = match wanted {
         Some(layout) => layout,
         None => layout::detect(root, &tree)?,
@@ -132,16 +138,41 @@ fn plain(root: &Path, sorted: &mut Sorted, wanted: bool, warnings: &mut Vec<Stri
             masks.into_iter().map(|mask| LeftOut::new(mask, LeftOutKind::NotGood, "named as masks are")),
         );
     }
+    let folders: std::collections::BTreeSet<&Path> =
+        sorted.train.iter().filter_map(|path| path.parent()).filter(|folder| *folder != root).collect();
     let below = sorted.train.iter().filter(|path| path.parent() != Some(root)).count();
+    let own = std::fs::canonicalize(root).unwrap_or_default();
+    let near = own.iter().rev().take(2).filter(|name| words::of(name) == Some(Word::Mask));
+    let in_masks: Vec<&Path> = folders
+        .iter()
+        .copied()
+        .filter(|folder| words::names_masks(folder.strip_prefix(root).unwrap_or(folder)))
+        .collect();
+    if !wanted && !in_masks.is_empty() {
+        warnings.push(format!(
+            "folders are named after masks but hold photos, which are taken as good: {}",
+            named(&in_masks)
+        ));
+    } else if let Some(name) = near.last().filter(|_| !wanted && !sorted.train.is_empty()) {
+        warnings.push(format!(
+            "{}: the folder {} is named after masks but holds photos, which are taken as good",
+            display_name(root),
+            display_name(Path::new(name))
+        ));
+    }
     if below > 0 {
         let here = sorted.train.len() - below;
-        let root = display_name(root);
+        let folders: Vec<&Path> =
+            folders.iter().map(|folder| folder.strip_prefix(root).unwrap_or(folder)).collect();
+        let (root, folders) = (display_name(root), named(&folders));
         warnings.push(match here {
             0 => format!(
-                "{root} holds no images itself; all images in the folders below it are taken as good: {below}"
+                "{root} holds no images itself; all images in the folders below it are taken as good, {below} in \
+                 {folders}"
             ),
             _ => format!(
-                "{root} holds {here} images itself and {below} in folders below it; all are taken as good"
+                "{root} holds {} itself and {below} in folders below it, {folders}; all are taken as good",
+                count(here, "image", "images")
             ),
         });
     }
@@ -171,9 +202,9 @@ fn check_names(root: &Path, images: &[PathBuf], warnings: &mut Vec<String>) -> R
                 ));
             }
             Names::AllOf(word) => warnings.push(format!(
-                "{}: the word {word} stands in the names of all {} images; they are taken as good",
+                "{}: the word {word} stands in the names of all {}; they are taken as good",
                 display_name(root),
-                images.len()
+                count(images.len(), "image", "images")
             )),
         }
     }
@@ -235,9 +266,9 @@ fn settle(root: &Path, sorted: &mut Sorted, warnings: &mut Vec<String>) -> Resul
             sorted.test.iter().map(|image| image.defect.as_str()).collect();
         let bad: Vec<&str> = bad.into_iter().collect();
         warnings.push(format!(
-            "{}: the {} images in the folder itself are taken as good, those in {} as defective",
+            "{}: {} taken as good, those in {} as defective",
             display_name(root),
-            here.len(),
+            count(here.len(), "image in the folder itself is", "images in the folder itself are"),
             bad.join(", ")
         ));
     }

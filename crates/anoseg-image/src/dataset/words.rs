@@ -1,8 +1,13 @@
 //! What the name of a folder says about the images in it; words for good and bad parts.
 
 use std::ffi::OsStr;
+use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization as _;
+
+use super::vocabulary::{
+    DEFECT, DEFECT_WITHIN, GOOD, GOOD_WITHIN, NEGATING_STARTS, NEGATIONS, THINGS, UNCLEAR, WITH,
+};
 
 /// What a folder holds, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,53 +31,6 @@ pub(super) enum Split {
     /// Test images whose ground truth is not published (MVTec AD 2).
     Unlabelled,
 }
-
-#[rustfmt::skip]
-const GOOD: &[&str] = &[
-    "good", "goods", "ok", "okay", "normal", "normals", "nominal", "passed", "io", "i_o", "gut", "intact", "healthy",
-    "flawless", "defectfree", "defect_free", "nodefect", "nodefects", "no_defect", "no_defects", "nondefective",
-    "non_defective", "without_defect", "without_defects", "anomaly_free", "undamaged", "fehlerfrei", "gutteil",
-    "gutteile", "in_ordnung", "bon", "良品",
-];
-
-#[rustfmt::skip]
-const DEFECT: &[&str] = &[
-    "bad", "ng", "nok", "ko", "nio", "n_i_o", "defect", "defects", "defective", "anomaly", "anomalies", "anomalous",
-    "abnormal", "abnormals", "abnormality", "reject", "rejects", "rejected", "fail", "failed", "fails", "faulty",
-    "fault", "faults", "scrap", "broken", "damaged", "notgood", "notok", "nogood", "nonconforming", "defekt", "defekte",
-    "schlecht", "schlechtteil", "schlechtteile", "ausschuss", "fehler", "fehlerhaft", "nicht_in_ordnung", "schrott",
-    "riss", "risse", "kratzer", "ungood", "crack", "cracks", "scratch", "scratches", "dent", "dents", "dirty",
-    "missing", "mauvais", "rebut", "不良", "不良品",
-];
-
-/// Words that stand for good or bad parts within a longer name, too, such as `good-parts`.
-const GOOD_WITHIN: &[&str] = &["good", "ok", "normal", "nominal", "defectfree", "nondefective"];
-const DEFECT_WITHIN: &[&str] = &[
-    "bad",
-    "ng",
-    "nok",
-    "ko",
-    "defect",
-    "defects",
-    "defective",
-    "anomaly",
-    "anomalies",
-    "anomalous",
-    "abnormal",
-    "reject",
-    "rejects",
-    "rejected",
-    "failed",
-    "faulty",
-    "notgood",
-    "notok",
-];
-
-/// They turn the meaning of the word that they stand beside.
-const NEGATIONS: &[&str] = &[
-    "no", "not", "non", "without", "free", "un", "ohne", "kein", "keine", "nicht", "false", "pseudo",
-    "almost", "nearly", "barely",
-];
 
 const MASK: &[&str] = &["mask", "masks", "groundtruth", "ground_truth", "gt", "gts"];
 const MASK_AT_TOP: &[&str] = &[
@@ -104,12 +62,68 @@ fn words(name: &OsStr) -> Vec<String> {
 /// Whether the name means good parts and nothing else. In a dataset whose folders are types of
 /// defects, `ok_but_scratched` is one of them.
 pub(super) fn is_good(name: &OsStr) -> bool {
-    GOOD.contains(&words(name).join("_").as_str())
+    whole(name) == Some(Word::Good)
 }
 
-/// What one word in small letters, or several joined by `_`, means: good or bad parts.
+/// What a name says that is a word for good or bad parts as a whole, such as `ok`, `badparts` or
+/// `without_crack`. Names that only contain such a word may be names of products.
+pub(super) fn whole(name: &OsStr) -> Option<Word> {
+    whole_of(&words(name))
+}
+
+fn whole_of(words: &[String]) -> Option<Word> {
+    let joined = words.join("_");
+    if let Some(meaning) = meaning(&joined) {
+        return Some(meaning);
+    }
+    let (first, rest) = words.split_first()?;
+    if rest.is_empty() {
+        return None;
+    }
+    if negates_next(first) && !VAGUE.contains(&first.as_str()) {
+        return whole_of(rest).map(opposite);
+    }
+    if WITH.contains(&first.as_str()) {
+        return whole_of(rest);
+    }
+    let (last, before) = words.split_last()?;
+    if last == "free" {
+        return whole_of(before).filter(|word| *word == Word::Defect).map(opposite);
+    }
+    if THINGS.contains(&last.as_str()) {
+        return whole_of(before);
+    }
+    if THINGS.contains(&first.as_str()) { whole_of(rest) } else { None }
+}
+
+/// Negations that leave open what a part is.
+const VAGUE: &[&str] = &["false", "pseudo", "almost", "nearly", "barely"];
+
+fn opposite(word: Word) -> Word {
+    match word {
+        Word::Good => Word::Defect,
+        Word::Defect => Word::Good,
+        other => other,
+    }
+}
+
+/// What one word in small letters, or several joined by `_`, means: good or bad parts. `goodparts`
+/// and `uncracked` are taken apart.
 pub(super) fn meaning(word: &str) -> Option<Word> {
-    if GOOD.contains(&word) { Some(Word::Good) } else { DEFECT.contains(&word).then_some(Word::Defect) }
+    let known = |word: &str| {
+        if GOOD.contains(&word) { Some(Word::Good) } else { DEFECT.contains(&word).then_some(Word::Defect) }
+    };
+    let negated = || {
+        let rest = NEGATING_STARTS.iter().find_map(|start| known(word.strip_prefix(start)?));
+        rest.map(opposite)
+    };
+    let compound = || {
+        THINGS.iter().find_map(|thing| {
+            let start = word.strip_suffix(thing)?;
+            known(start.trim_end_matches('_'))
+        })
+    };
+    known(word).or_else(negated).or_else(compound)
 }
 
 /// Whether a word turns the meaning of the next one.
@@ -130,13 +144,16 @@ pub(super) fn of(name: &OsStr) -> Option<Word> {
     if MASK.contains(&joined.as_str()) || has(MASK) || joined.contains("ground_truth") {
         return Some(Word::Mask);
     }
-    if GOOD.contains(&joined.as_str()) {
-        return Some(Word::Good);
+    if UNCLEAR.contains(&joined.as_str()) {
+        return Some(Word::Unclear);
     }
-    if DEFECT.contains(&joined.as_str()) {
-        return Some(Word::Defect);
+    if let Some(word) = whole_of(&words) {
+        return Some(word);
     }
-    match (has(GOOD_WITHIN), has(DEFECT_WITHIN), has(NEGATIONS)) {
+    let means = |wanted| words.iter().any(|word| word.len() > 2 && is_compound(word) == Some(wanted));
+    let good = has(GOOD_WITHIN) || means(Word::Good);
+    let defect = has(DEFECT_WITHIN) || means(Word::Defect);
+    match (good, defect, has(NEGATIONS)) {
         (true, true, _) => Some(Word::Unclear),
         (true, false, false) | (false, true, true) => Some(Word::Good),
         (false, true, false) | (true, false, true) => Some(Word::Defect),
@@ -144,10 +161,52 @@ pub(super) fn of(name: &OsStr) -> Option<Word> {
     }
 }
 
+/// What a word says that is put together from one for good or bad parts and another one.
+fn is_compound(word: &str) -> Option<Word> {
+    meaning(word).filter(|_| !GOOD.contains(&word) && !DEFECT.contains(&word))
+}
+
+/// A name as the opposite of another one by its form, such as `uncoated` beside `coated` and
+/// `without_clip` beside `with_clip`, whether or not the words are known.
+pub(super) fn are_opposites(one: &OsStr, other: &OsStr) -> bool {
+    let (one, other) = (words(one), words(other));
+    is_negation_of(&one, &other) || is_negation_of(&other, &one)
+}
+
+/// Whether a name has the form of a negation, so that it is worth comparing it with others.
+pub(super) fn may_negate(name: &OsStr) -> bool {
+    let words = words(name);
+    let starts =
+        |word: &String| negates_next(word) || NEGATING_STARTS.iter().any(|start| word.starts_with(start));
+    words.first().is_some_and(starts) || words.last().is_some_and(|word| word == "free")
+}
+
+fn is_negation_of(negated: &[String], plain: &[String]) -> bool {
+    let plain = match plain {
+        [first, rest @ ..] if !rest.is_empty() && WITH.contains(&first.as_str()) => rest,
+        all => all,
+    };
+    let Some((first, rest)) = negated.split_first() else { return false };
+    if plain.is_empty() {
+        return false;
+    }
+    if negates_next(first) && rest == plain {
+        return true;
+    }
+    let (joined, plain) = (negated.join("_"), plain.join("_"));
+    let starts = NEGATING_STARTS.iter().any(|start| joined.strip_prefix(start) == Some(plain.as_str()));
+    starts || joined == format!("{plain}_free")
+}
+
 /// As [`of`]; folders of labels and annotations are masks, too. On a part, a label is a label, so
 /// this holds at the top of a dataset only.
 pub(super) fn at_top(name: &OsStr) -> Option<Word> {
     if MASK_AT_TOP.contains(&words(name).join("_").as_str()) { Some(Word::Mask) } else { of(name) }
+}
+
+/// Whether any folder on the way is named after masks.
+pub(super) fn names_masks(way: &Path) -> bool {
+    way.iter().any(|name| of(name) == Some(Word::Mask))
 }
 
 /// The part of a dataset that a folder of this name holds.
@@ -244,6 +303,58 @@ mod tests {
         assert_eq!(without_mask_ending("10301_GT"), Some("10301"));
         assert_eq!(without_mask_ending("_mask"), None);
         assert_eq!(without_mask_ending("ümask"), None);
+    }
+
+    /// Pairs of folders whose defects were once learned as good.
+    #[test]
+    fn pairs_of_folders_in_other_words_and_languages() {
+        for (good, bad) in [
+            ("goodparts", "badparts"),
+            ("okImages", "ng_images"),
+            ("uncracked", "cracked"),
+            ("without_crack", "with_crack"),
+            ("ok_front", "def_front"),
+            ("conforme", "non_conforme"),
+            ("bueno", "malo"),
+            ("buono", "scarto"),
+            ("bom", "ruim"),
+            ("bons", "mauvais"),
+            ("dobry", "zly"),
+            ("dobre", "złe"),
+            ("годные", "брак"),
+            ("годные", "негодные"),
+            ("正常", "异常"),
+            ("合格", "不合格"),
+            ("正常", "異常"),
+            ("ohne_kratzer", "mit_kratzer"),
+            ("pass", "fail"),
+            ("accepted", "rejected"),
+            ("clean", "dirty"),
+            ("perfect", "imperfect"),
+            ("crack_free", "crack"),
+        ] {
+            assert_eq!((word(good), word(bad)), (Some(Word::Good), Some(Word::Defect)), "{good}, {bad}");
+        }
+        assert_eq!(word("positive"), Some(Word::Unclear));
+        assert_eq!(word("Negative"), Some(Word::Unclear));
+    }
+
+    #[test]
+    fn opposites_are_told_by_their_form() {
+        let opposites = |one: &str, other: &str| are_opposites(one.as_ref(), other.as_ref());
+        for (one, other) in [
+            ("uncoated", "coated"),
+            ("clip", "no_clip"),
+            ("with clip", "without-clip"),
+            ("non_porous", "porous"),
+            ("nonporous", "Porous"),
+            ("burr", "burr_free"),
+        ] {
+            assert!(opposites(one, other) && opposites(other, one), "{one}, {other}");
+        }
+        for (one, other) in [("coated", "painted"), ("no_1", "1"), ("nut", "nuts"), ("line_1", "line_2")] {
+            assert!(!opposites(one, other), "{one}, {other}");
+        }
     }
 
     #[test]

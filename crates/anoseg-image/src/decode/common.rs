@@ -96,6 +96,51 @@ fn fault(error: Foreign) -> Fault {
             Fault::Limit("its data take more than max_alloc_bytes".into())
         }
         Foreign::Limits(_) => Fault::Limit("its sides are longer than max_side allows".into()),
-        other => Fault::damaged_by(other),
+        // Without the decoder's own error, whose text would be repeated as the cause.
+        other => Fault::Damaged(plain(&other.to_string()), None),
+    }
+}
+
+/// The text of a decoder as a plain sentence: chunks by their names, and what a wrong checksum means.
+fn plain(text: &str) -> String {
+    let text = text
+        .split_once(": ")
+        .filter(|(start, _)| start.starts_with("Format error"))
+        .map_or(text, |(_, rest)| rest);
+    let text = with_chunks_named(text);
+    if !text.starts_with("CRC error") {
+        return text.trim_end_matches('.').to_owned();
+    }
+    let chunk = text.split_once("while decoding ").map_or("", |(_, chunk)| chunk.trim_end_matches(" chunk."));
+    format!("the checksum of its chunk {chunk} does not match its data")
+}
+
+/// The text with `IDAT` in place of `ChunkType { type: IDAT, critical: true, ... }`.
+fn with_chunks_named(text: &str) -> String {
+    let (mut named, mut rest) = (String::with_capacity(text.len()), text);
+    while let Some((before, after)) = rest.split_once("ChunkType { type: ") {
+        let Some((inside, behind)) = after.split_once('}') else { break };
+        named.push_str(before);
+        named.push_str(inside.split(',').next().unwrap_or_default());
+        rest = behind;
+    }
+    named + rest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decoder_texts_become_plain_sentences() {
+        let chunk =
+            "ChunkType { type: IDAT, critical: true, private: false, reserved: false, safecopy: false }";
+        let text = format!(
+            "Format error decoding Png: CRC error: expected 0x1 have 0x2 while decoding {chunk} chunk."
+        );
+        assert_eq!(plain(&text), "the checksum of its chunk IDAT does not match its data");
+        let text = format!("Format error decoding Png: Chunk {chunk} must appear at most once.");
+        assert_eq!(plain(&text), "Chunk IDAT must appear at most once");
+        assert_eq!(plain("The file is odd."), "The file is odd");
     }
 }

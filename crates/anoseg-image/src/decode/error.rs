@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::dataset::display_name;
+
 /// The error of a decoder.
 pub type DecoderError = Box<dyn Error + Send + Sync>;
 
@@ -12,7 +14,7 @@ pub type DecoderError = Box<dyn Error + Send + Sync>;
 #[non_exhaustive]
 pub enum ImageError {
     /// The file could not be read.
-    #[error("cannot read {}: {source}; {}", path.display(), io_advice(source))]
+    #[error("cannot read {}: {source}; {}", display_name(path), io_advice(source))]
     Io {
         /// The file.
         path: PathBuf,
@@ -20,7 +22,7 @@ pub enum ImageError {
         source: io::Error,
     },
     /// The path is a folder, a pipe or a device.
-    #[error("{} is not a regular file; choose an image, not a folder or a device", path.display())]
+    #[error("{} is not a regular file; choose an image, not a folder or a device", display_name(path))]
     NotAFile {
         /// The path.
         path: PathBuf,
@@ -29,7 +31,7 @@ pub enum ImageError {
     #[error(
         "{} is not an image: {reason}; known formats are PNG, JPEG, TIFF, BMP, WebP, GIF and PNM (told by content, \
          not by name), so convert the file or take it out",
-        path.display()
+        display_name(path)
     )]
     NotAnImage {
         /// The file.
@@ -38,7 +40,7 @@ pub enum ImageError {
         reason: String,
     },
     /// The file is an image but is cut short or inconsistent.
-    #[error("{} is damaged: {reason}; copy it again from its source or take it out", path.display())]
+    #[error("{} is damaged: {reason}; copy it again from its source or take it out", display_name(path))]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -56,7 +58,7 @@ pub enum ImageError {
         name: &'static str,
     },
     /// A valid image in a variant that is not supported.
-    #[error("{} cannot be read: {what}; save it as an 8- or 16-bit PNG", path.display())]
+    #[error("{} cannot be read: {what}; save it as an 8- or 16-bit PNG", display_name(path))]
     Unsupported {
         /// The file.
         path: PathBuf,
@@ -70,7 +72,7 @@ pub enum ImageError {
     #[error(
         "{} holds values that are not numbers (NaN or infinite) in {pixels} of its pixels: no measurement there; fill them \
          with a value of the background or take the image out",
-        path.display()
+        display_name(path)
     )]
     NotNumbers {
         /// The file.
@@ -79,7 +81,7 @@ pub enum ImageError {
         pixels: usize,
     },
     /// The image exceeds the [`Limits`](super::Limits).
-    #[error("{} is too large: {what}; make it smaller or raise that limit", path.display())]
+    #[error("{} is too large: {what}; make it smaller or raise that limit", display_name(path))]
     Limit {
         /// The file.
         path: PathBuf,
@@ -90,7 +92,7 @@ pub enum ImageError {
     #[error(
         "{} is too small: {width} x {height} pixels, where each side needs at least {min_side} (min_side); \
          take it out or use a larger image",
-        path.display()
+        display_name(path)
     )]
     TooSmall {
         /// The file.
@@ -123,7 +125,7 @@ impl ImageError {
 
 /// That a file is an image of a format that is not read: the text of every command.
 pub(crate) fn not_read(path: &Path, name: &str) -> String {
-    format!("{} is {name}, which is not read; convert it to PNG, JPEG or TIFF", path.display())
+    format!("{} is {name}, which is not read; convert it to PNG, JPEG or TIFF", display_name(path))
 }
 
 /// What to do about a reading error.

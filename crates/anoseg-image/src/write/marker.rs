@@ -17,8 +17,8 @@ pub(super) const SOFTWARE_TAG: u16 = 305;
 /// The marker lies within this many bytes.
 const HEAD: u64 = 512;
 
-/// Whether a file is an overlay, a mask or an anomaly map that this library wrote as the result of
-/// a model: told by the marker inside, not by the name.
+/// Whether a file is an overlay, a mask, an anomaly map or a synthetic image that this library wrote as
+/// a result: told by the marker inside, not by the name.
 ///
 /// A file that cannot be read is none. At most 512 bytes are read, of regular files only.
 pub fn is_result(path: &Path) -> bool {

@@ -1,6 +1,6 @@
 //! Atomic writing of files, and the formats of images, masks and anomaly maps.
 //!
-//! Overlays, masks and maps that are the results of a model carry a marker inside
+//! Overlays, masks and maps that are the results of a model, and synthetic pairs, carry a marker inside
 //! ([`is_result`]), so that they are never taken for images to inspect, and so that a later run
 //! replaces them and nothing else ([`ResultNames`]).
 

@@ -5,9 +5,10 @@ use maud::{Markup, html};
 
 use super::sections::{absent, section};
 use super::{confusion, threshold};
-use crate::format::{percent, percent_or_dash, score};
+use crate::format::{percent, percent_or_dash, typeset_exact};
 use crate::model::Report;
 use crate::plot::{self, score_axis::scores};
+use crate::shown::ShownScores;
 
 /// The key figures as cards, those without a value left out.
 pub(super) fn figures(report: &Report) -> Markup {
@@ -49,6 +50,7 @@ pub(super) fn figures(report: &Report) -> Markup {
 fn remark(name: &str, figures: &Evaluation) -> String {
     match (name, figures.iou_max, figures.intervals.image_auroc) {
         ("IoU", Some(best), _) => format!("; {} at the best one", percent(best)),
+        ("Image AUROC", ..) if figures.ranks_nothing() => "; all scores are equal".to_owned(),
         ("Image AUROC", _, Some([low, high])) => {
             format!("; 95\u{a0}% interval {} to {}", percent(low), percent(high))
         }
@@ -78,13 +80,14 @@ pub(super) fn verdicts(report: &Report) -> Markup {
 
 fn thresholds(report: &Report) -> Markup {
     let limits = &report.thresholds;
+    let shown = ShownScores::of(&report.images, limits);
     html! {
         dl.thresholds {
-            div { dt { "Reject above" } dd { (score(f64::from(limits.image))) } }
+            div { dt { "Reject above" } dd { (shown.text(limits.image)) } }
             @if limits.review < limits.image {
-                div { dt { "Review above" } dd { (score(f64::from(limits.review))) } }
+                div { dt { "Review above" } dd { (shown.text(limits.review)) } }
             }
-            div { dt { "Mark above" } dd { (score(f64::from(limits.pixel))) } }
+            div { dt { "Mark above" } dd { (typeset_exact(limits.pixel)) } }
         }
     }
 }

@@ -6,15 +6,15 @@ use maud::{Markup, html};
 use super::exact;
 use super::gallery::Outcome;
 use super::threshold::strip;
-use crate::format::score;
 use anoseg_infer::Decision;
 
 use crate::model::{ReportImage, label};
 use crate::plot::Axis;
+use crate::shown::ShownScores;
 use crate::thumbnail::Thumbnail;
 
 /// Input, anomaly map and contours side by side, with name, decision and score.
-pub(super) fn card(image: &ReportImage, axis: Axis) -> Markup {
+pub(super) fn card(image: &ReportImage, axis: Axis, shown: &ShownScores) -> Markup {
     let outcome = Outcome::of(image);
     let decision = decision_id(image.decision);
     let truth = if image.is_defective() { "defective" } else { GOOD };
@@ -30,7 +30,7 @@ pub(super) fn card(image: &ReportImage, axis: Axis) -> Markup {
             div.caption {
                 span.name title=(image.name) { (image.name) }
                 (strip(image.score, axis))
-                span.score { (score(f64::from(image.score))) }
+                span.score { (shown.text(image.score)) }
                 (badge(image, outcome))
             }
         }

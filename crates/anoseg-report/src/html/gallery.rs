@@ -14,6 +14,7 @@ use anoseg_infer::Decision;
 
 use crate::model::{Mistake, Report, ReportImage};
 use crate::plot::score_axis;
+use crate::shown::ShownScores;
 
 /// At most this many images are shown, so that the file stays small enough to mail; the tables
 /// count all of them.
@@ -27,6 +28,7 @@ pub(super) fn gallery(report: &Report) -> Markup {
     let mut images = worst_first(&report.images, report.thresholds.image);
     images.truncate(GALLERY_LIMIT);
     let axis = score_axis::of_images(&report.images, &report.thresholds);
+    let shown = ShownScores::of(&report.images, &report.thresholds);
     let content = html! {
         (key())
         (controls(&images))
@@ -37,7 +39,7 @@ pub(super) fn gallery(report: &Report) -> Markup {
             }
         }
         div #gallery.gallery data-threshold=(exact(report.thresholds.image)) style=[limit_style(report, axis)] {
-            @for image in &images { (card(image, axis)) }
+            @for image in &images { (card(image, axis, &shown)) }
         }
     };
     section("images", "Images", content)

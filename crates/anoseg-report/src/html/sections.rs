@@ -63,7 +63,7 @@ pub(super) fn comparison(comparison: &Comparison) -> Markup {
             table.numbers {
                 thead {
                     tr {
-                        th scope="col" {}
+                        th scope="col" { (comparison.head) }
                         @for column in &comparison.columns { th scope="col" { (column) } }
                     }
                 }
@@ -71,14 +71,20 @@ pub(super) fn comparison(comparison: &Comparison) -> Markup {
                     @for (name, cells) in &comparison.rows {
                         tr {
                             th scope="row" { (name) }
-                            @for cell in cells { td { (cell) } }
+                            @for cell in cells { td.words[is_text(cell)] { (cell) } }
                         }
                     }
                 }
             }
         }
+        @for remark in &comparison.remarks { p.aside { (remark) } }
     };
     section("comparison", &comparison.title, content)
+}
+
+/// Whether a cell holds words, which may wrap, and no number.
+fn is_text(cell: &str) -> bool {
+    cell.split_whitespace().count() > 2 && cell.contains(char::is_alphabetic)
 }
 
 /// ROC, precision-recall and PRO curves.

@@ -3,9 +3,9 @@
 use maud::{Markup, html};
 
 use super::exact;
-use crate::format::score;
 use crate::model::Report;
 use crate::plot::{Axis, score_axis};
+use crate::shown::ShownScores;
 
 /// Where the slider can stand: one threshold for every set of images that a threshold can reject.
 struct Places {
@@ -39,9 +39,10 @@ impl Places {
 
     /// For the script: threshold, what is shown of it and its place on the axis (0..=1), for each
     /// place.
-    fn text(&self, axis: Axis) -> String {
-        let place =
-            |&threshold: &f64| format!("{threshold}|{}|{:.4}", score(threshold), axis.position(threshold));
+    fn text(&self, axis: Axis, shown: &ShownScores) -> String {
+        let place = |&threshold: &f64| {
+            format!("{threshold}|{}|{:.4}", shown.text_between(threshold), axis.position(threshold))
+        };
         self.thresholds.iter().map(place).collect::<Vec<_>>().join(";")
     }
 }
@@ -52,13 +53,14 @@ pub(super) fn control(report: &Report) -> Markup {
     let Some(places) = Places::of(report.images.iter().map(|i| f64::from(i.score)), calibrated) else {
         return html! {};
     };
-    let text = places.text(score_axis::of_images(&report.images, &report.thresholds));
+    let shown = ShownScores::of(&report.images, &report.thresholds);
+    let text = places.text(score_axis::of_images(&report.images, &report.thresholds), &shown);
     let last = places.thresholds.len() - 1;
     html! {
         div #threshold.panel data-places=(text) data-calibrated=(places.calibrated) hidden {
             div.threshold-head {
                 label for="slider" { "Threshold" }
-                output #limit for="slider" { (score(calibrated)) }
+                output #limit for="slider" { (shown.text_between(calibrated)) }
                 button #calibrated type="button" disabled { "Back to calibrated" }
             }
             input #slider type="range" min="0" max=(last) step="1" value=(places.calibrated) autocomplete="off";

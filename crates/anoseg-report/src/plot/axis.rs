@@ -128,11 +128,14 @@ impl Axis {
 
     /// About `count` round tick marks, lowest first.
     pub(crate) fn ticks(&self, count: usize) -> Vec<Tick> {
-        match self.spacing {
+        let mut ticks = match self.spacing {
             Spacing::Linear => self.linear_ticks(count.max(1)),
             Spacing::Logarithmic => self.log_ticks(),
             Spacing::Stretched => self.stretched_ticks(count),
-        }
+        };
+        // Steps below the precision of a number give the same label again.
+        ticks.dedup_by(|tick, before| tick.label == before.label);
+        ticks
     }
 
     /// Tick marks at whole numbers only, for counts.
@@ -217,8 +220,10 @@ fn tick_label(value: f64, step: f64) -> String {
         return "0".to_owned();
     }
     let exponent = (step.log10() + 1e-9).floor();
-    let text = if exponent < -4.0 || value.abs() >= 1e6 {
-        format!("{value:.2e}")
+    let figures = (value.abs().log10().floor() - exponent).clamp(2.0, 17.0) as usize;
+    let small = exponent < -4.0 && value.abs() < 1e-3;
+    let text = if small || value.abs() >= 1e6 {
+        format!("{value:.figures$e}")
     } else if step >= 1000.0 {
         format!("{}k", (value / 1000.0).round())
     } else {
@@ -258,6 +263,16 @@ mod tests {
         assert_eq!(labels(Axis::linear(-10.0, 12.0).ticks(5)), ["−10", "−5", "0", "5", "10"]);
         assert_eq!(labels(Axis::linear(0.0, 20_000.0).ticks(4)), ["0", "5k", "10k", "15k", "20k"]);
         assert_eq!(labels(Axis::linear(0.0, 3.0).whole_ticks(8)), ["0", "1", "2", "3"]);
+    }
+
+    /// Five ticks once all read `1.00e0`.
+    #[test]
+    fn ticks_near_one_differ() {
+        let near_one = labels(Axis::linear(0.999_992, 0.999_996).ticks(4));
+        assert_eq!(near_one, ["0.999992", "0.999993", "0.999994", "0.999995", "0.999996"]);
+        let large = labels(Axis::linear(1e6, 1e6 + 4.0).ticks(4));
+        assert_eq!(large[1], "1.000001e6");
+        assert_eq!(labels(Axis::linear(0.0, 4e-6).ticks(2)), ["0", "2.00e−6", "4.00e−6"]);
     }
 
     #[test]
@@ -307,6 +322,7 @@ mod tests {
                 prop_assert!(ticks.len() <= 21);
                 prop_assert!(ticks.iter().all(|t| (0.0..=1.0).contains(&t.at)));
                 prop_assert!(ticks.windows(2).all(|pair| pair[0].at <= pair[1].at));
+                prop_assert!(ticks.windows(2).all(|pair| pair[0].label != pair[1].label), "{ticks:?}");
                 prop_assert!((0.0..=1.0).contains(&axis.position(low)));
             }
         }

@@ -7,6 +7,7 @@ use super::frame::{Frame, empty, svg, unit};
 use super::score_axis::score_axis;
 use crate::format::score;
 use crate::model::Thresholds;
+use crate::shown::ShownScores;
 
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 330.0;
@@ -46,6 +47,8 @@ pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds)
         return empty("wide", WIDTH, HEIGHT, label);
     }
     let x = score_axis(good, defective, thresholds);
+    let limits = [thresholds.image, thresholds.review].map(f64::from);
+    let shown = ShownScores::of_values(good.iter().chain(defective).copied().chain(limits));
     let name =
         if x.is_stretched() { "Image score (both ends of the scale stretched)" } else { "Image score" };
     let good_lane = lane(good, GOOD_LANE, x);
@@ -54,14 +57,16 @@ pub fn score_histogram(good: &[f64], defective: &[f64], thresholds: &Thresholds)
     // it then.
     let review_fits = good_lane.column(f64::from(thresholds.review)) - good_lane.left > LABEL_ROOM;
     let [reject_label, review_label] = if review_fits { [14.0, 31.0] } else { [31.0, 14.0] };
+    let reject = format!("Reject above {}", shown.text(thresholds.image));
+    let review = format!("Review above {}", shown.text(thresholds.review));
     let content = html! {
         (review_zone(&good_lane, thresholds))
         (bars(&good_lane, good, "good"))
         (bars(&defect_lane, defective, "defect"))
         (defect_lane.columns(&x.ticks(7), name))
-        (threshold_line(&good_lane, thresholds.image, reject_label, "Reject above", Side::Right))
+        (threshold_line(&good_lane, thresholds.image, reject_label, &reject, Side::Right))
         @if thresholds.review < thresholds.image {
-            (threshold_line(&good_lane, thresholds.review, review_label, "Review above", Side::Left))
+            (threshold_line(&good_lane, thresholds.review, review_label, &review, Side::Left))
         }
         // After the lines, which would cross them.
         (lane_label(&good_lane, "Good", good.len()))
@@ -144,7 +149,7 @@ fn threshold_line(frame: &Frame, threshold: f32, height: f64, name: &str, side: 
     html! {
         @if threshold.is_finite() {
             line.threshold x1=(x) x2=(x) y1=(height - 10.0) y2=(DEFECT_LANE[1]) {}
-            text.mark x=(at) y=(height) text-anchor=(anchor) { (name) " " (score(f64::from(threshold))) }
+            text.mark x=(at) y=(height) text-anchor=(anchor) { (name) }
         }
     }
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anoseg_image::read;
 
+use super::origin::is_origin;
 use super::{FINISHED, MOST_CONFIG_BYTES, RunDir};
 use crate::train::StepRecord;
 use crate::{Error, Result};
@@ -30,6 +31,10 @@ pub(super) fn find(run: &RunDir) -> Result<Option<PathBuf>> {
     }
     if start(&log, START_BYTES)?.is_some_and(|text| !is_log(&text)) {
         return Ok(Some(log));
+    }
+    let origin = run.origin_path();
+    if start(&origin, MOST_CONFIG_BYTES)?.is_some_and(|text| !is_origin(&text)) {
+        return Ok(Some(origin));
     }
     if start(&finished, START_BYTES)?.is_some_and(|text| !text.is_empty()) {
         return Ok(Some(finished));

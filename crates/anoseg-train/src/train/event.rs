@@ -51,6 +51,8 @@ pub enum Event {
         foregrounds: usize,
         /// Steps done before, when resumed.
         resumed_at: u64,
+        /// Whether no step is left: only the thresholds are derived.
+        complete: bool,
     },
     /// A step is done.
     Step(Progress),

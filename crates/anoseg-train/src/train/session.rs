@@ -114,7 +114,7 @@ impl Session {
             return Err(Error::OtherSettings { path });
         }
         if state.manifest != manifest {
-            return Err(Error::OtherImages { path });
+            return Err(Error::OtherImages { path, before: None });
         }
         let mut learner = Learner::new(config, backbone, images);
         let unfit =
@@ -139,6 +139,13 @@ impl Session {
         }
         let (config, run_dir) = (config.clone(), run_dir.clone());
         Ok(Self { learner, state, config, run_dir, log, saved: true, saved_at })
+    }
+
+    /// Whether no step is left.
+    pub(super) fn is_over(&self) -> bool {
+        let mut schedule = self.state.schedule.clone();
+        schedule.observe(self.state.step, self.state.elapsed);
+        schedule.is_over(self.state.step)
     }
 
     /// Steps until the schedule is over, with batches made beside them.

@@ -1,8 +1,10 @@
 //! The training from end to end.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+use anoseg_image::dataset::Layout;
 use anoseg_image::{Dataset, Image, Limits};
 use anoseg_infer::network::{Backbone, Kind};
 use anoseg_infer::{
@@ -18,7 +20,7 @@ use crate::calibrate::{self, Calibrated};
 use crate::config::{Budget, Config, Preset};
 use crate::data::load_within;
 use crate::encoder::{PretrainedEncoder, no_temporary};
-use crate::run_dir::RunDir;
+use crate::run_dir::{Origin, RunDir};
 use crate::{Error, Result, backbone, geometry, suspects};
 
 /// Trains a model on the good images of a dataset.
@@ -54,6 +56,7 @@ pub struct Trainer {
     run_dir: Option<RunDir>,
     resume: bool,
     encoder: Option<PretrainedEncoder>,
+    chosen: (Option<Layout>, Option<PathBuf>),
     stop: StopToken,
     limits: Limits,
     on_event: Box<dyn FnMut(Event) + Send>,
@@ -68,6 +71,7 @@ impl Trainer {
             run_dir: None,
             resume: false,
             encoder: None,
+            chosen: (None, None),
             stop: StopToken::new(),
             limits: Limits::default(),
             on_event: Box::new(|_| ()),
@@ -116,6 +120,12 @@ impl Trainer {
         Self { encoder, ..self }
     }
 
+    /// Notes in the run directory that this layout of the dataset and this file of the encoder were
+    /// chosen, where they were, so that the training can be called again ([`RunDir::origin`]).
+    pub fn chosen(self, layout: Option<Layout>, encoder: Option<PathBuf>) -> Self {
+        Self { chosen: (layout, encoder), ..self }
+    }
+
     /// Stops, with a checkpoint, when this token is stopped.
     pub fn stop(self, stop: StopToken) -> Self {
         Self { stop, ..self }
@@ -159,7 +169,7 @@ impl Trainer {
         // A temporary run directory cannot be resumed from.
         match trained {
             Err(Error::Interrupted { step, .. }) if temporary.is_some() => {
-                Err(Error::Interrupted { step, run_dir: std::path::PathBuf::new() })
+                Err(Error::Interrupted { step, run_dir: PathBuf::new() })
             }
             trained => trained,
         }
@@ -196,14 +206,13 @@ impl Trainer {
         let parts = geometry::views(&data.preprocess.geometry, config.input.size, extent).len();
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
-            Session::resume(&config, run_dir, identity, backbone, &mut self.on_event).map_err(|error| {
-                let path = self.dataset.root.clone();
-                if let Error::OtherImages { .. } = error { Error::OtherImages { path } } else { error }
-            })?
+            Session::resume(&config, run_dir, identity, backbone, &mut self.on_event)
+                .map_err(|error| self.with_folders(error, run_dir))?
         } else {
             Session::begin(&config, run_dir, (identity.0, train, parts), backbone, setup)?
         };
-        (self.on_event)(loaded(&synthesizer, [train, spared], session.state.step));
+        run_dir.write_origin(&self.origin())?;
+        (self.on_event)(loaded(&synthesizer, [train, spared], &session));
         session.run(&synthesizer, &self.stop, &mut self.on_event)?;
         if session.state.schedule.ended_early() {
             (self.on_event)(Event::ViewLimitReached { views: config.optimiser.most_views });
@@ -227,8 +236,10 @@ impl Trainer {
         let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
         let (spared_images, spared_names) = (held_out.images, held_out.names);
         let normals = if spared == 0 { Arc::clone(&images) } else { Arc::new(spared_images) };
-        let Calibrated { calibration, synthetic_scores } =
+        let Calibrated { mut calibration, synthetic_scores } =
             calibrate::from_normals(&model, &normals, &config.calibration, spared > 0)?;
+        calibration.calibrated_on = held_out.files;
+        calibration.calibrated_on.sort_unstable();
         let held_out: &[Image] = if spared == 0 { &[] } else { &normals };
         let suspects =
             suspects::find(&model, (&images, &names), (held_out, &spared_names), &synthetic_scores)?;
@@ -237,6 +248,22 @@ impl Trainer {
         }
         model.set_calibration(calibration);
         Ok(model)
+    }
+
+    /// What the training is called with.
+    fn origin(&self) -> Origin {
+        let (folder, limits) = (self.dataset.root.clone(), self.limits);
+        Origin { folder, layout: self.chosen.0, encoder: self.chosen.1.clone(), limits }
+    }
+
+    /// The error with the folder of images, and the one that the training was begun with.
+    fn with_folders(&self, error: Error, run_dir: &RunDir) -> Error {
+        let Error::OtherImages { .. } = error else { return error };
+        let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let path = self.dataset.root.clone();
+        let before = run_dir.origin().map(|origin| origin.folder);
+        let before = before.filter(|before| real(before) != real(&path));
+        Error::OtherImages { path, before }
     }
 
     /// The frozen backbone of a pretrained network, measured on these images.
@@ -262,11 +289,12 @@ fn geometry_event(config: &Config, geometry: Geometry, images: &[Image]) -> Even
     Event::Geometry { geometry, plane, windows, cost }
 }
 
-fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], resumed_at: u64) -> Event {
+fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], session: &Session) -> Event {
     let base = &synthesizer.recipe().base;
     let mirrored = [base.flip_horizontal, base.flip_vertical].map(|flip| flip == Flip::Always);
     let foregrounds = (0..train).filter(|&i| synthesizer.foreground(i).is_some()).count();
-    Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at }
+    let (resumed_at, complete) = (session.state.step, session.is_over());
+    Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete }
 }
 
 /// The model of a session that is over, not calibrated yet.

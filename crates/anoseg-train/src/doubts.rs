@@ -1,0 +1,133 @@
+//! What makes the figures of a test run doubtful.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+use anoseg_image::dataset::{self, display_name};
+use anoseg_infer::{Description, InspectionWarning};
+
+use crate::evaluate::Judged;
+
+/// Above this score a map is saturated: values differ in late decimals only.
+const SATURATED: f32 = 0.999;
+
+/// Collects what is doubtful while the test images pass by.
+pub(crate) struct Doubts<'a> {
+    trained_on: HashSet<&'a str>,
+    calibrated_on: HashSet<&'a str>,
+    /// Test images among either.
+    trained: usize,
+    calibrated: usize,
+    /// By the code of a warning: how many images have it, and the first of them.
+    warnings: BTreeMap<&'static str, (usize, String)>,
+}
+
+impl<'a> Doubts<'a> {
+    /// For a model of this description.
+    pub(crate) fn new(description: &'a Description) -> Self {
+        let set = |digests: &'a [String]| digests.iter().map(String::as_str).collect();
+        let calibrated_on = description.calibration.as_ref().map_or(&[][..], |it| &it.calibrated_on);
+        Self {
+            trained_on: set(&description.provenance.trained_on),
+            calibrated_on: set(calibrated_on),
+            trained: 0,
+            calibrated: 0,
+            warnings: BTreeMap::new(),
+        }
+    }
+
+    /// Adds a test image: its file, the digest of that, and the model's warnings.
+    pub(crate) fn add(&mut self, path: &Path, digest: &str, warnings: &[InspectionWarning]) {
+        self.trained += usize::from(self.trained_on.contains(digest));
+        self.calibrated += usize::from(self.calibrated_on.contains(digest));
+        for warning in warnings {
+            let first = || (0, format!("{}: {warning}", display_name(path)));
+            self.warnings.entry(warning.code()).or_insert_with(first).0 += 1;
+        }
+    }
+
+    /// The doubts about the figures of these images, a sentence each without its full stop.
+    pub(crate) fn lines(&self, judged: &[Judged]) -> Vec<String> {
+        let of = |count: usize| format!("{count} of {} test images", judged.len());
+        let were = |count: usize| if count == 1 { "was" } else { "were" };
+        let mut lines = Vec::new();
+        if self.trained > 0 {
+            let (count, were) = (of(self.trained), were(self.trained));
+            lines.push(format!("{count} {were} trained on: the figures are better than on new images"));
+        }
+        if self.calibrated > 0 {
+            let (count, were) = (of(self.calibrated), were(self.calibrated));
+            lines.push(format!(
+                "{count} {were} used for the thresholds: the share of good images rejected is lower than on new ones"
+            ));
+        }
+        for (code, (count, first)) in &self.warnings {
+            lines.push(format!("{} {}, such as {first}", of(*count), InspectionWarning::summary(code)));
+        }
+        lines.extend(ties(judged));
+        lines
+    }
+}
+
+/// A remark where the scores hardly rank the images.
+fn ties(judged: &[Judged]) -> Option<String> {
+    let mut levels: BTreeMap<u32, Vec<&Judged>> = BTreeMap::new();
+    judged.iter().for_each(|image| levels.entry(image.score.to_bits()).or_default().push(image));
+    let level = levels.values().max_by_key(|images| images.len())?;
+    let (tied, all, score) = (level.len(), judged.len(), level[0].score);
+    let good =
+        |images: &mut dyn Iterator<Item = &Judged>| images.filter(|it| it.defect == dataset::GOOD).count();
+    let tied_good = good(&mut level.iter().copied());
+    if tied == all && all > 1 {
+        return Some(format!(
+            "all {all} test images have the same score, {score}: it tells nothing apart, and the figures of whole \
+             images say nothing"
+        ));
+    }
+    if 2 * tied > all && tied_good > 0 && tied_good < tied {
+        return Some(format!(
+            "{tied} of {all} test images have the same score, {score}, good and defective ones: it does not tell \
+             these apart"
+        ));
+    }
+    let saturated = judged.iter().all(|image| image.score > SATURATED);
+    (saturated && good(&mut judged.iter()) > 0).then(|| {
+        format!(
+            "all {all} test images score above {SATURATED}, the good ones too: the images differ from those of the \
+             training, or it was too short"
+        )
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anoseg_infer::Decision;
+
+    fn judged(scores: &[(&str, f32)]) -> Vec<Judged> {
+        let image = |&(defect, score): &(&str, f32)| Judged {
+            path: "a.png".into(),
+            defect: defect.to_owned(),
+            score,
+            decision: Decision::Good,
+            map: None,
+        };
+        scores.iter().map(image).collect()
+    }
+
+    /// Equal scores were shown as an AUROC of 50 % with an interval from 50 to 50, and no more.
+    #[test]
+    fn scores_that_tell_nothing_apart_are_named() {
+        let told = |scores: &[(&str, f32)]| ties(&judged(scores)).unwrap_or_default();
+        assert!(
+            told(&[("good", 1.0), ("hole", 1.0)]).starts_with("all 2 test images have the same score, 1:")
+        );
+        assert!(told(&[("good", 1.0), ("hole", 1.0), ("good", 0.2)]).starts_with("2 of 3 test images"));
+        assert!(told(&[("good", 0.9999), ("hole", 0.99995)]).contains("score above 0.999"));
+        for fine in
+            [&[("good", 0.1), ("hole", 1.0), ("hole", 1.0)][..], &[("hole", 0.9999), ("hole", 1.0)], &[]]
+        {
+            assert_eq!(told(fine), "");
+        }
+    }
+}
