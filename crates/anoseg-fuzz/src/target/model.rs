@@ -10,12 +10,19 @@ use serde_json::Value;
 use super::scratch;
 use crate::Mutator;
 
+/// Largest input of a model that an image is inspected with.
+const MOST_PIXELS: usize = 512 * 512;
+
 pub(super) fn read(bytes: &[u8]) -> bool {
     Model::from_bytes(bytes).is_ok()
 }
 
 pub(super) fn inspect(bytes: &[u8]) -> bool {
     let Ok(model) = Model::from_bytes(bytes) else { return false };
+    // A model may ask for a large input; what that may take is checked when it is read.
+    if model.description().preprocess.size().iter().product::<usize>() > MOST_PIXELS {
+        return false;
+    }
     let image = Image::from_fn(24, 16, |x, y| [x as f32 / 24.0, y as f32 / 16.0, 0.5]);
     let inspection = model.inspect(&image);
     if let Ok(inspection) = &inspection {
