@@ -11,7 +11,8 @@ use rayon::prelude::*;
 use crate::config::Config;
 use crate::geometry;
 use crate::in_parallel::read_all;
-use crate::sanity::{self, Remark, Seen};
+use crate::remark::{self, Remark};
+use crate::sanity::{self, Seen};
 use crate::scale::{self, FarValues, Values};
 use crate::{Error, Result};
 
@@ -189,7 +190,7 @@ impl GoodImages {
         let what = format!(
             "all {} images are the same one: {}; how good images differ cannot be learned from them",
             files.len(),
-            sanity::names(&files)
+            remark::names(&files)
         );
         Err(Error::data(root, what))
     }

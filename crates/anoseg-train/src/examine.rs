@@ -10,8 +10,9 @@ use anoseg_infer::Preprocess;
 use serde::Serialize;
 
 use crate::in_parallel::read_all;
+use crate::remark::Remark;
 use crate::repeated::{self, Tested};
-use crate::sanity::{self, Identity, Remark};
+use crate::sanity::{self, Identity};
 use crate::{Config, Error, Result, few_good_images, load_good_images};
 
 /// Side of the images on which the training set is compared, in pixels.
