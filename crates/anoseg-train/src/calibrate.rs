@@ -29,7 +29,7 @@ const SYNTHETIC_PAIRS: u64 = 48;
 /// Seed of those pairs, so that calibrating twice gives the same threshold.
 const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
 
-/// Side of the parts of images that a model on tiles was trained on.
+/// Side of the parts of images that a model on tiles is trained on, unless its tiles are smaller.
 const PART: usize = 256;
 
 /// Largest share of good pixels above the pixel threshold.
@@ -131,8 +131,10 @@ impl Trial {
         })?;
         let mut synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?;
         if model.description().preprocess.geometry.is_tiled() {
-            // Anomalies are as large as in training.
-            synthesizer = synthesizer.in_parts(PART, PART);
+            // Anomalies are as large as in training, unless `input.size` was another.
+            let [height, width] = model.description().preprocess.size();
+            let part = PART.min(height).min(width);
+            synthesizer = synthesizer.in_parts(part, part);
         }
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..SYNTHETIC_PAIRS {
