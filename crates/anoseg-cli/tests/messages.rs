@@ -192,5 +192,5 @@ fn settings_beside_resume_are_refused_with_the_reason() {
     let (_, told) = shop.run("train data -o model.anoseg --seed 3 --steps 2 --resume", 2);
     assert!(told.contains("leave out --steps, --seed to go on, or --resume to begin anew"), "{told}");
     let (result, _) = shop.run("train data -o model.anoseg --resume", 0);
-    assert!(!result.contains("Only") || result.contains("train again with a larger --time"), "{result}");
+    assert!(!result.contains("Only") || result.contains("train anew for longer first"), "{result}");
 }
