@@ -246,7 +246,7 @@ fn a_file_that_cannot_be_written_does_not_lose_its_verdict() {
     let output = command.arg(&deep).output().unwrap();
     let message = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(2), "{message}");
-    assert!(message.contains("1 files could not be written"), "{message}");
+    assert!(message.contains("1 file could not be written"), "{message}");
     let lines = verdicts(&deep.join("verdicts.jsonl"));
     assert!(lines.iter().all(|line| line["decision"].is_string()));
     assert!(lines[0]["files"]["mask"].is_string() && lines[0]["errors"].as_array().unwrap().is_empty());
