@@ -129,7 +129,9 @@ mod tests {
     #[test]
     fn the_remedy_depends_on_what_is_known() {
         let caution = |steps, rule| description(steps, rule, Some(0.3)).detection_caution().unwrap();
-        assert!(caution(40, Rule::Gumbel).ends_with("trained for 40 steps only: train anew for longer first"));
+        assert!(
+            caution(40, Rule::Gumbel).ends_with("trained for 40 steps only: train anew for longer first")
+        );
         assert!(caution(5000, Rule::Gumbel).contains("Few good images (7)"));
         assert!(caution(5000, Rule::Conformal).contains("Some good images score as high"));
         assert_eq!(description(40, Rule::Gumbel, Some(0.9)).detection_caution(), None);
