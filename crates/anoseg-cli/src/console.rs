@@ -5,7 +5,8 @@
 //! is an error at the end ([`lost_results`]).
 //!
 //! Names of files and of categories may hold anything. Control characters in them are shown as
-//! `%1B`, as `display_name` does, so that they neither act on the terminal nor look like lines of the program.
+//! `%1B`, as `display_name` does, so that they neither act on the terminal nor look like lines of the
+//! program.
 
 use std::borrow::Cow;
 use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
@@ -13,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use anoseg::Progress;
-use anoseg_image::text::is_unseen;
+use anoseg_image::text::{escaped, is_unseen};
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Why results could not be written, if they could not.
@@ -46,14 +47,9 @@ fn shown(text: &str) -> Cow<'_, str> {
     }
     let mut shown = String::with_capacity(text.len() + 16);
     for c in text.chars() {
-        if acts(c) { shown.push_str(&escaped(c)) } else { shown.push(c) }
+        if acts(c) { shown.push_str(&escaped(c.encode_utf8(&mut [0; 4]))) } else { shown.push(c) }
     }
     Cow::Owned(shown)
-}
-
-/// The bytes of a character, each as in a URL.
-fn escaped(c: char) -> String {
-    c.encode_utf8(&mut [0; 4]).bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
 
 /// A text on one line: line breaks are escapes as well.

@@ -102,16 +102,19 @@ pub(crate) fn prepare_result(path: &Path, option: &str) -> Result<()> {
 /// Whether a file is a model, as its first bytes tell.
 pub(crate) fn is_model(path: &Path) -> bool {
     // A pipe would be waited for.
-    let is_file = path.is_file();
-    let start = || std::fs::metadata(path).is_ok_and(|metadata| metadata.len() > 0);
-    is_file && start() && is_replaceable(path, Output::Model).unwrap_or(false)
+    path.is_file() && start_of(path).is_ok_and(|start| Output::Model.is_start_of_ours(&start))
 }
 
 /// Whether a file is empty or holds an earlier output of the same kind, as its first bytes tell.
 fn is_replaceable(path: &Path, output: Output) -> std::io::Result<bool> {
+    let start = start_of(path)?;
+    Ok(start.is_empty() || output.is_start_of_ours(&start))
+}
+
+fn start_of(path: &Path) -> std::io::Result<String> {
     let mut start = Vec::new();
     File::open(path)?.take(START_BYTES).read_to_end(&mut start)?;
-    Ok(start.is_empty() || output.is_start_of_ours(&String::from_utf8_lossy(&start)))
+    Ok(String::from_utf8_lossy(&start).into_owned())
 }
 
 /// Makes a folder and checks that files can be written into it.

@@ -4,6 +4,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
 
+use anoseg_image::text::is_unseen;
+
 /// The program as it was called, so that a command with it works where the program is not in the
 /// search path.
 pub(crate) fn program() -> OsString {
@@ -23,8 +25,6 @@ pub(crate) fn not_an_option(path: &Path) -> OsString {
     if begins_like_one { Path::new(".").join(path).into_os_string() } else { path.as_os_str().to_owned() }
 }
 
-use anoseg_image::text::is_unseen;
-
 /// The command that this program was started with and one more option, quoted for a POSIX shell.
 pub(crate) fn this_command_with(option: &str) -> String {
     let mut arguments: Vec<OsString> = std::env::args_os().collect();
@@ -40,8 +40,8 @@ fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
     quoted.join(" ")
 }
 
-/// An argument as a shell must read it. Bytes that are no text, and characters that are not shown, are written
-/// as octal numbers in `$'...'`, which bash, zsh and ksh know.
+/// An argument as a shell must read it. Bytes that are no text, and characters that are not shown, are
+/// written as octal numbers in `$'...'`, which bash, zsh and ksh know.
 fn quote(argument: &OsStr) -> String {
     let plain = |c: char| (c.is_alphanumeric() && !is_unseen(c)) || "-_./=:,@%+".contains(c);
     match argument.to_str() {

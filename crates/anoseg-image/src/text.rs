@@ -26,6 +26,15 @@ pub fn is_unseen(character: char) -> bool {
         )
 }
 
+/// The bytes of a text, each escaped as in a URL.
+///
+/// ```
+/// assert_eq!(anoseg_image::text::escaped("\n\u{200b}"), "%0A%E2%80%8B");
+/// ```
+pub fn escaped(text: impl AsRef<[u8]>) -> String {
+    text.as_ref().iter().map(|byte| format!("%{byte:02X}")).collect()
+}
+
 /// A number of things, such as `1 file` and `2 files`.
 ///
 /// ```

@@ -83,7 +83,7 @@ impl Calibration {
 
     /// How many good images it takes to guarantee the wanted false-reject rate.
     pub fn images_needed(&self) -> usize {
-        ((1.0 / self.false_reject).ceil() as usize).saturating_sub(1)
+        images_needed(self.false_reject)
     }
 
     /// Checks that every number is in its range.
@@ -111,11 +111,17 @@ impl Calibration {
     }
 }
 
+/// How many good images it takes to guarantee a false-reject rate above 0.
+pub fn images_needed(false_reject: f64) -> usize {
+    ((1.0 / false_reject).ceil() as usize).saturating_sub(1)
+}
+
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn calibration() -> Calibration {
+    /// Thresholds with a guarantee, from one image.
+    pub(crate) fn calibration() -> Calibration {
         Calibration {
             image_threshold: 0.5,
             review_threshold: 0.2,

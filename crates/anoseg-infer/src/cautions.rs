@@ -82,23 +82,13 @@ fn rate_caution(calibration: &Calibration) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::calibration::tests::calibration;
     use crate::network::Architecture;
-    use crate::{Preprocess, Provenance, RegionFilter};
+    use crate::{Preprocess, Provenance};
 
     fn description(steps: u64, rule: Rule, synthetic_rejected: Option<f64>) -> Description {
-        let calibration = Calibration {
-            image_threshold: 0.5,
-            review_threshold: 0.2,
-            pixel_threshold: 0.5,
-            regions: RegionFilter::default(),
-            false_reject: 0.01,
-            review: 0.05,
-            rule,
-            held_out: true,
-            normal_scores: vec![0.1; 7],
-            synthetic_rejected,
-            calibrated_on: Vec::new(),
-        };
+        let calibration =
+            Calibration { rule, normal_scores: vec![0.1; 7], synthetic_rejected, ..calibration() };
         Description {
             preset: "fast".into(),
             architecture: Architecture::default(),

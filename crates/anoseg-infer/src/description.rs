@@ -88,9 +88,7 @@ impl Description {
     /// Names the setting, its value and its range.
     pub fn validate(&self) -> Result<(), SettingError> {
         self.architecture.validate()?;
-        // The published discriminator halves the image eight times.
-        let stride = if self.architecture.detector { 256 } else { self.architecture.stride() };
-        self.preprocess.validate(stride)?;
+        self.preprocess.validate(self.architecture.stride())?;
         self.architecture.validate_work(self.preprocess.size())?;
         self.postprocess.validate()?;
         self.training_images.as_ref().map_or(Ok(()), TrainingImages::validate)?;

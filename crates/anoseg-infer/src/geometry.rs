@@ -16,10 +16,6 @@ use crate::settings::require;
 /// Longest side of a network's input.
 const LONGEST_SIDE: usize = 4096;
 
-/// Images whose ratio of width to height differs by up to this factor from that of the network's input
-/// fill it; others keep their ratio.
-const SAME_SHAPE: f32 = 1.05;
-
 /// Where the pixels of the network's input lie in the image.
 ///
 /// ```
@@ -122,6 +118,10 @@ impl fmt::Display for Geometry {
 }
 
 impl Geometry {
+    /// Images whose ratios of width to height differ by up to this factor have the same shape. They fill
+    /// the network's input; others keep their shape in it.
+    pub const SAME_SHAPE: f32 = 1.05;
+
     /// Height and width of the network's input.
     pub fn size(&self) -> [usize; 2] {
         let (Self::Whole { width, height }
@@ -142,7 +142,7 @@ impl Geometry {
             Self::Whole { width, height } => Extent { width, height },
             Self::Fitted { width: most_wide, height: most_high } => {
                 let (across, down) = (most_wide as f32 / width as f32, most_high as f32 / height as f32);
-                if across.max(down) <= SAME_SHAPE * across.min(down) {
+                if across.max(down) <= Self::SAME_SHAPE * across.min(down) {
                     return Extent { width: most_wide, height: most_high };
                 }
                 let scale = across.min(down);

@@ -39,7 +39,7 @@ mod threads;
 mod training_images;
 mod warning;
 
-pub use calibration::{Calibration, Decision, Rule};
+pub use calibration::{Calibration, Decision, Rule, images_needed};
 pub use description::{Description, Provenance, file_digest, json_value};
 pub use error::{Error, ErrorKind, ModelFault, Result};
 pub use geometry::{Extent, Geometry, Window};

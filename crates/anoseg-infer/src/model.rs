@@ -27,9 +27,6 @@ const DOUBTFUL: f32 = 6.0;
 /// Bytes of memory that a run may take.
 const MOST_BYTES: u64 = 8 << 30;
 
-/// Windows of one image that the network runs on before their values are looked at.
-const WINDOWS_AT_A_TIME: usize = 8;
-
 /// Former sets of thresholds that a model keeps.
 const FORMER_CALIBRATIONS: usize = 4;
 
@@ -237,16 +234,10 @@ impl Model {
         let plane = Extent { width: image.width(), height: image.height() };
         let geometry = &self.description.preprocess.geometry;
         let windows = geometry.windows(plane);
-        let (mut parts, mut distances) = (Vec::with_capacity(windows.len()), Vec::new());
-        // A few at a time, so that the memory that their values take stays small.
-        for windows in windows.chunks(WINDOWS_AT_A_TIME) {
-            let run = |window: &Window| self.run_window(image, *window, source);
-            let outputs: Vec<Outputs> = self.on_threads(|| windows.par_iter().map(run).collect());
-            for Outputs { logits, distance } in outputs {
-                parts.push(logits);
-                distances.extend(distance);
-            }
-        }
+        let run = |window: &Window| self.run_window(image, *window, source);
+        let (mut parts, distances): (Vec<AnomalyMap>, Vec<Option<f32>>) =
+            self.on_threads(|| windows.par_iter().map(run).unzip());
+        let distances: Vec<f32> = distances.into_iter().flatten().collect();
         if parts.iter().flat_map(AnomalyMap::as_slice).chain(&distances).any(|value| !value.is_finite()) {
             return Err(Error::model(&self.path, ModelFault::NotFinite));
         }
@@ -270,8 +261,9 @@ impl Model {
         Ok(Analysis { score, map })
     }
 
-    /// Runs the network on one window of an image at the network's scale.
-    fn run_window(&self, image: &Image, window: Window, source: Option<usize>) -> Outputs {
+    /// Runs the network on one window of an image at the network's scale. Gives the map's logits and,
+    /// where there is a second GAN, its score.
+    fn run_window(&self, image: &Image, window: Window, source: Option<usize>) -> (AnomalyMap, Option<f32>) {
         let excluded = match &self.network {
             Network::Pretrained { backbone, .. } => vec![backbone.memory.own(source)],
             Network::Images { .. } => Vec::new(),
@@ -286,7 +278,7 @@ impl Model {
         };
         let mut outputs = outputs.into_iter();
         let logits = AnomalyMap::from_vec(width, height, outputs.next().unwrap_or_default());
-        Outputs { logits, distance: outputs.next().map(|distance| distance[0]) }
+        (logits, outputs.next().map(|distance| distance[0]))
     }
 
     /// Runs on a thread of a pool. Called from outside, every operator would have to wake one up.
@@ -297,14 +289,6 @@ impl Model {
             None => rayon::scope(|_| work()),
         }
     }
-}
-
-/// What the network gives for one window.
-struct Outputs {
-    /// The map's logits.
-    logits: AnomalyMap,
-    /// The second GAN's score, where there is one.
-    distance: Option<f32>,
 }
 
 /// The parameters of the networks of `description`, moved out of `tensors`.

@@ -86,7 +86,10 @@ pub(crate) fn measure(
     let encoder_parameters = ParameterStore::import(encoder_parameters, blueprint.parameters())?;
     let shape = [1, 3, views.size.1, views.size.0];
     let measured = evenly(views.len(), MEASURED);
-    let raw = features(&encoder, &encoder_parameters, shape, false);
+    let record = |halved, outputs: &dyn Fn(&mut Recorder<'_>, &Value) -> Vec<Value>| {
+        record((&encoder_parameters, shape), halved, outputs)
+    };
+    let raw = record(false, &|x, image| encoder.features(x, image).to_vec());
     let spread_of = |run: &(dyn Fn(usize) -> Vec<Vec<f32>> + Sync), channels: &[usize]| {
         let sums: Vec<Sums> = measured.par_iter().map(|&i| Sums::of(&run(i), channels)).collect();
         // Added in the order of the images, so that the sums do not depend on the threads' order.
@@ -96,67 +99,33 @@ pub(crate) fn measure(
     let features = spread_of(&|i| raw.run(&views.values(i), &[]), &channels);
     debug_assert_eq!(features.mean.len(), ALL_CHANNELS);
     let coarse = views.coarse.then(|| {
-        let raw = self::features(&encoder, &encoder_parameters, shape, true);
+        let raw = record(true, &|x, image| encoder.features(x, image).to_vec());
         spread_of(&|i| raw.run(&views.values(i), &[]), &channels)
     });
-    let described = descriptors(&encoder, &encoder_parameters, (&features, coarse.as_ref()), shape);
+    let spread = coarse.as_ref().unwrap_or(&features);
+    let described = record(views.coarse, &|x, image| vec![Backbone::descriptors(x, &encoder, spread, image)]);
     let describe = |i: usize| described.run(&views.values(i), &[]).swap_remove(0);
     let memory = memory_bank(views, describe, (vectors, seed));
-    let unmeasured = Spread { mean: vec![0.0], deviation: vec![1.0] };
-    let mut backbone =
-        Backbone { encoder, encoder_parameters, features, memory, distances: unmeasured, coarse };
-    let distances = distances(&backbone, shape);
-    let own = |i: usize| [backbone.memory.own(Some(views.owner(i)))];
-    let spread = spread_of(&|i| distances.run(&views.values(i), &own(i)), &[1]);
-    backbone.distances = spread;
-    Ok(backbone)
+    let distances = record(views.coarse, &|x, image| {
+        let descriptors = Backbone::descriptors(x, &encoder, spread, image);
+        vec![x.nearest_distance(&descriptors, &memory)]
+    });
+    let own = |i: usize| [memory.own(Some(views.owner(i)))];
+    let distances = spread_of(&|i| distances.run(&views.values(i), &own(i)), &[1]);
+    Ok(Backbone { encoder, encoder_parameters, features, memory, distances, coarse })
 }
 
-/// A program that gives the encoder's features without standardisation; if `halved`, those at half of the
-/// resolution.
-fn features(encoder: &EfficientNet, parameters: &ParameterStore, shape: [usize; 4], halved: bool) -> Program {
-    let (mut x, mut image) = Recorder::new(shape);
-    x.use_parameters(parameters);
-    if halved {
-        image = x.average_pool(&image, Pool::blocks(2));
-    }
-    let features = encoder.features(&mut x, &image);
-    x.finish(&features)
-}
-
-/// A program that gives the descriptors.
-fn descriptors(
-    encoder: &EfficientNet,
-    parameters: &ParameterStore,
-    (spread, coarse): (&Spread, Option<&Spread>),
-    shape: [usize; 4],
+/// A program that gives `outputs` of an image, or if `halved` of the image at half of its resolution.
+fn record(
+    (parameters, shape): (&ParameterStore, [usize; 4]),
+    halved: bool,
+    outputs: &dyn Fn(&mut Recorder<'_>, &Value) -> Vec<Value>,
 ) -> Program {
     let (mut x, image) = Recorder::new(shape);
     x.use_parameters(parameters);
-    let descriptors = described(&mut x, encoder, (spread, coarse), &image);
-    x.finish(&[descriptors])
-}
-
-fn described(
-    x: &mut Recorder<'_>,
-    encoder: &EfficientNet,
-    (spread, coarse): (&Spread, Option<&Spread>),
-    image: &Value,
-) -> Value {
-    match coarse {
-        Some(coarse) => Backbone::coarse_descriptors(x, encoder, coarse, image),
-        None => Backbone::descriptors(x, encoder, spread, image),
-    }
-}
-
-/// A program that gives the distances without standardisation.
-fn distances(backbone: &Backbone, shape: [usize; 4]) -> Program {
-    let (mut x, image) = Recorder::new(shape);
-    x.use_parameters(&backbone.encoder_parameters);
-    let spreads = (&backbone.features, backbone.coarse.as_ref());
-    let descriptors = described(&mut x, &backbone.encoder, spreads, &image);
-    let distances = x.nearest_distance(&descriptors, &backbone.memory);
-    x.finish(&[distances])
+    let image = if halved { x.average_pool(&image, Pool::blocks(2)) } else { image };
+    let outputs = outputs(&mut x, &image);
+    x.finish(&outputs)
 }
 
 /// A coreset of the descriptors that `describe` gives for all positions of the images.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use anoseg_image::text::count;
 use anoseg_infer::Provenance;
 use anoseg_metrics::Evaluation;
 use serde::Serialize;
@@ -149,8 +150,10 @@ impl Benchmark {
         let means = FIGURES.iter().map(|(_, name, _)| figure(self.mean.get(name).copied().flatten()));
         let measured =
             self.categories().into_iter().filter(|category| !self.runs(category).is_empty()).count();
-        let categories = if measured == 1 { "category" } else { "categories" };
-        (format!("mean of {measured} {categories}"), total.into_iter().chain(means).collect())
+        (
+            format!("mean of {}", count(measured, "category", "categories")),
+            total.into_iter().chain(means).collect(),
+        )
     }
 
     /// Names of the categories, each once, in the order evaluated.

@@ -10,7 +10,7 @@ use rayon::prelude::*;
 
 use crate::config::Config;
 use crate::geometry;
-use crate::in_parallel::read_all;
+use crate::in_parallel::{Probed, probe_all, read_all};
 use crate::remark::{self, Remark};
 use crate::sanity::{self, Seen};
 use crate::scale::{self, FarValues, Values};
@@ -67,9 +67,10 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
 
 /// As [`load_good_images`], within these limits.
 pub(crate) fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
-    let sizes = geometry::sizes(dataset.training_images()?, limits);
-    let geometry = geometry::choose(&config.input, config.stride(), &sizes);
-    let preprocess = Preprocess::square(config.input.size, config.input.filter).with_geometry(geometry);
+    let preprocess = |sizes: &[(usize, usize)]| {
+        let geometry = geometry::choose(&config.input, config.stride(), sizes);
+        Preprocess::square(config.input.size, config.input.filter).with_geometry(geometry)
+    };
     load(dataset, preprocess, config.seed, true, limits)
 }
 
@@ -79,12 +80,13 @@ pub(crate) fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -
 /// # Errors
 /// As [`load_good_images`].
 pub fn load_good_images_as(dataset: &Dataset, preprocess: &Preprocess, seed: u64) -> Result<GoodImages> {
-    load(dataset, preprocess.clone(), seed, false, &Limits::default())
+    load(dataset, |_| preprocess.clone(), seed, false, &Limits::default())
 }
 
+/// `preprocess` is that for images of these sizes (width, height).
 fn load(
     dataset: &Dataset,
-    mut preprocess: Preprocess,
+    preprocess: impl FnOnce(&[(usize, usize)]) -> Preprocess,
     seed: u64,
     find_scale: bool,
     limits: &Limits,
@@ -92,13 +94,14 @@ fn load(
     let root = &dataset.root;
     let mut warnings = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let paths = dataset.training_images()?;
-    let sizes = geometry::sizes(paths, limits);
+    let probed = probe_all(dataset.training_images()?, limits);
+    let sizes: Vec<(usize, usize)> = probed.iter().filter_map(|file| file.size).collect();
+    let mut preprocess = preprocess(&sizes);
     let extent = geometry::common_extent(&preprocess.geometry, &sizes);
-    let paths = sample_to_fit(paths, [extent.height, extent.width], &mut rng, &mut warnings);
+    let probed = sample_to_fit(probed, extent, &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
-    let (mut files, mut unreadable) = (Vec::with_capacity(paths.len()), Vec::new());
-    for result in read_all(&paths, limits, |path| GoodFile::read(path, root, (&preprocess, extent), limits)) {
+    let (mut files, mut unreadable) = (Vec::with_capacity(probed.len()), Vec::new());
+    for result in read_all(&probed, |path| GoodFile::read(path, root, (&preprocess, extent), limits)) {
         match result {
             Ok(file) => {
                 hasher.update(file.digest.as_bytes());
@@ -213,23 +216,23 @@ impl GoodImages {
     }
 }
 
-/// A seeded sample of `paths` that fits into memory, in the original order.
+/// A seeded sample of `files` that fits into memory, in the original order.
 fn sample_to_fit(
-    paths: &[PathBuf],
-    [height, width]: [usize; 2],
+    files: Vec<Probed>,
+    Extent { width, height }: Extent,
     rng: &mut ChaCha8Rng,
     warnings: &mut Vec<String>,
-) -> Vec<PathBuf> {
+) -> Vec<Probed> {
     let most = (MAX_MEMORY_BYTES / (3 * width * height * size_of::<f32>())).max(1);
-    if paths.len() <= most {
-        return paths.to_vec();
+    if files.len() <= most {
+        return files;
     }
-    warnings.push(format!("{} images do not fit into memory: a random {most} of them are used", paths.len()));
-    let mut chosen: Vec<usize> = (0..paths.len()).collect();
+    warnings.push(format!("{} images do not fit into memory: a random {most} of them are used", files.len()));
+    let mut chosen: Vec<usize> = (0..files.len()).collect();
     shuffle(&mut chosen, rng);
     chosen.truncate(most);
     chosen.sort_unstable();
-    chosen.into_iter().map(|i| paths[i].clone()).collect()
+    chosen.into_iter().map(|i| files[i].clone()).collect()
 }
 
 /// One good image at the network's size, not yet on the set's value scale.

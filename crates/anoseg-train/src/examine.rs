@@ -9,7 +9,7 @@ use anoseg_image::{Dataset, Decoded, Limits};
 use anoseg_infer::Preprocess;
 use serde::Serialize;
 
-use crate::in_parallel::read_all;
+use crate::in_parallel::{probe_all, read_all};
 use crate::remark::Remark;
 use crate::repeated::{self, Tested};
 use crate::sanity::{self, Identity};
@@ -220,7 +220,7 @@ fn examine_tests(dataset: &Dataset, learned: &HashMap<Identity, PathBuf>, found:
     let preprocess = Preprocess::square(SIDE, Config::default().input.filter);
     let by_path: HashMap<&Path, &TestImage> =
         dataset.test.iter().map(|image| (image.path.as_path(), image)).collect();
-    let read = read_all(&others, &limits, |path| {
+    let read = read_all(&probe_all(&others, &limits), |path| {
         let image = Decoded::load(path, &limits)?;
         let truth = by_path.get(path).map(|test| dataset::read_truth(test, &image, &limits));
         let size = [image.image.width(), image.image.height()];

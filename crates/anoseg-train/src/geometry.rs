@@ -1,10 +1,7 @@
 //! Which part of the image, and at which scale, the network of a training takes.
 
-use std::path::PathBuf;
-
-use anoseg_image::{Image, Limits, decode};
+use anoseg_image::Image;
 use anoseg_infer::{Extent, Geometry, Window};
-use rayon::prelude::*;
 
 use crate::config::{Input, View};
 
@@ -18,9 +15,7 @@ const FINE_ENOUGH: f32 = 0.5;
 /// Pixels of the network across the smallest defect.
 const SMALLEST_AT_NETWORK: f32 = 4.0;
 
-/// Shapes are the same up to this factor of width to height,
-const SAME_SHAPE: f32 = 1.05;
-/// and a set is of one shape if at least this share of its images has that of the median.
+/// A set is of one shape if at least this share of its images has that of the median.
 const OF_ONE_SHAPE: f32 = 0.9;
 
 /// Pixels that tiles have in common, as a share of [`Input::size`]: 3 / 16.
@@ -71,7 +66,7 @@ fn whole_scale(size: usize, (width, height): (usize, usize)) -> f32 {
 fn of_one_shape(sizes: &[(usize, usize)], (width, height): (usize, usize)) -> bool {
     let usual = width as f32 / height as f32;
     let ratio = |&(width, height): &(usize, usize)| (width as f32 / height as f32 / usual).ln().abs();
-    let same = sizes.iter().filter(|size| ratio(size) <= SAME_SHAPE.ln()).count();
+    let same = sizes.iter().filter(|size| ratio(size) <= Geometry::SAME_SHAPE.ln()).count();
     same as f32 >= OF_ONE_SHAPE * sizes.len() as f32
 }
 
@@ -83,11 +78,6 @@ fn median(sizes: &[(usize, usize)]) -> Option<(usize, usize)> {
     };
     let width = middle(sizes.iter().map(|size| size.0).collect())?;
     Some((width, middle(sizes.iter().map(|size| size.1).collect())?))
-}
-
-/// The sizes of the images whose headers can be read.
-pub(crate) fn sizes(paths: &[PathBuf], limits: &Limits) -> Vec<(usize, usize)> {
-    paths.par_iter().filter_map(|path| decode::probe(path, limits).ok()).collect()
 }
 
 /// Sides that are multiples of `multiple`, with about as many pixels as a square of `size` and the

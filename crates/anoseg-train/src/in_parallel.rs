@@ -12,26 +12,40 @@ const BUDGET: u64 = 2 << 30;
 /// buffer, and a part for resampling.
 const BYTES_PER_PIXEL: u64 = 24;
 
-/// Calls `read` with each path, in parallel as far as the memory allows, and gives the results in
-/// the order of the paths. `read` decodes within `limits`.
-pub(crate) fn read_all<T: Send>(
-    paths: &[PathBuf],
-    limits: &Limits,
-    read: impl Fn(&Path) -> T + Sync,
-) -> Vec<T> {
-    let bytes: Vec<u64> = paths.par_iter().map(|path| decoded_bytes(path, limits)).collect();
-    let mut results = Vec::with_capacity(paths.len());
-    for group in groups(&bytes, rayon::current_num_threads(), BUDGET) {
-        results.par_extend(paths[group].par_iter().map(|path| read(path)));
-    }
-    results
+/// An image file and what its header says.
+#[derive(Clone, Debug)]
+pub(crate) struct Probed {
+    pub(crate) path: PathBuf,
+    /// Width and height; None where the header cannot be read.
+    pub(crate) size: Option<(usize, usize)>,
 }
 
-/// Bytes that decoding this file takes, by its header; 0 where it cannot be read, because then
-/// nothing is decoded.
-fn decoded_bytes(path: &Path, limits: &Limits) -> u64 {
-    let size = decode::probe(path, limits);
-    size.map_or(0, |(width, height)| (width as u64 * height as u64).saturating_mul(BYTES_PER_PIXEL))
+impl Probed {
+    fn of(path: &Path, limits: &Limits) -> Self {
+        Self { path: path.to_owned(), size: decode::probe(path, limits).ok() }
+    }
+
+    /// Bytes that decoding this file takes; 0 where its header cannot be read, because then nothing is
+    /// decoded.
+    fn decoded_bytes(&self) -> u64 {
+        self.size.map_or(0, |(width, height)| (width as u64 * height as u64).saturating_mul(BYTES_PER_PIXEL))
+    }
+}
+
+/// Reads the headers of these files.
+pub(crate) fn probe_all(paths: &[PathBuf], limits: &Limits) -> Vec<Probed> {
+    paths.par_iter().map(|path| Probed::of(path, limits)).collect()
+}
+
+/// Calls `read` with each path, in parallel as far as the memory allows, and gives the results in
+/// the order of the files. `read` decodes within the limits that the files were probed with.
+pub(crate) fn read_all<T: Send>(files: &[Probed], read: impl Fn(&Path) -> T + Sync) -> Vec<T> {
+    let bytes: Vec<u64> = files.iter().map(Probed::decoded_bytes).collect();
+    let mut results = Vec::with_capacity(files.len());
+    for group in groups(&bytes, rayon::current_num_threads(), BUDGET) {
+        results.par_extend(files[group].par_iter().map(|file| read(&file.path)));
+    }
+    results
 }
 
 /// Consecutive images that may be decoded at the same time by this many threads: as many of the
@@ -72,8 +86,9 @@ mod tests {
         let image = anoseg_image::Image::filled(20, 10, [0.5; 3]);
         anoseg_image::write::write_png(&path, &image).unwrap();
         let limits = |max_pixels| Limits { max_pixels, ..Limits::default() };
-        assert_eq!(decoded_bytes(&path, &limits(200)), 200 * BYTES_PER_PIXEL);
-        assert_eq!(decoded_bytes(&path, &limits(199)), 0, "nothing is decoded then");
+        let decoded_bytes = |limits| Probed::of(&path, &limits).decoded_bytes();
+        assert_eq!(decoded_bytes(limits(200)), 200 * BYTES_PER_PIXEL);
+        assert_eq!(decoded_bytes(limits(199)), 0, "nothing is decoded then");
     }
 
     #[test]

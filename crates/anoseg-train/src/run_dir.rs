@@ -14,8 +14,8 @@ use crate::{Error, Result};
 use origin::ORIGIN;
 pub use origin::Origin;
 
-/// A run directory: `config.toml` (the resolved settings), `data.toml` ([`Origin`]), `metrics.jsonl` (one line per step),
-/// `checkpoint/`, and a lock while a training uses it.
+/// A run directory: `config.toml` (the resolved settings), `data.toml` ([`Origin`]), `metrics.jsonl`
+/// (one line per step), `checkpoint/`, and a lock while a training uses it.
 ///
 /// ```
 /// use anoseg_train::RunDir;
@@ -131,8 +131,7 @@ impl RunDir {
             name.push(if number == 1 { ".previous".to_owned() } else { format!(".previous-{number}") });
             path.with_file_name(name)
         };
-        let free = (1..).map(numbered).find(|path| std::fs::symlink_metadata(path).is_err());
-        let target = free.ok_or_else(|| Error::Bug("no number is free".into()))?;
+        let target = write::first_free(numbered);
         if self.holds_only_training().map_err(io)? {
             std::fs::rename(&path, &target).map_err(io)?;
         } else {

@@ -17,7 +17,7 @@
 use std::path::PathBuf;
 
 use anoseg_image::{Image, SampleType};
-use anoseg_infer::{Colours, TrainingImages};
+use anoseg_infer::{Colours, Geometry, TrainingImages};
 
 use crate::copies::{self, Thumbnail};
 use crate::remark::Remark;
@@ -30,9 +30,6 @@ const LOW_CONTRAST: f32 = 0.08;
 
 /// Pixels of an image of one value differ by less than this; resampling rounds.
 const ONE_VALUE: f32 = 1e-5;
-
-/// Shapes differ when the ratio of width to height differs by this factor.
-const OTHER_SHAPE: f32 = 1.05;
 
 /// Sizes differ when a side differs by more than this factor.
 const OTHER_SIZE: f32 = 2.0;
@@ -158,7 +155,7 @@ fn shapes(seen: &[Seen]) -> Vec<Remark> {
         median(seen.iter().map(|seen| seen.traits.aspects[0])),
     ];
     let differs = |value: f32, usual: f32, factor: f32| value > usual * factor || value * factor < usual;
-    let other_shape = |seen: &Seen| differs(seen.traits.aspects[0], aspect, OTHER_SHAPE);
+    let other_shape = |seen: &Seen| differs(seen.traits.aspects[0], aspect, Geometry::SAME_SHAPE);
     let other_size = |seen: &Seen| {
         let [w, h] = [seen.traits.widths[0] as f32, seen.traits.heights[0] as f32];
         !other_shape(seen) && (differs(w, width, OTHER_SIZE) || differs(h, height, OTHER_SIZE))

@@ -145,8 +145,7 @@ impl Series {
             1 => self.folder.join("previous"),
             _ => self.folder.join(format!("previous-{number}")),
         };
-        let free = (1..).map(numbered).find(|path| std::fs::symlink_metadata(path).is_err());
-        let target = free.ok_or_else(|| Error::Bug("no number is free".into()))?;
+        let target = write::first_free(numbered);
         std::fs::create_dir_all(&target).map_err(|error| Error::io(&target, error))?;
         let page = |name: &String| format!("{name}.html");
         for name in kept {

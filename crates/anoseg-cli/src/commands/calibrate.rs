@@ -7,7 +7,9 @@ use std::time::{Duration, Instant};
 use anoseg::evaluation::{CalibrationSettings, calibrate};
 use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
 use anoseg_image::dataset::Part;
+use anoseg_image::text::count;
 use anoseg_image::{Image, decode};
+use anoseg_infer::images_needed;
 use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
 
@@ -162,14 +164,14 @@ impl Normals {
 
     fn show(&self, model: &Model) {
         if self.copies > 0 {
-            let (copies, are) = if self.copies == 1 { ("copy", "is") } else { ("copies", "are") };
-            console::warning(&format!("{} {copies} of other images {are} left out", self.copies));
+            let copies = count(self.copies, "copy of other images is", "copies of other images are");
+            console::warning(&format!("{copies} left out"));
         }
-        let count = self.trained_on;
-        if count > 0 {
-            let (images, were) = if count == 1 { ("image", "was") } else { ("images", "were") };
+        let trained_on = self.trained_on;
+        if trained_on > 0 {
+            let images = count(trained_on, "image that was", "images that were");
             console::warning(&format!(
-                "left out: {count} {images} that {were} trained on; the model scores them lower than others"
+                "left out: {images} trained on; the model scores them lower than others"
             ));
         } else if model.description().provenance.trained_on.is_empty() {
             console::note(
@@ -179,13 +181,12 @@ impl Normals {
     }
 }
 
-fn too_few(folder: &Path, false_reject: f64, (count, trained_on): (usize, usize)) -> TrainError {
+fn too_few(folder: &Path, false_reject: f64, (good, trained_on): (usize, usize)) -> TrainError {
     let others = if trained_on > 0 { " that the model was not trained on" } else { "" };
-    // The conformal rule needs as many.
-    let needed = ((1.0 / false_reject).ceil() - 1.0).max(FEWEST_IMAGES as f64);
-    let images = if count == 1 { "image" } else { "images" };
+    let needed = images_needed(false_reject).max(FEWEST_IMAGES);
+    let images = count(good, "good image", "good images");
     let what = format!(
-        "{count} good {images}{others}: give at least {FEWEST_IMAGES}, and {needed:.0} for a guaranteed \
+        "{images}{others}: give at least {FEWEST_IMAGES}, and {needed} for a guaranteed \
          false-reject rate of {false_reject}"
     );
     TrainError::Data { path: folder.to_owned(), what }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anoseg::InspectionWarning;
+use anoseg_image::text;
 
 use crate::console;
 
@@ -29,12 +30,8 @@ impl ImageWarnings {
     /// Tells how many were not shown; `elsewhere` says where they are, such as ": see the verdicts".
     pub(super) fn say_how_many_more(&self, elsewhere: &str) {
         for (code, count) in self.counts.iter().filter(|(_, count)| **count > SHOWN) {
-            let more = count - SHOWN;
-            let images = if more == 1 { "image" } else { "images" };
-            console::warning(&format!(
-                "{more} more {images} {}{elsewhere}",
-                InspectionWarning::summary(code)
-            ));
+            let more = text::count(count - SHOWN, "more image", "more images");
+            console::warning(&format!("{more} {}{elsewhere}", InspectionWarning::summary(code)));
         }
     }
 }

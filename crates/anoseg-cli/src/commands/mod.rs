@@ -96,7 +96,8 @@ fn show_warnings(dataset: &Dataset) {
     dataset.warnings.iter().for_each(|warning| console::warning(warning));
 }
 
-/// Shows what could not be used of an evaluation, and what makes its figures doubtful. Returns whether everything could.
+/// Shows what could not be used of an evaluation, and what makes its figures doubtful. Returns whether
+/// everything could be used.
 fn show_left_out(run: &TestRun, dataset: &Dataset) -> bool {
     dataset.without_good_tests().iter().for_each(|remark| console::warning(remark));
     run.failures.iter().for_each(|failure| console::warning(&format!("left out: {}", advice::with(failure))));

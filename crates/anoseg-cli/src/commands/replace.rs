@@ -3,7 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use anoseg::{Error, ModelFile};
-use anyhow::{Context as _, Result};
+use anoseg_image::write::first_free;
+use anyhow::Result;
 
 use crate::console;
 
@@ -56,8 +57,7 @@ fn keep(path: &Path) -> Result<PathBuf> {
         }
         path.with_file_name(name)
     };
-    let free = (1..).map(numbered).find(|path| std::fs::symlink_metadata(path).is_err());
-    let target = free.context("no number is free")?;
+    let target = first_free(numbered);
     let io = |error| Error::io(&target, error);
     // Of a link the file that it leads to is kept.
     let file = std::fs::canonicalize(path).map_err(io)?;

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{
-    Budget, Calibration, Config, Description, Event, Geometry, Model, ModelFile, RunDir, SettingError,
-    StopToken, TrainError, Trainer, View,
+    Budget, Calibration, Config, Description, Event, Extent, Geometry, Model, ModelFile, RunDir,
+    SettingError, StopToken, TrainError, Trainer, View,
 };
 use anoseg_image::Dataset;
 use anoseg_image::dataset::display_name;
@@ -222,9 +222,7 @@ fn show(bar: &mut TrainingBar, event: Event) {
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
-        Event::Geometry { geometry, plane, windows, cost } => {
-            console::note(&network_input(&geometry, (plane.width, plane.height), windows, cost));
-        }
+        Event::Geometry { geometry, plane } => console::note(&network_input(&geometry, plane)),
         Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
             let resumed = match resumed_at {
                 0 => String::new(),
@@ -306,19 +304,17 @@ fn summarise(
 }
 
 /// What the network takes of the images, and what that costs.
-fn network_input(geometry: &Geometry, (width, height): (usize, usize), windows: usize, cost: f64) -> String {
-    let taken = match (geometry, windows) {
-        (Geometry::Tiles { scale, .. }, 1) => {
-            format!(
-                "the network takes images at {} % of their resolution, {width} x {height} pixels",
-                100.0 * scale
-            )
-        }
-        (Geometry::Tiles { scale, .. }, _) => format!(
-            "the network takes images at {} % of their resolution, {width} x {height} pixels, in {windows} tiles",
-            100.0 * scale
+fn network_input(geometry: &Geometry, plane: Extent) -> String {
+    let Extent { width, height } = plane;
+    let tiles = geometry.windows(plane).len();
+    let taken = match geometry {
+        Geometry::Tiles { scale, .. } => format!(
+            "the network takes images at {} % of their resolution, {width} x {height} pixels{}",
+            100.0 * scale,
+            if tiles > 1 { format!(", in {tiles} tiles") } else { String::new() }
         ),
         _ => format!("the network takes whole images of {width} x {height} pixels"),
     };
-    format!("{taken}: {cost:.1} times the work of one of 256 x 256")
+    let pixels = tiles * geometry.size().iter().product::<usize>();
+    format!("{taken}: {:.1} times the work of one of 256 x 256", pixels as f64 / (256.0 * 256.0))
 }

@@ -209,14 +209,21 @@ impl<'a> Folders<'a> {
         self.below.iter().map(|parts| parts.iter().map(|part| part.to_string_lossy().into_owned()).collect())
     }
 
+    /// The names of folders that lie in the same one, as far as they are `wanted`.
+    fn siblings(&self, wanted: impl Fn(&OsStr) -> bool) -> impl Iterator<Item = Vec<&'a OsStr>> {
+        let mut beside = BTreeMap::<&[&OsStr], Vec<&'a OsStr>>::new();
+        for (name, above) in self.below.iter().filter_map(|parts| parts.split_last()) {
+            if wanted(name) {
+                beside.entry(above).or_default().push(name);
+            }
+        }
+        beside.into_values()
+    }
+
     /// A folder whose name contains a word for good parts, as names of products do (`ok_plug`), among
     /// many folders of unknown names, none of them named after a defect alone.
     fn good_among_products(&self) -> Option<&'a OsStr> {
-        let mut beside = BTreeMap::<&[&OsStr], Vec<&'a OsStr>>::new();
-        for (name, above) in self.below.iter().filter_map(|parts| parts.split_last()) {
-            beside.entry(above).or_default().push(name);
-        }
-        beside.into_values().find_map(|names| {
+        self.siblings(|_| true).find_map(|names| {
             let is_good = |name: &&&OsStr| words::of(name) == Some(Word::Good);
             let unknown = names.iter().filter(|name| words::of(name).is_none()).count();
             let clear = names.iter().any(|name| words::whole(name).is_some());
@@ -228,13 +235,7 @@ impl<'a> Folders<'a> {
     /// Two folders side by side, of which one is named as the opposite of the other and neither as
     /// good or bad.
     fn unknown_opposites(&self) -> Option<[&'a OsStr; 2]> {
-        let mut beside = BTreeMap::<&[&OsStr], Vec<&'a OsStr>>::new();
-        for (name, above) in self.below.iter().filter_map(|parts| parts.split_last()) {
-            if words::of(name).is_none() {
-                beside.entry(above).or_default().push(name);
-            }
-        }
-        beside.into_values().find_map(|names| {
+        self.siblings(|name| words::of(name).is_none()).find_map(|names| {
             let opposite = |name: &&'a OsStr| {
                 let other = names.iter().find(|other| words::are_opposites(name, other))?;
                 Some([*name, *other])

@@ -1,12 +1,11 @@
 //! Names of files: how they are written, and when two of them are the same.
 
 use std::ffi::OsStr;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::text::is_unseen;
+use crate::text::{escaped, is_unseen};
 
 /// The name of a file as text that stands for this name alone.
 ///
@@ -20,20 +19,14 @@ pub fn display_name(path: &Path) -> String {
         for (at, character) in chunk.valid().char_indices() {
             let ambiguous = character == '%' && reads_as_escape(&chunk.valid().as_bytes()[at + 1..]);
             if ambiguous || is_unseen(character) {
-                escape(character.encode_utf8(&mut [0; 4]).as_bytes(), &mut text);
+                text.push_str(&escaped(character.encode_utf8(&mut [0; 4])));
             } else {
                 text.push(character);
             }
         }
-        escape(chunk.invalid(), &mut text);
+        text.push_str(&escaped(chunk.invalid()));
     }
     text
-}
-
-fn escape(bytes: &[u8], text: &mut String) {
-    for byte in bytes {
-        _ = write!(text, "%{byte:02X}");
-    }
 }
 
 /// Whether what follows a percent sign makes it look like an escaped byte.

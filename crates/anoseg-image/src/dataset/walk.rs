@@ -69,7 +69,7 @@ struct Walk<'a> {
     visited: BTreeSet<Identity>,
     waiting: Vec<Waiting>,
     /// Folders behind links wait until all others are visited, so that a folder is listed under its
-    /// own name rather than under that of a link.
+    /// own name rather than under that of a link. The next one is the last.
     links: Vec<Waiting>,
     entries: usize,
 }
@@ -96,7 +96,7 @@ pub(super) fn walk(root: &Path, purpose: Purpose, stopped: &dyn Fn() -> bool) ->
         links: Vec::new(),
         entries: 0,
     };
-    while let Some(next) = walk.waiting.pop().or_else(|| walk.next_link()) {
+    while let Some(next) = walk.waiting.pop().or_else(|| walk.links.pop()) {
         let is_root = next.above.is_none();
         match walk.visit(next) {
             Ok(()) => {}
@@ -112,9 +112,13 @@ pub(super) fn walk(root: &Path, purpose: Purpose, stopped: &dyn Fn() -> bool) ->
 }
 
 impl Walk<'_> {
-    /// The first link in natural order. Those to training images come first: where test images are the
-    /// same folder, it is the one to learn from.
-    fn next_link(&mut self) -> Option<Waiting> {
+    /// Adds links; the last is visited first. That is the first in natural order, and those to training
+    /// images come before others: where test images are the same folder, it is the one to learn from.
+    fn add_links(&mut self, links: Vec<Waiting>) {
+        if links.is_empty() {
+            return;
+        }
+        self.links.extend(links);
         let is_train = |waiting: &Waiting| {
             let top = waiting.folder.strip_prefix(self.root).ok().and_then(|below| below.iter().next());
             top.and_then(words::split) == Some(Split::Train)
@@ -123,7 +127,6 @@ impl Walk<'_> {
             is_train(a).cmp(&is_train(b)).then_with(|| natural_order(&b.folder, &a.folder))
         };
         self.links.sort_by(last);
-        self.links.pop()
     }
 
     fn visit(&mut self, Waiting { folder, above, depth }: Waiting) -> Result<(), DatasetError> {
@@ -153,7 +156,7 @@ impl Walk<'_> {
             if is_link { links.push(next) } else { real_folders.push(next) }
         }
         self.waiting.extend(real_folders.into_iter().rev());
-        self.links.extend(links);
+        self.add_links(links);
         Ok(())
     }
 

@@ -20,7 +20,7 @@ pub use formats::{
 };
 pub use lock::{FolderInUse, FolderLock};
 pub use marker::is_result;
-pub use names::{ResultNames, usable_name};
+pub use names::{ResultNames, first_free, usable_name};
 
 /// Why a file could not be written.
 #[derive(Debug, thiserror::Error)]

@@ -47,9 +47,9 @@ impl ResultNames {
     /// several images have the same. The order of the calls alone decides, so that the same images
     /// get the same stems in every run.
     ///
-    /// Characters that are not shown ([`is_unseen`]), and characters that a file system may refuse, become `_`. A stem that
-    /// leaves no room for the suffix is cut, and a digest of the whole name keeps it apart from
-    /// others.
+    /// Characters that are not shown ([`is_unseen`]), and characters that a file system may refuse,
+    /// become `_`. A stem that leaves no room for the suffix is cut, and a digest of the whole name
+    /// keeps it apart from others.
     pub fn stem(&mut self, image: &Path) -> String {
         let stem = image.file_stem().unwrap_or(image.as_os_str());
         let plain = shortened(&usable_name(&stem.to_string_lossy()), stem.as_encoded_bytes());
@@ -93,6 +93,23 @@ impl ResultNames {
             Err(_) => true,
         }
     }
+}
+
+/// The first of numbered names, from 1 on, under which nothing lies, not even a dead link.
+///
+/// ```
+/// use anoseg_image::write::first_free;
+///
+/// let folder = std::env::temp_dir();
+/// let free = first_free(|number| folder.join(format!("no such file {number}")));
+/// assert_eq!(free, folder.join("no such file 1"));
+/// ```
+pub fn first_free(numbered: impl Fn(u32) -> PathBuf) -> PathBuf {
+    let mut number = 1;
+    while std::fs::symlink_metadata(numbered(number)).is_ok() {
+        number += 1;
+    }
+    numbered(number)
 }
 
 /// A name for a result file or its folder: with `_` for characters that are not shown

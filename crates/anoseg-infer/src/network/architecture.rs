@@ -163,6 +163,8 @@ impl Architecture {
     /// Sides of the network's input must be multiples of this.
     pub fn stride(&self) -> usize {
         match self.network {
+            // Its discriminator halves the image eight times.
+            _ if self.detector => 256,
             Kind::Compact => compact::PATCH << (self.widths.len() - 1),
             Kind::Pretrained => pretrained::STRIDE,
             Kind::Published => published::STRIDE,

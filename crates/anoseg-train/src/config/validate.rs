@@ -43,8 +43,9 @@ impl Config {
 
     /// The network's input has sides that are multiples of this.
     pub(crate) fn stride(&self) -> usize {
+        let judged = self.architecture.network == Kind::Published && self.loss.adversarial > 0.0;
         // The published discriminator halves the image eight times.
-        if self.architecture.detector { 256 } else { self.architecture.stride() }
+        if judged { 256 } else { self.architecture.stride() }
     }
 
     fn validate_budget(&self) -> Result<(), SettingError> {
@@ -68,10 +69,7 @@ impl Config {
     }
 
     fn validate_input(&self) -> Result<(), SettingError> {
-        let judged = self.architecture.network == Kind::Published && self.loss.adversarial > 0.0;
-        // The published discriminator halves the image eight times.
-        let stride = if judged { 256 } else { self.stride() };
-        let size = self.input.size;
+        let (size, stride) = (self.input.size, self.stride());
         let smallest = anoseg_synth::SMALLEST_SIDE.next_multiple_of(stride);
         let in_range = (smallest..=4096).contains(&size) && size.is_multiple_of(stride);
         let allowed = format!("must be a multiple of {stride} from {smallest} to 4096");

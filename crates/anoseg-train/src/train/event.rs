@@ -32,11 +32,6 @@ pub enum Event {
         geometry: Geometry,
         /// Size of an image of median size at the network's scale.
         plane: Extent,
-        /// How many times the network runs on such an image.
-        windows: usize,
-        /// Pixels that it computes for such an image, as a multiple of those of a square of
-        /// `input.size`.
-        cost: f64,
     },
     /// The images are read.
     Loaded {

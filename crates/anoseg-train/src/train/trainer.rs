@@ -192,7 +192,8 @@ impl Trainer {
         if data.preprocess.geometry
             != (Geometry::Whole { width: config.input.size, height: config.input.size })
         {
-            (self.on_event)(geometry_event(&config, data.preprocess.geometry, &data.images));
+            let (geometry, plane) = (data.preprocess.geometry, extent(&data.images));
+            (self.on_event)(Event::Geometry { geometry, plane });
         }
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
@@ -202,8 +203,7 @@ impl Trainer {
         }
         let backbone = self.backbone(&images, &data.preprocess.geometry)?;
         let setup = begun.elapsed().as_secs_f64();
-        let extent = Extent { width: images[0].width(), height: images[0].height() };
-        let parts = geometry::views(&data.preprocess.geometry, config.input.size, extent).len();
+        let parts = geometry::views(&data.preprocess.geometry, config.input.size, extent(&images)).len();
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
             Session::resume(&config, run_dir, identity, backbone, &mut self.on_event)
@@ -280,13 +280,9 @@ impl Trainer {
     }
 }
 
-fn geometry_event(config: &Config, geometry: Geometry, images: &[Image]) -> Event {
-    let first = images.first();
-    let plane = Extent { width: first.map_or(1, Image::width), height: first.map_or(1, Image::height) };
-    let windows = geometry.windows(plane).len();
-    let [height, width] = geometry.size();
-    let cost = (windows * height * width) as f64 / (config.input.size * config.input.size) as f64;
-    Event::Geometry { geometry, plane, windows, cost }
+/// The size that all training images have.
+fn extent(images: &[Image]) -> Extent {
+    Extent { width: images[0].width(), height: images[0].height() }
 }
 
 fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], session: &Session) -> Event {

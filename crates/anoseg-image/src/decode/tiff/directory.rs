@@ -114,13 +114,14 @@ impl<'a> File<'a> {
     /// The directories of all pages, those that they contain behind those of the chain.
     pub(super) fn pages(&self, first: u64) -> Result<Vec<Page<'a>>, Fault> {
         let (mut pages, mut seen) = (Vec::new(), HashSet::new());
-        // Directories that overlap would have more entries than the file has room for.
-        let mut room = self.bytes.len() / 12;
+        // Each entry takes 12 bytes or more. A damaged file may have directories that overlap, and with them
+        // far more entries in all than that; the pages behind are then left out.
+        let mut entries_left = self.bytes.len() / 12;
         let mut next_place = first;
-        while next_place != 0 && pages.len() < MOST_PAGES && room > 0 && seen.insert(next_place) {
+        while next_place != 0 && pages.len() < MOST_PAGES && entries_left > 0 && seen.insert(next_place) {
             match self.directory(next_place) {
                 Ok((directory, next)) => {
-                    room = room.saturating_sub(directory.entries.len() as u64);
+                    entries_left = entries_left.saturating_sub(directory.entries.len() as u64);
                     pages.push(Page { directory, contained: false });
                     next_place = next;
                 }
@@ -133,14 +134,14 @@ impl<'a> File<'a> {
         // Each may contain others, and lead to a next one.
         let mut waiting: VecDeque<u64> = pages.iter().flat_map(|page| contained(&page.directory)).collect();
         while pages.len() < MOST_PAGES
-            && room > 0
+            && entries_left > 0
             && let Some(place) = waiting.pop_front()
         {
             if place != 0
                 && seen.insert(place)
                 && let Ok((directory, next)) = self.directory(place)
             {
-                room = room.saturating_sub(directory.entries.len() as u64);
+                entries_left = entries_left.saturating_sub(directory.entries.len() as u64);
                 waiting.push_front(next);
                 waiting.extend(contained(&directory));
                 pages.push(Page { directory, contained: true });

@@ -61,7 +61,10 @@ impl Backbone {
         let raw = self.encoder.features(x, images);
         let [stride2, stride4, stride8, stride16] = standardised(x, &self.features, &raw);
         let descriptors = match &self.coarse {
-            Some(spread) => Self::coarse_descriptors(x, &self.encoder, spread, images),
+            Some(spread) => {
+                let halved = x.average_pool(images, Pool::blocks(2));
+                Self::descriptors(x, &self.encoder, spread, &halved)
+            }
             None => descriptors(x, [&stride4, &stride8, &stride16]),
         };
         let distance = x.nearest_distance(&descriptors, &self.memory);
@@ -163,16 +166,5 @@ impl Backbone {
         let raw = encoder.features(x, images);
         let [_, stride4, stride8, stride16] = standardised(x, spread, &raw);
         descriptors(x, [&stride4, &stride8, &stride16])
-    }
-
-    /// The descriptors `[n, 176, h / 16, w / 16]` of images `[n, 3, h, w]` at half of their resolution.
-    pub fn coarse_descriptors<X: Executor>(
-        x: &mut X,
-        encoder: &EfficientNet,
-        spread: &Spread,
-        images: &X::Value,
-    ) -> X::Value {
-        let halved = x.average_pool(images, Pool::blocks(2));
-        Self::descriptors(x, encoder, spread, &halved)
     }
 }
