@@ -30,6 +30,16 @@ impl Totals {
     }
 }
 
+/// A share of regions, in units of `1 / WHOLE_REGION` of one region.
+///
+/// Whole numbers add up to the same sum in any order, so that no figure depends on the order of the
+/// images. A sum of 2^31 regions fits.
+type Share = u128;
+
+/// One region; fine enough that the remainders of its pixels, dropped, are below the precision of
+/// f64 for regions of up to 2^43 pixels.
+const WHOLE_REGION: Share = 1 << 96;
+
 /// The state of the sweep after one step of the threshold.
 ///
 /// A step takes either all samples of one score, or the negatives of several scores with no
@@ -52,7 +62,7 @@ pub(crate) struct Level {
     /// Negatives of this step and all before it.
     pub(crate) false_positives: u64,
     /// Sum over the regions of the share passed.
-    overlaps: f64,
+    overlaps: Share,
     totals: Totals,
 }
 
@@ -74,8 +84,7 @@ impl Level {
 
     /// Mean over the regions of their share passed, in 0..=1.
     pub(crate) fn overlap(&self) -> f64 {
-        // The sum of many shares can round to slightly more than the number of regions.
-        (self.overlaps / self.totals.regions as f64).min(1.0)
+        self.overlaps as f64 / WHOLE_REGION as f64 / self.totals.regions as f64
     }
 }
 
@@ -87,19 +96,19 @@ pub(crate) fn sweep(parts: &[&Ranking], boundary: Option<f32>, visit: impl FnMut
     let mut readers: Vec<_> =
         parts.iter().flat_map(|part| part.negatives().runs()).map(Run::reader).collect();
     let negative_runs = readers.len();
-    let mut areas = Vec::new();
+    let mut shares = Vec::new();
     for (area, ranks) in parts.iter().flat_map(|part| part.positives()) {
         readers.extend(ranks.runs().iter().map(Run::reader));
-        areas.resize(readers.len() - negative_runs, f64::from(area));
+        shares.resize(readers.len() - negative_runs, WHOLE_REGION / Share::from(area));
     }
-    let counts = WindowCounts::new(areas, negative_runs, boundary.map(Rank::of));
+    let counts = WindowCounts::new(shares, negative_runs, boundary.map(Rank::of));
     let first = Level {
         rank: Rank(0),
         positives: 0,
         negatives: 0,
         true_positives: 0,
         false_positives: 0,
-        overlaps: 0.0,
+        overlaps: 0,
         totals: Totals::of(parts),
     };
     counts.sweep(readers, Steps { level: first, visit });
@@ -110,27 +119,27 @@ pub(crate) fn sweep(parts: &[&Ranking], boundary: Option<f32>, visit: impl FnMut
 struct WindowCounts {
     negatives: Vec<u64>,
     positives: Vec<u64>,
-    /// Sum of `1 / area` of the positives.
-    shares: Vec<f64>,
+    /// Sum over the positives of the share of each in its region.
+    shares: Vec<Share>,
     /// Slots that are a step of their own: those with positives, and the boundary.
     stops: Slots,
     boundary: Option<Rank>,
     /// Runs at and after this position are of positives.
     negative_runs: usize,
-    /// The region area of each run of positives.
-    areas: Vec<f64>,
+    /// The share of a pixel in its region, for each run of positives.
+    pixel_shares: Vec<Share>,
 }
 
 impl WindowCounts {
-    fn new(areas: Vec<f64>, negative_runs: usize, boundary: Option<Rank>) -> Self {
+    fn new(pixel_shares: Vec<Share>, negative_runs: usize, boundary: Option<Rank>) -> Self {
         Self {
             negatives: vec![0; WINDOW],
             positives: vec![0; WINDOW],
-            shares: vec![0.0; WINDOW],
+            shares: vec![0; WINDOW],
             stops: Slots::new(),
             boundary,
             negative_runs,
-            areas,
+            pixel_shares,
         }
     }
 
@@ -150,7 +159,7 @@ impl WindowCounts {
             None => self.negatives[slot] += count,
             Some(run) => {
                 self.positives[slot] += count;
-                self.shares[slot] += count as f64 / self.areas[run];
+                self.shares[slot] += Share::from(count) * self.pixel_shares[run];
                 self.stops.insert(slot);
             }
         }
@@ -166,12 +175,12 @@ impl WindowCounts {
         stops.drain(|slot| {
             let joined = negatives[passed..slot].iter().sum();
             // Where the slot is the first, nothing is joined and the rank does not matter.
-            steps.step(rank_at(window, slot.saturating_sub(1)), joined, (0, 0.0));
+            steps.step(rank_at(window, slot.saturating_sub(1)), joined, (0, 0));
             let (count, share) = (std::mem::take(&mut positives[slot]), std::mem::take(&mut shares[slot]));
             steps.step(rank_at(window, slot), negatives[slot], (count, share));
             passed = slot + 1;
         });
-        steps.step(rank_at(window, WINDOW - 1), negatives[passed..].iter().sum(), (0, 0.0));
+        steps.step(rank_at(window, WINDOW - 1), negatives[passed..].iter().sum(), (0, 0));
         negatives.fill(0);
     }
 }
@@ -183,7 +192,7 @@ struct Steps<F> {
 }
 
 impl<F: FnMut(&Level)> Steps<F> {
-    fn step(&mut self, rank: Rank, negatives: u64, (positives, share): (u64, f64)) {
+    fn step(&mut self, rank: Rank, negatives: u64, (positives, share): (u64, Share)) {
         if negatives == 0 && positives == 0 {
             return;
         }
