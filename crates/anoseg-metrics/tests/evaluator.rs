@@ -200,12 +200,15 @@ fn ties_across_images_move_together() {
 #[test]
 fn regions_of_many_sizes_add_up_to_the_same_in_any_order() {
     // Sums of 1/3, 1/7, 1/11 and so on in f64 depend on the order of the images in their last digit.
-    let mut images: Vec<_> = (3..40)
-        .map(|area| EvaluatedImage {
-            defect: ["hole", "scratch", "spot"][area % 3].into(),
-            score: 0.5,
-            map: AnomalyMap::from_fn(area, 2, |x, y| ((x * 7 + y * 3 + area) % 5) as f32),
-            mask: Some(Mask::from_fn(area, 2, |_, y| y == 0)),
+    let mut images: Vec<_> = (0..60)
+        .map(|i| {
+            let area = 3 + i % 9;
+            EvaluatedImage {
+                defect: ["hole", "scratch", "spot"][i % 3].into(),
+                score: 0.5,
+                map: AnomalyMap::from_fn(area, 2, |x, y| ((x * 7 + y * 3 + i * i) % 5) as f32),
+                mask: Some(Mask::from_fn(area, 2, |_, y| y == 0)),
+            }
         })
         .collect();
     let expected = run(&images, None);
