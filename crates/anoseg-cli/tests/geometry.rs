@@ -32,7 +32,7 @@ fn tiles_from_training_to_verdict() {
     wide(&shop, 190, 75);
     let train = "train data -o tiles.anoseg --config tiny.toml --scale 0.8";
     let (_, err) = shop.run(&format!("{train} --steps 5"), 0);
-    assert!(err.contains("80 % of their resolution, 152 x 60 pixels"), "{err}");
+    assert!(err.contains("80 % of their resolution, 160 x 64 pixels"), "{err}");
     let Geometry::Tiles { width, height, scale, .. } = geometry(&shop, "tiles.anoseg") else {
         panic!("no tiles")
     };

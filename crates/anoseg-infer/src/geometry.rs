@@ -16,18 +16,39 @@ use crate::settings::require;
 /// Longest side of a network's input.
 const LONGEST_SIDE: usize = 4096;
 
+/// [`Geometry::Tiles`]'s `part` and `step` in files that do not name them.
+fn usual_part() -> usize {
+    256
+}
+
+fn usual_step() -> usize {
+    32
+}
+
+/// How windows lie along one side of a plane.
+#[derive(Clone, Copy)]
+struct Tiling {
+    /// Length of a window.
+    side: usize,
+    /// Pixels that neighbours have in common at least.
+    overlap: usize,
+    /// Windows begin at multiples of this.
+    step: usize,
+}
+
 /// Where the pixels of the network's input lie in the image.
 ///
 /// ```
 /// use anoseg_infer::Geometry;
 ///
-/// let geometry = Geometry::Tiles { width: 256, height: 256, scale: 0.5, overlap: 64 };
+/// let (width, height) = (256, 256);
+/// let geometry = Geometry::Tiles { width, height, scale: 0.5, overlap: 64, part: 256, step: 32 };
 /// let plane = geometry.plane(1600, 875);
-/// assert_eq!((plane.width, plane.height), (800, 438));
+/// assert_eq!((plane.width, plane.height), (800, 448));
 /// let windows = geometry.windows(plane);
 /// assert_eq!(windows.len(), 4 * 2);
 /// assert_eq!((windows[0].x, windows[0].y), (0, 0));
-/// assert_eq!((windows[7].x, windows[7].y), (800 - 256, 438 - 256));
+/// assert_eq!((windows[7].x, windows[7].y), (800 - 256, 448 - 256));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
@@ -58,6 +79,13 @@ pub enum Geometry {
         scale: f32,
         /// Pixels of the network that neighbouring tiles have in common at least.
         overlap: usize,
+        /// Side of the square parts that the network was trained on, in pixels of the network.
+        #[serde(default = "usual_part")]
+        part: usize,
+        /// Tiles begin at multiples of this, and the sides of planes are multiples of it: a multiple of
+        /// the network's stride.
+        #[serde(default = "usual_step")]
+        step: usize,
     },
 }
 
@@ -151,22 +179,47 @@ impl Geometry {
                     height: scaled(height, scale).min(most_high),
                 }
             }
-            Self::Tiles { scale, .. } => {
-                Extent { width: scaled(width, scale), height: scaled(height, scale) }
+            // Sides are multiples of the step, so that the first and the last window end where the image
+            // does: a network that was trained on images takes anything beyond their border for a defect.
+            Self::Tiles { scale, step, .. } => {
+                let stepped = |side: usize| {
+                    ((side as f32 * scale / step as f32).round() as usize).max(1).saturating_mul(step)
+                };
+                Extent { width: stepped(width), height: stepped(height) }
             }
         }
     }
 
-    /// The windows that cover a plane, row by row.
-    pub fn windows(&self, plane: Extent) -> Vec<Window> {
+    /// Height and width of the windows of a plane: those of the network's input, or of the plane where a
+    /// tile is longer.
+    pub fn window_size(&self, plane: Extent) -> [usize; 2] {
         let [height, width] = self.size();
-        let columns = starts(plane.width, width, self.overlap());
-        let row = |y: isize| columns.iter().map(move |&x| Window { x, y, plane });
-        starts(plane.height, height, self.overlap()).into_iter().flat_map(row).collect()
+        if self.is_tiled() { [height.min(plane.height), width.min(plane.width)] } else { [height, width] }
     }
 
-    fn overlap(&self) -> usize {
-        if let Self::Tiles { overlap, .. } = *self { overlap } else { 0 }
+    /// Pixels of the plane that a score is relative to: those of a part that the network was trained on,
+    /// so that a defect scores the same on an image of any size, or else all of them.
+    pub fn reference_area(&self, plane: Extent) -> usize {
+        match *self {
+            Self::Tiles { part, .. } => part.min(plane.width) * part.min(plane.height),
+            _ => plane.width * plane.height,
+        }
+    }
+
+    /// The windows that cover a plane, row by row. They begin at multiples of the network's stride, so
+    /// that a pixel has the same place in the network's strides in every window.
+    pub fn windows(&self, plane: Extent) -> Vec<Window> {
+        let [down, across] = self.tilings(plane);
+        let columns = starts(plane.width, across);
+        let row = |y: isize| columns.iter().map(move |&x| Window { x, y, plane });
+        starts(plane.height, down).into_iter().flat_map(row).collect()
+    }
+
+    /// How the windows lie along the height and along the width.
+    fn tilings(&self, plane: Extent) -> [Tiling; 2] {
+        let (overlap, step) =
+            if let Self::Tiles { overlap, step, .. } = *self { (overlap, step) } else { (0, 1) };
+        self.window_size(plane).map(|side| Tiling { side, overlap: overlap.min(side / 2), step })
     }
 
     /// Joins what the network gives for each window, in the order of [`Geometry::windows`], to a map of
@@ -176,9 +229,8 @@ impl Geometry {
     /// # Panics
     /// If there are not as many parts as windows, or one is of another size.
     pub fn join(&self, plane: Extent, parts: &[AnomalyMap]) -> AnomalyMap {
-        let [height, width] = self.size();
-        let columns = shares(plane.width, width, self.overlap());
-        let rows = shares(plane.height, height, self.overlap());
+        let ([height, width], [down, across]) = (self.window_size(plane), self.tilings(plane));
+        let (rows, columns) = (shares(plane.height, down), shares(plane.width, across));
         assert_eq!(parts.len(), rows.len() * columns.len(), "a part for each window");
         let mut map = AnomalyMap::filled(plane.width, plane.height, 0.0);
         let places = rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
@@ -205,26 +257,34 @@ impl Geometry {
         let fits = |side: &usize| (1..=LONGEST_SIDE).contains(side) && side.is_multiple_of(stride);
         let allowed = format!("each side must be a multiple of {stride} and at most {LONGEST_SIDE}");
         require(self.size().iter().all(fits), "preprocess.geometry", self.size(), allowed)?;
-        if let Self::Tiles { width, height, scale, overlap } = *self {
+        if let Self::Tiles { width, height, scale, overlap, part, step } = *self {
             let above_zero = scale > 0.0 && scale <= 1.0;
             require(above_zero, "preprocess.geometry.tiles.scale", scale, "must be above 0 and at most 1")?;
             let fits = 2 * overlap <= width.min(height);
             let allowed = "must be at most half of a tile's side";
             require(fits, "preprocess.geometry.tiles.overlap", overlap, allowed)?;
+            let fits = step > 0
+                && step.is_multiple_of(stride)
+                && [width, height].iter().all(|side| side % step == 0);
+            let allowed = format!("must be a multiple of {stride} that divides both sides");
+            require(fits, "preprocess.geometry.tiles.step", step, allowed)?;
+            let in_range = (1..=LONGEST_SIDE).contains(&part);
+            require(in_range, "preprocess.geometry.tiles.part", part, "must be 1 to 4096")?;
         }
         Ok(())
     }
 }
 
-/// Where windows of `side` begin along a line of `len` pixels: evenly spread from the first to the last
-/// pixel, and at least `overlap` pixels in common with the next. One that is longer than the line is
-/// centred.
-fn starts(len: usize, side: usize, overlap: usize) -> Vec<isize> {
+/// Where windows of `side` begin along a line of `len` pixels: evenly spread at multiples of `step`, and
+/// at least `overlap` pixels in common with the next. If the line is no multiple of `step`, the last one
+/// reaches beyond it. One that is longer than the line is centred.
+fn starts(len: usize, Tiling { side, overlap, step }: Tiling) -> Vec<isize> {
     if len <= side {
         return vec![-(((side - len) / 2) as isize)];
     }
-    let gaps = (len - side).div_ceil(side - overlap);
-    (0..=gaps).map(|i| ((i * (len - side)) as f64 / gaps as f64).round() as isize).collect()
+    let (all, most) = ((len - side).div_ceil(step), ((side - overlap) / step).max(1));
+    let gaps = all.div_ceil(most);
+    (0..=gaps).map(|i| (i * all / gaps * step) as isize).collect()
 }
 
 /// The shares of a window's pixels in the map, along one side.
@@ -238,21 +298,20 @@ struct Shares {
 }
 
 /// The shares of all windows along a line of `len` pixels.
-fn shares(len: usize, side: usize, overlap: usize) -> Vec<Shares> {
-    let starts = starts(len, side, overlap);
-    let last = starts.len() - 1;
-    // Beside its border a window has no share; the rest of the overlap passes over linearly.
-    let (none, ramp) = (overlap as f32 / 4.0, (overlap as f32 / 2.0).max(1.0));
+fn shares(len: usize, tiling: Tiling) -> Vec<Shares> {
+    let (starts, side) = (starts(len, tiling), tiling.side);
+    let common = |pair: &[isize]| (pair[0] + side as isize - pair[1]) as f32;
     let mut totals = vec![0.0f32; len];
     let mut found: Vec<Shares> = Vec::with_capacity(starts.len());
     for (number, &start) in starts.iter().enumerate() {
         let first = start.min(0).unsigned_abs();
         let begin = start.max(0) as usize;
         let count = (side - first).min(len - begin);
+        let before = (number > 0).then(|| common(&starts[number - 1..=number]));
+        let after = starts.get(number..=number + 1).map(common);
         let share = |i: usize| {
-            let to_begin = if number > 0 { i as f32 + 0.5 } else { f32::INFINITY };
-            let to_end = if number < last { (count - i) as f32 - 0.5 } else { f32::INFINITY };
-            ((to_begin.min(to_end) - none) / ramp).clamp(0.0, 1.0)
+            let from_begin = before.map_or(1.0, |common| passed(i as f32 + 0.5, common));
+            from_begin.min(after.map_or(1.0, |common| passed((side - i) as f32 - 0.5, common)))
         };
         let shares: Vec<f32> = (0..count).map(share).collect();
         totals[begin..begin + count].iter_mut().zip(&shares).for_each(|(total, share)| *total += share);
@@ -263,6 +322,12 @@ fn shares(len: usize, side: usize, overlap: usize) -> Vec<Shares> {
         shares.iter_mut().zip(totals).for_each(|(share, total)| *share /= total);
     }
     found
+}
+
+/// The share of a window at a distance from its border, of which the neighbour has `common` pixels too.
+/// A quarter of these has none, and the next half passes over linearly.
+fn passed(distance: f32, common: f32) -> f32 {
+    ((distance - common / 4.0) / (common / 2.0).max(1.0)).clamp(0.0, 1.0)
 }
 
 #[cfg(test)]
@@ -276,18 +341,23 @@ mod tests {
         fn windows_cover_every_pixel_and_stay_inside(len in 1usize..3000, side in 1usize..40, share in 0usize..=50) {
             let side = 16 * side;
             let overlap = side * share / 100;
-            let starts = starts(len, side, overlap);
+            let step = 1 << side.trailing_zeros().min(5);
+            let tiling = Tiling { side, overlap, step };
+            let starts = starts(len, tiling);
             if len > side {
-                prop_assert_eq!((starts[0], starts[starts.len() - 1]), (0, (len - side) as isize));
+                let beyond = starts[starts.len() - 1] - (len - side) as isize;
+                prop_assert!(starts[0] == 0 && (0..step as isize).contains(&beyond));
                 for pair in starts.windows(2) {
-                    prop_assert!(pair[1] > pair[0] && pair[1] - pair[0] <= (side - overlap) as isize);
+                    let most = (side - overlap).max(step) as isize;
+                    prop_assert!(pair[1] > pair[0] && pair[1] - pair[0] <= most);
+                    prop_assert_eq!(pair[1] % step as isize, 0);
                 }
             } else {
                 prop_assert_eq!(starts.len(), 1);
                 prop_assert!(starts[0] <= 0 && starts[0] + side as isize >= len as isize);
             }
             let mut totals = vec![0.0; len];
-            for Shares { start, shares, .. } in shares(len, side, overlap) {
+            for Shares { start, shares, .. } in shares(len, tiling) {
                 totals[start..start + shares.len()].iter_mut().zip(&shares).for_each(|(sum, share)| *sum += share);
             }
             prop_assert!(totals.iter().all(|total: &f32| (total - 1.0).abs() < 1e-5));
@@ -295,20 +365,22 @@ mod tests {
 
         #[test]
         fn parts_that_agree_give_the_plane_back(width in 20usize..300, height in 20usize..300, overlap in 0usize..32) {
-            let geometry = Geometry::Tiles { width: 64, height: 96, scale: 1.0, overlap };
+            let geometry =
+                Geometry::Tiles { width: 64, height: 96, scale: 1.0, overlap, part: 64, step: 32 };
             let plane = geometry.plane(width, height);
+            let [down, across] = geometry.window_size(plane);
             let value = |x: isize, y: isize| {
-                let x = x.clamp(0, width as isize - 1) as f32;
-                (x * 0.1).sin() + y.clamp(0, height as isize - 1) as f32 * 0.01
+                let x = x as f32;
+                (x * 0.1).sin() + y as f32 * 0.01
             };
             let parts: Vec<AnomalyMap> = geometry
                 .windows(plane)
                 .iter()
-                .map(|w| AnomalyMap::from_fn(64, 96, |x, y| value(w.x + x as isize, w.y + y as isize)))
+                .map(|w| AnomalyMap::from_fn(across, down, |x, y| value(w.x + x as isize, w.y + y as isize)))
                 .collect();
             let map = geometry.join(plane, &parts);
-            for y in 0..height {
-                for x in 0..width {
+            for y in 0..plane.height {
+                for x in 0..plane.width {
                     prop_assert!((map.get(x, y) - value(x as isize, y as isize)).abs() < 1e-4);
                 }
             }

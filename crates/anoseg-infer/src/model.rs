@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anoseg_image::{AnomalyMap, Image, resample};
 use anoseg_kernels::Level;
@@ -70,6 +70,8 @@ pub struct Model {
     description: Description,
     network: Network,
     program: Program,
+    /// For images that are shorter than a tile.
+    smaller: Smaller,
     threads: Option<Threads>,
     path: PathBuf,
 }
@@ -109,8 +111,10 @@ impl Model {
 
     fn assemble(description: Description, network: Network, path: &Path) -> Result<Self> {
         Level::requested()?;
-        let program = record(&description, &network).map_err(|fault| Error::model(path, fault))?;
-        Ok(Self { description, network, program, threads: None, path: path.to_owned() })
+        let size = description.preprocess.size();
+        let program = record(&description, &network, size).map_err(|fault| Error::model(path, fault))?;
+        let smaller = Smaller::default();
+        Ok(Self { description, network, program, smaller, threads: None, path: path.to_owned() })
     }
 
     /// The same model, computing on these threads. Otherwise it computes on those of the caller's
@@ -234,7 +238,9 @@ impl Model {
         let plane = Extent { width: image.width(), height: image.height() };
         let geometry = &self.description.preprocess.geometry;
         let windows = geometry.windows(plane);
-        let run = |window: &Window| self.run_window(image, *window, source);
+        let smaller = self.smaller_program(geometry.window_size(plane))?;
+        let program = smaller.as_deref().unwrap_or(&self.program);
+        let run = |window: &Window| self.run_window(program, image, *window, source);
         let (mut parts, distances): (Vec<AnomalyMap>, Vec<Option<f32>>) =
             self.on_threads(|| windows.par_iter().map(run).unzip());
         let distances: Vec<f32> = distances.into_iter().flatten().collect();
@@ -247,11 +253,12 @@ impl Model {
             }
             _ => geometry.join(plane, &parts),
         };
-        let smoothed = self.description.postprocess.smooth(&logits);
+        let area = geometry.reference_area(plane);
+        let smoothed = self.description.postprocess.smooth(&logits, area);
         let map = probabilities(&smoothed);
         let score = match distances.into_iter().max_by(f32::total_cmp) {
             Some(distance) => distance / (1.0 + distance),
-            None => self.description.postprocess.score.score(&map, &smoothed),
+            None => self.description.postprocess.score.score(&map, &smoothed, area),
         };
         // Huge finite weights give finite outputs whose sums are not.
         let in_range = |value: &f32| (0.0..=1.0).contains(value);
@@ -263,22 +270,42 @@ impl Model {
 
     /// Runs the network on one window of an image at the network's scale. Gives the map's logits and,
     /// where there is a second GAN, its score.
-    fn run_window(&self, image: &Image, window: Window, source: Option<usize>) -> (AnomalyMap, Option<f32>) {
+    fn run_window(
+        &self,
+        program: &Program,
+        image: &Image,
+        window: Window,
+        source: Option<usize>,
+    ) -> (AnomalyMap, Option<f32>) {
         let excluded = match &self.network {
             Network::Pretrained { backbone, .. } => vec![backbone.memory.own(source)],
             Network::Images { .. } => Vec::new(),
         };
-        let [height, width] = self.description.preprocess.size();
+        let [.., height, width] = program.input_shape();
         let is_all = (window.x, window.y, image.width(), image.height()) == (0, 0, width, height);
         let outputs = if is_all {
-            self.program.run_windows(image.as_slice(), &excluded, &[window])
+            program.run_windows(image.as_slice(), &excluded, &[window])
         } else {
             let part = image.cut((window.x, window.y), width, height);
-            self.program.run_windows(part.as_slice(), &excluded, &[window])
+            program.run_windows(part.as_slice(), &excluded, &[window])
         };
         let mut outputs = outputs.into_iter();
         let logits = AnomalyMap::from_vec(width, height, outputs.next().unwrap_or_default());
         (logits, outputs.next().map(|distance| distance[0]))
+    }
+
+    /// The program for windows of this height and width; `None` for those of the network's input.
+    fn smaller_program(&self, size: [usize; 2]) -> Result<Option<Arc<Program>>> {
+        if size == self.description.preprocess.size() {
+            return Ok(None);
+        }
+        if let Some(known) = self.smaller.get(size) {
+            return Ok(Some(known));
+        }
+        let program = record(&self.description, &self.network, size);
+        let program = Arc::new(program.map_err(|fault| Error::model(&self.path, fault))?);
+        self.smaller.put(Arc::clone(&program));
+        Ok(Some(program))
     }
 
     /// Runs on a thread of a pool. Called from outside, every operator would have to wake one up.
@@ -315,9 +342,29 @@ fn network(
     Ok(Network::Images { generator, detector: detector.transpose()? })
 }
 
+/// The newest program for windows that are smaller than the network's input. Most images of a line have
+/// one size, so that one is enough; its lock is held only to look.
+#[derive(Clone, Debug, Default)]
+struct Smaller(Arc<Mutex<Option<Arc<Program>>>>);
+
+impl Smaller {
+    fn get(&self, [height, width]: [usize; 2]) -> Option<Arc<Program>> {
+        let newest = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        newest.filter(|program| program.input_shape()[2..] == [height, width])
+    }
+
+    fn put(&self, program: Arc<Program>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(program);
+    }
+}
+
 /// The program that gives the logits of the map, and the second GAN's score where there is one.
-fn record(description: &Description, network: &Network) -> Result<Program, ModelFault> {
-    let [height, width] = description.preprocess.size();
+/// For images of `height` x `width` pixels at the network.
+fn record(
+    description: &Description,
+    network: &Network,
+    [height, width]: [usize; 2],
+) -> Result<Program, ModelFault> {
     let architecture = description.architecture.clone().in_use();
     let mut blueprint = Blueprint::default();
     let shape = [1, 3, height, width];

@@ -30,13 +30,12 @@ pub struct Postprocess {
 }
 
 impl Postprocess {
-    /// The logits with their smoothing.
-    pub fn smooth<'a>(&self, logits: &'a AnomalyMap) -> Cow<'a, AnomalyMap> {
+    /// The logits with their smoothing, for a network whose images have `area` pixels.
+    pub fn smooth<'a>(&self, logits: &'a AnomalyMap, area: usize) -> Cow<'a, AnomalyMap> {
         if self.smoothing_px == 0.0 {
             return Cow::Borrowed(logits);
         }
-        let side = ((logits.width() * logits.height()) as f32).sqrt();
-        let sigma = self.smoothing_px * side / 256.0;
+        let sigma = self.smoothing_px * (area as f32).sqrt() / 256.0;
         Cow::Owned(gaussian_blur(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma))
     }
 
@@ -61,18 +60,19 @@ mod tests {
     #[test]
     fn smoothing_scales_with_the_maps_side() {
         let logits = AnomalyMap::from_fn(32, 32, |x, y| (x as f32 - y as f32) / 8.0);
-        let smoothed =
-            Postprocess { smoothing_px: 16.0, ..Postprocess::default() }.smooth(&logits).into_owned();
+        let smoothed = Postprocess { smoothing_px: 16.0, ..Postprocess::default() }
+            .smooth(&logits, 32 * 32)
+            .into_owned();
         let expected = gaussian_blur(&logits, 2.0);
         assert!(smoothed.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| (a - b).abs() < 1e-4));
-        assert_eq!(*Postprocess::default().smooth(&logits), logits);
+        assert_eq!(*Postprocess::default().smooth(&logits, 32 * 32), logits);
     }
 
     #[test]
     fn smoothing_extreme_logits_gives_numbers() {
         let extreme = AnomalyMap::from_fn(32, 32, |x, _| if x < 16 { -1e9 } else { 1e9 });
         let smoothing = Postprocess { smoothing_px: 16.0, ..Postprocess::default() };
-        let map = smoothing.smooth(&extreme).map(probability);
+        let map = smoothing.smooth(&extreme, 32 * 32).map(probability);
         assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
         assert!(map.get(0, 0) < 1e-3 && map.get(31, 0) > 0.999 && map.get(15, 0) < map.get(16, 0));
         assert!(map.as_slice().iter().all(|value| logit(value).is_finite()));

@@ -24,13 +24,14 @@ pub enum ScoreRule {
 }
 
 impl ScoreRule {
-    /// Score of the image with this map and its logits, 0..=1; 0 if there is no pixel.
-    pub fn score(self, map: &AnomalyMap, logits: &AnomalyMap) -> f32 {
+    /// Score of the image with this map and its logits, 0..=1; 0 if there is no pixel. The pixels that
+    /// count are as many as 100 of 256 x 256 in `area` pixels.
+    pub fn score(self, map: &AnomalyMap, logits: &AnomalyMap, area: usize) -> f32 {
         let pixels = map.as_slice().len();
         if pixels == 0 {
             return 0.0;
         }
-        let area = pixels as f32 / (256.0 * 256.0);
+        let area = area as f32 / (256.0 * 256.0);
         let count = ((TOP_PIXELS * area).round() as usize).clamp(1, pixels);
         match self {
             Self::Smoothed => mean_of_largest(gaussian_blur(map, SIGMA * area.sqrt()).as_slice(), count),
@@ -135,7 +136,7 @@ mod tests {
     const RULES: [ScoreRule; 2] = [ScoreRule::Smoothed, ScoreRule::Logits];
 
     fn score(rule: ScoreRule, logits: &AnomalyMap) -> f32 {
-        rule.score(&logits.map(probability), logits)
+        rule.score(&logits.map(probability), logits, logits.as_slice().len())
     }
 
     /// Logits of a map with a square mark in the corner.

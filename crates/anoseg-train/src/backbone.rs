@@ -38,17 +38,18 @@ pub(crate) struct Views<'a> {
 }
 
 impl<'a> Views<'a> {
-    /// The views of `images`, all of one size, that the network sees of them in training: parts of
-    /// `size` x `size` pixels where it works on tiles.
-    pub(crate) fn of(images: &'a [Image], geometry: &Geometry, size: usize) -> Self {
+    /// The views of `images`, all of one size, that the network sees of them in training: parts where it
+    /// works on tiles.
+    pub(crate) fn of(images: &'a [Image], geometry: &Geometry) -> Self {
         let extent = images.first().map_or(Extent { width: 16, height: 16 }, |image| Extent {
             width: image.width(),
             height: image.height(),
         });
-        let windows = geometry::views(geometry, size, extent);
+        let windows = geometry::views(geometry, extent);
         let of_image = |i: usize| windows.iter().map(move |window| (i, *window));
         let all = (0..images.len()).flat_map(of_image).collect();
-        let size = if geometry.is_tiled() { (size, size) } else { (extent.width, extent.height) };
+        let [height, width] = geometry::view_size(geometry, extent);
+        let size = (width, height);
         Self { images, windows: all, size, coarse: geometry.is_tiled() }
     }
 

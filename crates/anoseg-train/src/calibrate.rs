@@ -15,22 +15,19 @@
 use std::sync::Arc;
 
 use anoseg_image::{AnomalyMap, Image};
-use anoseg_infer::{Analysis, Calibration, FalseMarks, Model, RegionFilter, Rule, conformal_rank};
+use anoseg_infer::{Analysis, Calibration, Extent, FalseMarks, Model, RegionFilter, Rule, conformal_rank};
 use anoseg_metrics::f1_max;
 use anoseg_synth::{Recipe, Synthesizer};
 
 use crate::config::{CalibrationSettings, validate_rates};
 use crate::gumbel::prediction_limit;
-use crate::{Error, Result};
+use crate::{Error, Result, geometry};
 
 /// Synthetic pairs used to choose the pixel threshold.
 const SYNTHETIC_PAIRS: u64 = 48;
 
 /// Seed of those pairs, so that calibrating twice gives the same threshold.
 const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
-
-/// Side of the parts of images that a model on tiles is trained on, unless its tiles are smaller.
-const PART: usize = 256;
 
 /// Largest share of good pixels above the pixel threshold.
 const FALSE_PIXELS: f64 = 1e-3;
@@ -130,11 +127,12 @@ impl Trial {
             anoseg_infer::Error::model(model.path(), fault)
         })?;
         let mut synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?;
-        if model.description().preprocess.geometry.is_tiled() {
-            // Anomalies are as large as in training, unless `input.size` was another.
-            let [height, width] = model.description().preprocess.size();
-            let part = PART.min(height).min(width);
-            synthesizer = synthesizer.in_parts(part, part);
+        let geometry = &model.description().preprocess.geometry;
+        if geometry.is_tiled() {
+            // Anomalies are as large as in training.
+            let extent = Extent { width: normals[0].width(), height: normals[0].height() };
+            let [height, width] = geometry::view_size(geometry, extent);
+            synthesizer = synthesizer.in_parts(width, height);
         }
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..SYNTHETIC_PAIRS {

@@ -302,8 +302,12 @@ struct MapScores {
 
 impl MapScores {
     fn add(&mut self, model: &Model, image: &EvaluatedImage) {
-        let rule = model.description().postprocess.score;
-        self.scores.push(rule.score(&image.map, &image.map.map(anoseg_infer::logit)));
+        let (rule, geometry) =
+            (model.description().postprocess.score, &model.description().preprocess.geometry);
+        let plane = geometry.plane(image.map.width(), image.map.height());
+        let pixels = image.map.as_slice().len() as f64 / (plane.width * plane.height).max(1) as f64;
+        let area = (geometry.reference_area(plane) as f64 * pixels).round() as usize;
+        self.scores.push(rule.score(&image.map, &image.map.map(anoseg_infer::logit), area));
         self.anomalous.push(!image.is_good());
     }
 

@@ -5,9 +5,8 @@ use anoseg_infer::{Extent, Geometry, Window};
 
 use crate::config::{Input, View};
 
-/// The planes of whole images have up to as many pixels, in squares of [`Input::size`], that the network
-/// runs on all of it at once.
-const AT_ONCE: usize = 4;
+/// Without a wish, the scale gives up to as many pixels, in squares of [`Input::size`].
+const MOST_WORK: usize = 4;
 
 /// At this scale whole images are fine enough.
 const FINE_ENOUGH: f32 = 0.5;
@@ -18,11 +17,13 @@ const SMALLEST_AT_NETWORK: f32 = 4.0;
 /// A set is of one shape if at least this share of its images has that of the median.
 const OF_ONE_SHAPE: f32 = 0.9;
 
-/// Pixels that tiles have in common, as a share of [`Input::size`]: 3 / 16.
-const OVERLAP: [usize; 2] = [3, 16];
+/// Pixels that tiles have in common, as a share of [`Input::size`]: three eighths. With the longest side
+/// the network computes less than a quarter more pixels than the image has.
+const OVERLAP: [usize; 2] = [3, 8];
 
-/// Longest side of a tile, in [`Input::size`].
-const LONGEST: usize = 3;
+/// Longest side of a tile, in [`Input::size`]. The effect of a tile's border on the map falls to a half
+/// every 20 pixels or so; the fewer borders, the less the result depends on where they lie.
+const LONGEST: usize = 5;
 
 /// Sides of tiles are multiples of this, as far as the network's stride is no larger.
 const MULTIPLE: usize = 32;
@@ -50,7 +51,7 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
             if whole >= FINE_ENOUGH {
                 shaped(input.size, multiple, (width, height))
             } else {
-                let scale = (whole * (AT_ONCE as f32).sqrt()).min(FINE_ENOUGH);
+                let scale = (whole * (MOST_WORK as f32).sqrt()).min(FINE_ENOUGH);
                 tiles(input.size, multiple, scale, (width, height))
             }
         }
@@ -102,22 +103,18 @@ fn shaped(size: usize, multiple: usize, (width, height): (usize, usize)) -> Geom
     if width == height { Geometry::Whole { width, height } } else { Geometry::Fitted { width, height } }
 }
 
-fn tiles(size: usize, multiple: usize, scale: f32, (width, height): (usize, usize)) -> Geometry {
-    let up = |side: usize| side.div_ceil(multiple).max(1) * multiple;
-    let scaled = |side: usize| ((side as f32 * scale).round() as usize).max(1);
-    let (width, height) = (scaled(width), scaled(height));
-    let overlap = size * OVERLAP[0] / OVERLAP[1];
-    let at_once = (up(width), up(height));
-    if at_once.0 * at_once.1 <= AT_ONCE * size * size {
-        let overlap = overlap.min(at_once.0.min(at_once.1) / 2);
-        return Geometry::Tiles { width: at_once.0, height: at_once.1, scale, overlap };
-    }
+fn tiles(size: usize, step: usize, scale: f32, (width, height): (usize, usize)) -> Geometry {
+    let up = |side: usize| side.div_ceil(step).max(1) * step;
+    let stepped = |side: usize| ((side as f32 * scale / step as f32).round() as usize).max(1) * step;
+    let (width, height) = (stepped(width), stepped(height));
+    let overlap = up(size * OVERLAP[0] / OVERLAP[1]);
     // As few as possible, and then no larger than they must be.
     let side = |len: usize| {
         let count = len.saturating_sub(overlap).div_ceil(LONGEST * size - overlap).max(1);
         up((len + (count - 1) * overlap).div_ceil(count))
     };
-    Geometry::Tiles { width: side(width), height: side(height), scale, overlap }
+    let (width, height) = (side(width), side(height));
+    Geometry::Tiles { width, height, scale, overlap: overlap.min(width.min(height) / 2), part: size, step }
 }
 
 /// The size that all training images get: that of the plane of an image of median size.
@@ -134,12 +131,22 @@ pub(crate) fn common_extent(geometry: &Geometry, sizes: &[(usize, usize)]) -> Ex
     }
 }
 
-/// Parts of training images of `size` x `size` pixels that cover images of this extent: what the network
-/// sees of them in training. Without tiles the whole image.
-pub(crate) fn views(geometry: &Geometry, size: usize, plane: Extent) -> Vec<Window> {
+/// Height and width of what the network takes of a training image of this extent: a square part where
+/// it works on tiles, no longer than the image, or else the whole image.
+pub(crate) fn view_size(geometry: &Geometry, plane: Extent) -> [usize; 2] {
     match *geometry {
-        Geometry::Tiles { scale, .. } => {
-            Geometry::Tiles { width: size, height: size, scale, overlap: 0 }.windows(plane)
+        Geometry::Tiles { part, .. } => [part.min(plane.height), part.min(plane.width)],
+        _ => [plane.height, plane.width],
+    }
+}
+
+/// Parts of training images that cover images of this extent: what the network sees of them in
+/// training. Without tiles the whole image.
+pub(crate) fn views(geometry: &Geometry, plane: Extent) -> Vec<Window> {
+    match *geometry {
+        Geometry::Tiles { scale, part, step, .. } => {
+            let [height, width] = view_size(geometry, plane);
+            Geometry::Tiles { width, height, scale, overlap: 0, part, step }.windows(plane)
         }
         _ => vec![Window { x: 0, y: 0, plane }],
     }
@@ -200,7 +207,7 @@ mod tests {
         let geometry = chosen(View::Auto, &[(6000, 4000)]);
         assert!(matches!(geometry, Geometry::Tiles { scale, .. } if scale < 0.11), "{geometry:?}");
         let plane = geometry.plane(6000, 4000);
-        assert!(plane.width * plane.height <= 4 * 256 * 256 + 1024);
+        assert!(plane.width * plane.height <= 4 * 256 * 256 + 32 * (plane.width + plane.height));
         assert_eq!(chosen(View::Auto, &[]), square);
     }
 

@@ -176,8 +176,12 @@ impl Trainer {
     }
 
     fn train(&mut self, run_dir: &RunDir, begun: Instant) -> Result<Model> {
-        let (config, seed) = (self.config.clone(), self.config.seed);
+        let (mut config, seed) = (self.config.clone(), self.config.seed);
         let mut data = load_within(&self.dataset, &config, &self.limits)?;
+        if data.preprocess.geometry.is_tiled() {
+            // A tile is not the image, and a score must not depend on where tiles begin.
+            config.architecture.context = false;
+        }
         let (remarks, training_images) = (data.remarks(), data.traits());
         data.require_distinct(&self.dataset.root)?;
         let held_out = data.hold_out(config.calibration.holdout, seed);
@@ -199,11 +203,12 @@ impl Trainer {
         let images = Arc::new(data.images);
         let mut synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
         if data.preprocess.geometry.is_tiled() {
-            synthesizer = synthesizer.in_parts(config.input.size, config.input.size);
+            let [height, width] = geometry::view_size(&data.preprocess.geometry, extent(&images));
+            synthesizer = synthesizer.in_parts(width, height);
         }
         let backbone = self.backbone(&images, &data.preprocess.geometry)?;
         let setup = begun.elapsed().as_secs_f64();
-        let parts = geometry::views(&data.preprocess.geometry, config.input.size, extent(&images)).len();
+        let parts = geometry::views(&data.preprocess.geometry, extent(&images)).len();
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
             Session::resume(&config, run_dir, identity, backbone, &mut self.on_event)
@@ -273,7 +278,7 @@ impl Trainer {
             return Ok(None);
         }
         let encoder = self.encoder.as_ref().ok_or(Error::NoEncoder)?;
-        let views = Views::of(images, geometry, self.config.input.size);
+        let views = Views::of(images, geometry);
         let backbone = backbone::measure(encoder.parameters(), &views, (architecture.memory, *seed))
             .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
         Ok(Some(Arc::new(backbone)))
