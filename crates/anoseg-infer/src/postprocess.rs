@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use anoseg_image::AnomalyMap;
+use anoseg_image::{AnomalyMap, Mask};
 use serde::{Deserialize, Serialize};
 
 use crate::SettingError;
-use crate::score::{ScoreRule, gaussian_blur};
+use crate::score::{ScoreRule, blur_inside};
 use crate::settings::require;
 
 /// A map is smoothed in its logits, so that nearly anomalous pixels count more than clearly normal
@@ -32,12 +32,21 @@ pub struct Postprocess {
 impl Postprocess {
     /// The logits with their smoothing.
     pub fn smooth<'a>(&self, logits: &'a AnomalyMap) -> Cow<'a, AnomalyMap> {
+        self.smooth_inside(logits, None)
+    }
+
+    /// The same where only the pixels of `inside` count, if it is given: what is outside has no effect on
+    /// the values inside.
+    ///
+    /// # Panics
+    /// If logits and mask differ in size.
+    pub fn smooth_inside<'a>(&self, logits: &'a AnomalyMap, inside: Option<&Mask>) -> Cow<'a, AnomalyMap> {
         if self.smoothing_px == 0.0 {
             return Cow::Borrowed(logits);
         }
         let side = ((logits.width() * logits.height()) as f32).sqrt();
         let sigma = self.smoothing_px * side / 256.0;
-        Cow::Owned(gaussian_blur(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma))
+        Cow::Owned(blur_inside(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma, inside))
     }
 
     /// Checks the ranges.
@@ -56,7 +65,7 @@ impl Postprocess {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::score::{logit, probability};
+    use crate::score::{gaussian_blur, logit, probability};
 
     #[test]
     fn smoothing_scales_with_the_maps_side() {
