@@ -84,7 +84,12 @@ impl RegionOfInterest {
 
     /// Width and height of the image that the first area was drawn on; zeros without areas.
     pub fn drawn_on(&self) -> (usize, usize) {
-        self.areas().next().map_or((0, 0), Area::size)
+        self.sizes().next().unwrap_or_default()
+    }
+
+    /// Width and height of the image that each area was drawn on.
+    pub fn sizes(&self) -> impl Iterator<Item = (usize, usize)> {
+        self.areas().map(Area::size)
     }
 
     /// The region on an image of `width` x `height` pixels: `true` where the middle of the pixel is
@@ -105,8 +110,12 @@ impl RegionOfInterest {
         let (width, height) = self.drawn_on();
         let longest = width.max(height).max(1);
         let scaled = |side: usize| (side * longest.min(COUNTED_SIDE) / longest).max(1);
-        let mask = self.mask(scaled(width), scaled(height));
-        mask.count() as f64 / mask.as_slice().len() as f64
+        let mut mask = self.mask(scaled(width), scaled(height));
+        if !mask.any() {
+            // It may be smaller than the pixels counted.
+            mask = self.mask(width, height);
+        }
+        mask.count() as f64 / mask.as_slice().len().max(1) as f64
     }
 
     /// Checks numbers and sizes of the areas, so that no file can make [`RegionOfInterest::mask`] slow
