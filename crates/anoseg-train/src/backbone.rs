@@ -267,4 +267,16 @@ mod tests {
         assert_eq!(Spread::import(&spread.export(), 3).unwrap(), spread);
         assert!(Spread::import(&spread.export(), 4).is_err());
     }
+
+    #[test]
+    fn cells_of_a_window_are_those_with_a_pixel_inside() {
+        let inside = Mask::from_fn(40, 32, |x, y| x == 17 && (8..10).contains(&y));
+        let plane = Extent { width: 40, height: 32 };
+        let cells = |x, y| cells_inside(&inside, Window { x, y, plane }, (32, 16), 8);
+        assert_eq!(cells(0, 0), [4 + 2]);
+        assert_eq!(cells(8, 9), [1]);
+        assert_eq!(cells(18, 0), [0; 0]);
+        // A window may begin outside the image: rows 15 and 16, column 32 of the window.
+        assert_eq!(cells(-14, -7), [4 + 3]);
+    }
 }
