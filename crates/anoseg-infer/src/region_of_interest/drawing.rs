@@ -191,9 +191,16 @@ mod tests {
             square.to_owned(),
             format!("[{square}]"),
             format!(r#"{{"width":20,"height":10,"include":[{square}]}}"#),
-            format!(r#"{{"width":20,"height":10,"include":[[[0,0],[6,0],[6,5],[0,5]]],"exclude":[[[0,0],[2,0],[2,5],[0,5]],[[0,0],[9,0],[9,1],[0,1]]]}}"#),
-            format!(r#"{{"version":"5.0.1","flags":{{}},"imagePath":"a.png","imageData":null,"imageWidth":20,"imageHeight":10,"shapes":[{{"label":"roi","points":{square},"shape_type":"polygon","flags":{{}}}}]}}"#),
-            r#"{"imageWidth":20,"imageHeight":10,"shapes":[{"points":[[2,1],[6,5]],"shape_type":"rectangle"}]}"#.to_owned(),
+            r#"{"width":20,"height":10,"include":[[[0,0],[6,0],[6,5],[0,5]]],
+                "exclude":[[[0,0],[2,0],[2,5],[0,5]],[[0,0],[9,0],[9,1],[0,1]]]}"#
+                .to_owned(),
+            format!(
+                r#"{{"version":"5.0.1","flags":{{}},"imagePath":"a.png","imageData":null,"imageWidth":20,
+                "imageHeight":10,"shapes":[{{"label":"roi","points":{square},"shape_type":"polygon","flags":{{}}}}]}}"#
+            ),
+            r#"{"imageWidth":20,"imageHeight":10,
+                "shapes":[{"points":[[2,1],[6,5]],"shape_type":"rectangle"}]}"#
+                .to_owned(),
         ];
         for form in forms {
             assert_eq!(count(Drawing::from_json(&form).unwrap()), 16, "{form}");
