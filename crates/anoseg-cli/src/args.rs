@@ -1,6 +1,7 @@
 //! The command line.
 
 mod limits;
+mod region;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -12,6 +13,7 @@ use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitOptions;
+pub(crate) use region::RegionOptions;
 
 /// Learns from images of good parts only and segments the defect, pixel by pixel.
 #[derive(Parser)]
@@ -156,9 +158,11 @@ pub(crate) struct Train {
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
     /// Go on from the checkpoint in the run directory, with the settings stored there: without
-    /// --preset, --config, --time, --steps, --seed, --scale and --smallest-defect.
+    /// --preset, --config, --time, --steps, --seed, --scale, --smallest-defect, --roi and --ignore.
     #[arg(long)]
     pub(crate) resume: bool,
+    #[command(flatten)]
+    pub(crate) region: RegionOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }
@@ -241,9 +245,11 @@ pub(crate) struct Calibrate {
         long,
         value_name = "N",
         allow_negative_numbers = true,
-        conflicts_with_all = ["normals", "layout", "false_reject", "review"]
+        conflicts_with_all = ["normals", "layout", "false_reject", "review", "roi", "ignore"]
     )]
     pub(crate) former: Option<usize>,
+    #[command(flatten)]
+    pub(crate) region: RegionOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }
@@ -303,6 +309,8 @@ pub(crate) struct Predict {
     /// Exit with code 1 when an image is rejected.
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,
+    #[command(flatten)]
+    pub(crate) region: RegionOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }

@@ -14,11 +14,21 @@ const FEW_STEPS: u64 = 1000;
 const FEW_STEPS_OF_A_HEAD: u64 = 200;
 
 impl Description {
-    /// Remarks on the thresholds; none when they are guaranteed and reject most synthetic anomalies, and
-    /// where there are none yet.
+    /// Remarks on the thresholds, and on a region of interest that does not limit the score. None when the
+    /// thresholds are guaranteed and reject most synthetic anomalies, and where there are none yet.
     pub fn cautions(&self) -> Vec<String> {
         let rate = self.calibration.as_ref().and_then(rate_caution);
-        rate.into_iter().chain(self.detection_caution()).collect()
+        rate.into_iter().chain(self.detection_caution()).chain(self.region_caution()).collect()
+    }
+
+    /// A remark where the second GAN gives the score: it takes the whole image.
+    fn region_caution(&self) -> Option<String> {
+        let limited = self.preprocess.region.is_some() && self.architecture.detector;
+        limited.then(|| {
+            "the region of interest limits the map only: the score comes from the second GAN, which takes the whole \
+             image"
+                .to_owned()
+        })
     }
 
     /// A remark if few synthetic anomalies are rejected, with what to do first.
@@ -125,5 +135,15 @@ mod tests {
         assert!(caution(5000, Rule::Gumbel).contains("Few good images (7)"));
         assert!(caution(5000, Rule::Conformal).contains("Some good images score as high"));
         assert_eq!(description(40, Rule::Gumbel, Some(0.9)).detection_caution(), None);
+    }
+
+    #[test]
+    fn a_score_that_a_region_does_not_limit_is_named() {
+        let mut model = description(5000, Rule::Conformal, Some(0.8));
+        let area = crate::Drawing::rectangle("0,0,4,4").unwrap().on((8, 8));
+        model.preprocess.region = Some(crate::RegionOfInterest::inside(area));
+        assert_eq!(model.cautions(), Vec::<String>::new());
+        model.architecture.detector = true;
+        assert!(model.cautions()[0].contains("region of interest limits the map only"));
     }
 }

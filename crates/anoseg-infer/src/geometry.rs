@@ -150,6 +150,12 @@ impl Geometry {
     /// the network's input; others keep their shape in it.
     pub const SAME_SHAPE: f32 = 1.05;
 
+    /// Whether images of these sizes (width, height) have the same shape.
+    pub fn have_same_shape(a: (usize, usize), b: (usize, usize)) -> bool {
+        let ratio = |(width, height): (usize, usize)| (width as f32 / height as f32).ln();
+        (ratio(a) - ratio(b)).abs() <= Self::SAME_SHAPE.ln()
+    }
+
     /// Height and width of the network's input.
     pub fn size(&self) -> [usize; 2] {
         let (Self::Whole { width, height }

@@ -1,23 +1,23 @@
 //! The trained model: ready to run, on any thread.
 
+mod analyse;
+
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anoseg_image::{AnomalyMap, Image, resample};
+use anoseg_image::{Image, Mask};
 use anoseg_kernels::Level;
-use rayon::prelude::*;
 
 use crate::model_file::{BACKBONE, DETECTOR};
 use crate::network::{Backbone, Blueprint, Detector, Executor, Features, Head, ImageGenerator, head};
 use crate::parameters::{ParameterData, ParameterStore, prefixed, take_prefix};
 use crate::runtime::{Program, Recorder, Value};
-use crate::score::probabilities;
 use crate::strongest::strongest_place;
 use crate::{
-    Analysis, Calibration, Decision, Description, Error, Extent, Inspection, InspectionWarning, ModelFault,
-    ModelFile, Result, Threads, Window, warning,
+    Analysis, Calibration, Decision, Description, Error, Inspection, InspectionWarning, ModelFault,
+    ModelFile, RegionOfInterest, Result, Threads, warning,
 };
 
 /// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
@@ -195,21 +195,32 @@ impl Model {
         let (decision, warnings) = (calibration.decide(score), self.warnings(image));
         if decision != Decision::Good && regions.is_empty() {
             // The score comes from a place, and whoever judges the part is shown which.
-            let strongest = strongest_place(&map, calibration.pixel_threshold);
+            let inside = self.inside(image);
+            let strongest = strongest_place(&map, inside.as_ref(), calibration.pixel_threshold);
             (mask, regions) = (strongest.0, vec![strongest.1]);
         }
         Ok(Inspection { decision, score, regions, mask, map, warnings })
     }
 
-    /// Score and anomaly map of an image of any size.
+    /// The same model with defects that count in its own region of interest and in `region` only. The
+    /// thresholds stay.
     ///
     /// # Errors
-    /// The network gave a value that is not finite.
-    pub fn analyse(&self, image: &Image) -> Result<Analysis> {
-        self.on_threads(|| {
-            let Analysis { score, map } = self.analyse_prepared(&self.prepare(image), None)?;
-            Ok(Analysis { score, map: resample::resize_map(&map, image.width(), image.height()) })
-        })
+    /// The region is out of bounds.
+    pub fn narrowed(mut self, region: RegionOfInterest) -> Result<Self> {
+        let preprocess = &mut self.description.preprocess;
+        let both = match preprocess.region.take() {
+            Some(own) => own.intersection(region),
+            None => region,
+        };
+        both.validate().map_err(|error| Error::model(&self.path, ModelFault::from(error)))?;
+        preprocess.region = Some(both);
+        Ok(self)
+    }
+
+    /// Where on the image defects count, at its own size or the network's; everywhere if None.
+    pub fn inside(&self, image: &Image) -> Option<Mask> {
+        self.description.preprocess.inside(image.width(), image.height())
     }
 
     /// What makes the result for this image doubtful; usually nothing.
@@ -226,86 +237,6 @@ impl Model {
     /// The network's input of an image.
     pub fn prepare(&self, image: &Image) -> Image {
         self.description.preprocess.apply(image)
-    }
-
-    /// Score and map of an image that [`Model::prepare`] gave, the map of that size too. `source`
-    /// is the number of the training image that it is, whose own features then do not count; it has
-    /// no effect after the model was saved and loaded.
-    ///
-    /// # Errors
-    /// The network gave a value that is not finite.
-    pub fn analyse_prepared(&self, image: &Image, source: Option<usize>) -> Result<Analysis> {
-        let plane = Extent { width: image.width(), height: image.height() };
-        let geometry = &self.description.preprocess.geometry;
-        let windows = geometry.windows(plane);
-        let smaller = self.smaller_program(geometry.window_size(plane))?;
-        let program = smaller.as_deref().unwrap_or(&self.program);
-        let run = |window: &Window| self.run_window(program, image, *window, source);
-        let (mut parts, distances): (Vec<AnomalyMap>, Vec<Option<f32>>) =
-            self.on_threads(|| windows.par_iter().map(run).unzip());
-        let distances: Vec<f32> = distances.into_iter().flatten().collect();
-        if parts.iter().flat_map(AnomalyMap::as_slice).chain(&distances).any(|value| !value.is_finite()) {
-            return Err(Error::model(&self.path, ModelFault::NotFinite));
-        }
-        let logits = match &parts[..] {
-            [_] if plane == (Extent { width: parts[0].width(), height: parts[0].height() }) => {
-                parts.swap_remove(0)
-            }
-            _ => geometry.join(plane, &parts),
-        };
-        let area = geometry.reference_area(plane);
-        let smoothed = self.description.postprocess.smooth(&logits, area);
-        let map = probabilities(&smoothed);
-        let score = match distances.into_iter().max_by(f32::total_cmp) {
-            Some(distance) => distance / (1.0 + distance),
-            None => self.description.postprocess.score.score(&map, &smoothed, area),
-        };
-        // Huge finite weights give finite outputs whose sums are not.
-        let in_range = |value: &f32| (0.0..=1.0).contains(value);
-        if !(in_range(&score) && map.as_slice().iter().all(in_range)) {
-            return Err(Error::model(&self.path, ModelFault::NotFinite));
-        }
-        Ok(Analysis { score, map })
-    }
-
-    /// Runs the network on one window of an image at the network's scale. Gives the map's logits and,
-    /// where there is a second GAN, its score.
-    fn run_window(
-        &self,
-        program: &Program,
-        image: &Image,
-        window: Window,
-        source: Option<usize>,
-    ) -> (AnomalyMap, Option<f32>) {
-        let excluded = match &self.network {
-            Network::Pretrained { backbone, .. } => vec![backbone.memory.own(source)],
-            Network::Images { .. } => Vec::new(),
-        };
-        let [.., height, width] = program.input_shape();
-        let is_all = (window.x, window.y, image.width(), image.height()) == (0, 0, width, height);
-        let outputs = if is_all {
-            program.run_windows(image.as_slice(), &excluded, &[window])
-        } else {
-            let part = image.cut((window.x, window.y), width, height);
-            program.run_windows(part.as_slice(), &excluded, &[window])
-        };
-        let mut outputs = outputs.into_iter();
-        let logits = AnomalyMap::from_vec(width, height, outputs.next().unwrap_or_default());
-        (logits, outputs.next().map(|distance| distance[0]))
-    }
-
-    /// The program for windows of this height and width; `None` for those of the network's input.
-    fn smaller_program(&self, size: [usize; 2]) -> Result<Option<Arc<Program>>> {
-        if size == self.description.preprocess.size() {
-            return Ok(None);
-        }
-        if let Some(known) = self.smaller.get(size) {
-            return Ok(Some(known));
-        }
-        let program = record(&self.description, &self.network, size);
-        let program = Arc::new(program.map_err(|fault| Error::model(&self.path, fault))?);
-        self.smaller.put(Arc::clone(&program));
-        Ok(Some(program))
     }
 
     /// Runs on a thread of a pool. Called from outside, every operator would have to wake one up.

@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use anoseg_image::AnomalyMap;
+use anoseg_image::{AnomalyMap, Mask};
 use serde::{Deserialize, Serialize};
 
 use crate::SettingError;
-use crate::score::{ScoreRule, gaussian_blur};
+use crate::score::{ScoreRule, blur_inside};
 use crate::settings::require;
 
 /// A map is smoothed in its logits, so that nearly anomalous pixels count more than clearly normal
@@ -30,13 +30,22 @@ pub struct Postprocess {
 }
 
 impl Postprocess {
-    /// The logits with their smoothing, for a network whose images have `area` pixels.
-    pub fn smooth<'a>(&self, logits: &'a AnomalyMap, area: usize) -> Cow<'a, AnomalyMap> {
+    /// The logits with their smoothing, for a network whose images have `area` pixels. Where `inside` is
+    /// given, only its pixels count: what is outside has no effect on the values inside.
+    ///
+    /// # Panics
+    /// If logits and mask differ in size.
+    pub fn smooth<'a>(
+        &self,
+        logits: &'a AnomalyMap,
+        inside: Option<&Mask>,
+        area: usize,
+    ) -> Cow<'a, AnomalyMap> {
         if self.smoothing_px == 0.0 {
             return Cow::Borrowed(logits);
         }
         let sigma = self.smoothing_px * (area as f32).sqrt() / 256.0;
-        Cow::Owned(gaussian_blur(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma))
+        Cow::Owned(blur_inside(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma, inside))
     }
 
     /// Checks the ranges.
@@ -55,24 +64,24 @@ impl Postprocess {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::score::{logit, probability};
+    use crate::score::{gaussian_blur, logit, probability};
 
     #[test]
     fn smoothing_scales_with_the_maps_side() {
         let logits = AnomalyMap::from_fn(32, 32, |x, y| (x as f32 - y as f32) / 8.0);
         let smoothed = Postprocess { smoothing_px: 16.0, ..Postprocess::default() }
-            .smooth(&logits, 32 * 32)
+            .smooth(&logits, None, 32 * 32)
             .into_owned();
         let expected = gaussian_blur(&logits, 2.0);
         assert!(smoothed.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| (a - b).abs() < 1e-4));
-        assert_eq!(*Postprocess::default().smooth(&logits, 32 * 32), logits);
+        assert_eq!(*Postprocess::default().smooth(&logits, None, 32 * 32), logits);
     }
 
     #[test]
     fn smoothing_extreme_logits_gives_numbers() {
         let extreme = AnomalyMap::from_fn(32, 32, |x, _| if x < 16 { -1e9 } else { 1e9 });
         let smoothing = Postprocess { smoothing_px: 16.0, ..Postprocess::default() };
-        let map = smoothing.smooth(&extreme, 32 * 32).map(probability);
+        let map = smoothing.smooth(&extreme, None, 32 * 32).map(probability);
         assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
         assert!(map.get(0, 0) < 1e-3 && map.get(31, 0) > 0.999 && map.get(15, 0) < map.get(16, 0));
         assert!(map.as_slice().iter().all(|value| logit(value).is_finite()));

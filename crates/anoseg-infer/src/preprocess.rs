@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use anoseg_image::{Filter, Image, SampleType, resample};
+use anoseg_image::{Filter, Image, Mask, SampleType, resample};
 use serde::{Deserialize, Serialize};
 
 use crate::scale::is_default;
-use crate::{Extent, Geometry, SettingError, ValueScale};
+use crate::{Extent, Geometry, RegionOfInterest, SettingError, ValueScale};
 
 /// How images become the network's input. Stored in the model file; training, calibration and
 /// prediction use the same.
@@ -32,6 +32,10 @@ pub struct Preprocess {
     /// earlier versions can read the file.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scale: ValueScale,
+    /// Where on the image defects count; everywhere if None, which is not written, so that earlier
+    /// versions can read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub region: Option<RegionOfInterest>,
 }
 
 /// The channels that the network takes.
@@ -48,7 +52,7 @@ impl Preprocess {
     /// Whole images, resampled to `size` x `size` pixels, values on full scale.
     pub fn square(size: usize, filter: Filter) -> Self {
         let geometry = Geometry::Whole { width: size, height: size };
-        Self { channels: Channels::Rgb, geometry, filter, scale: ValueScale::default() }
+        Self { channels: Channels::Rgb, geometry, filter, scale: ValueScale::default(), region: None }
     }
 
     /// The same with this value scale.
@@ -59,6 +63,16 @@ impl Preprocess {
     /// The same with this geometry.
     pub fn with_geometry(self, geometry: Geometry) -> Self {
         Self { geometry, ..self }
+    }
+
+    /// The same with defects that count in this region only.
+    pub fn with_region(self, region: Option<RegionOfInterest>) -> Self {
+        Self { region, ..self }
+    }
+
+    /// Where on an image of `width` x `height` pixels defects count; everywhere if None.
+    pub fn inside(&self, width: usize, height: usize) -> Option<Mask> {
+        self.region.as_ref().map(|region| region.mask(width, height))
     }
 
     /// Height and width of the network's input: of a tile where it works on tiles.
@@ -97,13 +111,14 @@ impl Preprocess {
         image.with_sample_type(SampleType::U8)
     }
 
-    /// Checks that both sides are multiples of `stride`, above 0 and at most 4096, and that black is
-    /// below white.
+    /// Checks that both sides are multiples of `stride`, above 0 and at most 4096, that black is below
+    /// white, and the region.
     ///
     /// # Errors
     /// They are not.
     pub fn validate(&self, stride: usize) -> Result<(), SettingError> {
         self.geometry.validate(stride)?;
-        self.scale.validate()
+        self.scale.validate()?;
+        self.region.as_ref().map_or(Ok(()), RegionOfInterest::validate)
     }
 }

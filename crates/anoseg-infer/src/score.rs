@@ -1,6 +1,8 @@
 //! From an anomaly map to one score for the image.
 
-use anoseg_image::AnomalyMap;
+use std::borrow::Cow;
+
+use anoseg_image::{AnomalyMap, Mask};
 use serde::{Deserialize, Serialize};
 
 /// At 256 x 256 pixels: how many of the most anomalous pixels count.
@@ -25,18 +27,27 @@ pub enum ScoreRule {
 
 impl ScoreRule {
     /// Score of the image with this map and its logits, 0..=1; 0 if there is no pixel. The pixels that
-    /// count are as many as 100 of 256 x 256 in `area` pixels.
-    pub fn score(self, map: &AnomalyMap, logits: &AnomalyMap, area: usize) -> f32 {
-        let pixels = map.as_slice().len();
-        if pixels == 0 {
+    /// count are as many as 100 of 256 x 256 in `area` pixels. Where `inside` is given, they are taken
+    /// from it alone; as many count as without it, so that the same defect gives the same score.
+    ///
+    /// # Panics
+    /// If map, logits and mask differ in size.
+    pub fn score(self, map: &AnomalyMap, logits: &AnomalyMap, inside: Option<&Mask>, area: usize) -> f32 {
+        let area = area as f32 / (256.0 * 256.0);
+        let blurred;
+        let values = match self {
+            Self::Smoothed => {
+                blurred = blur_inside(map, SIGMA * area.sqrt(), inside);
+                pixels_inside(&blurred, inside)
+            }
+            Self::Logits => pixels_inside(logits, inside),
+        };
+        if values.is_empty() {
             return 0.0;
         }
-        let area = area as f32 / (256.0 * 256.0);
-        let count = ((TOP_PIXELS * area).round() as usize).clamp(1, pixels);
-        match self {
-            Self::Smoothed => mean_of_largest(gaussian_blur(map, SIGMA * area.sqrt()).as_slice(), count),
-            Self::Logits => probability(&mean_of_largest(logits.as_slice(), count)),
-        }
+        let count = ((TOP_PIXELS * area).round() as usize).clamp(1, values.len());
+        let mean = mean_of_largest(&values, count);
+        if self == Self::Logits { probability(&mean) } else { mean }
     }
 }
 
@@ -89,6 +100,47 @@ pub fn logit(probability: &f32) -> f32 {
     (p / (1.0 - p)).ln()
 }
 
+/// The values inside, row by row; all of them without a mask.
+fn pixels_inside<'a>(map: &'a AnomalyMap, inside: Option<&Mask>) -> Cow<'a, [f32]> {
+    let Some(inside) = inside else { return Cow::Borrowed(map.as_slice()) };
+    assert_eq!((map.width(), map.height()), (inside.width(), inside.height()), "a mask of the map's size");
+    let pixels = map.as_slice().iter().zip(inside.as_slice());
+    Cow::Owned(pixels.filter(|(_, inside)| **inside).map(|(value, _)| *value).collect())
+}
+
+/// As [`gaussian_blur`], each value of `inside` as a mean of values inside alone; those
+/// elsewhere stay.
+///
+/// # Panics
+/// If map and mask differ in size.
+pub(crate) fn blur_inside(map: &AnomalyMap, sigma: f32, inside: Option<&Mask>) -> AnomalyMap {
+    if map.as_slice().is_empty() {
+        return map.clone();
+    }
+    let Some(inside) = inside else { return gaussian_blur(map, sigma) };
+    let mut values = map.clone();
+    clear_outside(&mut values, Some(inside));
+    let mut blurred = gaussian_blur(&values, sigma);
+    let weights = gaussian_blur(&inside.map(|&inside| f32::from(u8::from(inside))), sigma);
+    let pixels = weights.as_slice().iter().zip(inside.as_slice()).zip(map.as_slice());
+    for (value, ((weight, inside), own)) in blurred.as_mut_slice().iter_mut().zip(pixels) {
+        // A pixel inside has at least the weight of the kernel's middle.
+        *value = if *inside { *value / weight } else { *own };
+    }
+    blurred
+}
+
+/// Sets the values that are not inside to 0; none without a mask.
+///
+/// # Panics
+/// If map and mask differ in size.
+pub(crate) fn clear_outside(map: &mut AnomalyMap, inside: Option<&Mask>) {
+    let Some(inside) = inside else { return };
+    assert_eq!((map.width(), map.height()), (inside.width(), inside.height()), "a mask of the map's size");
+    let pixels = map.as_mut_slice().iter_mut().zip(inside.as_slice());
+    pixels.filter(|(_, inside)| !**inside).for_each(|(value, _)| *value = 0.0);
+}
+
 /// Separable Gaussian of standard deviation `sigma` pixels; the border's values continue outwards.
 pub(crate) fn gaussian_blur(map: &AnomalyMap, sigma: f32) -> AnomalyMap {
     let kernel = gaussian_kernel(sigma);
@@ -136,7 +188,7 @@ mod tests {
     const RULES: [ScoreRule; 2] = [ScoreRule::Smoothed, ScoreRule::Logits];
 
     fn score(rule: ScoreRule, logits: &AnomalyMap) -> f32 {
-        rule.score(&logits.map(probability), logits, logits.as_slice().len())
+        rule.score(&logits.map(probability), logits, None, logits.as_slice().len())
     }
 
     /// Logits of a map with a square mark in the corner.
@@ -194,6 +246,27 @@ mod tests {
             sorted.sort_unstable_by(|a, b| b.total_cmp(a));
             let expected = sorted[..count].iter().sum::<f32>() / count as f32;
             prop_assert_eq!(mean_of_largest(&values, count), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_outside_has_no_effect_on_the_score() {
+        let inside = Mask::from_fn(256, 256, |x, _| x < 100);
+        let marked = |at: usize, level: f32| {
+            AnomalyMap::from_fn(256, 256, |x, y| if x.abs_diff(at) < 20 && y < 40 { level } else { -8.0 })
+        };
+        for rule in RULES {
+            let score = |logits: &AnomalyMap| {
+                rule.score(&logits.map(probability), logits, Some(&inside), logits.as_slice().len())
+            };
+            let none = score(&AnomalyMap::filled(256, 256, -8.0));
+            assert_eq!(score(&marked(130, 9.0)), none, "{rule:?}");
+            assert!((none - probability(&-8.0)).abs() < 1e-6, "{rule:?}: {none}");
+            let within = marked(30, 9.0);
+            let whole = score(rule, &within);
+            assert!((score(&within) - whole).abs() < 1e-5, "{rule:?}: the same as without a region");
+            let nothing = Mask::filled(256, 256, false);
+            assert_eq!(rule.score(&within.map(probability), &within, Some(&nothing), 1), 0.0);
         }
     }
 

@@ -60,7 +60,18 @@ impl Evaluator {
     /// image has anomalous ground truth. The error names the image by its position, which is the
     /// number of images added before. The evaluator is then as before and takes further images.
     pub fn add(&mut self, image: &EvaluatedImage) -> Result<(), MetricsError> {
+        self.add_inside(image, None)
+    }
+
+    /// The same where only the pixels of `inside` count, if it is given: the others are left out of the
+    /// figures of pixels, and of a ground-truth region its part inside counts. Score and defect type
+    /// count as they are.
+    ///
+    /// # Errors
+    /// As [`Evaluator::add`], or `inside` is of another size than the map.
+    pub fn add_inside(&mut self, image: &EvaluatedImage, inside: Option<&Mask>) -> Result<(), MetricsError> {
         check(self.images, image)?;
+        pixels::check(self.images, &image.map, inside)?;
         self.images += 1;
         let part = match image.is_good() {
             true => &mut self.good,
@@ -69,7 +80,7 @@ impl Evaluator {
         part.scores.push(image.score);
         // The pixels of a defective image without ground truth are of unknown class.
         if image.is_good() || image.mask.is_some() {
-            pixels::add(&mut part.pixels, &image.map, image.mask.as_ref());
+            pixels::add(&mut part.pixels, &image.map, image.mask.as_ref(), inside);
         }
         Ok(())
     }

@@ -24,19 +24,28 @@ pub(crate) fn check(image: usize, map: &AnomalyMap, mask: Option<&Mask>) -> Resu
 }
 
 /// Adds the pixels of a map that has passed [`check`] to `ranking`; without a mask every pixel is
-/// defect-free.
-pub(crate) fn add(ranking: &mut Ranking, map: &AnomalyMap, mask: Option<&Mask>) {
-    match mask.filter(|mask| mask.any()) {
-        None => ranking.add(map.as_slice().iter().map(|&value| Rank::of(value)).collect(), Vec::new(), 0),
+/// defect-free. Where `inside` is given, the pixels outside are left out.
+pub(crate) fn add(ranking: &mut Ranking, map: &AnomalyMap, mask: Option<&Mask>, inside: Option<&Mask>) {
+    let counts = |i: usize| inside.is_none_or(|inside| inside.as_slice()[i]);
+    // Regions are those of the mask's part inside.
+    let cut = mask.zip(inside).map(|(mask, inside)| {
+        Mask::from_fn(mask.width(), mask.height(), |x, y| mask.get(x, y) && inside.get(x, y))
+    });
+    match cut.as_ref().or(mask).filter(|mask| mask.any()) {
+        None => {
+            let values = map.as_slice().iter().enumerate().filter(|&(i, _)| counts(i));
+            ranking.add(values.map(|(_, &value)| Rank::of(value)).collect(), Vec::new(), 0);
+        }
         Some(mask) => {
-            let (negatives, positives, regions) = split(map, mask);
+            let (negatives, positives, regions) = split(map, mask, counts);
             ranking.add(negatives, positives, regions);
         }
     }
 }
 
-/// The pixels of one image by class, and how many ground-truth regions it has.
-fn split(map: &AnomalyMap, mask: &Mask) -> (Vec<Rank>, Vec<Positive>, u64) {
+/// The pixels of one image by class, and how many ground-truth regions it has. Pixels of the mask count
+/// in any case.
+fn split(map: &AnomalyMap, mask: &Mask, counts: impl Fn(usize) -> bool) -> (Vec<Rank>, Vec<Positive>, u64) {
     let anomalous = mask.count();
     let mut negatives = Vec::with_capacity(map.as_slice().len() - anomalous);
     let mut positives = Vec::with_capacity(anomalous);
@@ -47,10 +56,11 @@ fn split(map: &AnomalyMap, mask: &Mask) -> (Vec<Rank>, Vec<Positive>, u64) {
     for &label in labels {
         areas[label as usize] += 1;
     }
-    for (&value, &label) in map.as_slice().iter().zip(labels) {
+    for (i, (&value, &label)) in map.as_slice().iter().zip(labels).enumerate() {
         let rank = Rank::of(value);
         match label {
-            0 => negatives.push(rank),
+            0 if counts(i) => negatives.push(rank),
+            0 => {}
             _ => positives.push(Positive { region_area: areas[label as usize], rank }),
         }
     }

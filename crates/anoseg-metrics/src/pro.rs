@@ -54,7 +54,7 @@ fn rank(images: &[(&AnomalyMap, &Mask)]) -> Result<Ranking, MetricsError> {
     let mut ranking = Ranking::default();
     for (i, &(map, mask)) in images.iter().enumerate() {
         pixels::check(i, map, Some(mask))?;
-        pixels::add(&mut ranking, map, Some(mask));
+        pixels::add(&mut ranking, map, Some(mask), None);
     }
     Ok(ranking)
 }

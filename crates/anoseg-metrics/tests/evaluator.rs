@@ -245,3 +245,29 @@ fn half_anomalous_maps_take_under_two_bytes_per_pixel() {
     let bytes_per_pixel = evaluator.ranking_bytes() as f64 / (16 * side * side) as f64;
     assert!(bytes_per_pixel < 2.0, "{bytes_per_pixel}");
 }
+
+/// Images, each with the columns that count.
+fn images_with_regions() -> impl Strategy<Value = Vec<(EvaluatedImage, usize)>> {
+    prop::collection::vec((image(), 0_usize..8), 0..24)
+}
+
+proptest! {
+    /// Leaving out columns on the right gives the figures of images that end before them.
+    #[test]
+    fn pixels_outside_the_region_are_left_out(images in images_with_regions(), thresholds in thresholds()) {
+        let mut evaluator = Evaluator::new();
+        let mut cut = Vec::new();
+        for (image, columns) in &images {
+            let (width, height) = (image.map.width(), image.map.height());
+            let columns = *columns.min(&width);
+            let inside = Mask::from_fn(width, height, |x, _| x < columns);
+            evaluator.add_inside(image, Some(&inside)).unwrap();
+            cut.push(EvaluatedImage {
+                map: AnomalyMap::from_fn(columns, height, |x, y| image.map.get(x, y)),
+                mask: image.mask.as_ref().map(|mask| Mask::from_fn(columns, height, |x, y| mask.get(x, y))),
+                ..image.clone()
+            });
+        }
+        prop_assert_eq!(evaluator.finish(thresholds, POINTS).unwrap(), run(&cut, thresholds));
+    }
+}

@@ -12,7 +12,7 @@ use anoseg_train::{Error, Result, RunDir, StepRecord, load_good_images_as};
 use crate::format::percent;
 use crate::html::render;
 use crate::model::{Curve, Report, ReportImage, Thresholds, TrainingPoint};
-use crate::outline::{GROUND_TRUTH_COLOUR, contours, outlined};
+use crate::outline::{GROUND_TRUTH_COLOUR, contours, draw_region, outlined};
 use crate::overlay::heat_overlay;
 use crate::summary::plain_summary;
 use crate::thumbnail::Thumbnail;
@@ -42,7 +42,14 @@ impl<'a> Assembly<'a> {
     /// Adds a test image.
     pub fn add(&mut self, judged: &Judged, evaluated: &EvaluatedImage, image: &Image) {
         let (marked, _) = self.calibration.marks(&evaluated.map);
-        self.images.push(report_image(judged, evaluated, (image, &marked), self.calibration.pixel_threshold));
+        let inside = self.model.inside(image);
+        let threshold = self.calibration.pixel_threshold;
+        self.images.push(report_image_inside(
+            judged,
+            evaluated,
+            (image, &marked, inside.as_ref()),
+            threshold,
+        ));
     }
 
     /// The finished page; see [`Assembly::report`].
@@ -105,10 +112,26 @@ pub fn report_image(
     (image, marked): (&Image, &Mask),
     pixel_threshold: f32,
 ) -> ReportImage {
+    report_image_inside(judged, evaluated, (image, marked, None), pixel_threshold)
+}
+
+/// The same with the region of interest outlined, if there is one.
+fn report_image_inside(
+    judged: &Judged,
+    evaluated: &EvaluatedImage,
+    (image, marked, inside): (&Image, &Mask, Option<&Mask>),
+    pixel_threshold: f32,
+) -> ReportImage {
     let file = judged.path.file_name().unwrap_or(judged.path.as_os_str()).to_string_lossy();
     let EvaluatedImage { defect, score, map, mask } = evaluated;
-    let heat = heat_overlay(image, map, pixel_threshold, 1.0);
-    let lines = contours(image, marked, mask.as_ref());
+    let with_region = inside.map(|inside| {
+        let mut image = image.clone();
+        draw_region(&mut image, inside);
+        image
+    });
+    let ground = with_region.as_ref().unwrap_or(image);
+    let heat = heat_overlay(ground, map, pixel_threshold, 1.0);
+    let lines = contours(ground, marked, mask.as_ref());
     ReportImage {
         name: format!("{defect}/{file}"),
         defect: defect.clone(),
@@ -148,6 +171,8 @@ fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
     let provenance = &description.provenance;
     let geometry = description.preprocess.geometry;
     let parameters = model.to_file().parameter_count();
+    let region = description.preprocess.region.as_ref();
+    let region = region.map(|region| ("Region of interest", format!("{region}; outlined in white")));
     let rows = [
         ("Test data", dataset.root.display().to_string()),
         ("Trained on", format!("{} good images of {}", provenance.training_images, provenance.category)),
@@ -160,7 +185,7 @@ fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
         ("Seed", provenance.seed.to_string()),
         ("Program", format!("anoseg {}", provenance.program_version)),
     ];
-    rows.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    rows.into_iter().chain(region).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The logged steps, averaged over equal stretches so that the curve stays readable and small.
@@ -193,7 +218,8 @@ fn samples(model: &Model, dataset: &Dataset) -> Result<Vec<Thumbnail>> {
     let good = load_good_images_as(&few, &description.preprocess, seed)?;
     let recipe: Recipe = serde_json::from_value(description.synthesis.clone())
         .map_err(|error| Error::Bug(format!("the model's synthesis settings: {error}")))?;
-    let synthesizer = Synthesizer::new(Arc::new(good.images), recipe, seed)?;
+    let inside = good.inside();
+    let synthesizer = Synthesizer::new(Arc::new(good.images), recipe, seed)?.within(inside);
     let sample = |number| {
         let pair = synthesizer.pair(number, 0);
         Thumbnail::from_image(&outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR))

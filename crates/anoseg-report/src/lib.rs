@@ -31,7 +31,8 @@ pub use colour::colour_map;
 pub use html::{GALLERY_LIMIT, index, render};
 pub use model::{Comparison, Curve, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
 pub use outline::{
-    GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, contours, draw_outline, outline_thickness, outlined,
+    GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, REGION_COLOUR, contours, draw_outline, draw_region,
+    outline_thickness, outlined,
 };
 pub use overlay::{draw_overlay, heat_overlay, heatmap, overlay};
 pub use sheet::contact_sheet;

@@ -9,6 +9,9 @@ pub const PREDICTION_COLOUR: [f32; 3] = [0.30, 0.84, 1.0];
 /// Outline colour of the ground truth.
 pub const GROUND_TRUTH_COLOUR: [f32; 3] = [1.0, 0.85, 0.20];
 
+/// Outline colour of the region of interest: white, which neither lines nor colour map have.
+pub const REGION_COLOUR: [f32; 3] = [1.0, 1.0, 1.0];
+
 /// The dark line under a bright one, so that the outline is visible on light images too.
 const CASING: [f32; 3] = [0.05, 0.06, 0.08];
 
@@ -46,6 +49,14 @@ pub(crate) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) 
     let thickness = outline_thickness(image);
     draw_outline(image, mask, CASING, thickness + thickness.div_ceil(2));
     draw_outline(image, mask, rgb, thickness);
+}
+
+/// Draws a thin line around the region of interest, half as thick as those around defects, on a dark
+/// casing of one pixel.
+pub fn draw_region(image: &mut Image, inside: &Mask) {
+    let thickness = outline_thickness(image).div_ceil(2);
+    draw_outline(image, inside, CASING, thickness + 1);
+    draw_outline(image, inside, REGION_COLOUR, thickness);
 }
 
 /// The image with two contours on thin dark casings: around what the model marks, and around the

@@ -95,6 +95,12 @@ impl Frame {
         mask.get(column, row)
     }
 
+    /// A mask of the training image on the varied one.
+    pub(crate) fn moved(&self, mask: &Mask) -> Mask {
+        let (width, height) = self.size;
+        Mask::from_fn(width, height, |x, y| self.covers(mask, x, y))
+    }
+
     /// The varied image: bilinear, the border repeated outwards.
     pub(crate) fn apply(&self, image: &Image) -> Image {
         let (width, height) = self.size;

@@ -171,19 +171,16 @@ fn place(plan: &Plan, recipe: &Recipe, scene: &Scene<'_>, draw: &mut Draw) -> Op
     }
     let (width, height) = scene.frame.size();
     let Some(part) = scene.foreground() else {
-        let anywhere = (draw.below(width) as isize, draw.below(height) as isize);
-        return Placed::at(&stencil, anywhere, width, height);
+        let (x, y) = pixel_inside(scene, draw);
+        return cut_to_region(Placed::at(&stencil, (x as isize, y as isize), width, height)?, scene);
     };
     let missing_edge = plan.source == Source::Missing && !part.contour.is_empty() && draw.chance(0.6);
     // A piece missing from the edge of the part lies about half outside the part.
     let least = if missing_edge { recipe.on_foreground.min(0.2) } else { recipe.on_foreground };
     (0..8).find_map(|_| {
-        let centre = if missing_edge {
-            edge_pixel(part, scene, draw)
-        } else {
-            (draw.below(width), draw.below(height))
-        };
+        let centre = if missing_edge { edge_pixel(part, scene, draw) } else { pixel_inside(scene, draw) };
         let placed = Placed::at(&stencil, (centre.0 as isize, centre.1 as isize), width, height)?;
+        let placed = cut_to_region(placed, scene)?;
         let placed = if plan.large { cut_to_part(placed, scene) } else { placed };
         (share_on_part(&placed, scene) >= least).then_some(placed)
     })
@@ -195,6 +192,34 @@ fn edge_pixel(part: &Foreground, scene: &Scene<'_>, draw: &mut Draw) -> (usize, 
     let (x, y) = scene.frame.target(x as f32, y as f32);
     // The cast clamps positions that the augmentation moved out of the image on the left or top.
     (x.round() as usize, y.round() as usize)
+}
+
+/// How often a pixel is drawn until it lies where anomalies may lie.
+const PIXELS_DRAWN: usize = 64;
+
+/// A random pixel in which anomalies may lie, if one of the first draws gives such a one.
+fn pixel_inside(scene: &Scene<'_>, draw: &mut Draw) -> (usize, usize) {
+    let (width, height) = scene.frame.size();
+    let mut pixel = (draw.below(width), draw.below(height));
+    for _ in 1..PIXELS_DRAWN {
+        if scene.inside.is_none_or(|inside| inside.get(pixel.0, pixel.1)) {
+            break;
+        }
+        pixel = (draw.below(width), draw.below(height));
+    }
+    pixel
+}
+
+/// Limits a shape to the pixels in which anomalies may lie; None if nothing of it is left.
+fn cut_to_region(mut placed: Placed, scene: &Scene<'_>) -> Option<Placed> {
+    let Some(inside) = scene.inside else { return Some(placed) };
+    let Window { x: left, y: top, width, .. } = placed.window;
+    for (i, cover) in placed.cover.as_mut_slice().iter_mut().enumerate() {
+        if !inside.get(left + i % width, top + i / width) {
+            *cover = 0.0;
+        }
+    }
+    placed.cover.as_slice().iter().any(|&cover| cover > SUPPORT).then_some(placed)
 }
 
 /// Limits a large region to the part.

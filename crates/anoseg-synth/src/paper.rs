@@ -9,6 +9,9 @@ use crate::hard::HardAugmentation;
 use crate::kind::Kind;
 use crate::recipe::{PaperRecipe, Recipe};
 
+/// How often a place is drawn until its middle lies where anomalies may lie.
+const PLACES: usize = 32;
+
 /// A rectangle that is cut at one position and pasted, rotated, at another.
 #[derive(Clone, Copy, Debug)]
 struct Cut {
@@ -19,17 +22,17 @@ struct Cut {
 }
 
 /// Pastes patches and scars in the number that the recipe gives, all cut from the unchanged image,
-/// and labels the pasted pixels.
+/// and labels the pasted pixels. Pixels that are not `inside` are left as they are.
 pub(crate) fn draw_anomalies(
     image: &mut Image,
     label: &mut Mask,
-    recipe: &Recipe,
+    (recipe, inside): (&Recipe, Option<&Mask>),
     draw: &mut Draw,
 ) -> Vec<Kind> {
     let clean = image.clone();
     let [fewest, most] = recipe.anomalies.map(|count| count as usize);
     (0..draw.count(fewest, most))
-        .filter_map(|_| cut_paste(&clean, image, label, &recipe.paper, draw))
+        .filter_map(|_| cut_paste(&clean, image, label, (&recipe.paper, inside), draw))
         .collect()
 }
 
@@ -39,7 +42,7 @@ fn cut_paste(
     clean: &Image,
     image: &mut Image,
     label: &mut Mask,
-    recipe: &PaperRecipe,
+    (recipe, inside): (&PaperRecipe, Option<&Mask>),
     draw: &mut Draw,
 ) -> Option<Kind> {
     let (width, height) = (clean.width(), clean.height());
@@ -59,7 +62,14 @@ fn cut_paste(
     let (sin, cos) = cut.angle.sin_cos();
     let [w, h] = cut.size;
     let extent = [w * cos.abs() + h * sin.abs(), w * sin.abs() + h * cos.abs()];
-    let to = place(extent, width, height, draw);
+    let mut to = place(extent, width, height, draw);
+    let counts = |x: usize, y: usize| inside.is_none_or(|inside| inside.get(x, y));
+    for _ in 1..PLACES {
+        if counts(to[0].max(0.0) as usize, to[1].max(0.0) as usize) {
+            break;
+        }
+        to = place(extent, width, height, draw);
+    }
     let bounds = |centre: f32, extent: f32, limit: usize| {
         let low = (centre - extent / 2.0).floor().max(0.0) as usize;
         low..((centre + extent / 2.0).ceil().max(0.0) as usize + 1).min(limit)
@@ -70,7 +80,7 @@ fn cut_paste(
             let (dx, dy) = (x as f32 - to[0], y as f32 - to[1]);
             let (u, v) = (cos * dx + sin * dy, cos * dy - sin * dx);
             // Half-open ranges, so that a rectangle of whole pixels covers exactly as many pixels.
-            if (-w / 2.0..w / 2.0).contains(&u) && (-h / 2.0..h / 2.0).contains(&v) {
+            if (-w / 2.0..w / 2.0).contains(&u) && (-h / 2.0..h / 2.0).contains(&v) && counts(x, y) {
                 image.set(x, y, copy(from[0] + u, from[1] + v));
                 label.set(x, y, true);
                 pasted = true;

@@ -34,6 +34,8 @@ pub struct Pair {
     pub origin: (isize, isize),
     /// The anomalies in the order drawn; empty in a clean pair.
     pub kinds: Vec<Kind>,
+    /// The pixels in which anomalies may lie; None where they may lie anywhere.
+    pub inside: Option<Mask>,
 }
 
 /// Synthesizes training pairs from images of good parts.
@@ -51,11 +53,19 @@ pub struct Synthesizer {
     seed: u64,
     /// Width and height of the pairs, where they are parts of the images.
     part: Option<(usize, usize)>,
+    /// Where on the training images anomalies may lie; anywhere if None.
+    region: Option<Mask>,
 }
 
 /// How often a part of an image is drawn that shows nothing of the part that is photographed, before
 /// such a one is used.
 const PLACES: usize = 4;
+
+/// The same where anomalies may lie in a region only, which may be small.
+const PLACES_OF_REGION: usize = 32;
+
+/// A foreground that covers a smaller share of the region does not tell where in it the part is.
+const ON_REGION: f32 = 0.1;
 
 /// An augmented image without anomalies.
 struct Base {
@@ -81,7 +91,16 @@ impl Synthesizer {
             Family::Paper => images.iter().map(|_| None).collect(),
         };
         let grey = images.iter().all(is_grey);
-        Ok(Self { images, foregrounds, noise: NoiseTable::new(), grey, recipe, seed, part: None })
+        Ok(Self {
+            images,
+            foregrounds,
+            noise: NoiseTable::new(),
+            grey,
+            recipe,
+            seed,
+            part: None,
+            region: None,
+        })
     }
 
     /// Pairs of `width` x `height` pixels, at random places of the images; an image that is smaller is
@@ -89,6 +108,25 @@ impl Synthesizer {
     /// are as large as on images of that size.
     pub fn in_parts(self, width: usize, height: usize) -> Self {
         Self { part: Some((width, height)), ..self }
+    }
+
+    /// Pairs with anomalies inside this region of the images only; anywhere if None. It is mirrored and
+    /// moved with the image.
+    ///
+    /// # Panics
+    /// If it is of another size than the images.
+    pub fn within(mut self, region: Option<Mask>) -> Self {
+        let Some(region) = &region else { return self };
+        let size = (self.images[0].width(), self.images[0].height());
+        assert_eq!((region.width(), region.height()), size, "a region of the images' size");
+        let pixels = region.count() as f32;
+        for foreground in &mut self.foregrounds {
+            foreground.take_if(|part| {
+                let both = part.mask.as_slice().iter().zip(region.as_slice());
+                (both.filter(|(on, inside)| **on && **inside).count() as f32) < ON_REGION * pixels
+            });
+        }
+        Self { region: Some(region.clone()), ..self }
     }
 
     /// Width and height of the images, where the pairs are parts of them.
@@ -110,14 +148,15 @@ impl Synthesizer {
     fn pair_on(&self, part: Option<(usize, usize)>, step: u64, sample: u64) -> Pair {
         let Base { mut image, source, frame } = self.draw_base(part, step, sample);
         let mut label = Mask::filled(image.width(), image.height(), false);
+        let inside = self.region.as_ref().map(|region| frame.moved(region));
         let mut draw = Draw::new(self.seed, step, sample, Stream::Anomaly);
-        let kinds = if draw.chance(self.recipe.clean_share) {
+        let kinds = if draw.chance(self.recipe.clean_share) || inside.as_ref().is_some_and(|all| !all.any()) {
             Vec::new()
         } else {
-            self.draw_anomalies(&mut image, &mut label, source, &frame, &mut draw)
+            self.draw_anomalies(&mut image, &mut label, (source, &frame, inside.as_ref()), &mut draw)
         };
         self.add_noise(&mut image, step, sample);
-        Pair { image, label, source, origin: frame.origin(), kinds }
+        Pair { image, label, source, origin: frame.origin(), kinds, inside }
     }
 
     /// The pairs of one training step, in order of their sample numbers `0..size`; computed in
@@ -170,13 +209,17 @@ impl Synthesizer {
         let image = &self.images[source];
         let mut at = || (start(image.width(), part.0, draw), start(image.height(), part.1, draw));
         let mut frame = whole.clone().cut(at(), part);
-        if let Some(foreground) = &self.foregrounds[source] {
-            for _ in 1..PLACES {
-                if shows(&frame, foreground) {
-                    break;
-                }
-                frame = whole.clone().cut(at(), part);
+        let foreground = self.foregrounds[source].as_ref();
+        let suits = |frame: &Frame| {
+            foreground.is_none_or(|foreground| shows(frame, &foreground.mask, 10))
+                && self.region.as_ref().is_none_or(|region| shows(frame, region, GRID * GRID))
+        };
+        let places = if self.region.is_some() { PLACES_OF_REGION } else { PLACES };
+        for _ in 1..places {
+            if suits(&frame) {
+                break;
             }
+            frame = whole.clone().cut(at(), part);
         }
         frame
     }
@@ -191,18 +234,18 @@ impl Synthesizer {
         &self,
         image: &mut Image,
         label: &mut Mask,
-        source: usize,
-        frame: &Frame,
+        (source, frame, inside): (usize, &Frame, Option<&Mask>),
         draw: &mut Draw,
     ) -> Vec<Kind> {
         match self.recipe.family {
-            Family::Paper => paper::draw_anomalies(image, label, &self.recipe, draw),
+            Family::Paper => paper::draw_anomalies(image, label, (&self.recipe, inside), draw),
             Family::Natural => {
                 let scene = Scene {
                     images: &self.images,
                     foregrounds: &self.foregrounds,
                     source,
                     frame,
+                    inside,
                     grey: self.grey,
                     unit: self.unit(),
                     jitter: (self.recipe.paper.jitter, self.recipe.paper.hue),
@@ -229,13 +272,15 @@ fn start(len: usize, side: usize, draw: &mut Draw) -> isize {
     drawn.saturating_sub(beyond).min(len - side) as isize
 }
 
-/// Whether a tenth of a part of an image or more shows the foreground, by a grid of positions.
-fn shows(frame: &Frame, foreground: &Foreground) -> bool {
-    const GRID: usize = 8;
+/// Positions a side at which a part of an image is compared with a mask.
+const GRID: usize = 8;
+
+/// Whether one in `few` positions of a part of an image, or more, lies in a mask of the image.
+fn shows(frame: &Frame, mask: &Mask, few: usize) -> bool {
     let (width, height) = frame.size();
     let at = |side: usize, i: usize| (2 * i + 1) * side / (2 * GRID);
-    let covered = |i: usize| frame.covers(&foreground.mask, at(width, i % GRID), at(height, i / GRID));
-    (0..GRID * GRID).filter(|&i| covered(i)).count() * 10 >= GRID * GRID
+    let covered = |i: usize| frame.covers(mask, at(width, i % GRID), at(height, i / GRID));
+    (0..GRID * GRID).filter(|&i| covered(i)).count() * few >= GRID * GRID
 }
 
 /// Whether the three planes are equal.

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use anoseg_image::Image;
+use anoseg_image::{Image, Mask};
 use anoseg_infer::network::pretrained::{ALL_CHANNELS, DESCRIPTOR, EfficientNet, Spread};
 use anoseg_infer::network::{Backbone, Blueprint, Executor as _, MemoryBank};
 use anoseg_infer::parameters::{ParameterData, ParameterError, ParameterStore};
@@ -35,6 +35,8 @@ pub(crate) struct Views<'a> {
     size: (usize, usize),
     /// Whether the memory bank is made at half of the resolution.
     coarse: bool,
+    /// Where on the images defects count; everywhere if None.
+    inside: Option<Mask>,
 }
 
 impl<'a> Views<'a> {
@@ -50,7 +52,25 @@ impl<'a> Views<'a> {
         let all = (0..images.len()).flat_map(of_image).collect();
         let [height, width] = geometry::view_size(geometry, extent);
         let size = (width, height);
-        Self { images, windows: all, size, coarse: geometry.is_tiled() }
+        Self { images, windows: all, size, coarse: geometry.is_tiled(), inside: None }
+    }
+
+    /// The same with features inside this region of the images only, if it is given. Views without such
+    /// are left out.
+    pub(crate) fn within(mut self, inside: Option<&Mask>) -> Self {
+        let Some(inside) = inside else { return self };
+        let (size, side) = (self.size, self.size.0.max(self.size.1));
+        // Images of one size have the same windows.
+        self.windows.retain(|(_, window)| !cells_inside(inside, *window, size, side).is_empty());
+        Self { inside: Some(inside.clone()), ..self }
+    }
+
+    /// Which of the `count` positions of view `i` have a pixel inside.
+    fn positions(&self, i: usize, count: usize) -> Vec<usize> {
+        let Some(inside) = &self.inside else { return (0..count).collect() };
+        let (width, height) = self.size;
+        let stride = ((width * height) as f64 / count as f64).sqrt().round() as usize;
+        cells_inside(inside, self.windows[i].1, self.size, stride.max(1))
     }
 
     fn len(&self) -> usize {
@@ -70,6 +90,22 @@ impl<'a> Views<'a> {
             at => Cow::Owned(image.cut(at, width, height).into_vec()),
         }
     }
+}
+
+/// The cells of `side` x `side` pixels of a window of this size that have a pixel inside, by number, row
+/// by row.
+fn cells_inside(inside: &Mask, window: Window, (width, height): (usize, usize), side: usize) -> Vec<usize> {
+    let (columns, rows) = (width.div_ceil(side), height.div_ceil(side));
+    let counts = |x: usize, y: usize| {
+        let (x, y) = (window.x + x as isize, window.y + y as isize);
+        let on_image = x >= 0 && y >= 0 && (x as usize) < inside.width() && (y as usize) < inside.height();
+        on_image && inside.get(x as usize, y as usize)
+    };
+    let has_pixel = |cell: usize| {
+        let (left, top) = (cell % columns * side, cell / columns * side);
+        (top..(top + side).min(height)).any(|y| (left..(left + side).min(width)).any(|x| counts(x, y)))
+    };
+    (0..columns * rows).filter(|&cell| has_pixel(cell)).collect()
 }
 
 /// The backbone of good images. `vectors` is the size of the memory bank, `seed`
@@ -112,7 +148,11 @@ pub(crate) fn measure(
         vec![x.nearest_distance(&descriptors, &memory)]
     });
     let own = |i: usize| [memory.own(Some(views.owner(i)))];
-    let distances = spread_of(&|i| distances.run(&views.values(i), &own(i)), &[1]);
+    let distances = |i: usize| {
+        let all = distances.run(&views.values(i), &own(i)).swap_remove(0);
+        vec![views.positions(i, all.len()).into_iter().map(|position| all[position]).collect()]
+    };
+    let distances = spread_of(&distances, &[1]);
     Ok(Backbone { encoder, encoder_parameters, features, memory, distances, coarse })
 }
 
@@ -139,7 +179,11 @@ fn memory_bank(
     let share = (CANDIDATES * vectors).div_ceil(sampled.len().max(1));
     let drawn: Vec<Vec<f32>> = sampled
         .par_iter()
-        .map(|&i| draw(&describe(i), share, &mut ChaCha8Rng::seed_from_u64(seed.wrapping_add(i as u64))))
+        .map(|&i| {
+            let descriptors = describe(i);
+            let positions = views.positions(i, descriptors.len() / DESCRIPTOR);
+            draw(&descriptors, positions, share, &mut ChaCha8Rng::seed_from_u64(seed.wrapping_add(i as u64)))
+        })
         .collect();
     let owners: Vec<usize> = sampled
         .iter()
@@ -153,15 +197,14 @@ fn memory_bank(
     MemoryBank::new(vectors, chosen.into_iter().map(|i| owners[i]).collect())
 }
 
-/// `count` positions of the descriptors `[DESCRIPTOR, positions]`, drawn without replacement, as
-/// vectors `[count, DESCRIPTOR]`; all if there are fewer.
-fn draw(descriptors: &[f32], count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let len = descriptors.len() / DESCRIPTOR;
-    let mut positions: Vec<usize> = (0..len).collect();
-    for i in 0..count.min(len) {
-        positions.swap(i, rng.random_range(i..len));
+/// `count` of these positions of the descriptors `[DESCRIPTOR, all positions]`, drawn without
+/// replacement, as vectors `[count, DESCRIPTOR]`; all if there are fewer.
+fn draw(descriptors: &[f32], mut positions: Vec<usize>, count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let (len, all) = (descriptors.len() / DESCRIPTOR, positions.len());
+    for i in 0..count.min(all) {
+        positions.swap(i, rng.random_range(i..all));
     }
-    let chosen = &positions[..count.min(len)];
+    let chosen = &positions[..count.min(all)];
     let vector = |&position: &usize| descriptors.chunks_exact(len).map(move |plane| plane[position]);
     chosen.iter().flat_map(vector).collect()
 }
@@ -224,5 +267,17 @@ mod tests {
         assert_eq!(spread.deviation, [0.5_f32.sqrt(), 1.0, 8.0_f32.sqrt()]);
         assert_eq!(Spread::import(&spread.export(), 3).unwrap(), spread);
         assert!(Spread::import(&spread.export(), 4).is_err());
+    }
+
+    #[test]
+    fn cells_of_a_window_are_those_with_a_pixel_inside() {
+        let inside = Mask::from_fn(40, 32, |x, y| x == 17 && (8..10).contains(&y));
+        let plane = Extent { width: 40, height: 32 };
+        let cells = |x, y| cells_inside(&inside, Window { x, y, plane }, (32, 16), 8);
+        assert_eq!(cells(0, 0), [4 + 2]);
+        assert_eq!(cells(8, 9), [1]);
+        assert_eq!(cells(18, 0), [0; 0]);
+        // A window may begin outside the image: rows 15 and 16, column 32 of the window.
+        assert_eq!(cells(-14, -7), [4 + 3]);
     }
 }

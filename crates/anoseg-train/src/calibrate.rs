@@ -14,7 +14,7 @@
 
 use std::sync::Arc;
 
-use anoseg_image::{AnomalyMap, Image};
+use anoseg_image::{AnomalyMap, Image, Mask};
 use anoseg_infer::{Analysis, Calibration, Extent, FalseMarks, Model, RegionFilter, Rule, conformal_rank};
 use anoseg_metrics::f1_max;
 use anoseg_synth::{Recipe, Synthesizer};
@@ -67,7 +67,9 @@ pub(crate) fn from_normals(
     let (image_threshold, rule) = image_threshold(&scores, settings.false_reject);
     let (review_threshold, _) = self::image_threshold(&scores, settings.review);
     let trial = Trial::of(model, normals)?;
-    let pixel_threshold = trial.pixel_threshold(&maps)?;
+    let insides: Vec<Option<Mask>> = normals.iter().map(|image| model.inside(image)).collect();
+    let good = maps.iter().zip(&insides).flat_map(|(map, inside)| counting(map.as_slice(), inside.as_ref()));
+    let pixel_threshold = trial.pixel_threshold(good.collect())?;
     let marks: Vec<FalseMarks> = maps.iter().map(|map| FalseMarks::of(map, pixel_threshold)).collect();
     let calibration = Calibration {
         image_threshold,
@@ -126,7 +128,9 @@ impl Trial {
             let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {what}"));
             anoseg_infer::Error::model(model.path(), fault)
         })?;
-        let mut synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?;
+        // All have one size, or none could be drawn on.
+        let inside = normals.first().and_then(|image| model.inside(image));
+        let mut synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?.within(inside);
         let geometry = &model.description().preprocess.geometry;
         if geometry.is_tiled() {
             // Anomalies are as large as in training.
@@ -137,9 +141,10 @@ impl Trial {
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..SYNTHETIC_PAIRS {
             let pair = synthesizer.whole_pair(step, 0);
-            let Analysis { score, map } = model.analyse_prepared(&pair.image, None)?;
-            trial.values.extend_from_slice(map.as_slice());
-            trial.truth.extend_from_slice(pair.label.as_slice());
+            let inside = pair.inside.as_ref();
+            let Analysis { score, map } = model.analyse_inside(&pair.image, None, inside)?;
+            trial.values.extend(counting(map.as_slice(), inside));
+            trial.truth.extend(counting(pair.label.as_slice(), inside));
             if pair.label.as_slice().contains(&true) {
                 trial.scores.push(score);
             }
@@ -149,7 +154,7 @@ impl Trial {
 
     /// The threshold of the best F1, but at least the value that all but a share [`FALSE_PIXELS`]
     /// of the good pixels stay below.
-    fn pixel_threshold(&self, good: &[AnomalyMap]) -> Result<f32> {
+    fn pixel_threshold(&self, good: Vec<f32>) -> Result<f32> {
         let best = f1_max(&self.values, &self.truth)?.map_or(0.5, |best| best.threshold);
         Ok(best.max(good_pixel_quantile(good)).min(0.999))
     }
@@ -161,8 +166,17 @@ impl Trial {
     }
 }
 
-fn good_pixel_quantile(maps: &[AnomalyMap]) -> f32 {
-    let mut values: Vec<f32> = maps.iter().flat_map(|map| map.as_slice().iter().copied()).collect();
+/// The pixels of a plane that lie inside; all of them without a mask.
+fn counting<'a, T: Copy>(pixels: &'a [T], inside: Option<&'a Mask>) -> impl Iterator<Item = T> + 'a {
+    let counts = move |i: usize| inside.is_none_or(|inside| inside.as_slice()[i]);
+    pixels.iter().enumerate().filter(move |&(i, _)| counts(i)).map(|(_, &value)| value)
+}
+
+/// The value that all but a share [`FALSE_PIXELS`] of the values do not exceed; 0 without values.
+fn good_pixel_quantile(mut values: Vec<f32>) -> f32 {
+    if values.is_empty() {
+        return 0.0;
+    }
     let rank = ((values.len() as f64 * (1.0 - FALSE_PIXELS)).ceil() as usize).clamp(1, values.len()) - 1;
     *values.select_nth_unstable_by(rank, f32::total_cmp).1
 }

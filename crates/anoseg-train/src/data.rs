@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Dataset, Image, Limits, SampleType, decode};
+use anoseg_image::{Dataset, Image, Limits, Mask, SampleType, decode};
 use anoseg_infer::{Extent, Preprocess, TrainingImages, file_digest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use crate::config::Config;
 use crate::geometry;
 use crate::in_parallel::{Probed, probe_all, read_all};
+use crate::region;
 use crate::remark::{self, Remark};
 use crate::sanity::{self, Seen};
 use crate::scale::{self, FarValues, Values};
@@ -69,7 +70,9 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
 pub(crate) fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
     let preprocess = |sizes: &[(usize, usize)]| {
         let geometry = geometry::choose(&config.input, config.stride(), sizes);
-        Preprocess::square(config.input.size, config.input.filter).with_geometry(geometry)
+        Preprocess::square(config.input.size, config.input.filter)
+            .with_geometry(geometry)
+            .with_region(config.region.clone())
     };
     load(dataset, preprocess, config.seed, true, limits)
 }
@@ -98,6 +101,9 @@ fn load(
     let sizes: Vec<(usize, usize)> = probed.iter().filter_map(|file| file.size).collect();
     let mut preprocess = preprocess(&sizes);
     let extent = geometry::common_extent(&preprocess.geometry, &sizes);
+    if find_scale {
+        region::require_fit(root, &preprocess, extent, &probed)?;
+    }
     let probed = sample_to_fit(probed, extent, &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
     let (mut files, mut unreadable) = (Vec::with_capacity(probed.len()), Vec::new());
@@ -177,6 +183,12 @@ impl GoodImages {
     pub fn remarks(&self) -> Vec<Remark> {
         let far = self.far.iter().map(|&values| Remark::FarValues { values });
         far.chain(sanity::remarks(&self.seen)).collect()
+    }
+
+    /// Where on the images defects count; everywhere if None.
+    pub fn inside(&self) -> Option<Mask> {
+        let image = self.images.first()?;
+        self.preprocess.inside(image.width(), image.height())
     }
 
     /// What the images have in common.

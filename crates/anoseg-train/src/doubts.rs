@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
+use anoseg_image::Mask;
 use anoseg_image::dataset::{self, display_name};
 use anoseg_infer::{Description, InspectionWarning};
+use anoseg_metrics::EvaluatedImage;
 
 use crate::evaluate::Judged;
 
@@ -20,6 +22,10 @@ pub(crate) struct Doubts<'a> {
     calibrated: usize,
     /// By the code of a warning: how many images have it, and the first of them.
     warnings: BTreeMap<&'static str, (usize, String)>,
+    /// The share of the image in which defects count, where it is not all of it.
+    region: Option<f64>,
+    /// Images whose ground truth lies outside of it.
+    outside: usize,
 }
 
 impl<'a> Doubts<'a> {
@@ -33,6 +39,8 @@ impl<'a> Doubts<'a> {
             trained: 0,
             calibrated: 0,
             warnings: BTreeMap::new(),
+            region: None,
+            outside: 0,
         }
     }
 
@@ -46,11 +54,27 @@ impl<'a> Doubts<'a> {
         }
     }
 
+    /// Adds where on a test image defects count.
+    pub(crate) fn add_region(&mut self, image: &EvaluatedImage, inside: Option<&Mask>) {
+        let Some(inside) = inside else { return };
+        self.region = Some(inside.count() as f64 / inside.as_slice().len().max(1) as f64);
+        let Some(truth) = &image.mask else { return };
+        let mut both = truth.as_slice().iter().zip(inside.as_slice());
+        self.outside += usize::from(truth.any() && !both.any(|(defect, inside)| *defect && *inside));
+    }
+
     /// The doubts about the figures of these images, a sentence each without its full stop.
     pub(crate) fn lines(&self, judged: &[Judged]) -> Vec<String> {
         let of = |count: usize| format!("{count} of {} test images", judged.len());
         let were = |count: usize| if count == 1 { "was" } else { "were" };
         let mut lines = Vec::new();
+        lines.extend(self.region.map(outside_left_out));
+        if self.outside > 0 {
+            let (count, have) = (of(self.outside), if self.outside == 1 { "has its" } else { "have their" });
+            lines.push(format!(
+                "{count} {have} defect outside the region of interest: they count as defective in the figures of images"
+            ));
+        }
         if self.trained > 0 {
             let (count, were) = (of(self.trained), were(self.trained));
             lines.push(format!("{count} {were} trained on: the figures are better than on new images"));
@@ -67,6 +91,14 @@ impl<'a> Doubts<'a> {
         lines.extend(ties(judged));
         lines
     }
+}
+
+/// What the figures of pixels leave out.
+fn outside_left_out(share: f64) -> String {
+    format!(
+        "defects count in {:.0} % of the image, the region of interest: the figures of pixels leave out the rest",
+        100.0 * share
+    )
 }
 
 /// A remark where the scores hardly rank the images.

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anoseg_image::dataset::{MaskFinding, Truth};
 use anoseg_image::write::ResultNames;
-use anoseg_image::{Dataset, Decoded, Image, Limits, TestImage, dataset, decode, write};
+use anoseg_image::{Dataset, Decoded, Image, Limits, Mask, TestImage, dataset, decode, write};
 use anoseg_infer::{Analysis, Decision, Model, file_digest};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation, Evaluator, Thresholds};
 use serde::Serialize;
@@ -247,14 +247,16 @@ pub fn evaluate_within(
         doubts.add(&test.path, &digest, &model.warnings(&image));
         let begun = Instant::now();
         let Analysis { score, map } = model.analyse(&image)?;
+        let inside = model.inside(&image);
         seconds += begun.elapsed().as_secs_f64();
         let (path, defect) = (test.path.clone(), test.defect.clone());
         let entry =
             Judged { path, defect: defect.clone(), score, decision: calibration.decide(score), map: None };
         let measured = EvaluatedImage { defect, score, map, mask };
         on_judged(&entry, &measured, &model.scaled(&image))?;
-        evaluator.add(&measured)?;
-        by_map.add(model, &measured);
+        evaluator.add_inside(&measured, inside.as_ref())?;
+        by_map.add(model, &measured, inside.as_ref());
+        doubts.add_region(&measured, inside.as_ref());
         judged.push(entry);
     }
     if judged.is_empty() {
@@ -301,13 +303,14 @@ struct MapScores {
 }
 
 impl MapScores {
-    fn add(&mut self, model: &Model, image: &EvaluatedImage) {
+    fn add(&mut self, model: &Model, image: &EvaluatedImage, inside: Option<&Mask>) {
         let (rule, geometry) =
             (model.description().postprocess.score, &model.description().preprocess.geometry);
         let plane = geometry.plane(image.map.width(), image.map.height());
         let pixels = image.map.as_slice().len() as f64 / (plane.width * plane.height).max(1) as f64;
         let area = (geometry.reference_area(plane) as f64 * pixels).round() as usize;
-        self.scores.push(rule.score(&image.map, &image.map.map(anoseg_infer::logit), area));
+        let logits = image.map.map(anoseg_infer::logit);
+        self.scores.push(rule.score(&image.map, &logits, inside, area));
         self.anomalous.push(!image.is_good());
     }
 

@@ -30,6 +30,7 @@ pub mod examine;
 mod geometry;
 mod gumbel;
 mod in_parallel;
+mod region;
 mod remark;
 mod repeated;
 mod run_dir;

@@ -35,9 +35,10 @@ pub use anoseg_image::{
     Region, SampleType, ViewError, WriteError, dataset, decode, write,
 };
 pub use anoseg_infer::{
-    Analysis, Calibration, Decision, Description, Error, ErrorKind, Extent, Geometry, Inspection,
-    InspectionWarning, Levels, Model, ModelFault, ModelFile, Postprocess, Preprocess, Provenance,
-    RegionFilter, ScoreRule, SettingError, Threads, TrainingImages, ValueScale, file_digest,
+    Analysis, Area, Calibration, Decision, Description, Drawing, Error, ErrorKind, Extent, Geometry,
+    Inspection, InspectionWarning, Levels, Model, ModelFault, ModelFile, Postprocess, Preprocess, Provenance,
+    RegionFilter, RegionOfInterest, ScoreRule, SettingError, Threads, TrainingImages, ValueScale,
+    file_digest,
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{

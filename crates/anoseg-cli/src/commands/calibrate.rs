@@ -39,7 +39,8 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
     settings.validate()?;
     super::require_model_first(&options.model, &options.normals)?;
-    let mut model = Model::load(&options.model)?;
+    let model = Model::load(&options.model)?;
+    let mut model = super::narrowed(model, &options.region, &options.limits.limits())?;
     let output = options.output.as_ref().unwrap_or(&options.model);
     outputs::prepare_file(output, "--output", outputs::Output::Model)?;
     let dataset = super::open(folder, &options.data_options)?;

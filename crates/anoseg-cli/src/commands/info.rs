@@ -20,6 +20,7 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
     }
     let provenance = &description.provenance;
     let (architecture, parameters) = (&description.architecture, model.parameter_count());
+    let region = description.preprocess.region.as_ref().map(|region| ("roi", region.to_string()));
     let rows = [
         ("category", provenance.category.clone()),
         ("preset", description.preset.clone()),
@@ -38,7 +39,7 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         ),
         ("program", format!("anoseg {}", provenance.program_version)),
     ];
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().chain(region) {
         console::result(&console::one_line(&format!("{name:<10}{value}")));
     }
     let Some(calibration) = &description.calibration else { return Ok(Outcome::Fine) };

@@ -20,12 +20,12 @@ mod verdict;
 use std::path::{Path, PathBuf};
 
 use anoseg::evaluation::TestRun;
-use anoseg::{Calibration, Config, ErrorKind, Preset, RegionFilter, SettingError, TrainError};
+use anoseg::{Calibration, Config, ErrorKind, Limits, Model, Preset, RegionFilter, SettingError, TrainError};
 use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Dataset, Layout, Part};
 use anoseg_report::format::{exact_score, with_digits};
 
-use crate::args::{DataOptions, PresetName};
+use crate::args::{DataOptions, PresetName, RegionOptions};
 use crate::exit::{Outcome, kind_of};
 use crate::{advice, console, outputs};
 
@@ -54,6 +54,16 @@ fn require_model_first<'a>(
             Err(SettingError::new("MODEL", model, allowed))
         }
         _ => Ok(()),
+    }
+}
+
+/// The model with the region of interest that was given, inside its own.
+fn narrowed(model: Model, options: &RegionOptions, limits: &Limits) -> anyhow::Result<Model> {
+    let description = model.description();
+    let own = description.preprocess.region.as_ref();
+    match options.narrowing(limits, description.training_images.as_ref(), own)? {
+        Some(region) => Ok(model.narrowed(region)?),
+        None => Ok(model),
     }
 }
 

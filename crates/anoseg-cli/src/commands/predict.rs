@@ -17,7 +17,8 @@ use crate::{advice, console, shell, stop};
 
 pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     super::require_model_first(&options.model, options.inputs.iter().take(1))?;
-    let model = Model::load(&options.model)?;
+    let limits = options.limits.limits();
+    let model = super::narrowed(Model::load(&options.model)?, &options.region, &limits)?;
     let mut found = dataset::find_images(&options.inputs);
     if found.images.is_empty() && !found.failures.is_empty() {
         return Err(found.failures.swap_remove(0).into());
@@ -30,7 +31,6 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     let mut results = open(options, &model)?;
     let not_looked_at = not_looked_at(&found, &mut results)?;
     let verdicts = results.path();
-    let limits = options.limits.limits();
     let stopped = || stop.is_stopped();
     let mut warnings = ImageWarnings::default();
     let on_step = &mut |step: &Step<'_>| show(&mut warnings, step);

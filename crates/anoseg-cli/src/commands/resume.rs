@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anoseg::{Origin, RunDir};
 
-use crate::args::{DataOptions, LimitOptions, Settings, Train};
+use crate::args::{DataOptions, LimitOptions, RegionOptions, Settings, Train};
 use crate::shell;
 
 /// Stands for the folder of a training that an earlier version began.
@@ -27,6 +27,7 @@ pub(crate) fn how_to_finish(model: &Path) -> Option<String> {
         device: String::new(),
         run_dir: None,
         resume: true,
+        region: RegionOptions::default(),
         limits: LimitOptions::default(),
     };
     Some(how_to_resume(&called_as(&run_dir, &call), model))

@@ -39,7 +39,8 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     let good = load_good_images(&dataset, &config)?;
     good.warnings.iter().for_each(|warning| console::warning(warning));
     good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
-    let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?;
+    let inside = good.inside();
+    let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?.within(inside);
     let mut cells = Vec::new();
     for number in 0..options.count {
         let pair = synthesizer.pair(number, 0);

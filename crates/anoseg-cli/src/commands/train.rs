@@ -7,9 +7,9 @@ use anoseg::{
     Budget, Calibration, Config, Description, Event, Extent, Geometry, Model, ModelFile, RunDir,
     SettingError, StopToken, TrainError, Trainer, View,
 };
-use anoseg_image::Dataset;
 use anoseg_image::dataset::display_name;
 use anoseg_image::text::count;
+use anoseg_image::{Dataset, decode};
 use anoseg_kernels::memory::keep_freed_memory;
 use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
@@ -25,7 +25,7 @@ use crate::{advice, outputs, stop};
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
-    let config = if options.resume {
+    let mut config = if options.resume {
         stored_config(options, &run_dir)?
     } else {
         config(options.preset, &options.settings)?
@@ -35,6 +35,8 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     }
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let dataset = super::open(&options.data, &options.data_options)?;
+    let given = options.region.region(&options.limits.limits(), || size_of_all(&dataset, options))?;
+    config.region = given.or(config.region);
     let (complete, has_tests) = (dataset.training_problems().next().is_none(), !dataset.test.is_empty());
     outputs::prepare_file(&options.output, "--output", outputs::Output::Model)?;
     if !options.resume {
@@ -151,7 +153,9 @@ fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError
         ("--smallest-defect", smallest_defect.map(|pixels| pixels.to_string())),
         ("--scale", scale.map(|scale| format!("{scale:?}").to_lowercase())),
     ];
-    let given: Vec<_> = given.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let region = options.region.given().map(|(name, path)| (name, path.display().to_string()));
+    let given: Vec<_> =
+        given.into_iter().filter_map(|(name, value)| Some((name, value?))).chain(region).collect();
     let Some((name, value)) = given.first() else { return Ok(stored) };
     let names: Vec<&str> = given.iter().map(|(name, _)| *name).collect();
     let allowed = format!(
@@ -169,6 +173,16 @@ fn check_device(name: &str) -> Result<(), SettingError> {
     } else {
         Err(SettingError::new("--device", name, "this build computes on the cpu only"))
     }
+}
+
+/// Width and height of the training images. Those that cannot be read are left out of the training.
+fn size_of_all(dataset: &Dataset, options: &Train) -> Result<(usize, usize), String> {
+    let limits = options.limits.limits();
+    let paths = dataset.training_images().map_err(|error| error.to_string())?;
+    let mut sizes = paths.iter().filter_map(|path| decode::probe(path, &limits).ok());
+    let first = sizes.next().ok_or("no training image can be read")?;
+    let other = sizes.find(|size| *size != first);
+    other.map_or(Ok(first), |_| Err("the training images have several sizes".to_owned()))
 }
 
 /// Stops after the step under way.
@@ -223,6 +237,10 @@ fn show(bar: &mut TrainingBar, event: Event) {
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
         Event::Geometry { geometry, plane } => console::note(&network_input(&geometry, plane)),
+        Event::Region { share } => console::note(&format!(
+            "defects count in {:.1} % of the image, and synthetic ones lie there",
+            100.0 * share
+        )),
         Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
             let resumed = match resumed_at {
                 0 => String::new(),

@@ -25,6 +25,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) source: usize,
     /// Its geometric augmentation.
     pub(crate) frame: &'a Frame,
+    /// The pixels of the image to draw on in which anomalies may lie; all if None.
+    pub(crate) inside: Option<&'a Mask>,
     /// Whether all images are grey.
     pub(crate) grey: bool,
     /// Pixels per pixel of an image whose shorter side is 256.

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anoseg_image::Filter;
 use anoseg_infer::network::Architecture;
-use anoseg_infer::{Postprocess, ScoreRule};
+use anoseg_infer::{Postprocess, RegionOfInterest, ScoreRule};
 use anoseg_synth::Recipe;
 use serde::{Deserialize, Serialize};
 
@@ -197,6 +197,9 @@ pub struct Config {
     pub calibration: CalibrationSettings,
     /// How synthetic anomalies are made.
     pub synthesis: Recipe,
+    /// Where on the image defects count; everywhere if it is left out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub region: Option<RegionOfInterest>,
 }
 
 impl Default for Config {
@@ -214,6 +217,7 @@ impl Default for Config {
             detector: DetectorSettings::default(),
             calibration: CalibrationSettings::default(),
             synthesis: Recipe::default(),
+            region: None,
         }
     }
 }

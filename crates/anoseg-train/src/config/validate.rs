@@ -1,7 +1,7 @@
 //! Ranges of the settings, and how they fit each other.
 
 use anoseg_infer::network::Kind;
-use anoseg_infer::{SettingError, require};
+use anoseg_infer::{RegionOfInterest, SettingError, require};
 
 use super::{Budget, CalibrationSettings, Config, Optimiser, View};
 use crate::Result;
@@ -38,6 +38,7 @@ impl Config {
         self.validate_losses()?;
         self.calibration.validate()?;
         self.synthesis.validate()?;
+        self.region.as_ref().map_or(Ok(()), RegionOfInterest::validate)?;
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Batches.
 
-use anoseg_image::Image;
+use anoseg_image::{Image, Mask};
 use anoseg_infer::{Extent, Window};
 use anoseg_synth::Pair;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -24,6 +24,8 @@ pub(super) struct Shard {
     images: TensorData,
     labels: TensorData,
     good: Option<TensorData>,
+    /// 1 where defects count, `[n, 1, h, w]`; None if everywhere.
+    inside: Option<TensorData>,
     sources: Vec<usize>,
     windows: Vec<Window>,
     number: u64,
@@ -34,6 +36,8 @@ pub(super) struct ShardTensors {
     pub(super) images: Tensor<4>,
     pub(super) labels: Tensor<4>,
     pub(super) good: Option<Tensor<4>>,
+    /// 1 where defects count, `[n, 1, h, w]`; None if everywhere.
+    pub(super) inside: Option<Tensor<4>>,
     /// Which of `images` have an anomaly.
     pub(super) anomalous: Vec<bool>,
     /// Which training image each of `images` is made from.
@@ -69,14 +73,17 @@ impl Batch {
 impl Shard {
     fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>, extent: Option<Extent>) -> Self {
         let (height, width) = pairs.first().map_or((0, 0), |pair| (pair.image.height(), pair.image.width()));
-        let labels: Vec<f32> = pairs
-            .iter()
-            .flat_map(|pair| pair.label.as_slice())
-            .map(|&anomalous| f32::from(u8::from(anomalous)))
-            .collect();
+        let plane = |masks: &mut dyn Iterator<Item = &Mask>| {
+            let pixels = masks.flat_map(|mask| mask.as_slice());
+            let values: Vec<f32> = pixels.map(|&pixel| f32::from(u8::from(pixel))).collect();
+            TensorData::new(values, [pairs.len(), 1, height, width])
+        };
+        // A region is that of all pairs or of none.
+        let inside: Option<Vec<&Mask>> = pairs.iter().map(|pair| pair.inside.as_ref()).collect();
         Self {
             images: join(pairs.iter().map(|pair| &pair.image)),
-            labels: TensorData::new(labels, [pairs.len(), 1, height, width]),
+            labels: plane(&mut pairs.iter().map(|pair| &pair.label)),
+            inside: inside.map(|inside| plane(&mut inside.into_iter())),
             good: good.map(|good| join(good.iter())),
             sources: pairs.iter().map(|pair| pair.source).collect(),
             windows: extent.map_or_else(Vec::new, |plane| pairs.iter().map(window(plane)).collect()),
@@ -96,6 +103,7 @@ impl Shard {
             images: Tensor::from_data(self.images, device),
             labels: Tensor::from_data(self.labels, device),
             good: self.good.map(|good| Tensor::from_data(good, device)),
+            inside: self.inside.map(|inside| Tensor::from_data(inside, device)),
             anomalous,
             sources: self.sources,
             windows: self.windows,

@@ -33,6 +33,11 @@ pub enum Event {
         /// Size of an image of median size at the network's scale.
         plane: Extent,
     },
+    /// Defects count in a part of the image only.
+    Region {
+        /// Its share of the image at the network's scale, above 0 and at most 1.
+        share: f64,
+    },
     /// The images are read.
     Loaded {
         /// Number of training images.

@@ -22,6 +22,9 @@ use super::{frozen, loss};
 use crate::config::{Config, DetectorSettings, LossWeights, Optimiser};
 use crate::tensors::{Discriminator, Parameters, Statistics, Training, WeightInit, cpu};
 
+/// Logit of a pixel at which nothing counts.
+const CERTAIN: f32 = 20.0;
+
 /// The forward pass of the generator.
 enum Generator {
     /// From images.
@@ -166,8 +169,13 @@ impl Learner {
         let shard = shard.tensors(&self.device);
         let height = shard.images.dims()[2];
         let mut training = Training::new(&parameters).on_windows(shard.windows.clone(), height);
-        let outputs = self.generate(&mut training, &shard);
-        let ShardTensors { images, labels, good, anomalous, step, windows, .. } = shard;
+        let mut outputs = self.generate(&mut training, &shard);
+        let ShardTensors { images, labels, good, inside, anomalous, step, windows, .. } = shard;
+        if let Some(inside) = inside {
+            // Outside the map is certainly normal, whatever the network gives: no loss and no gradient.
+            let outside = (inside.clone() - 1.0) * CERTAIN;
+            outputs.map_logits = outputs.map_logits * inside + outside;
+        }
         let focuses = self.weights.focuses(step);
         // With an exponent of 0 the focal loss is the cross-entropy.
         let (gamma, weight) = if focuses {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use anoseg_synth::Synthesizer;
+use anoseg_image::Mask;
 use anoseg_synth::demo::{Part, good};
+use anoseg_synth::{Pair, Synthesizer};
 
 use super::*;
 use crate::config::Preset;
@@ -54,6 +55,33 @@ fn the_cross_entropy_takes_over_from_the_focal_loss() {
     for (losses, expected) in [(early, weight * focal), (late, plain * cross_entropy)] {
         assert!((losses.total - expected - dice * losses.dice).abs() < 1e-5, "{losses:?}");
     }
+}
+
+/// Losses and gradients come from the pixels inside alone.
+#[test]
+fn labels_outside_the_region_have_no_effect() {
+    let mut config = Config::of(Preset::Fast);
+    config.architecture.widths = vec![4, 4];
+    let images = Arc::new((0..3).map(|number| good(Part::Token, 0, number, 64, 64)).collect());
+    let region = Mask::from_fn(64, 64, |x, _| x < 20);
+    let synthesizer = Synthesizer::new(images, config.synthesis.clone(), 0).unwrap().within(Some(region));
+    let learner = Learner::new(&config, None, 3);
+    let pass = |pairs: &[Pair]| {
+        let pass = learner.pass(Batch::new(0, pairs, None, None).shards.remove(0));
+        (pass.losses.total, values(&pass.parts[0].gradients))
+    };
+    let inside = synthesizer.batch(0, 2);
+    // Without a region the same pairs have losses of all pixels.
+    let everywhere: Vec<Pair> = inside.iter().map(|pair| Pair { inside: None, ..pair.clone() }).collect();
+    assert_ne!(pass(&inside).1, pass(&everywhere).1);
+    // Nowhere inside: no gradient at all.
+    let none = Mask::filled(64, 64, false);
+    let nowhere: Vec<Pair> = inside
+        .iter()
+        .map(|pair| Pair { inside: Some(none.clone()), label: none.clone(), ..pair.clone() })
+        .collect();
+    let (_, gradients) = pass(&nowhere);
+    assert!(gradients.iter().all(|&gradient| gradient == 0.0));
 }
 
 #[test]

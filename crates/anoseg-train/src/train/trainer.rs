@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anoseg_image::dataset::Layout;
-use anoseg_image::{Dataset, Image, Limits};
+use anoseg_image::{Dataset, Image, Limits, Mask};
 use anoseg_infer::network::{Backbone, Kind};
 use anoseg_infer::{
     Description, Extent, Geometry, Model, Preprocess, Provenance, TrainingImages, ValueScale,
@@ -199,14 +199,20 @@ impl Trainer {
             let (geometry, plane) = (data.preprocess.geometry, extent(&data.images));
             (self.on_event)(Event::Geometry { geometry, plane });
         }
+        let inside = data.inside();
+        if let Some(inside) = &inside {
+            let share = inside.count() as f64 / inside.as_slice().len() as f64;
+            (self.on_event)(Event::Region { share });
+        }
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
-        let mut synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
+        let synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
+        let mut synthesizer = synthesizer.within(inside.clone());
         if data.preprocess.geometry.is_tiled() {
             let [height, width] = geometry::view_size(&data.preprocess.geometry, extent(&images));
             synthesizer = synthesizer.in_parts(width, height);
         }
-        let backbone = self.backbone(&images, &data.preprocess.geometry)?;
+        let backbone = self.backbone(&images, &data.preprocess.geometry, inside.as_ref())?;
         let setup = begun.elapsed().as_secs_f64();
         let parts = geometry::views(&data.preprocess.geometry, extent(&images)).len();
         let identity = (data.manifest.as_str(), train);
@@ -272,13 +278,18 @@ impl Trainer {
     }
 
     /// The frozen backbone of a pretrained network, measured on these images.
-    fn backbone(&self, images: &[Image], geometry: &Geometry) -> Result<Option<Arc<Backbone>>> {
+    fn backbone(
+        &self,
+        images: &[Image],
+        geometry: &Geometry,
+        inside: Option<&Mask>,
+    ) -> Result<Option<Arc<Backbone>>> {
         let Config { architecture, seed, .. } = &self.config;
         if architecture.network != Kind::Pretrained {
             return Ok(None);
         }
         let encoder = self.encoder.as_ref().ok_or(Error::NoEncoder)?;
-        let views = Views::of(images, geometry);
+        let views = Views::of(images, geometry).within(inside);
         let backbone = backbone::measure(encoder.parameters(), &views, (architecture.memory, *seed))
             .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
         Ok(Some(Arc::new(backbone)))

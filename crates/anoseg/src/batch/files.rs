@@ -4,6 +4,7 @@ use std::path::Path;
 
 use anoseg_image::WriteError;
 use anoseg_image::write::{self, ResultNames};
+use anoseg_infer::RegionOfInterest;
 
 use super::Inspected;
 use super::verdict::FileNames;
@@ -70,8 +71,16 @@ impl ImageFiles {
     }
 
     /// Writes the files and takes the names of those that cannot be written out of `names`. The
-    /// overlay is drawn onto the image itself, so that a large one is not held twice.
-    pub(super) fn write(self, folder: &Path, names: &mut FileNames, inspected: Inspected) -> Vec<WriteError> {
+    /// overlay is drawn onto the image itself, so that a large one is not held twice; it shows `region`.
+    pub(super) fn write(
+        self,
+        folder: &Path,
+        names: &mut FileNames,
+        inspected: Inspected,
+        region: Option<&RegionOfInterest>,
+    ) -> Vec<WriteError> {
+        #[cfg(not(feature = "train"))]
+        let _ = region;
         let mut errors = Vec::new();
         let mut attempt = |name: &mut Option<String>,
                            write: &mut dyn FnMut(&Path) -> Result<(), WriteError>| {
@@ -91,6 +100,10 @@ impl ImageFiles {
         #[cfg(feature = "train")]
         if let Some(pixel_threshold) = self.overlay {
             let mut image = inspected.image;
+            if let Some(region) = region {
+                let inside = region.mask(image.width(), image.height());
+                anoseg_report::draw_region(&mut image, &inside);
+            }
             anoseg_report::draw_overlay(&mut image, &result.map, &result.mask, pixel_threshold);
             attempt(&mut names.overlay, &mut |path| write::write_result_png(path, &image));
         }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anoseg_image::WriteError;
 use anoseg_image::write::{self, FolderLock, ResultNames};
-use anoseg_infer::{Decision, Error, Model};
+use anoseg_infer::{Decision, Error, Model, RegionOfInterest};
 use serde::{Deserialize, Serialize};
 
 use super::error::{ResultsError, io_error, is_general};
@@ -68,6 +68,8 @@ pub struct Results {
     folder: PathBuf,
     format: Format,
     files: ImageFiles,
+    /// Where on the image defects count, for the overlays.
+    region: Option<RegionOfInterest>,
     run: Run,
     journal: Journal,
     names: ResultNames,
@@ -114,7 +116,9 @@ impl Results {
         let kept = keep_earlier(folder, format)?;
         write_run(folder, format, &run)?;
         let journal = Journal::create(folder.join(format.journal_name()), format)?;
-        Ok(Self { kept, ..Self::of(folder, format, files, run, (journal, Contents::default()), lock) })
+        let region = model.description().preprocess.region.clone();
+        let results = Self::of(folder, format, files, run, (journal, Contents::default()), lock);
+        Ok(Self { kept, region, ..results })
     }
 
     /// Goes on with the verdicts in a folder, if there are any.
@@ -136,7 +140,8 @@ impl Results {
         check_model(folder, format, &run)?;
         write_run(folder, format, &run)?;
         let journal = Journal::resume(path, format)?;
-        Ok(Self::of(folder, format, files, run, journal, lock))
+        let region = model.description().preprocess.region.clone();
+        Ok(Self { region, ..Self::of(folder, format, files, run, journal, lock) })
     }
 
     /// What is written on, with what an earlier run has written.
@@ -155,6 +160,7 @@ impl Results {
             folder: folder.to_owned(),
             format,
             files,
+            region: None,
             run,
             journal,
             names,
@@ -211,7 +217,7 @@ impl Results {
         let mut verdict = Verdict::of(&inspected, self.format == Format::Coco);
         let former = self.known.get(&verdict.image).map_or_else(FileNames::default, |k| k.files.clone());
         let mut names = self.files.choose(&task.stem, former, &mut self.names);
-        let mut errors = self.files.write(&self.folder, &mut names, inspected);
+        let mut errors = self.files.write(&self.folder, &mut names, inspected, self.region.as_ref());
         verdict.files = names;
         verdict.errors = errors.iter().map(|error| super::names::plain(&error.to_string())).collect();
         let appended = self.append(&verdict);

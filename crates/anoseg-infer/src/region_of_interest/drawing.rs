@@ -1,0 +1,242 @@
+//! What a person has drawn: a rectangle, polygons or a mask.
+
+use std::path::Path;
+
+use anoseg_image::{Limits, decode, read};
+use serde::Deserialize;
+
+use super::area::{Area, Point};
+
+/// Largest file of polygons. Files of LabelMe may hold the image, too.
+const MOST_BYTES: u64 = 64 << 20;
+
+/// Points this far outside the image, in pixels, are moved to its border: tools for labelling write such.
+const MARGIN: f32 = 1.0;
+
+/// An area as it was drawn; the size of the image may be unknown.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Drawing {
+    /// An area of an image of known size.
+    Sized(Area),
+    /// Polygons on an image of unknown size.
+    Unsized(Vec<Vec<Point>>),
+}
+
+/// The forms of a JSON object.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Object {
+    LabelMe(LabelMe),
+    Area(AreaFile),
+}
+
+/// The forms of a JSON list.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum List {
+    Polygon(Vec<Point>),
+    Polygons(Vec<Vec<Point>>),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct LabelMe {
+    image_width: usize,
+    image_height: usize,
+    shapes: Vec<Shape>,
+}
+
+#[derive(Deserialize)]
+struct Shape {
+    points: Vec<Point>,
+    #[serde(default)]
+    shape_type: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AreaFile {
+    width: usize,
+    height: usize,
+    #[serde(default)]
+    include: Vec<Vec<Point>>,
+    #[serde(default)]
+    exclude: Vec<Vec<Point>>,
+}
+
+impl Drawing {
+    /// A rectangle from `LEFT,TOP,WIDTH,HEIGHT` in pixels; None if the text is none.
+    pub fn rectangle(text: &str) -> Option<Self> {
+        let numbers: Option<Vec<f32>> = text.split(',').map(|part| part.trim().parse().ok()).collect();
+        let [left, top, width, height] = numbers?.try_into().ok()?;
+        let all_finite = [left, top, width, height].iter().all(|number: &f32| number.is_finite());
+        let (right, bottom) = (left + width, top + height);
+        all_finite
+            .then(|| Self::Unsized(vec![vec![[left, top], [right, top], [right, bottom], [left, bottom]]]))
+    }
+
+    /// Reads a JSON file of polygons (name ending in `.json`), or a mask image, whose pixels that are not
+    /// 0 are inside.
+    ///
+    /// # Errors
+    /// In words: the file cannot be read, or has none of the forms.
+    pub fn read(path: &Path, limits: &Limits) -> Result<Self, String> {
+        if path.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("json")) {
+            let text = read::regular_text(path, MOST_BYTES).map_err(|error| error.to_string())?;
+            return Self::from_json(&text);
+        }
+        let mask = decode::load_mask(path, limits).map_err(|error| error.to_string())?;
+        if !mask.any() {
+            return Err("all pixels of the mask are 0: those that are not 0 are inside".to_owned());
+        }
+        Ok(Self::Sized(Area::of_mask(&mask)))
+    }
+
+    /// Reads polygons: `{"width": W, "height": H, "include": [[[x, y], ...], ...], "exclude": [...]}`, a
+    /// file of LabelMe, a polygon, or a list of polygons.
+    ///
+    /// # Errors
+    /// In words: the text is no JSON, or has none of these forms.
+    pub fn from_json(text: &str) -> Result<Self, String> {
+        let json: serde_json::Value =
+            serde_json::from_str(text).map_err(|error| format!("no valid JSON: {error}"))?;
+        let unknown = |_| {
+            "none of the known forms: give {\"width\": W, \"height\": H, \"include\": [[[x, y], ...], ...], \
+             \"exclude\": [...]}, a list of points, or a file of LabelMe"
+                .to_owned()
+        };
+        if json.is_array() {
+            return Ok(Self::Unsized(match serde_json::from_value(json).map_err(unknown)? {
+                List::Polygon(points) => vec![points],
+                List::Polygons(polygons) => polygons,
+            }));
+        }
+        match serde_json::from_value(json).map_err(unknown)? {
+            Object::LabelMe(LabelMe { image_width, image_height, shapes }) => {
+                let include: Result<_, _> = shapes.into_iter().map(Shape::polygon).collect();
+                Self::of_polygons((image_width, image_height), include?, Vec::new())
+            }
+            Object::Area(AreaFile { width, height, include, exclude }) => {
+                Self::of_polygons((width, height), include, exclude)
+            }
+        }
+    }
+
+    fn of_polygons(
+        size: (usize, usize),
+        include: Vec<Vec<Point>>,
+        exclude: Vec<Vec<Point>>,
+    ) -> Result<Self, String> {
+        if include.is_empty() && exclude.is_empty() {
+            return Err("it has no polygon".to_owned());
+        }
+        let [include, exclude] = [include, exclude].map(|polygons| within(polygons, size));
+        Ok(Self::Sized(Area::of_polygons(size, include, exclude)))
+    }
+
+    /// Whether the size of the image that it was drawn on is unknown.
+    pub fn is_unsized(&self) -> bool {
+        matches!(self, Self::Unsized(_))
+    }
+
+    /// The area; `size` (width, height) is that of the image where the drawing does not tell it. It is to
+    /// be checked by [`RegionOfInterest::validate`](super::RegionOfInterest::validate).
+    pub fn on(self, size: (usize, usize)) -> Area {
+        match self {
+            Self::Sized(area) => area,
+            Self::Unsized(polygons) => Area::of_polygons(size, within(polygons, size), Vec::new()),
+        }
+    }
+}
+
+impl Shape {
+    fn polygon(self) -> Result<Vec<Point>, String> {
+        match (self.shape_type.as_deref(), &self.points[..]) {
+            (Some("rectangle"), &[[left, top], [right, bottom]]) => {
+                Ok(vec![[left, top], [right, top], [right, bottom], [left, bottom]])
+            }
+            (None | Some("polygon" | "linestrip"), _) => Ok(self.points),
+            (Some(other), _) => Err(format!("a shape of type {other}: draw polygons or rectangles")),
+        }
+    }
+}
+
+/// The polygons with the points just outside the image moved to its border.
+fn within(mut polygons: Vec<Vec<Point>>, (width, height): (usize, usize)) -> Vec<Vec<Point>> {
+    let moved = |value: f32, side: usize| {
+        let inside = value.clamp(0.0, side as f32);
+        if (value - inside).abs() <= MARGIN { inside } else { value }
+    };
+    for [x, y] in polygons.iter_mut().flatten() {
+        (*x, *y) = (moved(*x, width), moved(*y, height));
+    }
+    polygons
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RegionOfInterest;
+
+    fn count(drawing: Drawing) -> usize {
+        let region = RegionOfInterest::inside(drawing.on((20, 10)));
+        region.validate().unwrap();
+        region.mask(20, 10).count()
+    }
+
+    #[test]
+    fn every_form_gives_its_pixels() {
+        let square = "[[2,1],[6,1],[6,5],[2,5]]";
+        let forms = [
+            square.to_owned(),
+            format!("[{square}]"),
+            format!(r#"{{"width":20,"height":10,"include":[{square}]}}"#),
+            r#"{"width":20,"height":10,"include":[[[0,0],[6,0],[6,5],[0,5]]],
+                "exclude":[[[0,0],[2,0],[2,5],[0,5]],[[0,0],[9,0],[9,1],[0,1]]]}"#
+                .to_owned(),
+            format!(
+                r#"{{"version":"5.0.1","flags":{{}},"imagePath":"a.png","imageData":null,"imageWidth":20,
+                "imageHeight":10,"shapes":[{{"label":"roi","points":{square},"shape_type":"polygon","flags":{{}}}}]}}"#
+            ),
+            r#"{"imageWidth":20,"imageHeight":10,
+                "shapes":[{"points":[[2,1],[6,5]],"shape_type":"rectangle"}]}"#
+                .to_owned(),
+        ];
+        for form in forms {
+            assert_eq!(count(Drawing::from_json(&form).unwrap()), 16, "{form}");
+        }
+        assert_eq!(count(Drawing::rectangle("2, 1, 4, 4").unwrap()), 16);
+        let outside = r#"{"width":20,"height":10,"exclude":[[[2,1],[6,1],[6,5],[2,5]]]}"#;
+        assert_eq!(count(Drawing::from_json(outside).unwrap()), 200 - 16);
+    }
+
+    #[test]
+    fn what_is_no_region_is_refused() {
+        for text in ["", "1,2,3", "a,b,c,d", "1,2,3,4,5", "1,2,inf,3", "roi.json"] {
+            assert_eq!(Drawing::rectangle(text), None, "{text}");
+        }
+        for (text, part) in [
+            ("{", "no valid JSON"),
+            ("{}", "none of the known forms"),
+            ("[1,2]", "none of the known forms"),
+            (r#"{"width":20,"height":10}"#, "no polygon"),
+            (r#"{"width":20,"height":10,"include":[],"colour":1}"#, "none of the known forms"),
+            (
+                r#"{"imageWidth":20,"imageHeight":10,"shapes":[{"points":[[2,1],[6,5]],"shape_type":"circle"}]}"#,
+                "circle",
+            ),
+        ] {
+            let error = Drawing::from_json(text).unwrap_err();
+            assert!(error.contains(part), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn points_just_outside_are_moved_and_others_refused() {
+        let region = |text: &str| RegionOfInterest::inside(Drawing::rectangle(text).unwrap().on((20, 10)));
+        assert!(region("-0.5,0,21,10.5").validate().is_ok());
+        for text in ["5,5,30,3", "30,30,5,5", "-5,0,10,10", "2,2,0,0", "5,5,-9,3"] {
+            assert!(region(text).validate().is_err(), "{text}");
+        }
+    }
+}
