@@ -263,7 +263,7 @@ mod tests {
             assert_eq!(score(&marked(130, 9.0)), none, "{rule:?}");
             assert!((none - probability(&-8.0)).abs() < 1e-6, "{rule:?}: {none}");
             let within = marked(30, 9.0);
-            let whole = score(rule, &within);
+            let whole = rule.score(&within.map(probability), &within, None, within.as_slice().len());
             assert!((score(&within) - whole).abs() < 1e-5, "{rule:?}: the same as without a region");
             let nothing = Mask::filled(256, 256, false);
             assert_eq!(rule.score(&within.map(probability), &within, Some(&nothing), 1), 0.0);
