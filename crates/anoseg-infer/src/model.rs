@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anoseg_image::{AnomalyMap, Image, resample};
+use anoseg_image::{AnomalyMap, Image};
 use anoseg_kernels::Level;
 use rayon::prelude::*;
 
@@ -17,7 +17,7 @@ use crate::score::probabilities;
 use crate::strongest::strongest_place;
 use crate::{
     Analysis, Calibration, Decision, Description, Error, Extent, Inspection, InspectionWarning, ModelFault,
-    ModelFile, Result, Threads, Window, warning,
+    ModelFile, Pose, Result, Threads, Window, warning,
 };
 
 /// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
@@ -185,10 +185,12 @@ impl Model {
     /// The model was never calibrated, or its network gives values that are not finite.
     pub fn inspect(&self, image: &Image) -> Result<Inspection> {
         let calibration = self.calibration()?;
-        let Analysis { score, map } = self.analyse(image)?;
-        let (mut mask, mut regions) = calibration.marks(&map);
+        let pose = self.pose(image);
+        let Analysis { score, map } = self.analyse_at(image, pose.as_ref())?;
+        let inspected = self.description.preprocess.inspected(pose.as_ref(), map.as_slice().len());
+        let (mut mask, mut regions) = calibration.marks_among(&map, inspected);
         regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
-        let (decision, warnings) = (calibration.decide(score), self.warnings(image));
+        let (decision, warnings) = (calibration.decide(score), self.warnings_at(image, pose.as_ref()));
         if decision != Decision::Good && regions.is_empty() {
             // The score comes from a place, and whoever judges the part is shown which.
             let strongest = strongest_place(&map, calibration.pixel_threshold);
@@ -202,15 +204,36 @@ impl Model {
     /// # Errors
     /// The network gave a value that is not finite.
     pub fn analyse(&self, image: &Image) -> Result<Analysis> {
+        self.analyse_at(image, self.pose(image).as_ref())
+    }
+
+    fn analyse_at(&self, image: &Image, pose: Option<&Pose>) -> Result<Analysis> {
+        let preprocess = &self.description.preprocess;
         self.on_threads(|| {
-            let Analysis { score, map } = self.analyse_prepared(&self.prepare(image), None)?;
-            Ok(Analysis { score, map: resample::resize_map(&map, image.width(), image.height()) })
+            let prepared = preprocess.apply_at(image, pose);
+            let Analysis { score, map } = self.analyse_prepared(&prepared, None)?;
+            Ok(Analysis { score, map: preprocess.restored(&map, pose, image.width(), image.height()) })
         })
+    }
+
+    /// Where the part lies in the image; None where the model was trained without an alignment.
+    pub fn pose(&self, image: &Image) -> Option<Pose> {
+        self.description.preprocess.alignment.as_ref()?;
+        self.on_threads(|| self.description.preprocess.pose(image))
     }
 
     /// What makes the result for this image doubtful; usually nothing.
     pub fn warnings(&self, image: &Image) -> Vec<InspectionWarning> {
-        warning::of(image, &self.description.preprocess.scale, self.description.training_images.as_ref())
+        self.warnings_at(image, self.pose(image).as_ref())
+    }
+
+    fn warnings_at(&self, image: &Image, pose: Option<&Pose>) -> Vec<InspectionWarning> {
+        let Description { preprocess, training_images, .. } = &self.description;
+        let mut warnings = warning::of(image, &preprocess.scale, training_images.as_ref());
+        if pose.is_some_and(|pose| !pose.is_found()) {
+            warnings.push(InspectionWarning::NotAligned);
+        }
+        warnings
     }
 
     /// The image at its own size with values in 0..=1, on the model's value scale: what overlays
