@@ -56,6 +56,11 @@ impl Pose {
         self.quality > 0.0
     }
 
+    /// The angle by which this pose is turned from another, in radians, -pi to pi.
+    pub fn turned_from(&self, other: &Self) -> f32 {
+        difference(self.angle, other.angle)
+    }
+
     /// Cosine and sine of the angle, times the scale.
     fn turn(&self) -> [f32; 2] {
         let (sin, cos) = self.angle.sin_cos();
@@ -76,7 +81,7 @@ impl Pose {
 }
 
 /// The angle from `b` to `a` in radians, -pi to pi.
-pub(crate) fn difference(a: f32, b: f32) -> f32 {
+fn difference(a: f32, b: f32) -> f32 {
     (a - b + PI).rem_euclid(TAU) - PI
 }
 

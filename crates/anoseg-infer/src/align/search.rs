@@ -18,8 +18,11 @@ const COMPARED: usize = 400;
 /// Maxima of the correlation over the angles that are refined.
 const REFINED: usize = 6;
 
-/// Of those, so many are refined at full resolution.
-const REFINED_FULLY: usize = 3;
+/// Of those, so many are refined further, and at full resolution.
+const REFINED_FURTHER: [usize; 2] = [4, 2];
+
+/// Steps of a refinement where it begins, and where it goes on.
+const STEPS: [usize; 2] = [8, 5];
 
 /// The search begins where the template has at most so many pixels a side.
 const COARSE: usize = 40;
@@ -51,10 +54,9 @@ impl Alignment {
         let mut poses = self.begun(&points(coarsest), &levels[coarsest], centroid, scale);
         for (number, level) in levels.iter().enumerate().rev() {
             let points = points(number);
-            poses.iter_mut().for_each(|pose| *pose = points.refined(level, *pose, 8));
-            if number <= 1 {
-                self.keep_best(&mut poses);
-            }
+            let steps = STEPS[usize::from(number < coarsest)];
+            poses.iter_mut().for_each(|pose| *pose = points.refined(level, *pose, steps));
+            self.keep_best(&mut poses, REFINED_FURTHER[usize::from(number <= 1)]);
         }
         self.decided(&poses)
     }
@@ -91,14 +93,14 @@ impl Alignment {
         peaks
     }
 
-    /// Drops all but the best, and of those that are about as good the nearest to the reference.
-    fn keep_best(&self, poses: &mut Vec<Pose>) {
+    /// Drops all but the best, and the nearest to the reference of those that are about as good.
+    fn keep_best(&self, poses: &mut Vec<Pose>, most: usize) {
         let decided = self.decided(poses);
         poses.sort_by(|a, b| b.quality.total_cmp(&a.quality));
         let mut kept: Vec<Pose> = Vec::new();
         for pose in poses.iter().copied().chain(decided) {
             let is_new = kept.iter().all(|other| difference(pose.angle, other.angle).abs() > 0.02);
-            if is_new && (kept.len() < REFINED_FULLY - 1 || Some(pose) == decided) {
+            if is_new && (kept.len() < most || Some(pose) == decided) {
                 kept.push(pose);
             }
         }

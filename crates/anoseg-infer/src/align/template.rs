@@ -12,6 +12,9 @@ pub(super) const LONGEST: usize = 256;
 /// Fewest pixels of a template that show the part.
 const FEWEST: usize = 64;
 
+/// A pose is measured at about so many places at most: more take time and tell no more.
+const MOST: usize = 3000;
+
 /// A pose is not measured where less of the template lies within the image.
 const WITHIN: f32 = 0.6;
 
@@ -81,7 +84,7 @@ impl Template {
                 }
             }
         }
-        points
+        points.thinned()
     }
 }
 
@@ -157,6 +160,13 @@ impl Level {
 }
 
 impl Points {
+    /// Evenly spread ones of them, where they are too many.
+    fn thinned(self) -> Self {
+        let step = (self.at.len() / MOST).max(1);
+        let (at, values) = (self.at.into_iter().step_by(step), self.values.into_iter().step_by(step));
+        Self { at: at.collect(), values: values.collect() }
+    }
+
     /// Correlation with the image in this pose, -1 to 1 (Pearson's, so that neither brightness nor
     /// contrast has an effect), over every `step`-th point; -1 where too little lies within the image.
     pub(super) fn correlation(&self, level: &Level, pose: &Pose, step: usize) -> f32 {
