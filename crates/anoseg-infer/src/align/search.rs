@@ -4,7 +4,7 @@ use std::f32::consts::TAU;
 
 use super::foreground::foreground;
 use super::template::{Level, Points};
-use super::{Alignment, Pose, ReducedImage, difference};
+use super::{Alignment, Pose, ReducedImage};
 
 /// A part covers this share of the reference's area at least, and that many times of it at most.
 const AREAS: [f32; 2] = [0.4, 2.5];
@@ -16,7 +16,7 @@ const ANGLES: usize = 72;
 const COMPARED: usize = 400;
 
 /// Maxima of the correlation over the angles that are refined.
-const REFINED: usize = 6;
+const REFINED: usize = 8;
 
 /// Of those, so many are refined further, and at full resolution.
 const REFINED_FURTHER: [usize; 2] = [4, 2];
@@ -30,6 +30,16 @@ const COARSE: usize = 40;
 /// A pose closer to the reference's is preferred while it leaves at most this many times as much
 /// unexplained, and this much more: what a round or regular part lets undecided is not to turn it.
 const UNDECIDED: (f32, f32) = (1.15, 0.002);
+
+/// Below this correlation along rings, nothing tells how the part is turned.
+const TELLING: f32 = 0.2;
+
+/// A pose, and how well it agrees with how the part is turned.
+#[derive(Clone, Copy, PartialEq)]
+struct Candidate {
+    pose: Pose,
+    turn: f32,
+}
 
 impl Alignment {
     /// The best pose, whatever its quality; None where nothing of the part's size stands out.
@@ -49,71 +59,71 @@ impl Alignment {
         for _ in 0..halvings {
             levels.extend(levels.last().map(Level::halved));
         }
-        let points = |level: usize| self.template.points(self.frame, level as u32);
+        let points = |level: usize| self.template.points(self.frame, self.centroid, level as u32);
         let coarsest = levels.len() - 1;
-        let mut poses = self.begun(&points(coarsest), &levels[coarsest], centroid, scale);
+        let mut candidates = self.begun(&points(coarsest), &levels[coarsest], centroid, scale);
         for (number, level) in levels.iter().enumerate().rev() {
-            let points = points(number);
-            let steps = STEPS[usize::from(number < coarsest)];
-            poses.iter_mut().for_each(|pose| *pose = points.refined(level, *pose, steps));
-            self.keep_best(&mut poses, REFINED_FURTHER[usize::from(number <= 1)]);
+            let (points, steps) = (points(number), STEPS[usize::from(number < coarsest)]);
+            for candidate in &mut candidates {
+                let pose = points.refined(level, candidate.pose, steps);
+                *candidate = Candidate { pose, turn: points.turn_correlation(level, &pose) };
+            }
+            self.keep_best(&mut candidates, REFINED_FURTHER[usize::from(number <= 1)]);
         }
-        self.decided(&poses)
+        self.decided(&candidates).map(|candidate| candidate.pose)
     }
 
-    /// Where the search begins: the maxima of the correlation over all angles, and the reference's
-    /// own angle.
-    fn begun(&self, points: &Points, level: &Level, centroid: [f32; 2], scale: f32) -> Vec<Pose> {
-        let at = |angle: f32| {
-            let upright = Pose { angle, scale, ..Pose::default() };
-            let offset = upright.place(upright.turn(), self.centroid);
-            Pose { centre: [centroid[0] - offset[0], centroid[1] - offset[1]], ..upright }
-        };
+    /// Where the search begins: the maxima of the correlation along rings over all angles, and the
+    /// reference's own angle.
+    fn begun(&self, points: &Points, level: &Level, centroid: [f32; 2], scale: f32) -> Vec<Candidate> {
         let (step, pixel) = ((points.at.len() / COMPARED).max(1), 1.0 / level.scale());
         // Shadows move the centroid.
         let shifts = [[0.0, 0.0], [pixel, 0.0], [-pixel, 0.0], [0.0, pixel], [0.0, -pixel]];
         let best_at = |angle: f32| {
-            let pose = at(angle);
+            let upright = Pose { angle, scale, ..Pose::default() };
+            let offset = upright.place(upright.turn(), self.centroid);
             let shifted = shifts.map(|[dx, dy]| {
-                let pose = Pose { centre: [pose.centre[0] + dx, pose.centre[1] + dy], ..pose };
+                let centre = [centroid[0] - offset[0] + dx, centroid[1] - offset[1] + dy];
+                let pose = Pose { centre, ..upright };
                 Pose { quality: points.correlation(level, &pose, step), ..pose }
             });
-            shifted.into_iter().fold(shifted[0], |a, b| if b.quality > a.quality { b } else { a })
+            let pose = shifted.into_iter().fold(shifted[0], |a, b| if b.quality > a.quality { b } else { a });
+            Candidate { pose, turn: points.turn_correlation(level, &pose) }
         };
-        let around: Vec<Pose> =
+        let around: Vec<Candidate> =
             (0..ANGLES).map(|i| best_at(self.rest.angle + TAU * i as f32 / ANGLES as f32)).collect();
         let is_peak = |&i: &usize| {
-            let beside = [around[(i + ANGLES - 1) % ANGLES], around[(i + 1) % ANGLES]];
-            beside[0].quality < around[i].quality && beside[1].quality <= around[i].quality
+            let beside = [around[(i + ANGLES - 1) % ANGLES].turn, around[(i + 1) % ANGLES].turn];
+            beside[0] < around[i].turn && beside[1] <= around[i].turn
         };
-        let mut peaks: Vec<Pose> = (0..ANGLES).filter(is_peak).map(|i| around[i]).collect();
-        peaks.sort_by(|a, b| b.quality.total_cmp(&a.quality));
+        let mut peaks: Vec<Candidate> = (0..ANGLES).filter(is_peak).map(|i| around[i]).collect();
+        peaks.sort_by(|a, b| b.turn.total_cmp(&a.turn));
         peaks.truncate(REFINED);
         peaks.push(around[0]);
         peaks
     }
 
     /// Drops all but the best, and the nearest to the reference of those that are about as good.
-    fn keep_best(&self, poses: &mut Vec<Pose>, most: usize) {
-        let decided = self.decided(poses);
-        poses.sort_by(|a, b| b.quality.total_cmp(&a.quality));
-        let mut kept: Vec<Pose> = Vec::new();
-        for pose in poses.iter().copied().chain(decided) {
-            let is_new = kept.iter().all(|other| difference(pose.angle, other.angle).abs() > 0.02);
-            if is_new && (kept.len() < most || Some(pose) == decided) {
-                kept.push(pose);
+    fn keep_best(&self, candidates: &mut Vec<Candidate>, most: usize) {
+        let decided = self.decided(candidates);
+        candidates.sort_by(|a, b| b.turn.total_cmp(&a.turn));
+        let mut kept: Vec<Candidate> = Vec::new();
+        for candidate in candidates.iter().copied().chain(decided) {
+            let is_new = |other: &Candidate| candidate.pose.turned_from(&other.pose).abs() > 0.02;
+            if kept.iter().all(is_new) && (kept.len() < most || Some(candidate) == decided) {
+                kept.push(candidate);
             }
         }
-        *poses = kept;
+        *candidates = kept;
     }
 
-    /// The best pose; of those that are about as good, the nearest to the reference's angle.
-    fn decided(&self, poses: &[Pose]) -> Option<Pose> {
-        let best = poses.iter().map(|pose| pose.quality).reduce(f32::max)?;
+    /// The best candidate; of those that are about as good, the nearest to the reference's angle.
+    fn decided(&self, candidates: &[Candidate]) -> Option<Candidate> {
+        let best = candidates.iter().map(|candidate| candidate.turn).reduce(f32::max)?;
         let (factor, more) = UNDECIDED;
-        let most = (1.0 - best) * factor + more;
-        let turned = |pose: &Pose| difference(pose.angle, self.rest.angle).abs();
-        let about_as_good = poses.iter().filter(|pose| 1.0 - pose.quality <= most);
+        let most = if best < TELLING { f32::INFINITY } else { (1.0 - best) * factor + more };
+        let turned = |candidate: &Candidate| candidate.pose.turned_from(&self.rest).abs();
+        let about_as_good = candidates.iter().filter(|candidate| 1.0 - candidate.turn <= most);
         about_as_good.copied().min_by(|a, b| turned(a).total_cmp(&turned(b)))
     }
 }

@@ -15,6 +15,9 @@ const FEWEST: usize = 64;
 /// A pose is measured at about so many places at most: more take time and tell no more.
 const MOST: usize = 3000;
 
+/// Width of the rings around the centroid, in pixels of a level.
+const RING: f32 = 1.5;
+
 /// A pose is not measured where less of the template lies within the image.
 const WITHIN: f32 = 0.6;
 
@@ -22,7 +25,7 @@ const WITHIN: f32 = 0.6;
 /// radians.
 const LARGEST_STEP: [f32; 2] = [3.0, 0.15];
 
-/// The reference image of a part in its frame: brightness, rounded to 8 bits.
+/// The reference image of a part in its frame: its detail, rounded to 8 bits.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Template {
@@ -56,8 +59,9 @@ impl Template {
             && known().min() != known().max()
     }
 
-    /// The template at half of its resolution `halvings` times, for a frame of this size.
-    pub(super) fn points(&self, frame: [usize; 2], halvings: u32) -> Points {
+    /// The template at half of its resolution `halvings` times, for a frame of this size and a part with
+    /// this centroid.
+    pub(super) fn points(&self, frame: [usize; 2], centroid: [f32; 2], halvings: u32) -> Points {
         let ([width, height], block) = (self.size, 1usize << halvings);
         let step = [frame[0] as f32 / width as f32, frame[1] as f32 / height as f32];
         let mut points = Points::default();
@@ -84,7 +88,9 @@ impl Template {
                 }
             }
         }
-        points.thinned()
+        points = points.thinned();
+        points.divide_into_rings(centroid, RING * block as f32 * (step[0] + step[1]) / 2.0);
+        points
     }
 }
 
@@ -94,9 +100,14 @@ pub(super) struct Points {
     /// From the middle of the frame, in its pixels.
     pub(super) at: Vec<[f32; 2]>,
     pub(super) values: Vec<f32>,
+    /// The ring around the centroid that each lies in, and there the values of three functions that are
+    /// orthonormal along the ring: the constant, and the two of one period around.
+    rings: Vec<(usize, [f32; 3])>,
+    /// The values without their part in those functions.
+    turning: Vec<f32>,
 }
 
-/// The brightness of a reduced image, halved several times.
+/// The detail of a reduced image, halved several times.
 pub(super) struct Level {
     width: usize,
     height: usize,
@@ -107,10 +118,7 @@ pub(super) struct Level {
 
 impl Level {
     pub(super) fn of(image: &ReducedImage) -> Self {
-        // Sums are more exact about the middle of the values.
-        let mean = image.grey.iter().map(|&v| f64::from(v)).sum::<f64>() / image.grey.len() as f64;
-        let grey = image.grey.iter().map(|value| value - mean as f32).collect();
-        Self { width: image.width, height: image.height, grey, scale: image.scale() }
+        Self { width: image.width, height: image.height, grey: image.detail.clone(), scale: image.scale() }
     }
 
     /// The mean of each block of 2 x 2.
@@ -164,7 +172,7 @@ impl Points {
     fn thinned(self) -> Self {
         let step = (self.at.len() / MOST).max(1);
         let (at, values) = (self.at.into_iter().step_by(step), self.values.into_iter().step_by(step));
-        Self { at: at.collect(), values: values.collect() }
+        Self { at: at.collect(), values: values.collect(), ..Self::default() }
     }
 
     /// Correlation with the image in this pose, -1 to 1 (Pearson's, so that neither brightness nor
@@ -191,6 +199,60 @@ impl Points {
             return -1.0;
         }
         ((ti - t * i / n) / variances.sqrt()) as f32
+    }
+
+    /// Prepares [`Points::turn_correlation`], with rings of this width.
+    fn divide_into_rings(&mut self, centroid: [f32; 2], width: f32) {
+        let polar = |[x, y]: &[f32; 2]| {
+            let (dx, dy) = (x - centroid[0], y - centroid[1]);
+            let radius = dx.hypot(dy);
+            let (cos, sin) = if radius > 0.0 { (dx / radius, dy / radius) } else { (1.0, 0.0) };
+            ((radius / width) as usize, [1.0, cos, sin])
+        };
+        self.rings = self.at.iter().map(polar).collect();
+        let count = 1 + self.rings.iter().map(|(ring, _)| *ring).max().unwrap_or(0);
+        // Gram and Schmidt, for all rings at once.
+        for k in 0..3 {
+            for j in 0..k {
+                let products = ring_sums(count, self.rings.iter().map(|(ring, f)| (*ring, f[k] * f[j])));
+                self.rings.iter_mut().for_each(|(ring, f)| f[k] -= products[*ring] * f[j]);
+            }
+            let squares = ring_sums(count, self.rings.iter().map(|(ring, f)| (*ring, f[k] * f[k])));
+            for (ring, f) in &mut self.rings {
+                let norm = squares[*ring].sqrt();
+                f[k] = if norm > 1e-3 { f[k] / norm } else { 0.0 };
+            }
+        }
+        self.turning = self.values.clone();
+        for k in 0..3 {
+            let terms = self.rings.iter().zip(&self.turning).map(|((ring, f), value)| (*ring, f[k] * value));
+            let products = ring_sums(count, terms);
+            let parts = self.turning.iter_mut().zip(&self.rings);
+            parts.for_each(|(value, (ring, f))| *value -= products[*ring] * f[k]);
+        }
+    }
+
+    /// Correlation with the image in this pose of what differs along rings around the centroid, without
+    /// what has one period around, -1 to 1. It tells how the part is turned: what is the same all around,
+    /// such as a round outline, has no effect, however large its contrast, nor has light from one side.
+    pub(super) fn turn_correlation(&self, level: &Level, pose: &Pose) -> f32 {
+        let turn = pose.turn();
+        let count = 1 + self.rings.iter().map(|(ring, _)| *ring).max().unwrap_or(0);
+        let mut parts = vec![[0.0f64; 3]; count];
+        let [mut tt, mut ti, mut ii] = [0.0f64; 3];
+        for ((at, value), (ring, functions)) in self.at.iter().zip(&self.turning).zip(&self.rings) {
+            let [x, y] = pose.place(turn, *at);
+            let Some([found, ..]) = level.at(x, y) else { continue };
+            let (value, found) = (f64::from(*value), f64::from(found));
+            let products = functions.map(|function| f64::from(function) * found);
+            parts[*ring].iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
+            tt += value * value;
+            ti += value * found;
+            ii += found * found;
+        }
+        // The template has no part in the functions, so that the products need no correction.
+        let rest = ii - parts.iter().flatten().map(|part| part * part).sum::<f64>();
+        if tt > 0.0 && rest > 1e-9 * ii { (ti / (tt * rest).sqrt()).clamp(-1.0, 1.0) as f32 } else { 0.0 }
     }
 
     /// The pose nearby in which the image agrees best, by Gauss-Newton steps on position, angle,
@@ -228,7 +290,7 @@ impl Points {
                 let far = if spread > 0.0 { difference / spread } else { 0.0 };
                 *weight = 1.0 / (1.0 + far * far);
             }
-            spread = 3.0 * (sum / f64::from(count.max(1))) as f32;
+            spread = 2.0 * (sum / f64::from(count.max(1))) as f32;
             let (most, length) = (LARGEST_STEP[0] * pixel, dx.hypot(dy));
             let shortened = if length > most { most / length } else { 1.0 };
             let turned = (around / reach).clamp(-LARGEST_STEP[1], LARGEST_STEP[1]);
@@ -240,6 +302,13 @@ impl Points {
         }
         Pose { quality: self.correlation(level, &pose, 1), ..pose.normalized() }
     }
+}
+
+/// The sum of the values of each ring.
+fn ring_sums(count: usize, values: impl Iterator<Item = (usize, f32)>) -> Vec<f32> {
+    let mut sums = vec![0.0f64; count];
+    values.for_each(|(ring, value)| sums[ring] += f64::from(value));
+    sums.into_iter().map(|sum| sum as f32).collect()
 }
 
 /// Bytes as hexadecimal digits.
