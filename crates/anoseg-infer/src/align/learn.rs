@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::foreground::{Foreground, foreground};
+use super::search::Candidate;
 use super::template::{Level, Template};
 use super::{Alignment, Pose, ReducedImage, difference};
 
@@ -45,22 +46,24 @@ impl Alignment {
         }
         let reference = reference(&found)?;
         let mut alignment = Self::of(&images[reference], found[reference].as_ref()?)?;
-        let find = |alignment: &Self| -> Vec<Option<Pose>> {
-            images.par_iter().map(|image| alignment.search(image)).collect()
-        };
-        let first = find(&alignment);
+        let first = alignment.search_all(images);
         let least = LEAST_OF_USUAL * usual_quality(&first)?;
-        let poses = first.iter().map(|pose| pose.filter(|pose| pose.quality >= least));
+        let poses = first.iter().map(|found| found.map(|found| found.pose));
+        let poses = poses.map(|pose| pose.filter(|pose| pose.quality >= least));
         alignment.template = alignment.averaged(images, &poses.collect::<Vec<_>>());
         if !alignment.template.is_sound() {
             return None;
         }
-        let found = find(&alignment);
+        let found = alignment.search_all(images);
         alignment.least_quality = (LEAST_OF_USUAL * usual_quality(&found)?).clamp(0.05, 1.0);
-        alignment.settle_rest(&found);
+        alignment.settle_rest(&found.iter().flatten().map(|found| found.pose).collect::<Vec<_>>());
         let poses = images.par_iter().map(|image| alignment.find_reduced(image)).collect();
         alignment.validate().ok()?;
         Some(Learned { alignment, poses })
+    }
+
+    fn search_all(&self, images: &[ReducedImage]) -> Vec<Option<Candidate>> {
+        images.par_iter().map(|image| self.search(image)).collect()
     }
 
     /// From a single image.
@@ -144,29 +147,28 @@ impl Alignment {
     }
 
     /// Puts the pose of rest in the middle of the poses; its angle only where they have a mean.
-    fn settle_rest(&mut self, poses: &[Option<Pose>]) {
-        let found: Vec<&Pose> =
-            poses.iter().flatten().filter(|pose| pose.quality >= self.least_quality).collect();
-        let middle = |mut values: Vec<f32>| {
-            values.sort_unstable_by(f32::total_cmp);
-            values.get(values.len() / 2).copied()
-        };
+    fn settle_rest(&mut self, poses: &[Pose]) {
+        let found: Vec<&Pose> = poses.iter().filter(|pose| pose.quality >= self.least_quality).collect();
         for i in 0..2 {
-            let at = middle(found.iter().map(|pose| pose.centre[i] / pose.scale).collect());
+            let at = median(found.iter().map(|pose| pose.centre[i] / pose.scale));
             self.rest.centre[i] = at.unwrap_or(self.rest.centre[i]);
         }
         let turned: Vec<f32> = found.iter().map(|pose| difference(pose.angle, self.rest.angle)).collect();
         if turned.iter().all(|turned| turned.abs() < HAS_MEAN) {
-            self.rest.angle += middle(turned).unwrap_or(0.0);
+            self.rest.angle += median(turned.into_iter()).unwrap_or(0.0);
         }
     }
 }
 
-/// The median quality.
-fn usual_quality(poses: &[Option<Pose>]) -> Option<f32> {
-    let mut qualities: Vec<f32> = poses.iter().flatten().map(|pose| pose.quality).collect();
-    qualities.sort_unstable_by(f32::total_cmp);
-    qualities.get(qualities.len() / 2).copied().filter(|&quality| quality > 0.1)
+/// The median quality; None where it is too low to tell anything.
+fn usual_quality(found: &[Option<Candidate>]) -> Option<f32> {
+    median(found.iter().flatten().map(|found| found.pose.quality)).filter(|&quality| quality > 0.1)
+}
+
+fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
+    let mut values: Vec<f32> = values.collect();
+    values.sort_unstable_by(f32::total_cmp);
+    values.get(values.len() / 2).copied()
 }
 
 /// The image whose part has the median area, of those in which it lies wholly within the image.

@@ -140,7 +140,8 @@ impl Alignment {
 
     /// As [`Alignment::find`], in an image that is reduced already.
     pub fn find_reduced(&self, image: &ReducedImage) -> Pose {
-        let found = self.search(image).filter(|pose| pose.quality >= self.least_quality);
+        let found =
+            self.search(image).map(|found| found.pose).filter(|pose| pose.quality >= self.least_quality);
         found.unwrap_or_else(|| self.at_rest(image.image))
     }
 

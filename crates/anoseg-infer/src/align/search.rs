@@ -29,21 +29,24 @@ const COARSE: usize = 40;
 
 /// A pose closer to the reference's is preferred while it leaves at most this many times as much
 /// unexplained, and this much more: what a round or regular part lets undecided is not to turn it.
-const UNDECIDED: (f32, f32) = (1.15, 0.002);
+const UNDECIDED: (f32, f32) = (1.15, 0.0005);
 
 /// Below this correlation along rings, nothing tells how the part is turned.
-const TELLING: f32 = 0.2;
+const TELLING: f32 = 0.35;
 
 /// A pose, and how well it agrees with how the part is turned.
 #[derive(Clone, Copy, PartialEq)]
-struct Candidate {
-    pose: Pose,
-    turn: f32,
+pub(super) struct Candidate {
+    pub(super) pose: Pose,
+    /// Correlation along rings.
+    pub(super) turn: f32,
+    /// Whether it keeps the reference's angle.
+    held: bool,
 }
 
 impl Alignment {
     /// The best pose, whatever its quality; None where nothing of the part's size stands out.
-    pub(super) fn search(&self, image: &ReducedImage) -> Option<Pose> {
+    pub(super) fn search(&self, image: &ReducedImage) -> Option<Candidate> {
         let found = foreground(image)?;
         let [across, down] = image.scale();
         let scale = self.scale(image.image);
@@ -65,12 +68,13 @@ impl Alignment {
         for (number, level) in levels.iter().enumerate().rev() {
             let (points, steps) = (points(number), STEPS[usize::from(number < coarsest)]);
             for candidate in &mut candidates {
-                let pose = points.refined(level, candidate.pose, steps);
-                *candidate = Candidate { pose, turn: points.turn_correlation(level, &pose) };
+                let pose = points.refined(level, candidate.pose, steps, !candidate.held);
+                let turn = points.turn_correlation(level, &pose);
+                *candidate = Candidate { pose, turn, held: candidate.held };
             }
             self.keep_best(&mut candidates, REFINED_FURTHER[usize::from(number <= 1)]);
         }
-        self.decided(&candidates).map(|candidate| candidate.pose)
+        self.decided(&candidates)
     }
 
     /// Where the search begins: the maxima of the correlation along rings over all angles, and the
@@ -88,7 +92,7 @@ impl Alignment {
                 Pose { quality: points.correlation(level, &pose, step), ..pose }
             });
             let pose = shifted.into_iter().fold(shifted[0], |a, b| if b.quality > a.quality { b } else { a });
-            Candidate { pose, turn: points.turn_correlation(level, &pose) }
+            Candidate { pose, turn: points.turn_correlation(level, &pose), held: false }
         };
         let around: Vec<Candidate> =
             (0..ANGLES).map(|i| best_at(self.rest.angle + TAU * i as f32 / ANGLES as f32)).collect();
@@ -99,18 +103,23 @@ impl Alignment {
         let mut peaks: Vec<Candidate> = (0..ANGLES).filter(is_peak).map(|i| around[i]).collect();
         peaks.sort_by(|a, b| b.turn.total_cmp(&a.turn));
         peaks.truncate(REFINED);
-        peaks.push(around[0]);
+        peaks.extend([around[0], Candidate { held: true, ..around[0] }]);
         peaks
     }
 
-    /// Drops all but the best, and the nearest to the reference of those that are about as good.
+    /// Drops all but the best, the nearest to the reference of those that are about as good, and the one
+    /// at the reference's angle.
     fn keep_best(&self, candidates: &mut Vec<Candidate>, most: usize) {
         let decided = self.decided(candidates);
         candidates.sort_by(|a, b| b.turn.total_cmp(&a.turn));
         let mut kept: Vec<Candidate> = Vec::new();
-        for candidate in candidates.iter().copied().chain(decided) {
-            let is_new = |other: &Candidate| candidate.pose.turned_from(&other.pose).abs() > 0.02;
-            if kept.iter().all(is_new) && (kept.len() < most || Some(candidate) == decided) {
+        let held = candidates.iter().copied().find(|candidate| candidate.held);
+        for candidate in candidates.iter().copied().chain(decided).chain(held) {
+            let is_new = |other: &Candidate| {
+                candidate.held != other.held || candidate.pose.turned_from(&other.pose).abs() > 0.02
+            };
+            if kept.iter().all(is_new) && (kept.len() < most || Some(candidate) == decided || candidate.held)
+            {
                 kept.push(candidate);
             }
         }

@@ -257,8 +257,8 @@ impl Points {
 
     /// The pose nearby in which the image agrees best, by Gauss-Newton steps on position, angle,
     /// brightness and contrast at once. Its quality is the correlation there. Places that differ far
-    /// more than the others, as defects do, count less.
-    pub(super) fn refined(&self, level: &Level, mut pose: Pose, steps: usize) -> Pose {
+    /// more than the others, as defects do, count less. The angle stays unless it `turns`.
+    pub(super) fn refined(&self, level: &Level, mut pose: Pose, steps: usize, turns: bool) -> Pose {
         let reach = self.at.iter().map(|[x, y]| x.abs().max(y.abs())).fold(1.0, f32::max);
         let pixel = 1.0 / level.scale();
         let (mut weights, mut spread) = (vec![1.0f32; self.at.len()], 0.0);
@@ -270,9 +270,13 @@ impl Points {
                 let [x, y] = pose.place(turn, *at);
                 let [value, gx, gy] = level.at(x, y)?;
                 let [dx, dy] = [x - pose.centre[0], y - pose.centre[1]];
-                Some([value, gx, gy, (gy * dx - gx * dy) / reach])
+                let around = if turns { (gy * dx - gx * dy) / reach } else { 0.0 };
+                Some([value, gx, gy, around])
             }));
             let mut system = System::<5>::default();
+            if !turns {
+                system.add([0.0, 0.0, 1.0, 0.0, 0.0], 0.0, 1.0);
+            }
             for ((point, value), weight) in seen.iter().zip(&self.values).zip(&weights) {
                 let Some([found, gx, gy, around]) = *point else { continue };
                 let terms = [gx, gy, around, -value / 256.0, -1.0].map(f64::from);
