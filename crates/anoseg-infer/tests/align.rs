@@ -1,4 +1,5 @@
 //! Parts that are not held still: their poses are found, and images and maps warped there and back.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and a measurement prints")]
 
 use std::f32::consts::{PI, TAU};
 use std::sync::OnceLock;

@@ -17,9 +17,8 @@ impl<const N: usize> System<N> {
     pub(super) fn add(&mut self, terms: [f64; N], value: f64, weight: f64) {
         for i in 0..N {
             let weighted = weight * terms[i];
-            for j in i..N {
-                self.matrix[i][j] += weighted * terms[j];
-            }
+            let row = self.matrix[i].iter_mut().zip(terms).skip(i);
+            row.for_each(|(sum, term)| *sum += weighted * term);
             self.right[i] += weighted * value;
         }
     }
