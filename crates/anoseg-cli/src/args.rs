@@ -7,8 +7,8 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anoseg::View;
 use anoseg::batch::Format;
+use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
@@ -62,6 +62,10 @@ pub(crate) struct Demo {
     /// Seed of images and training.
     #[arg(long, allow_negative_numbers = true, default_value_t = 0, value_parser = whole_number)]
     pub(crate) seed: u64,
+    /// A part in any place and turned to any side, trained on with --align, in place of parts that are
+    /// held still.
+    #[arg(long)]
+    pub(crate) moved: bool,
 }
 
 #[derive(Args)]
@@ -131,6 +135,11 @@ pub(crate) struct Settings {
     /// square: the same, resampled to a square; auto: by shape and size of the images.
     #[arg(long, value_parser = view)]
     pub(crate) scale: Option<View>,
+    /// Parts that are not held still: find position and rotation of the part in each image and inspect
+    /// it in its own frame. It must stand out from a plain background. auto: if it moves in the training
+    /// images; off [default: off; without a value: auto].
+    #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "auto", value_parser = align)]
+    pub(crate) align: Option<Align>,
     /// The pretrained encoder's file, for preset accurate [default: the one added with
     /// `anoseg encoder add`].
     #[arg(long)]
@@ -158,7 +167,7 @@ pub(crate) struct Train {
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
     /// Go on from the checkpoint in the run directory, with the settings stored there: without
-    /// --preset, --config, --time, --steps, --seed, --scale, --smallest-defect, --roi and --ignore.
+    /// --preset, --config, --time, --steps, --seed, --scale, --smallest-defect, --align, --roi and --ignore.
     #[arg(long)]
     pub(crate) resume: bool,
     #[command(flatten)]
@@ -358,6 +367,15 @@ fn view(text: &str) -> Result<View, String> {
         "whole" => Ok(View::Whole),
         "square" => Ok(View::Square),
         number => number.parse().map(View::Scale).map_err(|_| "a number, auto, whole or square".to_owned()),
+    }
+}
+
+/// Whether images are aligned.
+fn align(text: &str) -> Result<Align, String> {
+    match text {
+        "auto" => Ok(Align::Auto),
+        "off" => Ok(Align::Off),
+        _ => Err("give auto or off".to_owned()),
     }
 }
 

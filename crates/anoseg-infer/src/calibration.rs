@@ -76,8 +76,14 @@ impl Calibration {
     /// The pixels of `map` that are reported, and their connected regions, in the order of their
     /// labels.
     pub fn marks(&self, map: &AnomalyMap) -> (Mask, Vec<Region>) {
+        self.marks_among(map, map.as_slice().len())
+    }
+
+    /// As [`Calibration::marks`], of a map in which only so many pixels were inspected: areas are
+    /// shares of those.
+    pub(crate) fn marks_among(&self, map: &AnomalyMap, inspected: usize) -> (Mask, Vec<Region>) {
         let mut mask = map.map(|&value| value > self.pixel_threshold);
-        let regions = self.regions.apply(&mut mask, map);
+        let regions = self.regions.apply_among(&mut mask, map, inspected);
         (mask, regions)
     }
 

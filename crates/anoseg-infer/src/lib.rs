@@ -16,6 +16,7 @@
 //!
 //! Maps and scores are anomaly values: 0 = normal, 1 = anomalous.
 
+mod align;
 pub mod archive;
 mod calibration;
 mod cautions;
@@ -40,6 +41,7 @@ mod threads;
 mod training_images;
 mod warning;
 
+pub use align::{Alignment, Learned, Pose, ReducedImage};
 pub use calibration::{Calibration, Decision, Rule, images_needed};
 pub use description::{Description, Provenance, file_digest, json_value};
 pub use error::{Error, ErrorKind, ModelFault, Result};

@@ -17,7 +17,7 @@ use crate::runtime::{Program, Recorder, Value};
 use crate::strongest::strongest_place;
 use crate::{
     Analysis, Calibration, Decision, Description, Error, Inspection, InspectionWarning, ModelFault,
-    ModelFile, RegionOfInterest, Result, Threads, warning,
+    ModelFile, Pose, RegionOfInterest, Result, SettingError, Threads, warning,
 };
 
 /// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
@@ -189,10 +189,12 @@ impl Model {
     /// The model was never calibrated, or its network gives values that are not finite.
     pub fn inspect(&self, image: &Image) -> Result<Inspection> {
         let calibration = self.calibration()?;
-        let Analysis { score, map } = self.analyse(image)?;
-        let (mut mask, mut regions) = calibration.marks(&map);
+        let pose = self.pose(image);
+        let Analysis { score, map } = self.analyse_at(image, pose.as_ref())?;
+        let inspected = self.description.preprocess.inspected(pose.as_ref(), map.as_slice().len());
+        let (mut mask, mut regions) = calibration.marks_among(&map, inspected);
         regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
-        let (decision, warnings) = (calibration.decide(score), self.warnings(image));
+        let (decision, warnings) = (calibration.decide(score), self.warnings_at(image, pose.as_ref()));
         if decision != Decision::Good && regions.is_empty() {
             // The score comes from a place, and whoever judges the part is shown which.
             let inside = self.inside(image);
@@ -206,9 +208,14 @@ impl Model {
     /// thresholds stay.
     ///
     /// # Errors
-    /// The region is out of bounds.
+    /// The region is out of bounds, or the model aligns its images, so that no place is fixed.
     pub fn narrowed(mut self, region: RegionOfInterest) -> Result<Self> {
         let preprocess = &mut self.description.preprocess;
+        if preprocess.alignment.is_some() {
+            let allowed = "a model that aligns its images has no fixed region of interest";
+            let error = SettingError::new("preprocess.region", "a region", allowed);
+            return Err(Error::model(&self.path, ModelFault::from(error)));
+        }
         let both = match preprocess.region.take() {
             Some(own) => own.intersection(region),
             None => region,
@@ -223,9 +230,24 @@ impl Model {
         self.description.preprocess.inside(image.width(), image.height())
     }
 
+    /// Where the part lies in the image; None where the model was trained without an alignment.
+    pub fn pose(&self, image: &Image) -> Option<Pose> {
+        self.description.preprocess.alignment.as_ref()?;
+        self.on_threads(|| self.description.preprocess.pose(image))
+    }
+
     /// What makes the result for this image doubtful; usually nothing.
     pub fn warnings(&self, image: &Image) -> Vec<InspectionWarning> {
-        warning::of(image, &self.description.preprocess.scale, self.description.training_images.as_ref())
+        self.warnings_at(image, self.pose(image).as_ref())
+    }
+
+    fn warnings_at(&self, image: &Image, pose: Option<&Pose>) -> Vec<InspectionWarning> {
+        let Description { preprocess, training_images, .. } = &self.description;
+        let mut warnings = warning::of(image, &preprocess.scale, training_images.as_ref());
+        if pose.is_some_and(|pose| !pose.is_found()) {
+            warnings.push(InspectionWarning::NotAligned);
+        }
+        warnings
     }
 
     /// The image at its own size with values in 0..=1, on the model's value scale: what overlays

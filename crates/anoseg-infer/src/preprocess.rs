@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use anoseg_image::{Filter, Image, Mask, SampleType, resample};
+use anoseg_image::{AnomalyMap, Filter, Image, Mask, SampleType, resample};
 use serde::{Deserialize, Serialize};
 
 use crate::scale::is_default;
-use crate::{Extent, Geometry, RegionOfInterest, SettingError, ValueScale};
+use crate::{Alignment, Extent, Geometry, Pose, RegionOfInterest, SettingError, ValueScale};
 
 /// How images become the network's input. Stored in the model file; training, calibration and
 /// prediction use the same.
@@ -36,6 +36,10 @@ pub struct Preprocess {
     /// versions can read the file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub region: Option<RegionOfInterest>,
+    /// How the part is found, where images are inspected in its frame. Geometry is then that of the
+    /// frame. Not written where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub alignment: Option<Alignment>,
 }
 
 /// The channels that the network takes.
@@ -52,7 +56,8 @@ impl Preprocess {
     /// Whole images, resampled to `size` x `size` pixels, values on full scale.
     pub fn square(size: usize, filter: Filter) -> Self {
         let geometry = Geometry::Whole { width: size, height: size };
-        Self { channels: Channels::Rgb, geometry, filter, scale: ValueScale::default(), region: None }
+        let (scale, region, alignment) = (ValueScale::default(), None, None);
+        Self { channels: Channels::Rgb, geometry, filter, scale, region, alignment }
     }
 
     /// The same with this value scale.
@@ -75,14 +80,44 @@ impl Preprocess {
         self.region.as_ref().map(|region| region.mask(width, height))
     }
 
+    /// The same with this alignment.
+    pub fn with_alignment(self, alignment: Option<Alignment>) -> Self {
+        Self { alignment, ..self }
+    }
+
     /// Height and width of the network's input: of a tile where it works on tiles.
     pub fn size(&self) -> [usize; 2] {
         self.geometry.size()
     }
 
-    /// The image at the network's scale, of the size that [`Geometry::plane`] gives, values in 0..=1.
+    /// The image at the network's scale, of the size that [`Geometry::plane`] gives, values in 0..=1;
+    /// in the part's frame where there is an alignment.
     pub fn apply(&self, image: &Image) -> Image {
-        self.scale_resampled(self.resample(&self.scale.clipped(image)))
+        self.apply_at(image, self.pose(image).as_ref())
+    }
+
+    /// As [`Preprocess::apply`], with the image's [pose](Preprocess::pose).
+    pub fn apply_at(&self, image: &Image, pose: Option<&Pose>) -> Image {
+        self.scale_resampled(self.resample_at(&self.scale.clipped(image), pose))
+    }
+
+    /// Where the part lies in the image; None without an alignment.
+    pub fn pose(&self, image: &Image) -> Option<Pose> {
+        self.alignment.as_ref().map(|alignment| alignment.find(image))
+    }
+
+    /// The map of a prepared image in the coordinates of the image, which has `width` x `height`
+    /// pixels and this pose. Outside the part's frame it is 0.
+    pub fn restored(&self, map: &AnomalyMap, pose: Option<&Pose>, width: usize, height: usize) -> AnomalyMap {
+        match self.alignment.as_ref().zip(pose) {
+            Some((alignment, pose)) => alignment.unframed(map, pose, width, height),
+            None => resample::resize_map(map, width, height),
+        }
+    }
+
+    /// Pixels of an image of `all` pixels and this pose that are inspected: those of the part's frame.
+    pub(crate) fn inspected(&self, pose: Option<&Pose>, all: usize) -> usize {
+        self.alignment.as_ref().zip(pose).map_or(all, |(alignment, pose)| alignment.pixels(pose))
     }
 
     /// The image at its own size, values in 0..=1: what people are to see.
@@ -94,6 +129,13 @@ impl Preprocess {
     /// at the network's scale, values as they are. [`Preprocess::scale_resampled`] is the second
     /// half. The result is the same bit for bit, if no value of the image is beyond the scale.
     pub fn resample(&self, image: &Image) -> Image {
+        self.resample_at(image, self.pose(image).as_ref())
+    }
+
+    fn resample_at(&self, image: &Image, pose: Option<&Pose>) -> Image {
+        let framed = self.alignment.as_ref().zip(pose);
+        let framed = framed.map(|(alignment, pose)| alignment.framed(image, pose));
+        let image = framed.as_ref().unwrap_or(image);
         let Extent { width, height } = self.geometry.plane(image.width(), image.height());
         match image.sample_type() {
             SampleType::U8 => resample::resize(image, width, height, self.filter),
@@ -112,12 +154,13 @@ impl Preprocess {
     }
 
     /// Checks that both sides are multiples of `stride`, above 0 and at most 4096, that black is below
-    /// white, and the region.
+    /// white, the region, and that the alignment has a reference.
     ///
     /// # Errors
     /// They are not.
     pub fn validate(&self, stride: usize) -> Result<(), SettingError> {
         self.geometry.validate(stride)?;
+        self.alignment.as_ref().map_or(Ok(()), Alignment::validate)?;
         self.scale.validate()?;
         self.region.as_ref().map_or(Ok(()), RegionOfInterest::validate)
     }

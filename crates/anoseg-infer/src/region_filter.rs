@@ -70,9 +70,13 @@ impl RegionFilter {
     /// # Panics
     /// If mask and map differ in size.
     pub fn apply(&self, mask: &mut Mask, map: &AnomalyMap) -> Vec<Region> {
+        self.apply_among(mask, map, map.as_slice().len())
+    }
+
+    /// As [`RegionFilter::apply`], where the image has `pixels` pixels that were inspected.
+    pub(crate) fn apply_among(&self, mask: &mut Mask, map: &AnomalyMap, pixels: usize) -> Vec<Region> {
         let components = label_components(mask);
         let found = labelled_regions(&components, map);
-        let pixels = map.as_slice().len();
         let kept: Vec<bool> = found.iter().map(|region| self.keeps(region, pixels)).collect();
         if kept.contains(&false) {
             // The regions come in the order of their labels, which begin at 1.

@@ -59,6 +59,9 @@ pub enum InspectionWarning {
     ColourOnGrey,
     /// A grey image; all training images had colours.
     GreyOnColour,
+    /// No part like that of the training images was found in the image, so that it was inspected in the
+    /// usual place.
+    NotAligned,
 }
 
 impl InspectionWarning {
@@ -72,6 +75,7 @@ impl InspectionWarning {
             Self::OtherSize { .. } => "other_size",
             Self::ColourOnGrey => "colour_on_grey",
             Self::GreyOnColour => "grey_on_colour",
+            Self::NotAligned => "not_aligned",
         }
     }
 
@@ -86,6 +90,7 @@ impl InspectionWarning {
             "other_size" => "of another size than the training images",
             "colour_on_grey" => "in colour, unlike the training images",
             "grey_on_colour" => "grey, unlike the training images",
+            "not_aligned" => "in which no part was found to align by",
             code => code,
         }
     }
@@ -132,6 +137,9 @@ impl fmt::Display for InspectionWarning {
             }
             Self::ColourOnGrey => f.write_str("a colour image, and all training images were grey"),
             Self::GreyOnColour => f.write_str("a grey image, and all training images had colours"),
+            Self::NotAligned => f.write_str(
+                "no part like that of the training images was found to align by; inspected in its usual place",
+            ),
         }
     }
 }
@@ -237,6 +245,7 @@ mod tests {
             InspectionWarning::OtherSize { width: 2, height: 1, trained: [[9, 9], [4, 5]] },
             InspectionWarning::ColourOnGrey,
             InspectionWarning::GreyOnColour,
+            InspectionWarning::NotAligned,
         ];
         for warning in all {
             let json = serde_json::to_value(&warning).unwrap();

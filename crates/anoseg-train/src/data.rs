@@ -3,12 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Dataset, Image, Limits, Mask, SampleType, decode};
-use anoseg_infer::{Extent, Preprocess, TrainingImages, file_digest};
+use anoseg_infer::{Alignment, Extent, Preprocess, TrainingImages, file_digest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::config::Config;
+use crate::align::{self, Movement};
+use crate::config::{Align, Config};
 use crate::geometry;
 use crate::in_parallel::{Probed, probe_all, read_all};
 use crate::region;
@@ -47,6 +48,8 @@ pub struct GoodImages {
     pub manifest: String,
     /// Remarks on images that were left out, for the user.
     pub warnings: Vec<String>,
+    /// How the part moves, where it was measured.
+    pub movement: Option<Movement>,
     /// Values that do not count for the value scale.
     far: Vec<FarValues>,
     /// Files that could not be read.
@@ -68,13 +71,26 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
 
 /// As [`load_good_images`], within these limits.
 pub(crate) fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
-    let preprocess = |sizes: &[(usize, usize)]| {
-        let geometry = geometry::choose(&config.input, config.stride(), sizes);
+    let mut movement = None;
+    let preprocess = |files: &[Probed]| {
+        let learned = (config.input.align == Align::Auto).then(|| align::learn(files, limits));
+        let (alignment, found) = learned.map_or((None, None), |(alignment, found)| (alignment, Some(found)));
+        movement = found;
+        let sizes = sizes(files, alignment.as_ref());
+        let geometry = geometry::choose(&config.input, config.stride(), &sizes);
         Preprocess::square(config.input.size, config.input.filter)
             .with_geometry(geometry)
+            .with_alignment(alignment)
             .with_region(config.region.clone())
     };
-    load(dataset, preprocess, config.seed, true, limits)
+    let good = load(dataset, preprocess, config.seed, true, limits)?;
+    Ok(GoodImages { movement, ..good })
+}
+
+/// Widths and heights of the images, or of what is taken of them where they are aligned.
+fn sizes(files: &[Probed], alignment: Option<&Alignment>) -> Vec<(usize, usize)> {
+    let frame = alignment.map(|alignment| alignment.frame().into());
+    files.iter().filter_map(|file| file.size.map(|size| frame.unwrap_or(size))).collect()
 }
 
 /// As [`load_good_images`], as a model prepares its images: with the model's value scale, not one
@@ -86,10 +102,10 @@ pub fn load_good_images_as(dataset: &Dataset, preprocess: &Preprocess, seed: u64
     load(dataset, |_| preprocess.clone(), seed, false, &Limits::default())
 }
 
-/// `preprocess` is that for images of these sizes (width, height).
+/// `preprocess` is that for these images.
 fn load(
     dataset: &Dataset,
-    preprocess: impl FnOnce(&[(usize, usize)]) -> Preprocess,
+    preprocess: impl FnOnce(&[Probed]) -> Preprocess,
     seed: u64,
     find_scale: bool,
     limits: &Limits,
@@ -98,8 +114,8 @@ fn load(
     let mut warnings = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let probed = probe_all(dataset.training_images()?, limits);
-    let sizes: Vec<(usize, usize)> = probed.iter().filter_map(|file| file.size).collect();
-    let mut preprocess = preprocess(&sizes);
+    let mut preprocess = preprocess(&probed);
+    let sizes = sizes(&probed, preprocess.alignment.as_ref());
     let extent = geometry::common_extent(&preprocess.geometry, &sizes);
     if find_scale {
         region::require_fit(root, &preprocess, extent, &probed)?;
@@ -132,7 +148,8 @@ fn load(
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     let manifest = hasher.finalize().to_hex().to_string();
     let unreadable = unreadable.len();
-    Ok(GoodImages { images, preprocess, manifest, warnings, far, unreadable, seen, files: digests })
+    let (movement, files) = (None, digests);
+    Ok(GoodImages { images, preprocess, manifest, warnings, movement, far, unreadable, seen, files })
 }
 
 /// Unreadable files that are named where too few others are left.

@@ -15,6 +15,7 @@
 //! | [`series`], [`benchmark`], [`ablation`] | trainings one after the other, and tables of their figures |
 
 pub mod ablation;
+mod align;
 mod backbone;
 pub mod benchmark;
 pub mod calibrate;
@@ -42,7 +43,8 @@ mod table;
 mod tensors;
 mod train;
 
-pub use config::{Budget, Config, Preset, View};
+pub use align::Movement;
+pub use config::{Align, Budget, Config, Preset, View};
 pub use data::{GoodImages, few_good_images, load_good_images, load_good_images_as};
 pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};

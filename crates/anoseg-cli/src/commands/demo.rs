@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg::Config;
 use anoseg::evaluation::{EvaluationFiles, Series, evaluate_with_files};
+use anoseg::{Align, Config};
 use anoseg_image::{Dataset, Limits, write};
 use anoseg_synth::demo::{Part, defective, good};
 use anyhow::{Context as _, Result};
@@ -15,6 +15,9 @@ use crate::exit::Outcome;
 
 /// Side of the generated images, in pixels.
 const SIDE: usize = 256;
+
+/// The same of parts that are not held still, which take a smaller share of the image.
+const LOOSE_SIDE: usize = 320;
 
 /// Good images of each part to train on.
 const TRAINING: u64 = 60;
@@ -31,12 +34,14 @@ const MODEL: &str = "model";
 pub(crate) fn run(options: &Demo) -> Result<Outcome> {
     let stop = train::stop_on_signals();
     let mut reports = Vec::new();
-    for part in Part::ALL {
+    let parts: &[Part] = if options.moved { &[Part::LooseToken] } else { &Part::ALL };
+    for &part in parts {
         let folder = options.out.join(part.name());
         console::note(&format!("{}: generating images", part.name()));
         let data = folder.join("data").join(part.name());
         draw_dataset(&data, part, options.seed)?;
-        let config = Config { seed: options.seed, budget: options.time.into(), ..Config::default() };
+        let mut config = Config { seed: options.seed, budget: options.time.into(), ..Config::default() };
+        config.input.align = if options.moved { Align::Auto } else { Align::Off };
         let dataset = Dataset::open(&data)?;
         // So that a second call goes on where the first was stopped.
         let series =
@@ -71,11 +76,12 @@ fn write_index(out: &Path, reports: &[(String, PathBuf)]) -> Result<PathBuf> {
 
 /// Generates a dataset in MVTec AD layout.
 fn draw_dataset(root: &Path, part: Part, seed: u64) -> Result<()> {
+    let side = if part == Part::LooseToken { LOOSE_SIDE } else { SIDE };
     let good_folders = [("train/good", 0..TRAINING), ("test/good", TRAINING..TRAINING + TEST_GOOD)];
     for (folder, numbers) in good_folders {
         let folder = made(root.join(folder))?;
         for (name, number) in numbers.enumerate() {
-            let image = good(part, seed, number, SIDE, SIDE);
+            let image = good(part, seed, number, side, side);
             write::write_png(&folder.join(format!("{name:03}.png")), &image)?;
         }
     }
@@ -83,7 +89,7 @@ fn draw_dataset(root: &Path, part: Part, seed: u64) -> Result<()> {
         let images = made(root.join("test").join(defect))?;
         let masks = made(root.join("ground_truth").join(defect))?;
         for number in 0..TEST_DEFECTIVE {
-            let drawn = defective(part, defect, seed, number, SIDE, SIDE);
+            let drawn = defective(part, defect, seed, number, side, side);
             let drawn = drawn.with_context(|| format!("the part {} has no defect {defect}", part.name()))?;
             write::write_png(&images.join(format!("{number:03}.png")), &drawn.image)?;
             write::write_mask_png(&masks.join(format!("{number:03}_mask.png")), &drawn.mask)?;

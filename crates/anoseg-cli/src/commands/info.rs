@@ -1,6 +1,6 @@
 //! `anoseg info`.
 
-use anoseg::{Calibration, ModelFile};
+use anoseg::{Calibration, ModelFile, Preprocess};
 use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
 
@@ -24,7 +24,7 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
     let rows = [
         ("category", provenance.category.clone()),
         ("preset", description.preset.clone()),
-        ("input", description.preprocess.geometry.to_string()),
+        ("input", input(&description.preprocess)),
         ("values", description.preprocess.scale.to_string()),
         ("network", format!("{architecture}, {parameters} parameters")),
         ("data", format!("{} images, blake3 {}", provenance.training_images, provenance.data_blake3)),
@@ -60,6 +60,18 @@ pub(crate) fn run(options: &Info) -> Result<Outcome> {
         console::result(&format!("          {number}: {}", reject(calibration)));
     }
     Ok(Outcome::Fine)
+}
+
+/// What the network takes of an image.
+fn input(preprocess: &Preprocess) -> String {
+    let geometry = preprocess.geometry;
+    match &preprocess.alignment {
+        Some(alignment) => {
+            let [width, height] = alignment.frame();
+            format!("{geometry}, aligned by the part: its frame has {width} x {height} pixels")
+        }
+        None => geometry.to_string(),
+    }
 }
 
 /// The image threshold and where it comes from.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{
-    Budget, Calibration, Config, Description, Event, Extent, Geometry, Model, ModelFile, RunDir,
+    Budget, Calibration, Config, Description, Event, Extent, Geometry, Model, ModelFile, Movement, RunDir,
     SettingError, StopToken, TrainError, Trainer, View,
 };
 use anoseg_image::dataset::display_name;
@@ -135,6 +135,7 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
     }
     let smallest = options.smallest_defect.map(View::Smallest);
     config.input.view = smallest.or(options.scale).unwrap_or(config.input.view);
+    config.input.align = options.align.unwrap_or(config.input.align);
     config.validate()?;
     Ok(config)
 }
@@ -142,7 +143,7 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
 /// The settings of a training that is to be resumed. Others beside them are refused.
 fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError> {
     let stored = run_dir.config()?;
-    let Settings { config, time, steps, seed, smallest_defect, scale, .. } = &options.settings;
+    let Settings { config, time, steps, seed, smallest_defect, scale, align, .. } = &options.settings;
     let preset = options.preset.and_then(|preset| preset.to_possible_value());
     let given = [
         ("--preset", preset.map(|preset| preset.get_name().to_owned())),
@@ -152,6 +153,7 @@ fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError
         ("--seed", seed.map(|seed| seed.to_string())),
         ("--smallest-defect", smallest_defect.map(|pixels| pixels.to_string())),
         ("--scale", scale.map(|scale| format!("{scale:?}").to_lowercase())),
+        ("--align", align.map(|align| format!("{align:?}").to_lowercase())),
     ];
     let region = options.region.given().map(|(name, path)| (name, path.display().to_string()));
     let given: Vec<_> =
@@ -232,6 +234,12 @@ fn show(bar: &mut TrainingBar, event: Event) {
             None => bar.warning(&message),
         },
         Event::ValueScale(scale) => console::note(&format!("values: {scale}")),
+        Event::Movement(movement) => match movement {
+            Movement::Aligned { missed: 0, .. } => console::note(&movement.to_string()),
+            Movement::Aligned { .. } => bar.warning(&movement.to_string()),
+            Movement::Still { .. } => console::note(&format!("{movement}: --align has no effect, left off")),
+            _ => bar.warning(&format!("{movement}: --align is left off")),
+        },
         Event::FellBack { lost_at, why, step } => bar.warning(&format!(
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"

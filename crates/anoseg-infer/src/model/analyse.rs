@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use anoseg_image::{AnomalyMap, Image, Mask, resample};
+use anoseg_image::{AnomalyMap, Image, Mask};
 use rayon::prelude::*;
 
 use super::{Model, Network, record};
 use crate::runtime::Program;
 use crate::score::{clear_outside, probabilities};
-use crate::{Analysis, Error, Extent, ModelFault, Result, Window};
+use crate::{Analysis, Error, Extent, ModelFault, Pose, Result, Window};
 
 impl Model {
     /// Score and anomaly map of an image of any size. Outside the region of interest the map is 0.
@@ -16,12 +16,18 @@ impl Model {
     /// # Errors
     /// The network gave a value that is not finite.
     pub fn analyse(&self, image: &Image) -> Result<Analysis> {
+        self.analyse_at(image, self.pose(image).as_ref())
+    }
+
+    /// As [`Model::analyse`], of an image whose part lies so.
+    pub(super) fn analyse_at(&self, image: &Image, pose: Option<&Pose>) -> Result<Analysis> {
+        let preprocess = &self.description.preprocess;
         self.on_threads(|| {
-            let prepared = self.prepare(image);
+            let prepared = preprocess.apply_at(image, pose);
             let counts = self.inside(&prepared);
             let Analysis { score, map } = self.analyse_all(&prepared, None, counts.as_ref())?;
             // The map is cleared at the image's own size, so that the region ends at a sharp line.
-            let mut map = resample::resize_map(&map, image.width(), image.height());
+            let mut map = preprocess.restored(&map, pose, image.width(), image.height());
             clear_outside(&mut map, self.inside(image).as_ref());
             Ok(Analysis { score, map })
         })

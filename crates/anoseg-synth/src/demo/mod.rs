@@ -21,7 +21,9 @@ use anoseg_image::{Image, Mask};
 
 use camera::Camera;
 use canvas::Canvas;
+use geometry::V2;
 use noise::Dice;
+use token::Token;
 
 /// A generated part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -30,6 +32,9 @@ pub enum Part {
     Fabric,
     /// An object: a round token with print on its face, nearly always in the same place.
     Token,
+    /// The same token, smaller, in any place of the image and turned to any side. Its print tells how it
+    /// is turned.
+    LooseToken,
 }
 
 /// An image of a defective part.
@@ -45,7 +50,7 @@ pub struct DemoImage {
 const ATTEMPTS: u64 = 8;
 
 impl Part {
-    /// All parts.
+    /// The parts that are held still.
     pub const ALL: [Self; 2] = [Self::Fabric, Self::Token];
 
     /// The name of the part, usable as a folder name.
@@ -53,6 +58,7 @@ impl Part {
         match self {
             Self::Fabric => "fabric",
             Self::Token => "token",
+            Self::LooseToken => "loose_token",
         }
     }
 
@@ -60,8 +66,13 @@ impl Part {
     pub fn defects(self) -> &'static [&'static str] {
         match self {
             Self::Fabric => &fabric::DEFECTS,
-            Self::Token => &token::DEFECTS,
+            Self::Token | Self::LooseToken => &token::DEFECTS,
         }
+    }
+
+    /// The token that lies under the camera.
+    fn token(self, dice: &mut Dice, half_extent: V2) -> Token {
+        if self == Self::LooseToken { Token::loose(dice, half_extent) } else { Token::new(dice, half_extent) }
     }
 }
 
@@ -81,6 +92,7 @@ fn key(part: Part, defect: usize, seed: u64, index: u64, purpose: Purpose) -> [u
     let part = match part {
         Part::Fabric => 1,
         Part::Token => 2,
+        Part::LooseToken => 3,
     };
     let purpose = match purpose {
         Purpose::Scene => 0,
@@ -99,7 +111,9 @@ pub fn good(part: Part, seed: u64, index: u64, width: usize, height: usize) -> I
     let mut dice = Dice::new(key(Purpose::Scene));
     match part {
         Part::Fabric => fabric::Cloth::new(&mut dice, canvas.half_extent()).draw(&mut canvas),
-        Part::Token => token::Token::new(&mut dice, canvas.half_extent()).draw(&mut canvas),
+        Part::Token | Part::LooseToken => {
+            part.token(&mut dice, canvas.half_extent()).draw(&mut canvas);
+        }
     }
     Camera::new(&mut dice, key(Purpose::Sensor)).shoot(&canvas)
 }
@@ -156,8 +170,8 @@ fn pair(
             let damage = fabric::Damage::new(defect, &cloth, half_extent, &mut chance)?;
             cloth.draw_pair(&mut canvas, &damage)
         }
-        Part::Token => {
-            let token = token::Token::new(&mut dice, half_extent);
+        Part::Token | Part::LooseToken => {
+            let token = part.token(&mut dice, half_extent);
             let damage = token::Damage::new(defect, &token, &mut chance)?;
             token.draw_pair(&mut canvas, &damage)
         }

@@ -232,6 +232,26 @@ pub struct Input {
     pub view: View,
     /// Resampling filter.
     pub filter: Filter,
+    /// Whether the part is found in each image and inspected in its own frame. Not written where it is
+    /// off, so that earlier versions can read the file.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub align: Align,
+}
+
+/// Whether images are aligned by the part that they show.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Align {
+    /// Images are taken as they are.
+    #[default]
+    Off,
+    /// Images are aligned if the part moves in the training images.
+    Auto,
+}
+
+fn is_off(align: &Align) -> bool {
+    *align == Align::Off
 }
 
 /// What the network takes of an image.
@@ -257,6 +277,6 @@ pub enum View {
 
 impl Default for Input {
     fn default() -> Self {
-        Self { size: 256, view: View::default(), filter: Filter::Bilinear }
+        Self { size: 256, view: View::default(), filter: Filter::Bilinear, align: Align::Off }
     }
 }

@@ -3,7 +3,7 @@
 use anoseg_infer::network::Kind;
 use anoseg_infer::{RegionOfInterest, SettingError, require};
 
-use super::{Budget, CalibrationSettings, Config, Optimiser, View};
+use super::{Align, Budget, CalibrationSettings, Config, Optimiser, View};
 use crate::Result;
 
 /// Longest time budget: a year.
@@ -39,6 +39,9 @@ impl Config {
         self.calibration.validate()?;
         self.synthesis.validate()?;
         self.region.as_ref().map_or(Ok(()), RegionOfInterest::validate)?;
+        let fixed = self.region.is_none() || self.input.align == Align::Off;
+        let allowed = "a region of interest (region) is fixed on the image, aligned parts (input.align) move: leave one off";
+        require(fixed, "input.align", "auto", allowed)?;
         Ok(())
     }
 

@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use anoseg_infer::{Extent, Geometry, ValueScale};
 
 use super::step_losses::StepLosses;
+use crate::align::Movement;
 
 /// What happens during a training.
 #[derive(Clone, Debug)]
@@ -26,6 +27,8 @@ pub enum Event {
     /// The training images are on another value scale than the full one of their files; this scale
     /// was found and goes into the model.
     ValueScale(ValueScale),
+    /// How the part moves in the training images, and whether they are aligned.
+    Movement(Movement),
     /// What the network takes of the images.
     Geometry {
         /// The geometry.

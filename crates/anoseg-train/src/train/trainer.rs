@@ -190,6 +190,9 @@ impl Trainer {
             (self.on_event)(Event::Warning(warning.clone()));
         }
         remarks.iter().for_each(|remark| (self.on_event)(Event::Warning(remark.to_string())));
+        if let Some(movement) = data.movement.clone() {
+            (self.on_event)(Event::Movement(movement));
+        }
         if data.preprocess.scale != ValueScale::default() {
             (self.on_event)(Event::ValueScale(data.preprocess.scale));
         }

@@ -18,6 +18,10 @@ use misprint::InkLayer;
 
 /// Radius of the token in field units.
 const RADIUS: f32 = 0.40;
+/// Size of a loose token relative to one that is held.
+const LOOSE: f32 = 0.7;
+/// A loose token and its shadow keep away from the border by so many field units.
+const LOOSE_MARGIN: f32 = 0.03;
 /// Where the face ends and the rim begins, in token radii.
 const FACE_EDGE: f32 = 0.835;
 /// Radius of the rivet, in token radii.
@@ -88,6 +92,16 @@ impl Token {
         token
     }
 
+    /// A smaller token anywhere in the image, turned to any side.
+    pub(super) fn loose(dice: &mut Dice, half_extent: V2) -> Self {
+        let mut token = Self::new(dice, half_extent);
+        token.radius *= LOOSE;
+        let reach = |half: f32| (half - token.radius - LOOSE_MARGIN).max(0.0);
+        token.centre = V2::new(dice.within(reach(half_extent.x)), dice.within(reach(half_extent.y)));
+        token.rotation = V2::unit(dice.angle());
+        token
+    }
+
     /// Draws the token without a flaw.
     pub(super) fn draw(&self, canvas: &mut Canvas) {
         let ink = InkLayer::new(self, &print::artwork(), canvas);
@@ -129,7 +143,7 @@ impl Token {
     }
 
     /// From the token to the image.
-    fn image_coordinates(&self, q: V2) -> V2 {
+    pub(in crate::demo) fn image_coordinates(&self, q: V2) -> V2 {
         self.centre + q.turned(self.rotation) * self.radius
     }
 
