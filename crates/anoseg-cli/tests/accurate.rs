@@ -154,3 +154,22 @@ fn few_images_train_with_a_warning() {
     assert!(err.contains("none is held out"), "{err}");
     shop.run("predict model.anoseg data/test/good -o out", 0);
 }
+
+/// The memory bank has features inside the region only, on whole images and on parts of them.
+#[test]
+fn a_region_limits_what_is_remembered() {
+    let shop = workshop();
+    for (name, options, scale) in
+        [("whole", "--steps 4", ""), ("parts", "--steps 4", "--scale 1"), ("bank", "--steps 0", "")]
+    {
+        shop.run(&format!("{TRAIN} -o all-{name}.anoseg {options} {scale}"), 0);
+        shop.run(&format!("{TRAIN} -o left-{name}.anoseg {options} {scale} --roi 0,0,40,96"), 0);
+        let [all, left] =
+            ["all", "left"].map(|part| tensor_bytes(&shop.path(&format!("{part}-{name}.anoseg"))));
+        assert_ne!(all, left, "{name}");
+        shop.run(&format!("predict left-{name}.anoseg data/test -o out-{name} --map"), 0);
+        let map =
+            anoseg_image::write::read_tiff_f32(&shop.path(&format!("out-{name}/000_map.tiff"))).unwrap();
+        assert!((0..96).all(|y| (40..96).all(|x| map.get(x, y) == 0.0) && map.get(20, y) > 0.0), "{name}");
+    }
+}

@@ -125,6 +125,20 @@ fn a_resumed_training_keeps_its_region() {
     assert_eq!(tensor_bytes(&shop.path("one.anoseg")), tensor_bytes(&shop.path("three.anoseg")));
 }
 
+/// The second GAN takes the whole image, which the report says.
+#[test]
+fn a_score_that_the_region_does_not_limit_is_named() {
+    let shop = Workshop::new();
+    let train = "train data -o paper.anoseg --config paper.toml --steps 3 --roi 0,0,40,96";
+    shop.run(train, 0);
+    shop.run("eval paper.anoseg data --report r.html", 0);
+    assert!(std::fs::read_to_string(shop.path("r.html")).unwrap().contains("limits the map only"));
+    blocks(&shop);
+    shop.run("predict paper.anoseg new -o out --map", 0);
+    let map = write::read_tiff_f32(&shop.path("out/right_map.tiff")).unwrap();
+    assert!((0..SIDE).all(|y| (40..SIDE).all(|x| map.get(x, y) == 0.0)));
+}
+
 #[test]
 fn regions_that_do_not_fit_are_refused() {
     let shop = Workshop::new();
