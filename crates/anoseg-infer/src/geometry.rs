@@ -203,13 +203,19 @@ impl Geometry {
         if self.is_tiled() { [height.min(plane.height), width.min(plane.width)] } else { [height, width] }
     }
 
-    /// Pixels of the plane that a score is relative to: those of a part that the network was trained on,
-    /// so that a defect scores the same on an image of any size, or else all of them.
-    pub fn reference_area(&self, plane: Extent) -> usize {
+    /// Height and width of what the network took of an image of this plane in training: a square part, no
+    /// longer than the plane, or else the whole.
+    pub fn part_size(&self, plane: Extent) -> [usize; 2] {
         match *self {
-            Self::Tiles { part, .. } => part.min(plane.width) * part.min(plane.height),
-            _ => plane.width * plane.height,
+            Self::Tiles { part, .. } => [part.min(plane.height), part.min(plane.width)],
+            _ => [plane.height, plane.width],
         }
+    }
+
+    /// Pixels of the plane that a score is relative to: those that the network took at a time in
+    /// training, so that a defect scores the same on an image of any size.
+    pub fn reference_area(&self, plane: Extent) -> usize {
+        self.part_size(plane).iter().product()
     }
 
     /// The windows that cover a plane, row by row. They begin at multiples of the network's stride, so

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use anoseg_image::{Dataset, Image, Mask};
-use anoseg_infer::{Calibration, Model};
+use anoseg_infer::{Calibration, Extent, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
 use anoseg_synth::{Recipe, Synthesizer};
 use anoseg_train::evaluate::{Judged, TestRun};
@@ -219,9 +219,16 @@ fn samples(model: &Model, dataset: &Dataset) -> Result<Vec<Thumbnail>> {
     let recipe: Recipe = serde_json::from_value(description.synthesis.clone())
         .map_err(|error| Error::Bug(format!("the model's synthesis settings: {error}")))?;
     let inside = good.inside();
-    let synthesizer = Synthesizer::new(Arc::new(good.images), recipe, seed)?.within(inside);
+    let part = good.images.first().filter(|_| description.preprocess.geometry.is_tiled()).map(|image| {
+        let plane = Extent { width: image.width(), height: image.height() };
+        description.preprocess.geometry.part_size(plane)
+    });
+    let mut synthesizer = Synthesizer::new(Arc::new(good.images), recipe, seed)?.within(inside);
+    if let Some([height, width]) = part {
+        synthesizer = synthesizer.in_parts(width, height);
+    }
     let sample = |number| {
-        let pair = synthesizer.pair(number, 0);
+        let pair = synthesizer.whole_pair(number, 0);
         Thumbnail::from_image(&outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR))
     };
     Ok((0..SAMPLES).map(sample).collect())

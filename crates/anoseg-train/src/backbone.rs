@@ -50,7 +50,7 @@ impl<'a> Views<'a> {
         let windows = geometry::views(geometry, extent);
         let of_image = |i: usize| windows.iter().map(move |window| (i, *window));
         let all = (0..images.len()).flat_map(of_image).collect();
-        let [height, width] = geometry::view_size(geometry, extent);
+        let [height, width] = geometry.part_size(extent);
         let size = (width, height);
         Self { images, windows: all, size, coarse: geometry.is_tiled(), inside: None }
     }

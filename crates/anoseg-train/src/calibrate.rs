@@ -21,7 +21,7 @@ use anoseg_synth::{Recipe, Synthesizer};
 
 use crate::config::{CalibrationSettings, validate_rates};
 use crate::gumbel::prediction_limit;
-use crate::{Error, Result, geometry};
+use crate::{Error, Result};
 
 /// Synthetic pairs used to choose the pixel threshold.
 const SYNTHETIC_PAIRS: u64 = 48;
@@ -135,7 +135,7 @@ impl Trial {
         if geometry.is_tiled() {
             // Anomalies are as large as in training.
             let extent = Extent { width: normals[0].width(), height: normals[0].height() };
-            let [height, width] = geometry::view_size(geometry, extent);
+            let [height, width] = geometry.part_size(extent);
             synthesizer = synthesizer.in_parts(width, height);
         }
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };

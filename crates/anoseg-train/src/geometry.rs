@@ -131,21 +131,12 @@ pub(crate) fn common_extent(geometry: &Geometry, sizes: &[(usize, usize)]) -> Ex
     }
 }
 
-/// Height and width of what the network takes of a training image of this extent: a square part where
-/// it works on tiles, no longer than the image, or else the whole image.
-pub(crate) fn view_size(geometry: &Geometry, plane: Extent) -> [usize; 2] {
-    match *geometry {
-        Geometry::Tiles { part, .. } => [part.min(plane.height), part.min(plane.width)],
-        _ => [plane.height, plane.width],
-    }
-}
-
 /// Parts of training images that cover images of this extent: what the network sees of them in
 /// training. Without tiles the whole image.
 pub(crate) fn views(geometry: &Geometry, plane: Extent) -> Vec<Window> {
     match *geometry {
         Geometry::Tiles { scale, part, step, .. } => {
-            let [height, width] = view_size(geometry, plane);
+            let [height, width] = geometry.part_size(plane);
             Geometry::Tiles { width, height, scale, overlap: 0, part, step }.windows(plane)
         }
         _ => vec![Window { x: 0, y: 0, plane }],

@@ -212,7 +212,7 @@ impl Trainer {
         let synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
         let mut synthesizer = synthesizer.within(inside.clone());
         if data.preprocess.geometry.is_tiled() {
-            let [height, width] = geometry::view_size(&data.preprocess.geometry, extent(&images));
+            let [height, width] = data.preprocess.geometry.part_size(extent(&images));
             synthesizer = synthesizer.in_parts(width, height);
         }
         let backbone = self.backbone(&images, &data.preprocess.geometry, inside.as_ref())?;
