@@ -143,7 +143,7 @@ impl Token {
     }
 
     /// From the token to the image.
-    pub(in crate::demo) fn image_coordinates(&self, q: V2) -> V2 {
+    pub(super) fn image_coordinates(&self, q: V2) -> V2 {
         self.centre + q.turned(self.rotation) * self.radius
     }
 
