@@ -97,6 +97,31 @@ pub struct Plan {
     pub earlier: Vec<Decision>,
 }
 
+/// An image whose files have names and are not written yet.
+pub(super) struct Unwritten {
+    verdict: Verdict,
+    inspected: Inspected,
+    files: ImageFiles,
+    folder: PathBuf,
+}
+
+/// An image whose files are written, and whose verdict is not.
+pub(super) struct Written {
+    verdict: Verdict,
+    /// Why files could not be written.
+    errors: Vec<WriteError>,
+}
+
+impl Unwritten {
+    /// Writes the files. Those that cannot be written are in the verdict's errors.
+    pub(super) fn write(self) -> Written {
+        let Self { mut verdict, inspected, files, folder } = self;
+        let errors = files.write(&folder, &mut verdict.files, inspected);
+        verdict.errors = errors.iter().map(|error| super::names::plain(&error.to_string())).collect();
+        Written { verdict, errors }
+    }
+}
+
 impl Results {
     /// Begins verdicts in a folder that exists. Earlier ones are kept under another name, see
     /// [`Results::kept`].
@@ -208,12 +233,26 @@ impl Results {
         task: &Task,
         inspected: Inspected,
     ) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
-        let mut verdict = Verdict::of(&inspected, self.format == Format::Coco);
+        let verdict = Verdict::of(&inspected, self.has_pixels());
+        let unwritten = self.place(task, verdict, inspected);
+        self.record(unwritten.write())
+    }
+
+    /// Whether verdicts have the pixels of their regions.
+    pub(super) fn has_pixels(&self) -> bool {
+        self.format == Format::Coco
+    }
+
+    /// Chooses the names of an image's files. The order of the calls decides which are free.
+    pub(super) fn place(&mut self, task: &Task, mut verdict: Verdict, inspected: Inspected) -> Unwritten {
         let former = self.known.get(&verdict.image).map_or_else(FileNames::default, |k| k.files.clone());
-        let mut names = self.files.choose(&task.stem, former, &mut self.names);
-        let mut errors = self.files.write(&self.folder, &mut names, inspected);
-        verdict.files = names;
-        verdict.errors = errors.iter().map(|error| super::names::plain(&error.to_string())).collect();
+        verdict.files = self.files.choose(&task.stem, former, &mut self.names);
+        Unwritten { verdict, inspected, files: self.files, folder: self.folder.clone() }
+    }
+
+    /// Adds the line of an image whose files are written; errors as those of [`Results::add`].
+    pub(super) fn record(&mut self, written: Written) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
+        let Written { verdict, mut errors } = written;
         let appended = self.append(&verdict);
         if let Some(general) = errors.iter().position(is_general) {
             return Err(errors.swap_remove(general).into());
