@@ -246,6 +246,7 @@ impl Results {
     /// Chooses the names of an image's files. The order of the calls decides which are free.
     pub(super) fn place(&mut self, task: &Task, mut verdict: Verdict, inspected: Inspected) -> Unwritten {
         let former = self.known.get(&verdict.image).map_or_else(FileNames::default, |k| k.files.clone());
+        verdict.model_digest.clone_from(&self.run.model_blake3);
         verdict.files = self.files.choose(&task.stem, former, &mut self.names);
         Unwritten { verdict, inspected, files: self.files, folder: self.folder.clone() }
     }
@@ -266,7 +267,8 @@ impl Results {
     /// # Errors
     /// It cannot be written.
     pub fn add_failure(&mut self, path: &Path, error: &dyn std::fmt::Display) -> Result<(), ResultsError> {
-        let verdict = Verdict::failed(path, error);
+        let model_digest = self.run.model_blake3.clone();
+        let verdict = Verdict { model_digest, ..Verdict::failed(path, error) };
         let known = self.known.get(&verdict.image);
         if known.is_some_and(|known| known.decision.is_some() || known.error == verdict.error) {
             return Ok(());
