@@ -65,8 +65,11 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
     load_within(dataset, config, &Limits::default())
 }
 
-/// As [`load_good_images`], within these limits.
-pub(crate) fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
+/// As [`load_good_images`], each image within these limits.
+///
+/// # Errors
+/// As [`load_good_images`].
+pub fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
     let preprocess = |sizes: &[(usize, usize)]| {
         let geometry = geometry::choose(&config.input, config.stride(), sizes);
         Preprocess::square(config.input.size, config.input.filter).with_geometry(geometry)

@@ -213,10 +213,7 @@ pub(super) fn with_progress(trainer: Trainer) -> Result<Model, TrainError> {
 
 fn show(bar: &mut TrainingBar, event: Event) {
     match event {
-        Event::Warning(message) => match advice::limit_option(&message) {
-            Some(option) => bar.warning(&format!("{message}: {option}")),
-            None => bar.warning(&message),
-        },
+        Event::Warning(message) => bar.warning(&advice::with_limit_option(&message)),
         Event::ValueScale(scale) => console::note(&format!("values: {scale}")),
         Event::FellBack { lost_at, why, step } => bar.warning(&format!(
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
