@@ -178,8 +178,13 @@ fn of_image(error: &ImageError) -> Option<String> {
     limit_option(what)
 }
 
+/// A message, with the option that raises the limit which it names, if it names one.
+pub(crate) fn with_limit_option(message: &str) -> String {
+    limit_option(message).map_or_else(|| message.to_owned(), |option| format!("{message}: {option}"))
+}
+
 /// The option that raises the limit which a text names.
-pub(crate) fn limit_option(text: &str) -> Option<String> {
+fn limit_option(text: &str) -> Option<String> {
     let options = [
         ("max_pixels", "--max-pixels"),
         ("max_side", "--max-side"),

@@ -89,6 +89,8 @@ pub(crate) struct Synth {
     /// Seed of the synthesis.
     #[arg(long, allow_negative_numbers = true, value_parser = whole_number)]
     pub(crate) seed: Option<u64>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 /// How the folder of a dataset is read.
@@ -227,6 +229,8 @@ pub(crate) struct Check {
     /// Write what was found as JSON.
     #[arg(long)]
     pub(crate) json: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }
 
 #[derive(Args)]

@@ -16,6 +16,10 @@ fn messages() {
     let told = |arguments: &str, code: i32| shop.run(arguments, code).1;
     let option = told("eval model.anoseg data --max-pixels 100", 3);
     assert!(option.contains("(max_pixels)") && option.contains("its option is --max-pixels"), "{option}");
+    for command in ["check data", "synth data --out synthetic --config tiny.toml"] {
+        let option = told(&format!("{command} --max-pixels 100"), 3);
+        assert!(option.contains("its option is --max-pixels"), "{option}");
+    }
     let option = told("train data -o m.anoseg --config tiny.toml --steps 1 --max-side 50", 3);
     assert!(option.contains("its option is --max-side"), "{option}");
     let option = told("calibrate model.anoseg data/test/good --max-file-bytes 10", 3);

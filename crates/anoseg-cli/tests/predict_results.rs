@@ -76,6 +76,25 @@ fn interrupted_predict() {
     }
 }
 
+/// Several images are under way at a time; an image that cannot be read is among them.
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let shop = shop_with(30);
+    fs::write(shop.path("many/007.png"), "no image").unwrap();
+    for threads in ["1", "4"] {
+        let mut command = shop.anoseg("predict model.anoseg many --overlay --mask --map -o");
+        let output = command.arg(threads).env("RAYON_NUM_THREADS", threads).output().unwrap();
+        assert_eq!(output.status.code(), Some(3), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let files = names(&shop.path("1"));
+    assert_eq!(files.len(), 3 * 29 + 2);
+    assert_eq!(files, names(&shop.path("4")));
+    for name in files {
+        let content = |threads: &str| fs::read(shop.path(threads).join(&name)).unwrap();
+        assert!(content("1") == content("4"), "{name}");
+    }
+}
+
 /// A killed process once left no verdicts, but stray files that stayed for ever.
 #[test]
 fn a_killed_predict_loses_nothing_and_is_gone_on_with() {

@@ -166,7 +166,7 @@ fn the_check_finds_faults() {
     let valid = json!({
         "image": "a.png", "width": 9, "height": 9, "score": 0.5, "decision": "good", "regions": [],
         "warnings": [], "files": { "overlay": null, "mask": null, "map": null }, "errors": [],
-        "error": null, "schema": 1,
+        "error": null, "model_digest": "0f", "schema": 1,
     });
     let schema = Schema::named("verdict");
     assert!(schema.faults(&valid).is_empty());

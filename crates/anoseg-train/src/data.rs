@@ -69,8 +69,11 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
     load_within(dataset, config, &Limits::default())
 }
 
-/// As [`load_good_images`], within these limits.
-pub(crate) fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
+/// As [`load_good_images`], each image within these limits.
+///
+/// # Errors
+/// As [`load_good_images`].
+pub fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
     let mut movement = None;
     let preprocess = |files: &[Probed]| {
         let learned = (config.input.align == Align::Auto).then(|| align::learn(files, limits));

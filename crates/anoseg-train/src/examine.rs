@@ -9,11 +9,12 @@ use anoseg_image::{Dataset, Decoded, Limits};
 use anoseg_infer::Preprocess;
 use serde::Serialize;
 
+use crate::data::load_within;
 use crate::in_parallel::{probe_all, read_all};
 use crate::remark::Remark;
 use crate::repeated::{self, Tested};
 use crate::sanity::{self, Identity};
-use crate::{Config, Error, Result, few_good_images, load_good_images};
+use crate::{Config, Error, Result, few_good_images};
 
 /// Side of the images on which the training set is compared, in pixels.
 const SIDE: usize = 64;
@@ -148,6 +149,14 @@ impl Examination {
 /// # Errors
 /// A fault of this library.
 pub fn examine(dataset: &Dataset) -> Result<Examination> {
+    examine_within(dataset, &Limits::default())
+}
+
+/// As [`examine`], each image within these limits.
+///
+/// # Errors
+/// As [`examine`].
+pub fn examine_within(dataset: &Dataset, limits: &Limits) -> Result<Examination> {
     let mut found = Examination {
         name: dataset.name.clone(),
         folder: display_name(&dataset.root),
@@ -172,14 +181,18 @@ pub fn examine(dataset: &Dataset) -> Result<Examination> {
         counts.images += 1;
         counts.masks += usize::from(image.mask.is_some());
     }
-    let learned = examine_training(dataset, &mut found)?;
-    examine_tests(dataset, &learned, &mut found);
+    let learned = examine_training(dataset, limits, &mut found)?;
+    examine_tests(dataset, &learned, limits, &mut found);
     Ok(found)
 }
 
 /// The images to learn from: those that cannot be read, copies, black ones, strangers. Gives those
 /// that can be read.
-fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<HashMap<Identity, PathBuf>> {
+fn examine_training(
+    dataset: &Dataset,
+    limits: &Limits,
+    found: &mut Examination,
+) -> Result<HashMap<Identity, PathBuf>> {
     let mut learned = HashMap::new();
     if dataset.train.is_empty() {
         return Ok(learned);
@@ -187,7 +200,7 @@ fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<HashMa
     found.notes.extend(few_good_images(dataset.train.len()));
     let mut config = Config::default();
     config.input.size = SIDE;
-    match load_good_images(dataset, &config) {
+    match load_within(dataset, &config, limits) {
         Ok(good) => {
             for image in &good.seen {
                 learned.entry(image.identity()).or_insert_with(|| dataset.root.join(&image.name));
@@ -209,20 +222,24 @@ fn examine_training(dataset: &Dataset, found: &mut Examination) -> Result<HashMa
 }
 
 /// The other images: those that cannot be read, masks, images that are `learned` from as well, copies.
-fn examine_tests(dataset: &Dataset, learned: &HashMap<Identity, PathBuf>, found: &mut Examination) {
+fn examine_tests(
+    dataset: &Dataset,
+    learned: &HashMap<Identity, PathBuf>,
+    limits: &Limits,
+    found: &mut Examination,
+) {
     let others: Vec<PathBuf> =
         dataset.validation.iter().chain(dataset.test.iter().map(|image| &image.path)).cloned().collect();
     if others.is_empty() {
         return;
     }
-    let limits = Limits::default();
     // As the images to learn from are compared with each other.
     let preprocess = Preprocess::square(SIDE, Config::default().input.filter);
     let by_path: HashMap<&Path, &TestImage> =
         dataset.test.iter().map(|image| (image.path.as_path(), image)).collect();
-    let read = read_all(&probe_all(&others, &limits), |path| {
-        let image = Decoded::load(path, &limits)?;
-        let truth = by_path.get(path).map(|test| dataset::read_truth(test, &image, &limits));
+    let read = read_all(&probe_all(&others, limits), |path| {
+        let image = Decoded::load(path, limits)?;
+        let truth = by_path.get(path).map(|test| dataset::read_truth(test, &image, limits));
         let size = [image.image.width(), image.image.height()];
         let identity = (sanity::digest(&preprocess.resample(&image.image)), size);
         Ok::<_, Error>(Tested::new(&image, truth.unwrap_or_default(), identity))

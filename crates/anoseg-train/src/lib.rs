@@ -45,7 +45,10 @@ mod train;
 
 pub use align::Movement;
 pub use config::{Align, Budget, Config, Preset, View};
-pub use data::{GoodImages, few_good_images, load_good_images, load_good_images_as};
+pub use data::{
+    GoodImages, few_good_images, load_good_images, load_good_images_as,
+    load_within as load_good_images_within,
+};
 pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
 pub use remark::Remark;

@@ -13,10 +13,10 @@ pub use anoseg_train::config::CalibrationSettings;
 pub use anoseg_train::evaluate::{
     Figures, Judged, MapFiles, Record, TestRun, evaluate, evaluate_within, require_test_images,
 };
-pub use anoseg_train::examine::{Examination, Examinations, LeftOutFile, examine};
+pub use anoseg_train::examine::{Examination, Examinations, LeftOutFile, examine, examine_within};
 pub use anoseg_train::series::{Series, SeriesModel};
 use anoseg_train::{Error, Result, RunDir, StopToken};
-pub use anoseg_train::{GoodImages, Table, load_good_images};
+pub use anoseg_train::{GoodImages, Table, load_good_images, load_good_images_within};
 
 /// Files that [`evaluate_with_files`] writes beside the figures, and what bounds and stops it.
 #[derive(Clone, Debug, Default)]

@@ -3,16 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anoseg::evaluation::load_good_images;
+use anoseg::evaluation::load_good_images_within;
 use anoseg_image::write;
 use anoseg_report::{GROUND_TRUTH_COLOUR, contact_sheet, outlined};
 use anoseg_synth::{Pair, Synthesizer};
 use anyhow::Result;
 
 use crate::args::Synth;
-use crate::console;
 use crate::exit::Outcome;
-use crate::outputs;
+use crate::{advice, console, outputs};
 
 /// Side of an image on the contact sheet, in pixels.
 const CELL: usize = 192;
@@ -36,8 +35,8 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     let sheet = options.out.join("sheet.png");
     outputs::prepare_result(&sheet, "--out")?;
     (0..options.count).try_for_each(|number| PairFiles::new(&pairs_folder, number).refuse_foreign())?;
-    let good = load_good_images(&dataset, &config)?;
-    good.warnings.iter().for_each(|warning| console::warning(warning));
+    let good = load_good_images_within(&dataset, &config, &options.limits.limits())?;
+    good.warnings.iter().for_each(|warning| console::warning(&advice::with_limit_option(warning)));
     good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
     let inside = good.inside();
     let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?.within(inside);

@@ -229,10 +229,7 @@ pub(super) fn with_progress(trainer: Trainer) -> Result<Model, TrainError> {
 
 fn show(bar: &mut TrainingBar, event: Event) {
     match event {
-        Event::Warning(message) => match advice::limit_option(&message) {
-            Some(option) => bar.warning(&format!("{message}: {option}")),
-            None => bar.warning(&message),
-        },
+        Event::Warning(message) => bar.warning(&advice::with_limit_option(&message)),
         Event::ValueScale(scale) => console::note(&format!("values: {scale}")),
         Event::Movement(movement) => match movement {
             Movement::Aligned { missed: 0, .. } => console::note(&movement.to_string()),

@@ -84,6 +84,7 @@ struct Image<'a> {
     files: &'a FileNames,
     errors: &'a [String],
     error: &'a Option<String>,
+    model_digest: &'a str,
 }
 
 #[derive(Serialize)]
@@ -112,6 +113,7 @@ fn image<'a>(id: usize, root: &Path, verdict: &'a Verdict) -> Image<'a> {
         files: &verdict.files,
         errors: &verdict.errors,
         error: &verdict.error,
+        model_digest: &verdict.model_digest,
     }
 }
 

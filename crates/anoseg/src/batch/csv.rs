@@ -14,7 +14,8 @@ use super::verdict::FileNames;
 
 /// The first line.
 pub(super) const COLUMNS: &str = "image,width,height,score,decision,regions,largest_x,largest_y,largest_width,\
-                                  largest_height,largest_area,peak,overlay,mask,map,warnings,errors,error";
+                                  largest_height,largest_area,peak,overlay,mask,map,warnings,errors,error,\
+                                  model_digest";
 
 /// The decision's name in every file format.
 fn decision_name(decision: Decision) -> &'static str {
@@ -49,6 +50,7 @@ pub(super) fn line(verdict: &Verdict) -> String {
         joined(verdict.warnings.iter().map(|warning| warning.message.as_str()).collect()),
         joined(verdict.errors.iter().map(String::as_str).collect()),
         optional(&verdict.error),
+        text(&verdict.model_digest),
     ]);
     fields.join(",") + "\n"
 }
@@ -149,6 +151,7 @@ mod tests {
             files: FileNames { mask: Some("a_mask.png".into()), ..FileNames::default() },
             errors: Vec::new(),
             error: None,
+            model_digest: "0f".into(),
             schema: SCHEMA,
         }
     }
@@ -157,7 +160,7 @@ mod tests {
     fn a_line_has_the_columns_and_quotes_what_needs_it() {
         let written = line(&verdict("a,\"b\".png"));
         let expected =
-            "\"a,\"\"b\"\".png\",20,10,0.5,review,1,1,2,3,4,9,0.75,,a_mask.png,,\"a, \"\"b\"\"\",,\n";
+            "\"a,\"\"b\"\".png\",20,10,0.5,review,1,1,2,3,4,9,0.75,,a_mask.png,,\"a, \"\"b\"\"\",,,0f\n";
         assert_eq!(written, expected);
         let fields = fields(written.trim_end()).unwrap();
         assert_eq!(fields.len(), COLUMNS.split(',').count());

@@ -11,9 +11,11 @@ mod files;
 mod format;
 mod journal;
 mod names;
+mod pipeline;
 mod results;
 mod rle;
 mod verdict;
+mod work;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
@@ -27,6 +29,8 @@ pub use format::Format;
 pub use results::{Plan, Results, Task};
 pub use rle::Rle;
 pub use verdict::{FileNames, RegionRecord, SCHEMA, Verdict, WarningRecord};
+
+use work::{Folder, ForResults, ForSinks, Sinks};
 
 /// An inspected image with everything that sinks may want.
 #[derive(Clone, Debug)]
@@ -57,7 +61,7 @@ impl Inspected {
 
 /// Takes the results of a batch.
 pub trait Sink {
-    /// Takes the result of one image.
+    /// Takes the result of one image. The images come in the order of their files.
     ///
     /// # Errors
     /// It cannot be written; the image then counts as failed.
@@ -114,8 +118,9 @@ impl Summary {
     }
 }
 
-/// Inspects image files one by one, each within `limits`, and hands each result to all `sinks`.
-/// `on_failure` is called with each failure as it happens.
+/// Inspects image files, each within `limits`, and hands each result to all `sinks` in the order of the
+/// files. `on_failure` is called with each failure. Both happen on this thread, while other threads read
+/// and inspect the images that follow. Called on a thread of a rayon pool, it takes one image at a time.
 ///
 /// # Errors
 /// The model is not calibrated.
@@ -144,20 +149,9 @@ pub fn inspect_files(
     on_failure: &mut dyn FnMut(&Error),
 ) -> Result<Summary> {
     model.calibration()?;
-    let mut summary = Summary::default();
-    for path in paths {
-        match inspect_file(model, path, limits).and_then(|inspected| {
-            sinks.iter_mut().try_for_each(|sink| sink.take(&inspected))?;
-            Ok(inspected.inspection.decision)
-        }) {
-            Ok(decision) => summary.count(decision),
-            Err(error) => {
-                on_failure(&error);
-                summary.failures.push(error);
-            }
-        }
-    }
-    Ok(summary)
+    let mut desk = Sinks { sinks, on_failure, summary: Summary::default() };
+    pipeline::run(paths.len(), &ForSinks { model, paths, limits }, &mut desk);
+    Ok(desk.summary)
 }
 
 /// Reads an image and inspects it.
@@ -183,9 +177,10 @@ pub enum Step<'a> {
     Failed(&'a Error),
 }
 
-/// Inspects image files one by one, each within `limits`, and writes every result as it comes.
+/// Inspects image files, each within `limits`, and writes every result in the order of the files.
 /// Images that `results` already has a verdict on are counted and not inspected. `stop` is asked
-/// before each image; `on_step` is called after it.
+/// before each image, and those under way are finished; `on_step` is called after the verdict is
+/// written. Several images are under way at a time, unless this is called on a thread of a rayon pool.
 ///
 /// # Errors
 /// The end of the results cannot be written. What happens before is in the summary.
@@ -214,16 +209,7 @@ pub fn inspect_into(
     let Plan { tasks, earlier } = results.plan(paths);
     let mut summary = Summary::default();
     earlier.into_iter().for_each(|decision| summary.count(decision));
-    for task in &tasks {
-        if stop() {
-            summary.end = End::Stopped;
-            break;
-        }
-        if let Err(error) = inspect_one(&mut results, model, task, limits, &mut summary, on_step) {
-            summary.end = End::Failed(error);
-            break;
-        }
-    }
+    inspect_tasks(&mut results, model, &tasks, limits, stop, on_step, &mut summary);
     let ended = results.finish(matches!(summary.end, End::Complete));
     // What made it fail makes the ending fail as well, and is the reason to report.
     if !matches!(summary.end, End::Failed(_)) {
@@ -232,27 +218,16 @@ pub fn inspect_into(
     Ok(summary)
 }
 
-fn inspect_one(
+/// Inspects the images of these tasks, writes every result, and counts them in `summary`.
+fn inspect_tasks(
     results: &mut Results,
     model: &Model,
-    task: &Task,
+    tasks: &[Task],
     limits: &Limits,
-    summary: &mut Summary,
+    stop: &dyn Fn() -> bool,
     on_step: &mut dyn FnMut(&Step<'_>),
-) -> Result<(), ResultsError> {
-    match inspect_file(model, &task.path, limits) {
-        Ok(inspected) => {
-            let decision = inspected.inspection.decision;
-            let (verdict, unwritten) = results.add(task, inspected)?;
-            summary.count(decision);
-            on_step(&Step::Judged(&verdict, &unwritten));
-            summary.unwritten.extend(unwritten);
-        }
-        Err(error) => {
-            results.add_failure(&task.path, &error)?;
-            on_step(&Step::Failed(&error));
-            summary.failures.push(error);
-        }
-    }
-    Ok(())
+    summary: &mut Summary,
+) {
+    let work = ForResults { model, tasks, limits, pixels: results.has_pixels() };
+    pipeline::run(tasks.len(), &work, &mut Folder { results, tasks, stop, on_step, summary });
 }

@@ -99,6 +99,32 @@ pub struct Plan {
     pub earlier: Vec<Decision>,
 }
 
+/// An image whose files have names and are not written yet.
+pub(super) struct Unwritten {
+    verdict: Verdict,
+    inspected: Inspected,
+    files: ImageFiles,
+    folder: PathBuf,
+    region: Option<RegionOfInterest>,
+}
+
+/// An image whose files are written, and whose verdict is not.
+pub(super) struct Written {
+    verdict: Verdict,
+    /// Why files could not be written.
+    errors: Vec<WriteError>,
+}
+
+impl Unwritten {
+    /// Writes the files. Those that cannot be written are in the verdict's errors.
+    pub(super) fn write(self) -> Written {
+        let Self { mut verdict, inspected, files, folder, region } = self;
+        let errors = files.write(&folder, &mut verdict.files, inspected, region.as_ref());
+        verdict.errors = errors.iter().map(|error| super::names::plain(&error.to_string())).collect();
+        Written { verdict, errors }
+    }
+}
+
 impl Results {
     /// Begins verdicts in a folder that exists. Earlier ones are kept under another name, see
     /// [`Results::kept`].
@@ -214,12 +240,33 @@ impl Results {
         task: &Task,
         inspected: Inspected,
     ) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
-        let mut verdict = Verdict::of(&inspected, self.format == Format::Coco);
+        let verdict = Verdict::of(&inspected, self.has_pixels());
+        let unwritten = self.place(task, verdict, inspected);
+        self.record(unwritten.write())
+    }
+
+    /// Whether verdicts have the pixels of their regions.
+    pub(super) fn has_pixels(&self) -> bool {
+        self.format == Format::Coco
+    }
+
+    /// Chooses the names of an image's files. The order of the calls decides which are free.
+    pub(super) fn place(&mut self, task: &Task, mut verdict: Verdict, inspected: Inspected) -> Unwritten {
         let former = self.known.get(&verdict.image).map_or_else(FileNames::default, |k| k.files.clone());
-        let mut names = self.files.choose(&task.stem, former, &mut self.names);
-        let mut errors = self.files.write(&self.folder, &mut names, inspected, self.region.as_ref());
-        verdict.files = names;
-        verdict.errors = errors.iter().map(|error| super::names::plain(&error.to_string())).collect();
+        verdict.model_digest.clone_from(&self.run.model_blake3);
+        verdict.files = self.files.choose(&task.stem, former, &mut self.names);
+        Unwritten {
+            verdict,
+            inspected,
+            files: self.files,
+            folder: self.folder.clone(),
+            region: self.region.clone(),
+        }
+    }
+
+    /// Adds the line of an image whose files are written; errors as those of [`Results::add`].
+    pub(super) fn record(&mut self, written: Written) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
+        let Written { verdict, mut errors } = written;
         let appended = self.append(&verdict);
         if let Some(general) = errors.iter().position(is_general) {
             return Err(errors.swap_remove(general).into());
@@ -233,7 +280,8 @@ impl Results {
     /// # Errors
     /// It cannot be written.
     pub fn add_failure(&mut self, path: &Path, error: &dyn std::fmt::Display) -> Result<(), ResultsError> {
-        let verdict = Verdict::failed(path, error);
+        let model_digest = self.run.model_blake3.clone();
+        let verdict = Verdict { model_digest, ..Verdict::failed(path, error) };
         let known = self.known.get(&verdict.image);
         if known.is_some_and(|known| known.decision.is_some() || known.error == verdict.error) {
             return Ok(());

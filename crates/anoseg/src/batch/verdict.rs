@@ -37,12 +37,15 @@ pub struct Verdict {
     pub errors: Vec<String>,
     /// Why the image was not judged; None if it was.
     pub error: Option<String>,
+    /// [`Model::digest`](anoseg_infer::Model::digest) of the model; empty in lines of earlier versions.
+    #[serde(default)]
+    pub model_digest: String,
     /// [`SCHEMA`].
     pub schema: u32,
 }
 
 impl Verdict {
-    /// The verdict on an inspected image, without files; with the regions' pixels if `pixels`.
+    /// The verdict on an inspected image, without files and the model's digest; with the regions' pixels if `pixels`.
     pub(super) fn of(inspected: &Inspected, pixels: bool) -> Self {
         let result = &inspected.inspection;
         let record = |region: &Region| RegionRecord {
@@ -60,11 +63,12 @@ impl Verdict {
             files: FileNames::default(),
             errors: Vec::new(),
             error: None,
+            model_digest: String::new(),
             schema: SCHEMA,
         }
     }
 
-    /// The entry of an image that could not be judged.
+    /// The entry of an image that could not be judged, without the model's digest.
     pub(super) fn failed(path: &Path, error: &dyn std::fmt::Display) -> Self {
         Self {
             image: name_of(path),
@@ -77,6 +81,7 @@ impl Verdict {
             files: FileNames::default(),
             errors: Vec::new(),
             error: Some(plain(&error.to_string())),
+            model_digest: String::new(),
             schema: SCHEMA,
         }
     }
