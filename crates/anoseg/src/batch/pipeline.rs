@@ -3,7 +3,9 @@
 //! Each image passes through four steps. Two of them, [`Work`], run on any thread; the two of
 //! [`Desk`] run on the caller's thread, in the order of the images:
 //!
-//!     Work::inspect -> Desk::place -> Work::write -> Desk::record
+//! ```text
+//! Work::inspect -> Desk::place -> Work::write -> Desk::record
+//! ```
 
 use std::any::Any;
 use std::collections::HashMap;
