@@ -27,7 +27,7 @@ impl<const N: usize> System<N> {
     /// determined.
     pub(super) fn solve(mut self, damping: f64) -> Option<[f64; N]> {
         for i in 0..N {
-            self.matrix[i][i] = self.matrix[i][i] * (1.0 + damping);
+            self.matrix[i][i] *= 1.0 + damping;
         }
         // Cholesky: the lower factor takes the place of the lower triangle.
         let m = &mut self.matrix;
