@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anoseg::batch::Format;
+use anoseg::batch::{Format, MapFormat};
 use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -315,6 +315,9 @@ pub(crate) struct Predict {
     /// Also write each anomaly map (float32 TIFF).
     #[arg(long)]
     pub(crate) map: bool,
+    /// Format of the maps: tiff (float32), or png (16-bit grey, 0 to 1 as 0 to 65535).
+    #[arg(long, requires = "map", default_value = "tiff")]
+    pub(crate) map_format: MapFormat,
     /// Go on where an earlier run into the same folder stopped: images that have a verdict of this
     /// model are left out.
     #[arg(long)]

@@ -89,7 +89,7 @@ fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
         files = files.mask();
     }
     if options.map {
-        files = files.map();
+        files = files.map_as(options.map_format);
     }
     Ok(files)
 }

@@ -24,7 +24,7 @@ use anoseg_image::{Decoded, Image, Limits, WriteError};
 use anoseg_infer::{Decision, Error, Inspection, Model, Result};
 
 pub use error::ResultsError;
-pub use files::ImageFiles;
+pub use files::{ImageFiles, MapFormat};
 pub use format::Format;
 pub use results::{Plan, Results, Task};
 pub use rle::Rle;
