@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anoseg::batch::{Format, MapFormat};
+use anoseg::batch::{CocoSegmentation, Format, MapFormat};
 use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -306,6 +306,9 @@ pub(crate) struct Predict {
     /// Form of the verdicts: jsonl, csv or coco.
     #[arg(long, default_value = "jsonl")]
     pub(crate) format: Format,
+    /// Regions in the COCO document: rle (run lengths), or polygons (run lengths where there are holes).
+    #[arg(long, value_name = "FORM", default_value = "rle")]
+    pub(crate) coco_segmentation: CocoSegmentation,
     /// Also write each image with the anomaly drawn over it.
     #[arg(long)]
     pub(crate) overlay: bool,

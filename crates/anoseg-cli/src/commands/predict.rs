@@ -48,6 +48,7 @@ fn open(options: &Predict, model: &Model) -> Result<Results> {
     } else {
         Results::create(output, *format, files, model)?
     };
+    let results = results.with_segmentation(options.coco_segmentation);
     if let Some(kept) = results.kept() {
         console::note(&format!("the verdicts of an earlier run are kept: {}", kept.display()));
     }
