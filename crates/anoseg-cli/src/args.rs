@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anoseg::batch::Format;
+use anoseg::batch::{CocoSegmentation, Format, MapFormat};
 use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -306,6 +306,9 @@ pub(crate) struct Predict {
     /// Form of the verdicts: jsonl, csv or coco.
     #[arg(long, default_value = "jsonl")]
     pub(crate) format: Format,
+    /// Regions in the COCO document: rle (run lengths), or polygons (run lengths where there are holes).
+    #[arg(long, value_name = "FORM", default_value = "rle")]
+    pub(crate) coco_segmentation: CocoSegmentation,
     /// Also write each image with the anomaly drawn over it.
     #[arg(long)]
     pub(crate) overlay: bool,
@@ -315,6 +318,9 @@ pub(crate) struct Predict {
     /// Also write each anomaly map (float32 TIFF).
     #[arg(long)]
     pub(crate) map: bool,
+    /// Format of the maps: tiff (float32), or png (16-bit grey, 0 to 1 as 0 to 65535).
+    #[arg(long, requires = "map", default_value = "tiff")]
+    pub(crate) map_format: MapFormat,
     /// Go on where an earlier run into the same folder stopped: images that have a verdict of this
     /// model are left out.
     #[arg(long)]

@@ -7,7 +7,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anoseg_image::write::{FolderLock, is_result};
+use anoseg_image::write::{FolderLock, is_result, read_tiff_f32};
+use anoseg_image::{Decoded, Limits};
 use common::{Workshop, signal};
 use serde_json::Value;
 
@@ -331,4 +332,28 @@ fn same_folder_output() {
         assert_eq!(verdicts(&shop.path("many/results/verdicts.jsonl")).len(), 1);
         assert_eq!(message.contains("3 files are left out: results"), run > 0, "{message}");
     }
+}
+
+/// `--map-format png` gives the values of the TIFF to half a level, under the same mark.
+#[test]
+fn maps_as_png_hold_the_values_of_the_tiff() {
+    let shop = shop_with(3);
+    shop.run("predict model.anoseg many -o tiff --map", 0);
+    shop.run("predict model.anoseg many -o png --map --map-format png", 0);
+    shop.run("predict model.anoseg many -o png --map-format png", 2);
+    for verdict in verdicts(&shop.path("png/verdicts.jsonl")) {
+        let name = verdict["files"]["map"].as_str().unwrap();
+        let path = shop.path("png").join(name);
+        assert!(name.ends_with("_map.png") && is_result(&path), "{name}");
+        let png = Decoded::load(&path, &Limits::default()).unwrap().image;
+        let tiff = read_tiff_f32(&shop.path("tiff").join(name.replace(".png", ".tiff"))).unwrap();
+        assert_eq!((png.width(), png.height()), (tiff.width(), tiff.height()));
+        for (png, tiff) in png.plane(0).iter().zip(tiff.as_slice()) {
+            assert!((png - tiff).abs() <= 0.5 / 65535.0 + f32::EPSILON, "{png} {tiff}");
+        }
+    }
+    // Maps of the other format are made, and those of the same stay.
+    let (_, message) = shop.run("predict model.anoseg many -o png --map --resume", 0);
+    let maps: Vec<_> = names(&shop.path("png")).into_iter().filter(|name| name.ends_with(".tiff")).collect();
+    assert_eq!(maps.len(), 3, "{message}");
 }

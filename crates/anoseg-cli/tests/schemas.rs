@@ -139,6 +139,10 @@ fn outputs_are_as_their_schemas_say() {
     lines.iter().for_each(|line| assert_valid("verdict", line));
     read("out/verdicts.coco.jsonl").lines().for_each(|line| assert_valid("verdict", line));
     assert_valid("coco", &read("out/verdicts.coco.json"));
+    shop.run("predict model.anoseg data/test -o polygons --format coco --coco-segmentation polygons", 3);
+    let polygons = read("polygons/verdicts.coco.json");
+    assert!(polygons.contains("\"segmentation\":[["), "{polygons}");
+    assert_valid("coco", &polygons);
     for name in ["verdicts.jsonl", "verdicts.coco.json"] {
         assert_valid("run", &read(&format!("out/{name}.run.json")));
     }

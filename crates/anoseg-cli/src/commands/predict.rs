@@ -48,6 +48,7 @@ fn open(options: &Predict, model: &Model) -> Result<Results> {
     } else {
         Results::create(output, *format, files, model)?
     };
+    let results = results.with_segmentation(options.coco_segmentation);
     if let Some(kept) = results.kept() {
         console::note(&format!("the verdicts of an earlier run are kept: {}", kept.display()));
     }
@@ -89,7 +90,7 @@ fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
         files = files.mask();
     }
     if options.map {
-        files = files.map();
+        files = files.map_as(options.map_format);
     }
     Ok(files)
 }

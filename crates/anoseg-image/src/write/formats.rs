@@ -34,7 +34,8 @@ pub fn write_png(path: &Path, image: &Image) -> Result<(), WriteError> {
 pub fn write_result_png(path: &Path, image: &Image) -> Result<(), WriteError> {
     let planes = [0, 1, 2].map(|c| image.plane(c));
     let width = image.width();
-    marked_png(path, (width, image.height()), png::ColorType::Rgb, |y, row| {
+    let kind = (png::ColorType::Rgb, png::BitDepth::Eight);
+    marked_png(path, (width, image.height()), kind, |y, row| {
         for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
             for (sample, plane) in pixel.iter_mut().zip(planes) {
                 *sample = byte(plane[y * width + x]);
@@ -65,9 +66,29 @@ pub fn write_mask_png(path: &Path, mask: &Mask) -> Result<(), WriteError> {
 /// # Panics
 /// If the mask has no pixels.
 pub fn write_result_mask(path: &Path, mask: &Mask) -> Result<(), WriteError> {
-    marked_png(path, (mask.width(), mask.height()), png::ColorType::Grayscale, |y, row| {
+    let kind = (png::ColorType::Grayscale, png::BitDepth::Eight);
+    marked_png(path, (mask.width(), mask.height()), kind, |y, row| {
         for (sample, &anomalous) in row.iter_mut().zip(mask.row(y)) {
             *sample = grey(anomalous);
+        }
+    })
+}
+
+/// Writes an anomaly map as 16-bit grey PNG, marked as the result of a model
+/// ([`is_result`](super::is_result)): values from 0 to 1 become 0 to 65535, rounded. Values beyond are
+/// clipped.
+///
+/// # Errors
+/// As for [`atomic()`].
+///
+/// # Panics
+/// If the map has no pixels.
+pub fn write_map_png16(path: &Path, map: &AnomalyMap) -> Result<(), WriteError> {
+    let kind = (png::ColorType::Grayscale, png::BitDepth::Sixteen);
+    marked_png(path, (map.width(), map.height()), kind, |y, row| {
+        for (sample, &value) in row.chunks_exact_mut(2).zip(map.row(y)) {
+            let grey = (f64::from(value).clamp(0.0, 1.0) * 65535.0).round() as u16;
+            sample.copy_from_slice(&grey.to_be_bytes());
         }
     })
 }
@@ -80,18 +101,18 @@ fn byte(value: f32) -> u8 {
     (value.clamp(0.0, 1.0) * 255.0).round() as u8
 }
 
-/// Writes an 8-bit PNG with the marker of results, whose rows `fill` gives.
+/// Writes a PNG with the marker of results, whose rows `fill` gives.
 fn marked_png(
     path: &Path,
     (width, height): (usize, usize),
-    colour: png::ColorType,
+    (colour, depth): (png::ColorType, png::BitDepth),
     mut fill: impl FnMut(usize, &mut [u8]),
 ) -> Result<(), WriteError> {
-    let mut row = vec![0; width * colour.samples()];
+    let mut row = vec![0; width * colour.samples() * (depth as usize / 8)];
     let mut write = |file: &mut dyn Write| -> Result<(), png::EncodingError> {
         let mut encoder = png::Encoder::new(file, side(width), side(height));
         encoder.set_color(colour);
-        encoder.set_depth(png::BitDepth::Eight);
+        encoder.set_depth(depth);
         encoder.set_compression(png::Compression::Fast);
         encoder.set_filter(png::Filter::Adaptive);
         encoder.add_text_chunk(KEYWORD.to_owned(), MARKER.to_owned())?;
@@ -249,6 +270,20 @@ fn side(pixels: usize) -> u32 {
 mod tests {
     use super::*;
 
+    /// Both forms of a map agree, and values beyond 0..=1 are clipped.
+    #[test]
+    fn a_map_as_png_is_the_map_to_half_a_level() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("map.png");
+        let map = AnomalyMap::from_fn(40, 9, |x, y| ((x * 9 + y) as f32 / 300.0).sin().abs() * 1.1 - 0.05);
+        write_map_png16(&path, &map).unwrap();
+        let read = crate::Decoded::load(&path, &Limits::default()).unwrap().image;
+        for (x, y) in (0..40).flat_map(|x| (0..9).map(move |y| (x, y))) {
+            let difference = (read.get(x, y)[0] - map.get(x, y).clamp(0.0, 1.0)).abs();
+            assert!(difference <= 0.5 / 65535.0 + f32::EPSILON, "{x} {y}: {difference}");
+        }
+    }
+
     /// A full disk once counted as any other error, and the batch went on in vain.
     #[cfg(target_os = "linux")]
     #[test]
@@ -261,6 +296,7 @@ mod tests {
             write_result_png(full, &image),
             write_result_mask(full, &map.map(|&value| value > 0.5)),
             write_tiff_f32(full, &map),
+            write_map_png16(full, &map),
         ];
         for error in errors.map(Result::unwrap_err) {
             assert_eq!(error.kind(), io::ErrorKind::StorageFull, "{error}");

@@ -74,7 +74,9 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::write::{write_mask_png, write_png, write_result_mask, write_result_png, write_tiff_f32};
+    use crate::write::{
+        write_map_png16, write_mask_png, write_png, write_result_mask, write_result_png, write_tiff_f32,
+    };
     use crate::{AnomalyMap, Image, Mask};
 
     #[test]
@@ -85,7 +87,8 @@ mod tests {
         write_result_png(&path("a.png"), &image).unwrap();
         write_result_mask(&path("b.png"), &mask).unwrap();
         write_tiff_f32(&path("c.tiff"), &AnomalyMap::filled(9, 8, 0.5)).unwrap();
-        for name in ["a.png", "b.png", "c.tiff"] {
+        write_map_png16(&path("d.png"), &AnomalyMap::filled(9, 8, 0.5)).unwrap();
+        for name in ["a.png", "b.png", "c.tiff", "d.png"] {
             assert!(is_result(&path(name)), "{name}");
             std::fs::rename(path(name), path("000.dat")).unwrap();
             assert!(is_result(&path("000.dat")), "{name} by another name");

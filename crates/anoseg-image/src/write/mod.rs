@@ -15,8 +15,8 @@ use std::path::{Path, PathBuf};
 
 pub use atomic::atomic;
 pub use formats::{
-    encode_jpeg, encode_png, read_tiff_f32, write_mask_png, write_png, write_result_mask, write_result_png,
-    write_tiff_f32,
+    encode_jpeg, encode_png, read_tiff_f32, write_map_png16, write_mask_png, write_png, write_result_mask,
+    write_result_png, write_tiff_f32,
 };
 pub use lock::{FolderInUse, FolderLock};
 pub use marker::is_result;

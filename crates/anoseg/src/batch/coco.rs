@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anoseg_infer::Decision;
 use serde::Serialize;
@@ -10,14 +11,38 @@ use serde_json::json;
 use super::Rle;
 use super::format::Format;
 use super::journal::each_line;
-use super::verdict::{FileNames, SCHEMA, Verdict, WarningRecord};
+use super::polygons::polygons;
+use super::verdict::{FileNames, RegionRecord, SCHEMA, Verdict, WarningRecord};
+
+/// How a COCO document has the pixels of a region.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CocoSegmentation {
+    /// Run lengths.
+    #[default]
+    Rle,
+    /// Polygons along the edges of the pixels. A region with a hole has run lengths, because COCO's
+    /// polygons cannot have holes.
+    Polygons,
+}
+
+impl FromStr for CocoSegmentation {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        match name {
+            "rle" => Ok(Self::Rle),
+            "polygons" => Ok(Self::Polygons),
+            _ => Err(format!("no such form of regions: {name}; use rle or polygons")),
+        }
+    }
+}
 
 /// Writes the document. `file_name` is relative to the folder that holds all images, which
 /// `info.image_root` names; an image that was not judged has no size and no annotation.
 ///
 /// The lines are read once for the images and once for the annotations, so that memory does not
 /// grow with their number.
-pub(super) fn write(journal: &Path, target: &mut dyn Write) -> io::Result<()> {
+pub(super) fn write(journal: &Path, form: CocoSegmentation, target: &mut dyn Write) -> io::Result<()> {
     let mut root: Option<PathBuf> = None;
     each_verdict(journal, &mut |verdict| {
         let folder = Path::new(&verdict.image).parent().unwrap_or(Path::new(""));
@@ -57,7 +82,7 @@ pub(super) fn write(journal: &Path, target: &mut dyn Write) -> io::Result<()> {
                 iscrowd: 0,
                 bbox: region.bounds,
                 area: region.area,
-                segmentation: region.segmentation.as_ref(),
+                segmentation: Pixels::of(region, form),
                 score: region.peak,
             };
             write!(target, "{separator}{}", text(&annotation)?)?;
@@ -95,8 +120,27 @@ struct Annotation<'a> {
     iscrowd: usize,
     bbox: [usize; 4],
     area: usize,
-    segmentation: Option<&'a Rle>,
+    segmentation: Option<Pixels<'a>>,
     score: f32,
+}
+
+/// The pixels of a region.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Pixels<'a> {
+    Rle(&'a Rle),
+    Polygons(Vec<Vec<usize>>),
+}
+
+impl<'a> Pixels<'a> {
+    fn of(region: &'a RegionRecord, form: CocoSegmentation) -> Option<Self> {
+        let rle = region.segmentation.as_ref()?;
+        let outlines = match form {
+            CocoSegmentation::Rle => None,
+            CocoSegmentation::Polygons => polygons(rle, region.bounds),
+        };
+        Some(outlines.map_or(Self::Rle(rle), Self::Polygons))
+    }
 }
 
 fn image<'a>(id: usize, root: &Path, verdict: &'a Verdict) -> Image<'a> {

@@ -1,6 +1,7 @@
 //! Image files of a result: overlay, mask and map.
 
 use std::path::Path;
+use std::str::FromStr;
 
 use anoseg_image::WriteError;
 use anoseg_image::write::{self, ResultNames};
@@ -8,6 +9,40 @@ use anoseg_infer::RegionOfInterest;
 
 use super::Inspected;
 use super::verdict::FileNames;
+
+/// How anomaly maps are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MapFormat {
+    /// TIFF of one 32-bit float per pixel.
+    #[default]
+    Tiff,
+    /// 16-bit grey PNG: 0 to 1 as 0 to 65535, rounded.
+    Png,
+}
+
+impl MapFormat {
+    /// The ending of the files' names, which is the format's name too.
+    fn ending(self) -> &'static str {
+        match self {
+            Self::Tiff => "tiff",
+            Self::Png => "png",
+        }
+    }
+
+    /// Whether a file's name says that it has this format.
+    fn is_of(self, name: &str) -> bool {
+        Path::new(name).extension().is_some_and(|ending| ending == self.ending())
+    }
+}
+
+impl FromStr for MapFormat {
+    type Err = String;
+
+    fn from_str(name: &str) -> Result<Self, String> {
+        let found = [Self::Tiff, Self::Png].into_iter().find(|format| format.ending() == name);
+        found.ok_or_else(|| format!("no such format of maps: {name}; use tiff or png"))
+    }
+}
 
 /// Which image files are written for each image.
 ///
@@ -20,7 +55,7 @@ use super::verdict::FileNames;
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ImageFiles {
     mask: bool,
-    map: bool,
+    map: Option<MapFormat>,
     /// The pixel threshold.
     #[cfg(feature = "train")]
     overlay: Option<f32>,
@@ -34,7 +69,12 @@ impl ImageFiles {
 
     /// Also writes the anomaly map, `<name>_map.tiff`, float32.
     pub fn map(self) -> Self {
-        Self { map: true, ..self }
+        self.map_as(MapFormat::Tiff)
+    }
+
+    /// Also writes the anomaly map in a format of choice, `<name>_map.tiff` or `<name>_map.png`.
+    pub fn map_as(self, format: MapFormat) -> Self {
+        Self { map: Some(format), ..self }
     }
 
     /// Also writes the image with its anomalous regions, `<name>_overlay.png`. Colours begin below
@@ -55,18 +95,21 @@ impl ImageFiles {
     pub(super) fn are_in(self, names: &FileNames) -> bool {
         (names.overlay.is_some() || !self.has_overlay())
             && (names.mask.is_some() || !self.mask)
-            && (names.map.is_some() || !self.map)
+            && self.map.is_none_or(|format| names.map.as_deref().is_some_and(|name| format.is_of(name)))
     }
 
-    /// A name for each file that is wanted; those that an earlier run used stay.
+    /// A name for each file that is wanted; those that an earlier run used stay, but for a map of
+    /// another format.
     pub(super) fn choose(self, stem: &str, former: FileNames, names: &mut ResultNames) -> FileNames {
         let mut name = |wanted: bool, former: Option<String>, suffix: &str, ending: &str| {
             former.or_else(|| wanted.then(|| names.file(stem, suffix, ending)))
         };
+        let format = self.map.unwrap_or_default();
+        let former_map = former.map.filter(|name| self.map.is_none_or(|format| format.is_of(name)));
         FileNames {
             overlay: name(self.has_overlay(), former.overlay, "_overlay", "png"),
             mask: name(self.mask, former.mask, "_mask", "png"),
-            map: name(self.map, former.map, "_map", "tiff"),
+            map: name(self.map.is_some(), former_map, "_map", format.ending()),
         }
     }
 
@@ -94,8 +137,12 @@ impl ImageFiles {
         if self.mask {
             attempt(&mut names.mask, &mut |path| write::write_result_mask(path, &result.mask));
         }
-        if self.map {
-            attempt(&mut names.map, &mut |path| write::write_tiff_f32(path, &result.map));
+        if let Some(format) = self.map {
+            let write_map = match format {
+                MapFormat::Tiff => write::write_tiff_f32,
+                MapFormat::Png => write::write_map_png16,
+            };
+            attempt(&mut names.map, &mut |path| write_map(path, &result.map));
         }
         #[cfg(feature = "train")]
         if let Some(pixel_threshold) = self.overlay {

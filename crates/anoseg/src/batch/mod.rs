@@ -12,6 +12,7 @@ mod format;
 mod journal;
 mod names;
 mod pipeline;
+mod polygons;
 mod results;
 mod rle;
 mod verdict;
@@ -23,8 +24,9 @@ use std::path::{Path, PathBuf};
 use anoseg_image::{Decoded, Image, Limits, WriteError};
 use anoseg_infer::{Decision, Error, Inspection, Model, Result};
 
+pub use coco::CocoSegmentation;
 pub use error::ResultsError;
-pub use files::ImageFiles;
+pub use files::{ImageFiles, MapFormat};
 pub use format::Format;
 pub use results::{Plan, Results, Task};
 pub use rle::Rle;

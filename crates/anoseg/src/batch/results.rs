@@ -15,7 +15,7 @@ use super::format::Known;
 use super::journal::{Contents, Journal};
 use super::names::name_of;
 use super::verdict::{FileNames, SCHEMA, Verdict};
-use super::{Format, ImageFiles, Inspected, coco};
+use super::{CocoSegmentation, Format, ImageFiles, Inspected, coco};
 
 /// What the verdicts are of: `<verdicts>.run.json` beside them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +77,7 @@ pub struct Results {
     known: HashMap<String, Known>,
     kept: Option<PathBuf>,
     broken: usize,
+    segmentation: CocoSegmentation,
     // The last field, so that the folder is locked until all else is done.
     _lock: FolderLock,
 }
@@ -193,8 +194,16 @@ impl Results {
             known: known.into_iter().map(|known| (known.image.clone(), known)).collect(),
             kept: None,
             broken,
+            segmentation: CocoSegmentation::default(),
             _lock: lock,
         }
+    }
+
+    /// Sets how a COCO document has the pixels of regions. Its lines (`verdicts.coco.jsonl`) always have
+    /// run lengths.
+    #[must_use]
+    pub fn with_segmentation(self, segmentation: CocoSegmentation) -> Self {
+        Self { segmentation, ..self }
     }
 
     /// The file of the verdicts.
@@ -299,11 +308,12 @@ impl Results {
     /// # Errors
     /// Something cannot be written.
     pub fn finish(self, complete: bool) -> Result<(), ResultsError> {
-        let Self { folder, format, run, journal, _lock: lock, .. } = self;
+        let Self { folder, format, segmentation, run, journal, _lock: lock, .. } = self;
         journal.finish(format)?;
         if format == Format::Coco {
             let lines = folder.join(format.journal_name());
-            write::atomic(&folder.join(format.file_name()), |target| coco::write(&lines, target))?;
+            let document = folder.join(format.file_name());
+            write::atomic(&document, |target| coco::write(&lines, segmentation, target))?;
         }
         write_run(&folder, format, &Run { complete, ..run })?;
         drop(lock);
