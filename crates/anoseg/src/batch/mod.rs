@@ -15,6 +15,7 @@ mod pipeline;
 mod results;
 mod rle;
 mod verdict;
+mod watch;
 mod work;
 
 use std::borrow::Cow;
@@ -29,6 +30,7 @@ pub use format::Format;
 pub use results::{Plan, Results, Task};
 pub use rle::Rle;
 pub use verdict::{FileNames, RegionRecord, SCHEMA, Verdict, WarningRecord};
+pub use watch::{Delivery, Watch, WatchStep, Watched, watch_into};
 
 use work::{Folder, ForResults, ForSinks, Sinks};
 
