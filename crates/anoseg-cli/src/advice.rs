@@ -83,7 +83,7 @@ fn of_results(error: &ResultsError) -> Option<String> {
     let advice = match error {
         ResultsError::InUse(_) => "wait for it, or choose another folder with --output",
         ResultsError::OtherModel { .. } | ResultsError::UnknownModel { .. } => {
-            "start anew without --resume (the earlier verdicts are kept under another name), or choose another \
+            "start anew without --resume and --watch (the earlier verdicts are kept under another name), or choose another \
              folder with --output"
         }
         ResultsError::Model(error) => return of_inference(error),

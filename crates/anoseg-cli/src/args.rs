@@ -328,6 +328,16 @@ pub(crate) struct Predict {
     /// Exit with code 1 when an image is rejected.
     #[arg(long)]
     pub(crate) fail_on_anomaly: bool,
+    /// Inspect the images of one folder as they appear, until stopped (exit code 0). Goes on with the
+    /// verdicts of this model in the output folder.
+    #[arg(long, conflicts_with = "fail_on_anomaly")]
+    pub(crate) watch: bool,
+    /// After the verdict, move each image into good, review or reject in this folder.
+    #[arg(long, value_name = "FOLDER", requires = "watch", conflicts_with = "link_to")]
+    pub(crate) move_to: Option<PathBuf>,
+    /// After the verdict, link each image into good, review or reject in this folder.
+    #[arg(long, value_name = "FOLDER", requires = "watch")]
+    pub(crate) link_to: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) region: RegionOptions,
     #[command(flatten)]

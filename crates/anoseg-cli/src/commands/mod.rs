@@ -16,6 +16,7 @@ pub(crate) mod resume;
 pub(crate) mod synth;
 pub(crate) mod train;
 mod verdict;
+mod watch;
 
 use std::path::{Path, PathBuf};
 

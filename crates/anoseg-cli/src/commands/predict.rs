@@ -19,6 +19,9 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     super::require_model_first(&options.model, options.inputs.iter().take(1))?;
     let limits = options.limits.limits();
     let model = super::narrowed(Model::load(&options.model)?, &options.region, &limits)?;
+    if options.watch {
+        return super::watch::run(options, &model, limits);
+    }
     let mut found = dataset::find_images(&options.inputs);
     if found.images.is_empty() && !found.failures.is_empty() {
         return Err(found.failures.swap_remove(0).into());
@@ -40,10 +43,10 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     outcome(summary, complete, options.fail_on_anomaly)
 }
 
-fn open(options: &Predict, model: &Model) -> Result<Results> {
+pub(super) fn open(options: &Predict, model: &Model) -> Result<Results> {
     let files = image_files(options, model)?;
     let Predict { output, format, .. } = options;
-    let results = if options.resume {
+    let results = if options.resume || options.watch {
         Results::resume(output, *format, files, model)?
     } else {
         Results::create(output, *format, files, model)?

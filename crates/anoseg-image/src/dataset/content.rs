@@ -69,6 +69,12 @@ pub(super) fn entry(path: &Path) -> Entry {
     }
 }
 
+/// Whether a file is an image that no part of this program wrote, by the rule of
+/// [`find_images`](super::find_images) for files in folders.
+pub fn is_image_to_inspect(path: &Path) -> bool {
+    matches!(entry(path), Entry::Image) && !crate::write::is_result(path)
+}
+
 fn file(path: &Path, is_regular: bool) -> Entry {
     if is_image_name(path) {
         return Entry::Image;

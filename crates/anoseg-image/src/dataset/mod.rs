@@ -37,6 +37,7 @@ use std::path::{Path, PathBuf};
 use crate::decode::{self, Limits};
 use crate::plane::Mask;
 use crate::text::count;
+pub use content::is_image_to_inspect;
 pub use error::DatasetError;
 pub use layout::Layout;
 pub use left_out::{LeftOut, LeftOutKind, summarise_left_out};

@@ -5,6 +5,7 @@ use std::str::FromStr;
 use anoseg_infer::Decision;
 
 use super::verdict::FileNames;
+use super::watch::Stamp;
 use super::{Verdict, csv};
 
 /// How verdicts are written.
@@ -68,8 +69,10 @@ impl Format {
         match self {
             Self::Csv => csv::parse(line),
             _ => {
-                let Verdict { image, decision, files, error, .. } = serde_json::from_str(line).ok()?;
-                Some(Known { image, decision, files, error })
+                let verdict: Verdict = serde_json::from_str(line).ok()?;
+                let stamp = Stamp::of_verdict(&verdict);
+                let Verdict { image, decision, files, error, .. } = verdict;
+                Some(Known { image, decision, files, error, stamp })
             }
         }
     }
@@ -82,6 +85,8 @@ pub(super) struct Known {
     pub(super) decision: Option<Decision>,
     pub(super) files: FileNames,
     pub(super) error: Option<String>,
+    /// Of a watched folder: the state of the file that was inspected.
+    pub(super) stamp: Option<Stamp>,
 }
 
 impl FromStr for Format {

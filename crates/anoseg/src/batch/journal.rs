@@ -9,9 +9,10 @@ use anoseg_image::write;
 
 use super::error::{ResultsError, io_error};
 use super::format::{Format, Known};
+use super::watch::Stamp;
 
 /// Each line reaches the system before the next image is read, so that a killed process loses none.
-/// The last line of an image counts.
+/// The last line of an image counts; of a watched folder, the last of each state of its file.
 pub(super) struct Journal {
     path: PathBuf,
     file: File,
@@ -66,15 +67,22 @@ impl Journal {
     }
 }
 
+/// What a later line of the same replaces.
+type Key = (String, Option<Stamp>);
+
+fn key(known: &Known) -> Key {
+    (known.image.clone(), known.stamp)
+}
+
 /// Reads a journal. Lines that are no verdicts, and all but the last of an image, are taken out of
 /// the file.
 fn compact(path: &Path, format: Format) -> Result<Contents, ResultsError> {
     let mut contents = Contents::default();
-    let (mut last, mut lines) = (HashMap::<String, usize>::new(), 0);
+    let (mut last, mut lines) = (HashMap::<Key, usize>::new(), 0);
     each_line(path, format, &mut |line| {
         match line.and_then(|line| format.parse(line)) {
             Some(known) => {
-                last.insert(known.image.clone(), lines);
+                last.insert(key(&known), lines);
                 contents.known.push(known);
             }
             None => contents.broken += 1,
@@ -88,21 +96,21 @@ fn compact(path: &Path, format: Format) -> Result<Contents, ResultsError> {
         rewrite(path, format, &last)?;
         let mut seen = std::collections::HashSet::new();
         contents.known.reverse();
-        contents.known.retain(|known| seen.insert(known.image.clone()));
+        contents.known.retain(|known| seen.insert(key(known)));
         contents.known.reverse();
     }
     Ok(contents)
 }
 
 /// Keeps the lines whose image has its last line there.
-fn rewrite(path: &Path, format: Format, last: &HashMap<String, usize>) -> Result<(), ResultsError> {
+fn rewrite(path: &Path, format: Format, last: &HashMap<Key, usize>) -> Result<(), ResultsError> {
     write::atomic(path, |target| {
         target.write_all(format.head().as_bytes())?;
         let mut number = 0;
         each_line(path, format, &mut |line| {
             if let Some(line) = line
                 && let Some(known) = format.parse(line)
-                && last.get(&known.image) == Some(&number)
+                && last.get(&key(&known)) == Some(&number)
             {
                 writeln!(target, "{line}")?;
             }

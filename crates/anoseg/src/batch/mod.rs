@@ -16,6 +16,7 @@ mod polygons;
 mod results;
 mod rle;
 mod verdict;
+mod watch;
 mod work;
 
 use std::borrow::Cow;
@@ -31,6 +32,7 @@ pub use format::Format;
 pub use results::{Plan, Results, Task};
 pub use rle::Rle;
 pub use verdict::{FileNames, RegionRecord, SCHEMA, Verdict, WarningRecord};
+pub use watch::{Delivery, Watch, WatchStep, Watched, watch_into};
 
 use work::{Folder, ForResults, ForSinks, Sinks};
 

@@ -289,8 +289,7 @@ impl Results {
     /// # Errors
     /// It cannot be written.
     pub fn add_failure(&mut self, path: &Path, error: &dyn std::fmt::Display) -> Result<(), ResultsError> {
-        let model_digest = self.run.model_blake3.clone();
-        let verdict = Verdict { model_digest, ..Verdict::failed(path, error) };
+        let verdict = self.signed(Verdict::failed(path, error));
         let known = self.known.get(&verdict.image);
         if known.is_some_and(|known| known.decision.is_some() || known.error == verdict.error) {
             return Ok(());
@@ -298,7 +297,27 @@ impl Results {
         self.append(&verdict)
     }
 
-    fn append(&mut self, verdict: &Verdict) -> Result<(), ResultsError> {
+    /// What earlier runs said of images in a watched folder. It and the names are no longer kept here.
+    pub(super) fn take_known(&mut self) -> HashMap<String, Known> {
+        self.names = ResultNames::new(&self.folder);
+        std::mem::take(&mut self.known)
+    }
+
+    /// As [`Results::place`], with names that depend on nothing but `stem`, and are not kept.
+    pub(super) fn place_alone(&mut self, stem: &Path, verdict: Verdict, inspected: Inspected) -> Unwritten {
+        self.names = ResultNames::new(&self.folder);
+        let stem = self.names.stem(stem).replace(';', "_");
+        let task = Task { path: inspected.path.clone(), stem };
+        self.place(&task, verdict, inspected)
+    }
+
+    /// A verdict with the model's digest.
+    pub(super) fn signed(&self, verdict: Verdict) -> Verdict {
+        Verdict { model_digest: self.run.model_blake3.clone(), ..verdict }
+    }
+
+    /// Adds a line.
+    pub(super) fn append(&mut self, verdict: &Verdict) -> Result<(), ResultsError> {
         let line = self.format.line(verdict).map_err(|error| Error::Bug(error.to_string()))?;
         self.journal.append(&line)
     }

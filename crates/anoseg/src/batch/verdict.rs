@@ -14,7 +14,7 @@ use super::rle::{self, Rle};
 pub const SCHEMA: u32 = 1;
 
 /// The verdict on one image, or why there is none. A line of `verdicts.jsonl`; every line has all
-/// fields.
+/// fields but `size` and `modified`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The image's file as it was named, [`display_name`](anoseg_image::dataset::display_name).
@@ -40,6 +40,12 @@ pub struct Verdict {
     /// [`Model::digest`](anoseg_infer::Model::digest) of the model; empty in lines of earlier versions.
     #[serde(default)]
     pub model_digest: String,
+    /// Bytes of the image's file; only of a watched folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// When the image's file was last changed, in nanoseconds since 1970; only of a watched folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub modified: Option<i64>,
     /// [`SCHEMA`].
     pub schema: u32,
 }
@@ -64,6 +70,8 @@ impl Verdict {
             errors: Vec::new(),
             error: None,
             model_digest: String::new(),
+            size: None,
+            modified: None,
             schema: SCHEMA,
         }
     }
@@ -82,6 +90,8 @@ impl Verdict {
             errors: Vec::new(),
             error: Some(plain(&error.to_string())),
             model_digest: String::new(),
+            size: None,
+            modified: None,
             schema: SCHEMA,
         }
     }

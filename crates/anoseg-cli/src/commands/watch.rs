@@ -1,0 +1,71 @@
+//! `anoseg predict --watch`.
+
+use anoseg::batch::{Delivery, Format, Watch, WatchStep, watch_into};
+use anoseg::{Model, SettingError};
+use anoseg_image::Limits;
+use anoseg_image::dataset::display_name;
+use anoseg_image::text::count;
+use anyhow::Result;
+
+use super::image_warnings::ImageWarnings;
+use super::{make_folder, predict};
+use crate::args::Predict;
+use crate::exit::Outcome;
+use crate::{advice, console, stop};
+
+pub(super) fn run(options: &Predict, model: &Model, limits: Limits) -> Result<Outcome> {
+    let watch = what(options, limits)?;
+    make_folder(&options.output)?;
+    let stop = stop::on_signals("stopping after this image");
+    let results = predict::open(options, model)?;
+    let verdicts = results.path();
+    let folder = display_name(&watch.folder);
+    console::note(&format!("watching {folder}; stop with Ctrl-C"));
+    let mut warnings = ImageWarnings::default();
+    let on_step = &mut |step: &WatchStep<'_>| show(&mut warnings, &folder, step);
+    let counts = watch_into(results, model, &watch, &|| stop.is_stopped(), on_step)?;
+    warnings.say_how_many_more(": see the verdicts");
+    let (good, review, rejected) = (counts.good, counts.review, counts.rejected);
+    let line = format!("{good} good, {review} to review, {rejected} rejected: {}", verdicts.display());
+    console::result(&console::one_line(&line));
+    if counts.failed > 0 {
+        console::warning(&format!("{} could not be judged", count(counts.failed, "image", "images")));
+    }
+    // The user ends every watch.
+    Ok(Outcome::Fine)
+}
+
+fn what(options: &Predict, limits: Limits) -> Result<Watch, SettingError> {
+    if options.format != Format::Jsonl {
+        let allowed = "--watch writes jsonl only; leave --format out";
+        return Err(SettingError::new("--format", "", allowed));
+    }
+    let [folder] = options.inputs.as_slice() else {
+        let allowed =
+            "--watch takes one folder; give the folder above them, as folders below are watched too";
+        return Err(SettingError::new("INPUTS", options.inputs.len(), allowed));
+    };
+    if folder.is_file() {
+        return Err(SettingError::new("INPUTS", folder, "--watch takes a folder; leave --watch out"));
+    }
+    let moved = options.move_to.as_deref().map(|to| Delivery::Move(to.to_owned()));
+    let linked = options.link_to.as_deref().map(|to| Delivery::Link(to.to_owned()));
+    Ok(Watch { folder: folder.clone(), limits, delivery: moved.or(linked) })
+}
+
+fn show(warnings: &mut ImageWarnings, folder: &str, step: &WatchStep<'_>) {
+    match step {
+        WatchStep::Failed(error) => console::warning(&advice::with(*error)),
+        WatchStep::Judged(verdict, unwritten) => {
+            for warning in &verdict.warnings {
+                warnings.show(&verdict.image, &warning.code, &warning.message);
+            }
+            unwritten.iter().for_each(|error| console::warning(&error.to_string()));
+        }
+        WatchStep::Undelivered(path, error) => {
+            console::warning(&format!("{}: not moved or linked: {error}", display_name(path)));
+        }
+        WatchStep::FolderMissing => console::warning(&format!("{folder} cannot be listed; waiting for it")),
+        WatchStep::FolderBack => console::note(&format!("{folder} is there again")),
+    }
+}
