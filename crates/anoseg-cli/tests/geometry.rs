@@ -49,6 +49,20 @@ fn tiles_from_training_to_verdict() {
     assert!(info.contains("160 x 64 pixels, parts at 80 % of the resolution"), "{info}");
 }
 
+/// `calibrate` once refused images whose sizes differ at the network's scale, which `train` takes.
+#[test]
+fn images_of_several_sizes_are_calibrated_on_tiles() {
+    let shop = Workshop::new();
+    wide(&shop, 190, 75);
+    for entry in std::fs::read_dir(shop.path("data/train/good")).unwrap().take(3) {
+        let path = entry.unwrap().path();
+        let image = decode::load(&path, &Limits::default()).unwrap();
+        write::write_png(&path, &Image::from_fn(190, 130, |x, y| image.get(x, y % 75))).unwrap();
+    }
+    shop.run("train data -o tiles.anoseg --config tiny.toml --scale 0.8 --steps 3", 0);
+    shop.run("calibrate tiles.anoseg data/train/good -o calibrated.anoseg", 0);
+}
+
 #[test]
 fn a_resumed_training_on_tiles_gives_the_same_model_at_any_number_of_threads() {
     let shop = Workshop::new();

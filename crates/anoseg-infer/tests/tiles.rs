@@ -178,7 +178,6 @@ fn where_tiles_lie_hardly_matters() {
         let many = with_tiles(side).analyse(&image).unwrap();
         let far = one.map.as_slice().iter().zip(many.map.as_slice()).map(|(a, b)| (a - b).abs());
         let mean = far.sum::<f32>() / (800.0 * 608.0);
-        eprintln!("{side}: {} {mean} {}", (one.score - many.score).abs(), one.score);
         assert!((one.score - many.score).abs() < 0.02 && mean < 0.002, "{side}: {mean}");
     }
 }

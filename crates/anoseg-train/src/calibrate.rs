@@ -21,7 +21,7 @@ use anoseg_synth::{Recipe, Synthesizer};
 
 use crate::config::{CalibrationSettings, validate_rates};
 use crate::gumbel::prediction_limit;
-use crate::{Error, Result};
+use crate::{Error, Result, geometry};
 
 /// Synthetic pairs used to choose the pixel threshold.
 const SYNTHETIC_PAIRS: u64 = 48;
@@ -128,14 +128,14 @@ impl Trial {
             let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {what}"));
             anoseg_infer::Error::model(model.path(), fault)
         })?;
-        // All have one size, or none could be drawn on.
+        let normals = &geometry::of_one_size(normals);
         let inside = normals.first().and_then(|image| model.inside(image));
         let mut synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?.within(inside);
-        let geometry = &model.description().preprocess.geometry;
-        if geometry.is_tiled() {
+        let own = &model.description().preprocess.geometry;
+        if own.is_tiled() {
             // Anomalies are as large as in training.
             let extent = Extent { width: normals[0].width(), height: normals[0].height() };
-            let [height, width] = geometry.part_size(extent);
+            let [height, width] = own.part_size(extent);
             synthesizer = synthesizer.in_parts(width, height);
         }
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };

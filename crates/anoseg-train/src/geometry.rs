@@ -1,5 +1,7 @@
 //! Which part of the image, and at which scale, the network of a training takes.
 
+use std::sync::Arc;
+
 use anoseg_image::Image;
 use anoseg_infer::{Extent, Geometry, Window};
 
@@ -141,6 +143,16 @@ pub(crate) fn views(geometry: &Geometry, plane: Extent) -> Vec<Window> {
         }
         _ => vec![Window { x: 0, y: 0, plane }],
     }
+}
+
+/// Prepared images in one size, that of the median image.
+pub(crate) fn of_one_size(images: &Arc<Vec<Image>>) -> Arc<Vec<Image>> {
+    let sizes: Vec<_> = images.iter().map(|image| (image.width(), image.height())).collect();
+    let Some((width, height)) = median(&sizes).filter(|median| sizes.iter().any(|size| size != median))
+    else {
+        return Arc::clone(images);
+    };
+    Arc::new(images.iter().map(|image| framed(image.clone(), Extent { width, height })).collect())
 }
 
 /// The image with this extent: cut or continued by its border on both sides, where it has another.
