@@ -9,7 +9,7 @@ mod tiling;
 
 use std::fmt;
 
-use anoseg_image::AnomalyMap;
+use anoseg_image::{AnomalyMap, Image};
 use serde::{Deserialize, Serialize};
 
 use tiling::{Tiling, shares, starts};
@@ -89,6 +89,13 @@ pub struct Extent {
     pub width: usize,
     /// Height in pixels of the network.
     pub height: usize,
+}
+
+impl Extent {
+    /// The size of an image at the network's scale.
+    pub fn of(image: &Image) -> Self {
+        Self { width: image.width(), height: image.height() }
+    }
 }
 
 /// The part of the plane that the network sees at a time.

@@ -7,7 +7,7 @@ use anoseg_infer::{Calibration, Extent, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
 use anoseg_synth::{Recipe, Synthesizer};
 use anoseg_train::evaluate::{Judged, TestRun};
-use anoseg_train::{Error, Result, RunDir, StepRecord, load_good_images_as};
+use anoseg_train::{Error, Result, RunDir, StepRecord, in_parts, load_good_images_as};
 
 use crate::format::percent;
 use crate::html::render;
@@ -219,13 +219,10 @@ fn samples(model: &Model, dataset: &Dataset) -> Result<Vec<Thumbnail>> {
     let recipe: Recipe = serde_json::from_value(description.synthesis.clone())
         .map_err(|error| Error::Bug(format!("the model's synthesis settings: {error}")))?;
     let inside = good.inside();
-    let part = good.images.first().filter(|_| description.preprocess.geometry.is_tiled()).map(|image| {
-        let plane = Extent { width: image.width(), height: image.height() };
-        description.preprocess.geometry.part_size(plane)
-    });
+    let plane = good.images.first().map(Extent::of);
     let mut synthesizer = Synthesizer::new(Arc::new(good.images), recipe, seed)?.within(inside);
-    if let Some([height, width]) = part {
-        synthesizer = synthesizer.in_parts(width, height);
+    if let Some(plane) = plane {
+        synthesizer = in_parts(synthesizer, &description.preprocess.geometry, plane);
     }
     let sample = |number| {
         let pair = synthesizer.whole_pair(number, 0);

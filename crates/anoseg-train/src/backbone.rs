@@ -43,10 +43,7 @@ impl<'a> Views<'a> {
     /// The views of `images`, all of one size, that the network sees of them in training: parts where it
     /// works on tiles.
     pub(crate) fn of(images: &'a [Image], geometry: &Geometry) -> Self {
-        let extent = images.first().map_or(Extent { width: 16, height: 16 }, |image| Extent {
-            width: image.width(),
-            height: image.height(),
-        });
+        let extent = images.first().map_or(Extent { width: 16, height: 16 }, Extent::of);
         let windows = geometry::views(geometry, extent);
         let of_image = |i: usize| windows.iter().map(move |window| (i, *window));
         let all = (0..images.len()).flat_map(of_image).collect();

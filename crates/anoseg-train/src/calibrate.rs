@@ -130,14 +130,10 @@ impl Trial {
         })?;
         let normals = &geometry::of_one_size(normals);
         let inside = normals.first().and_then(|image| model.inside(image));
-        let mut synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?.within(inside);
+        let synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?.within(inside);
+        // Anomalies are as large as in training.
         let own = &model.description().preprocess.geometry;
-        if own.is_tiled() {
-            // Anomalies are as large as in training.
-            let extent = Extent { width: normals[0].width(), height: normals[0].height() };
-            let [height, width] = own.part_size(extent);
-            synthesizer = synthesizer.in_parts(width, height);
-        }
+        let synthesizer = geometry::in_parts(synthesizer, own, Extent::of(&normals[0]));
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..SYNTHETIC_PAIRS {
             let pair = synthesizer.whole_pair(step, 0);

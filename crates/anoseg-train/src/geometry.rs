@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anoseg_image::Image;
 use anoseg_infer::{Extent, Geometry, Window};
+use anoseg_synth::Synthesizer;
 
 use crate::config::{Input, View};
 
@@ -143,6 +144,16 @@ pub(crate) fn views(geometry: &Geometry, plane: Extent) -> Vec<Window> {
         }
         _ => vec![Window { x: 0, y: 0, plane }],
     }
+}
+
+/// The synthesizer with pairs of the size that a network of this geometry takes in training, from images
+/// of this extent.
+pub fn in_parts(synthesizer: Synthesizer, geometry: &Geometry, plane: Extent) -> Synthesizer {
+    if !geometry.is_tiled() {
+        return synthesizer;
+    }
+    let [height, width] = geometry.part_size(plane);
+    synthesizer.in_parts(width, height)
 }
 
 /// Prepared images in one size, that of the median image.

@@ -51,6 +51,7 @@ pub use data::{
 };
 pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
+pub use geometry::in_parts;
 pub use remark::Remark;
 pub use run_dir::{Origin, RunDir};
 pub use scale::FarValues;

@@ -99,7 +99,7 @@ fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {
 }
 
 /// Shows what is wrong with an image as soon as it is known.
-fn show(warnings: &mut ImageWarnings, step: &Step<'_>) {
+pub(super) fn show(warnings: &mut ImageWarnings, step: &Step<'_>) {
     match step {
         Step::Failed(error) => console::warning(&advice::with(*error)),
         Step::Judged(verdict, unwritten) => {

@@ -1,6 +1,6 @@
 //! `anoseg predict --watch`.
 
-use anoseg::batch::{Delivery, Format, Watch, WatchStep, watch_into};
+use anoseg::batch::{Delivery, Format, Step, Watch, WatchStep, watch_into};
 use anoseg::{Model, SettingError};
 use anoseg_image::Limits;
 use anoseg_image::dataset::display_name;
@@ -11,7 +11,7 @@ use super::image_warnings::ImageWarnings;
 use super::{make_folder, predict};
 use crate::args::Predict;
 use crate::exit::Outcome;
-use crate::{advice, console, stop};
+use crate::{console, stop};
 
 pub(super) fn run(options: &Predict, model: &Model, limits: Limits) -> Result<Outcome> {
     let watch = what(options, limits)?;
@@ -55,13 +55,8 @@ fn what(options: &Predict, limits: Limits) -> Result<Watch, SettingError> {
 
 fn show(warnings: &mut ImageWarnings, folder: &str, step: &WatchStep<'_>) {
     match step {
-        WatchStep::Failed(error) => console::warning(&advice::with(*error)),
-        WatchStep::Judged(verdict, unwritten) => {
-            for warning in &verdict.warnings {
-                warnings.show(&verdict.image, &warning.code, &warning.message);
-            }
-            unwritten.iter().for_each(|error| console::warning(&error.to_string()));
-        }
+        WatchStep::Failed(error) => predict::show(warnings, &Step::Failed(error)),
+        WatchStep::Judged(verdict, unwritten) => predict::show(warnings, &Step::Judged(verdict, unwritten)),
         WatchStep::Undelivered(path, error) => {
             console::warning(&format!("{}: not moved or linked: {error}", display_name(path)));
         }

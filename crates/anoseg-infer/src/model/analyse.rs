@@ -64,7 +64,7 @@ impl Model {
 
     /// The score from the pixels inside, and the map of all pixels.
     fn analyse_all(&self, image: &Image, source: Option<usize>, inside: Option<&Mask>) -> Result<Analysis> {
-        let plane = Extent { width: image.width(), height: image.height() };
+        let plane = Extent::of(image);
         let geometry = &self.description.preprocess.geometry;
         let windows = geometry.windows(plane);
         let smaller = self.smaller_program(geometry.window_size(plane))?;

@@ -199,7 +199,7 @@ impl Trainer {
         if data.preprocess.geometry
             != (Geometry::Whole { width: config.input.size, height: config.input.size })
         {
-            let (geometry, plane) = (data.preprocess.geometry, extent(&data.images));
+            let (geometry, plane) = (data.preprocess.geometry, Extent::of(&data.images[0]));
             (self.on_event)(Event::Geometry { geometry, plane });
         }
         let inside = data.inside();
@@ -210,14 +210,12 @@ impl Trainer {
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
         let synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
-        let mut synthesizer = synthesizer.within(inside.clone());
-        if data.preprocess.geometry.is_tiled() {
-            let [height, width] = data.preprocess.geometry.part_size(extent(&images));
-            synthesizer = synthesizer.in_parts(width, height);
-        }
+        let synthesizer = synthesizer.within(inside.clone());
+        let own = &data.preprocess.geometry;
+        let synthesizer = geometry::in_parts(synthesizer, own, Extent::of(&images[0]));
         let backbone = self.backbone(&images, &data.preprocess.geometry, inside.as_ref())?;
         let setup = begun.elapsed().as_secs_f64();
-        let parts = geometry::views(&data.preprocess.geometry, extent(&images)).len();
+        let parts = geometry::views(&data.preprocess.geometry, Extent::of(&images[0])).len();
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
             Session::resume(&config, run_dir, identity, backbone, &mut self.on_event)
@@ -297,11 +295,6 @@ impl Trainer {
             .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
         Ok(Some(Arc::new(backbone)))
     }
-}
-
-/// The size that all training images have.
-fn extent(images: &[Image]) -> Extent {
-    Extent { width: images[0].width(), height: images[0].height() }
 }
 
 fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], session: &Session) -> Event {
