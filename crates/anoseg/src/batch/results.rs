@@ -116,6 +116,15 @@ pub(super) struct Written {
     errors: Vec<WriteError>,
 }
 
+/// An image whose verdict is written.
+pub(super) struct Recorded {
+    pub(super) verdict: Verdict,
+    /// Files of it that could not be written, and why.
+    pub(super) unwritten: Vec<WriteError>,
+    /// Why no further image can be written.
+    pub(super) stop: Option<ResultsError>,
+}
+
 impl Unwritten {
     /// Writes the files. Those that cannot be written are in the verdict's errors.
     pub(super) fn write(self) -> Written {
@@ -251,7 +260,8 @@ impl Results {
     ) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
         let verdict = Verdict::of(&inspected, self.has_pixels());
         let unwritten = self.place(task, verdict, inspected);
-        self.record(unwritten.write())
+        let Recorded { verdict, unwritten, stop } = self.record(unwritten.write())?;
+        stop.map_or(Ok((verdict, unwritten)), Err)
     }
 
     /// Whether verdicts have the pixels of their regions.
@@ -273,14 +283,20 @@ impl Results {
         }
     }
 
-    /// Adds the line of an image whose files are written; errors as those of [`Results::add`].
-    pub(super) fn record(&mut self, written: Written) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
+    /// Adds the line of an image whose files are written.
+    ///
+    /// # Errors
+    /// The line cannot be written; the image's files are removed then, because no verdict names them.
+    pub(super) fn record(&mut self, written: Written) -> Result<Recorded, ResultsError> {
         let Written { verdict, mut errors } = written;
-        let appended = self.append(&verdict);
-        if let Some(general) = errors.iter().position(is_general) {
-            return Err(errors.swap_remove(general).into());
+        if let Err(error) = self.append(&verdict) {
+            for name in verdict.files.iter() {
+                _ = fs::remove_file(self.folder.join(name));
+            }
+            return Err(error);
         }
-        appended.map(|()| (verdict, errors))
+        let stop = errors.iter().position(is_general).map(|general| errors.swap_remove(general).into());
+        Ok(Recorded { verdict, unwritten: errors, stop })
     }
 
     /// Writes down that an image could not be judged. An earlier verdict on it stays, and so does a

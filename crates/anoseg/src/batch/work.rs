@@ -7,7 +7,7 @@ use anoseg_image::{Limits, WriteError, decode};
 use anoseg_infer::{Decision, Error, Model, Result};
 
 use super::pipeline::{Desk, Work};
-use super::results::{Unwritten, Written};
+use super::results::{Recorded, Unwritten, Written};
 use super::{Inspected, Results, ResultsError, Sink, Step, Summary, Task, Verdict, inspect_file};
 
 /// Bytes per pixel that an image under way takes at most: a decoder's 15, and what follows.
@@ -128,8 +128,9 @@ impl Desk<ForResults<'_>> for Folder<'_> {
 
     fn record(&mut self, image: usize, written: Result<Written>) -> ControlFlow<()> {
         let recorded = match written {
-            Ok(written) => self.results.record(written).map(|(verdict, unwritten)| {
+            Ok(written) => self.results.record(written).and_then(|Recorded { verdict, unwritten, stop }| {
                 self.judged(&verdict, unwritten);
+                stop.map_or(Ok(()), Err)
             }),
             Err(error) => self.results.add_failure(&self.tasks[image].path, &error).map(|()| {
                 (self.on_step)(&Step::Failed(&error));
@@ -148,7 +149,10 @@ impl Folder<'_> {
     }
 
     fn failed(&mut self, error: ResultsError) -> ControlFlow<()> {
-        self.summary.end = super::End::Failed(error);
+        // The first reason is the one to report.
+        if !matches!(self.summary.end, super::End::Failed(_)) {
+            self.summary.end = super::End::Failed(error);
+        }
         ControlFlow::Break(())
     }
 }

@@ -22,6 +22,7 @@ pub use delivery::Delivery;
 pub(super) use seen::Stamp;
 
 use super::names::{name_of, plain};
+use super::results::Recorded;
 use super::{Inspected, Results, ResultsError, Verdict, inspect_file};
 use events::Events;
 use listing::{Listing, may_be_image};
@@ -278,7 +279,8 @@ impl Watcher<'_> {
         let verdict = stamp.on(Verdict::of(&inspected, false));
         let stem = stem_of(&verdict);
         let written = self.results.place_alone(&stem, verdict, inspected).write();
-        let (mut verdict, unwritten) = self.results.record(written)?;
+        let Recorded { mut verdict, unwritten, stop } = self.results.record(written)?;
+        stop.map_or(Ok(()), Err)?;
         self.seen.add(&verdict.image, stamp);
         match decision {
             Decision::Good => self.counts.good += 1,
