@@ -134,7 +134,8 @@ pub(crate) struct Settings {
     #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, conflicts_with = "scale")]
     pub(crate) smallest_defect: Option<f32>,
     /// Pixels of the network for each pixel of the images, such as 0.5; whole: the whole image at once;
-    /// square: the same, resampled to a square; auto: by shape and size of the images.
+    /// square: the same, resampled to a square; auto: square, or half of the resolution or less for
+    /// images that are at least twice as long as wide [default: auto].
     #[arg(long, value_parser = view)]
     pub(crate) scale: Option<View>,
     /// Parts that are not held still: find position and rotation of the part in each image and inspect

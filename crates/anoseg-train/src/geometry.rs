@@ -14,6 +14,10 @@ const MOST_WORK: usize = 4;
 /// At this scale whole images are fine enough.
 const FINE_ENOUGH: f32 = 0.5;
 
+/// Images this many times as long as wide lose too much in a square. Others lose nothing that was
+/// measured, and a network of whole images knows the place of each pixel.
+const ELONGATED: f32 = 2.0;
+
 /// Pixels of the network across the smallest defect.
 const SMALLEST_AT_NETWORK: f32 = 4.0;
 
@@ -48,7 +52,7 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
                 tiles(input.size, multiple, scale, (width, height))
             }
         }
-        View::Auto if !of_one_shape(sizes, (width, height)) => square,
+        View::Auto if !(is_elongated((width, height)) && of_one_shape(sizes, (width, height))) => square,
         View::Auto => {
             let whole = whole_scale(input.size, (width, height));
             if whole >= FINE_ENOUGH {
@@ -64,6 +68,10 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
 /// The scale at which a whole image has as many pixels as a square of `size`.
 fn whole_scale(size: usize, (width, height): (usize, usize)) -> f32 {
     size as f32 / (width as f32 * height as f32).sqrt()
+}
+
+fn is_elongated((width, height): (usize, usize)) -> bool {
+    width.max(height) as f32 >= ELONGATED * width.min(height) as f32
 }
 
 /// Whether nearly all images have the shape of the median one.
@@ -212,15 +220,16 @@ mod tests {
         let square = Geometry::Whole { width: 256, height: 256 };
         assert_eq!(chosen(View::Auto, &[(512, 512); 5]), square);
         assert_eq!(chosen(View::Auto, &[(200, 300), (300, 300), (300, 200), (500, 300)]), square);
-        assert!(matches!(chosen(View::Auto, &[(640, 360)]), Geometry::Fitted { .. }));
+        assert_eq!(chosen(View::Auto, &[(640, 360)]), square);
+        assert!(matches!(chosen(View::Auto, &[(640, 256)]), Geometry::Fitted { .. }));
         let geometry = chosen(View::Auto, &[(500, 1263); 9]);
         assert!(
             matches!(geometry, Geometry::Tiles { scale: 0.5, width: 256, height: 640, .. }),
             "{geometry:?}"
         );
-        let geometry = chosen(View::Auto, &[(6000, 4000)]);
+        let geometry = chosen(View::Auto, &[(8000, 3000)]);
         assert!(matches!(geometry, Geometry::Tiles { scale, .. } if scale < 0.11), "{geometry:?}");
-        let plane = geometry.plane(6000, 4000);
+        let plane = geometry.plane(8000, 3000);
         assert!(plane.width * plane.height <= 4 * 256 * 256 + 32 * (plane.width + plane.height));
         assert_eq!(chosen(View::Auto, &[]), square);
     }

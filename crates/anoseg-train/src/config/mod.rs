@@ -259,12 +259,13 @@ fn is_off(align: &Align) -> bool {
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum View {
-    /// The shape and the size of the training images decide: whole images while they have no more than
-    /// four times the pixels that the network takes, otherwise half of their resolution or less. Images of
-    /// many shapes are resampled to a square.
+    /// The shape and the size of the training images decide. Images of one shape that are at least twice
+    /// as long as wide keep it: whole while they have no more than four times the pixels that the network
+    /// takes, otherwise in parts, at half of their resolution or less. All others are resampled to a
+    /// square.
+    #[default]
     Auto,
     /// The whole image, resampled to a square.
-    #[default]
     Square,
     /// The whole image in its shape.
     Whole,

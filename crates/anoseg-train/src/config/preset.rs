@@ -7,7 +7,7 @@ use anoseg_infer::{Postprocess, SettingError};
 use anoseg_synth::{Recipe, SynthError};
 use serde::{Deserialize, Serialize};
 
-use super::{Config, LossWeights, Optimiser};
+use super::{Config, Input, LossWeights, Optimiser, View};
 use crate::run_dir::MOST_CONFIG_BYTES;
 use crate::{Error, Result};
 
@@ -78,6 +78,7 @@ impl Config {
                     adversarial: 0.1,
                     ..LossWeights::default()
                 },
+                input: Input { view: View::Square, ..Input::default() },
                 output: Postprocess { smoothing_px: 8.0, ..Postprocess::default() },
                 synthesis: Recipe::paper(),
                 ..Self::default()
