@@ -14,6 +14,7 @@ use super::error::{ResultsError, io_error, is_general};
 use super::format::Known;
 use super::journal::{Contents, Journal};
 use super::names::name_of;
+use super::tree::Tree;
 use super::verdict::{FileNames, SCHEMA, Verdict};
 use super::{CocoSegmentation, Format, ImageFiles, Inspected, coco};
 
@@ -78,6 +79,8 @@ pub struct Results {
     kept: Option<PathBuf>,
     broken: usize,
     segmentation: CocoSegmentation,
+    /// The inputs whose folders are mirrored; empty: all files lie in one folder.
+    tree: Tree,
     // The last field, so that the folder is locked until all else is done.
     _lock: FolderLock,
 }
@@ -204,6 +207,7 @@ impl Results {
             kept: None,
             broken,
             segmentation: CocoSegmentation::default(),
+            tree: Tree::default(),
             _lock: lock,
         }
     }
@@ -213,6 +217,14 @@ impl Results {
     #[must_use]
     pub fn with_segmentation(self, segmentation: CocoSegmentation) -> Self {
         Self { segmentation, ..self }
+    }
+
+    /// Puts the image files of each image into the folder that it has below its input: those of
+    /// `input/a/x.png` into `a`. Verdicts name them relative to the folder of the results, with `/`.
+    /// Names that an earlier run gave stay.
+    #[must_use]
+    pub fn mirroring(self, inputs: &[PathBuf]) -> Self {
+        Self { tree: Tree::of(inputs), ..self }
     }
 
     /// The file of the verdicts.
@@ -236,8 +248,7 @@ impl Results {
     pub fn plan(&mut self, paths: &[PathBuf]) -> Plan {
         let mut plan = Plan::default();
         for path in paths {
-            // A semicolon separates fields in some spreadsheets.
-            let stem = self.names.stem(path).replace(';', "_");
+            let stem = self.stem(path, path);
             let known = self.known.get(&name_of(path));
             match known.and_then(|known| known.decision.filter(|_| self.files.are_in(&known.files))) {
                 Some(decision) => plan.earlier.push(decision),
@@ -262,6 +273,12 @@ impl Results {
         let unwritten = self.place(task, verdict, inspected);
         let Recorded { verdict, unwritten, stop } = self.record(unwritten.write())?;
         stop.map_or(Ok((verdict, unwritten)), Err)
+    }
+
+    /// The stem of the files of an image, made of the stem of `named`, with its folder in a tree.
+    fn stem(&mut self, image: &Path, named: &Path) -> String {
+        // A semicolon separates fields in some spreadsheets.
+        self.names.stem_in(&self.tree.folder(image), named).replace(';', "_")
     }
 
     /// Whether verdicts have the pixels of their regions.
@@ -295,7 +312,10 @@ impl Results {
             }
             return Err(error);
         }
-        let stop = errors.iter().position(is_general).map(|general| errors.swap_remove(general).into());
+        let stop = errors
+            .iter()
+            .position(|error| is_general(error, &self.folder))
+            .map(|general| errors.swap_remove(general).into());
         Ok(Recorded { verdict, unwritten: errors, stop })
     }
 
@@ -322,7 +342,7 @@ impl Results {
     /// As [`Results::place`], with names that depend on nothing but `stem`, and are not kept.
     pub(super) fn place_alone(&mut self, stem: &Path, verdict: Verdict, inspected: Inspected) -> Unwritten {
         self.names = ResultNames::new(&self.folder);
-        let stem = self.names.stem(stem).replace(';', "_");
+        let stem = self.stem(&inspected.path, stem);
         let task = Task { path: inspected.path.clone(), stem };
         self.place(&task, verdict, inspected)
     }
