@@ -82,7 +82,7 @@ pub struct Results {
     /// The inputs whose folders are mirrored; empty: all files lie in one folder.
     tree: Tree,
     // The last field, so that the folder is locked until all else is done.
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 /// An image that is to be inspected.
@@ -208,7 +208,7 @@ impl Results {
             broken,
             segmentation: CocoSegmentation::default(),
             tree: Tree::default(),
-            _lock: lock,
+            lock,
         }
     }
 
@@ -307,9 +307,7 @@ impl Results {
     pub(super) fn record(&mut self, written: Written) -> Result<Recorded, ResultsError> {
         let Written { verdict, mut errors } = written;
         if let Err(error) = self.append(&verdict) {
-            for name in verdict.files.iter() {
-                _ = fs::remove_file(self.folder.join(name));
-            }
+            self.remove_files(&verdict);
             return Err(error);
         }
         let stop = errors
@@ -352,6 +350,64 @@ impl Results {
         Verdict { model_digest: self.run.model_blake3.clone(), ..verdict }
     }
 
+    /// As [`Results::record`], for an image that can wait: where the folder takes no more, neither a line
+    /// nor a file of it stays.
+    ///
+    /// # Errors
+    /// As for [`Results::record`], or a file cannot be written for a reason that concerns all others too.
+    pub(super) fn record_whole(
+        &mut self,
+        mut written: Written,
+    ) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
+        let general = written.errors.iter().position(|error| is_general(error, &self.folder));
+        let failed = match general {
+            Some(general) => Err(written.errors.swap_remove(general).into()),
+            None => self.require_in_place(),
+        };
+        if let Err(error) = failed {
+            self.remove_files(&written.verdict);
+            return Err(error);
+        }
+        self.record(written).map(|Recorded { verdict, unwritten, .. }| (verdict, unwritten))
+    }
+
+    fn remove_files(&self, verdict: &Verdict) {
+        for name in verdict.files.iter() {
+            _ = fs::remove_file(self.folder.join(name));
+        }
+    }
+
+    /// A line that is added to a file that is no longer in its folder would be lost.
+    pub(super) fn require_in_place(&self) -> Result<(), ResultsError> {
+        if self.journal.is_in_place() {
+            return Ok(());
+        }
+        let path = self.folder.join(self.format.journal_name());
+        Err(io_error(&path, io::Error::new(io::ErrorKind::NotFound, "the file or its folder is gone")))
+    }
+
+    /// Goes on with what is in the folder now, after it was removed or replaced. The folder itself is not
+    /// made: it may be one that is not mounted.
+    ///
+    /// # Errors
+    /// As for [`Results::resume`].
+    pub(super) fn reopen(&mut self) -> Result<(), ResultsError> {
+        if !self.lock.is_in_place() {
+            self.lock = FolderLock::acquire(&self.folder, "predict")?;
+        }
+        let path = self.folder.join(self.format.journal_name());
+        let (journal, contents) = if exists(&path) {
+            check_model(&self.folder, self.format, &self.run)?;
+            Journal::resume(path, self.format)?
+        } else {
+            write_run(&self.folder, self.format, &self.run)?;
+            (Journal::create(path, self.format)?, Contents::default())
+        };
+        self.journal = journal;
+        self.known = contents.known.into_iter().map(|known| (known.image.clone(), known)).collect();
+        Ok(())
+    }
+
     /// Adds a line.
     pub(super) fn append(&mut self, verdict: &Verdict) -> Result<(), ResultsError> {
         let line = self.format.line(verdict).map_err(|error| Error::Bug(error.to_string()))?;
@@ -363,7 +419,7 @@ impl Results {
     /// # Errors
     /// Something cannot be written.
     pub fn finish(self, complete: bool) -> Result<(), ResultsError> {
-        let Self { folder, format, segmentation, run, journal, _lock: lock, .. } = self;
+        let Self { folder, format, segmentation, run, journal, lock, .. } = self;
         journal.finish(format)?;
         if format == Format::Coco {
             let lines = folder.join(format.journal_name());
