@@ -7,6 +7,8 @@ mod common;
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::symlink;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use anoseg_image::write::is_result;
 use common::Workshop;
@@ -104,4 +106,21 @@ fn a_link_in_the_place_of_a_folder_is_not_followed() {
     assert!(lines.iter().all(|line| line["decision"].is_string()), "{lines:?}");
     assert!(lines[0]["files"]["mask"].is_null() && !lines[0]["errors"].as_array().unwrap().is_empty());
     assert_eq!(lines[2]["files"]["mask"], "c/x_mask.png");
+}
+
+/// Names of a watch have a digest of the image's state; their folder is that of the image.
+#[test]
+fn a_watch_mirrors_its_folder() {
+    let shop = shop_with(&["in/a/b/x.png"]);
+    let child = shop.start("predict model.anoseg in -o out --watch --mask --tree");
+    let verdicts = shop.path("out/verdicts.jsonl");
+    let begun = Instant::now();
+    while !fs::read_to_string(&verdicts).is_ok_and(|text| text.ends_with('\n')) {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no verdict within 20 s");
+        sleep(Duration::from_millis(20));
+    }
+    common::signal(child.id(), "-TERM");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    let mask = &masks(&shop, "out")["in/a/b/x.png"];
+    assert!(mask.starts_with("a/b/x-") && mask.ends_with("_mask.png"), "{mask}");
 }
