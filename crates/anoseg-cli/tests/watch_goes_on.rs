@@ -272,12 +272,13 @@ fn a_file_whose_time_alone_changes_keeps_its_verdict() {
     assert!(digests.iter().all(|digest| digest.len() == 34), "{digests:?}");
 }
 
-/// Several images are under way at a time; a restart in the middle loses none and repeats none.
+/// Several images are under way at a time; a restart in the middle loses none and repeats none. Files
+/// beyond those that wait at a time once waited for ten times as long as the images before them took.
 #[test]
 fn a_backlog_has_one_verdict_each() {
     let shop = shop();
-    for number in 0..300 {
-        put(&shop, number, &format!("{number:03}.png"));
+    for number in 0..1300 {
+        put(&shop, number, &format!("{number:04}.png"));
     }
     fs::write(shop.path("in/broken.png"), "no image").unwrap();
     let arguments = "predict model.anoseg in -o out --watch --mask";
@@ -287,10 +288,10 @@ fn a_backlog_has_one_verdict_each() {
     signal(child.id(), "-KILL");
     child.wait_with_output().unwrap();
     let child = shop.start(arguments);
-    wait_until("all", || lines(&verdicts).len() >= 301);
+    wait_until("all", || lines(&verdicts).len() >= 1301);
     sleep(Duration::from_millis(1500));
     assert_eq!(end(child).0, Some(0));
-    assert_eq!(lines(&verdicts).len(), 301);
+    assert_eq!(lines(&verdicts).len(), 1301);
     let decisions = decisions(&verdicts);
-    assert!(decisions.len() == 300 && decisions.values().all(|&count| count == 1), "{decisions:?}");
+    assert!(decisions.len() == 1300 && decisions.values().all(|&count| count == 1), "{decisions:?}");
 }

@@ -119,7 +119,10 @@ struct Watcher<'a> {
     seen: Seen,
     waiting: HashMap<PathBuf, Waiting>,
     events: Events,
-    listing: Option<(Listing, Instant)>,
+    /// The listing under way, and the time that it took so far.
+    listing: Option<(Listing, Duration)>,
+    /// Whether the last listing found files for which there was no room.
+    left_out: bool,
     next_listing: Instant,
     missing: bool,
     held: Option<Held>,
@@ -167,6 +170,7 @@ pub fn watch_into(
         waiting: HashMap::new(),
         events: Events::new(),
         listing: None,
+        left_out: false,
         next_listing: Instant::now(),
         missing: false,
         held: None,
@@ -299,10 +303,11 @@ impl Watcher<'_> {
             self.seen.begin_round();
             // The folder may not exist at first.
             let excluded = self.watch.delivery.as_ref().and_then(|d| fs::canonicalize(d.folder()).ok());
-            self.listing = Some((Listing::of(&self.watch.folder, excluded), now));
+            self.listing = Some((Listing::of(&self.watch.folder, excluded), Duration::ZERO));
+            self.left_out = false;
             self.is_there();
         }
-        let Some((mut listing, begun)) = self.listing.take() else { return };
+        let Some((mut listing, spent)) = self.listing.take() else { return };
         for _ in 0..ENTRIES_AT_A_TIME {
             match listing.next(&mut |folder| self.events.watch(folder)) {
                 Some(path) => self.consider(&path, SETTLE),
@@ -311,12 +316,12 @@ impl Watcher<'_> {
                     if listing.complete && listing.files > 0 {
                         self.seen.end_round();
                     }
-                    self.next_listing = Instant::now() + LISTING_EVERY.max(10 * begun.elapsed());
+                    self.next_listing = Instant::now() + self.time_to_next_listing(spent + now.elapsed());
                     return;
                 }
             }
         }
-        self.listing = Some((listing, begun));
+        self.listing = Some((listing, spent + now.elapsed()));
     }
 
     /// Tells once that the folder is missing, and that it is back.
@@ -349,7 +354,14 @@ impl Watcher<'_> {
             None if has_room || after.is_zero() => {
                 self.waiting.insert(path.to_owned(), Waiting { stamp, changed: now, due: now + after });
             }
-            None => {}
+            None => self.left_out = true,
         }
+    }
+
+    /// The time until the next listing, after one that took `spent`.
+    fn time_to_next_listing(&self, spent: Duration) -> Duration {
+        // Files in a backlog that found no room would otherwise wait for it.
+        let soon = self.left_out && self.held.is_none();
+        if soon { ATTENTION } else { LISTING_EVERY.max(10 * spent) }
     }
 }
