@@ -28,6 +28,7 @@ class Trial:
         self.input.mkdir()
         self.complete = {}  # (name, size, mtime) -> time
         self.seen = {}  # the same -> times of its lines
+        self.touched = []  # (state, state after its time was set)
         self.broken = set()
         self.vanished = set()
         self.ended = False
@@ -56,21 +57,30 @@ class Trial:
             time.sleep(0.002)
 
     def done(self, path):
-        now, state = time.time(), path.stat()
-        self.complete[path.name, state.st_size, state.st_mtime_ns] = now
+        now = time.time()
+        self.complete[state_of(path)] = now
 
     def write(self, source, name):
         path, data = self.input / name, source.read_bytes()
-        way = random.choice(["whole", "halves", "renamed", "replaced", "broken", "vanished"])
+        way = random.choice(["whole", "halves", "renamed", "replaced", "touched", "broken", "vanished"])
         if way in ("whole", "replaced"):
             path.write_bytes(data)
             self.done(path)
         if way == "replaced":
             time.sleep(1)
             other = path.with_suffix(".tmp")
-            other.write_bytes(random.choice(self.options.sources).read_bytes())
+            # The same content again would get no verdict.
+            others = [other for other in self.options.sources if other != source]
+            other.write_bytes(random.choice(others).read_bytes())
             os.replace(other, path)
             self.done(path)
+        if way == "touched":
+            # As a copy that keeps the time of its source: one verdict, on either state.
+            path.write_bytes(data)
+            before = state_of(path)
+            time.sleep(random.uniform(0, 1))
+            os.utime(path, (1.6e9, 1.6e9))
+            self.touched.append((before, state_of(path)))
         if way == "halves":
             with open(path, "wb") as file:
                 file.write(data[: len(data) // 2])
@@ -134,14 +144,19 @@ class Trial:
         for line in lines:
             if line["decision"] is not None:
                 judged[identity(line)] = judged.get(identity(line), 0) + 1
+        either = {state for states in self.touched for state in states}
         faults = [f"{key}: {judged.get(key, 0)} verdicts" for key in self.complete if judged.get(key) != 1]
         # A line of the same state that came twice is taken out at the end, so that the times tell it.
         faults += [f"{key}: {len(times)} lines" for key, times in self.seen.items() if len(times) != 1]
         faults += [
             f"{key}: a verdict on no whole file"
             for key in judged
-            if key not in self.complete and key[0] not in self.vanished
+            if key not in self.complete and key[0] not in self.vanished and key not in either
         ]
+        for states in self.touched:
+            count = sum(judged.get(state, 0) for state in states)
+            if count != 1:
+                faults.append(f"{states}: {count} verdicts, where its time alone was changed")
         failed = {identity(line)[0] for line in lines if line["error"]}
         faults += [f"{name}: no failure" for name in self.broken - failed]
         faults += [f"{name}: a failure" for name in failed - self.broken]
@@ -152,6 +167,11 @@ class Trial:
         calm = lambda moment: not any(begin < moment < end for begin, end in self.downtimes)
         pairs = [(done, self.seen[key][0]) for key, done in self.complete.items() if key in self.seen]
         return sorted(1000 * max(0, seen - done) for done, seen in pairs if calm(done))
+
+
+def state_of(path):
+    state = path.stat()
+    return path.name, state.st_size, state.st_mtime_ns
 
 
 def identity(line):
@@ -175,7 +195,7 @@ def main():
         faults, times = trial.check(), trial.latencies()
     finally:
         shutil.rmtree(folder)
-    print(f"{len(trial.complete)} whole files, {len(trial.broken)} broken, {trial.restarts} restarts, exit code {code}")
+    print(f"{len(trial.complete)} whole files, {len(trial.touched)} whose time was set later, {len(trial.broken)} broken, {trial.restarts} restarts, exit code {code}")
     if times:
         at = lambda share: times[min(len(times) - 1, int(share * len(times)))]
         print(f"complete to verdict, {len(times)} files: p50 {at(0.5):.0f} ms, p99 {at(0.99):.0f} ms, most {times[-1]:.0f} ms")

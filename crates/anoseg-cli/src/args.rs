@@ -322,6 +322,10 @@ pub(crate) struct Predict {
     /// Format of the maps: tiff (float32), or png (16-bit grey, 0 to 1 as 0 to 65535).
     #[arg(long, requires = "map", default_value = "tiff")]
     pub(crate) map_format: MapFormat,
+    /// Write overlays, masks and maps into the folders that the images have below their input: those of
+    /// INPUT/a/x.png into OUTPUT/a.
+    #[arg(long)]
+    pub(crate) tree: bool,
     /// Go on where an earlier run into the same folder stopped: images that have a verdict of this
     /// model are left out.
     #[arg(long)]

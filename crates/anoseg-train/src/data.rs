@@ -60,13 +60,13 @@ pub struct GoodImages {
     pub(crate) files: Vec<String>,
 }
 
-/// Reads a category's good images and finds their value scale. Damaged files are left out and named
-/// in the warnings.
+/// Reads a category's good images and finds their value scale, within the limits of the settings.
+/// Damaged files are left out and named in the warnings.
 ///
 /// # Errors
 /// There is no image, or none can be read.
 pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages> {
-    load_within(dataset, config, &Limits::default())
+    load_within(dataset, config, &config.input.limits())
 }
 
 /// As [`load_good_images`], each image within these limits.

@@ -49,13 +49,17 @@ impl LimitOptions {
 
     /// The limits: the defaults where no option is given.
     pub(crate) fn limits(&self) -> Limits {
-        let default = Limits::default();
+        self.over(Limits::default())
+    }
+
+    /// These limits, but for the options that are given.
+    pub(crate) fn over(&self, limits: Limits) -> Limits {
         Limits {
-            max_pixels: self.max_pixels.unwrap_or(default.max_pixels),
-            max_side: self.max_side.unwrap_or(default.max_side),
-            max_file_bytes: self.max_file_bytes.unwrap_or(default.max_file_bytes),
-            max_alloc_bytes: self.max_memory.unwrap_or(default.max_alloc_bytes),
-            ..default
+            max_pixels: self.max_pixels.unwrap_or(limits.max_pixels),
+            max_side: self.max_side.unwrap_or(limits.max_side),
+            max_file_bytes: self.max_file_bytes.unwrap_or(limits.max_file_bytes),
+            max_alloc_bytes: self.max_memory.unwrap_or(limits.max_alloc_bytes),
+            ..limits
         }
     }
 }
@@ -109,5 +113,7 @@ mod tests {
         assert_eq!(LimitOptions::default().limits(), Limits::default());
         let options = LimitOptions { max_memory: Some(7), ..LimitOptions::default() };
         assert_eq!(options.limits().max_alloc_bytes, 7);
+        let limits = Limits { max_pixels: 9, ..Limits::default() };
+        assert_eq!(options.over(limits), Limits { max_alloc_bytes: 7, ..limits });
     }
 }

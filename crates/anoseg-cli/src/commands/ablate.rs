@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Ablate) -> Result<Outcome> {
         outputs::prepare_file(&options.out.join(name), "--out", output)?;
     }
     let encoder = encoder::of(&full, options.settings.encoder.as_deref())?;
-    let limits = options.limits.limits();
+    let limits = options.limits.over(full.input.limits());
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };
     let variants = variants(&full);
     set_aside(&series, &dataset, &variants)?;

@@ -29,7 +29,7 @@ pub(crate) fn run(options: &Bench) -> Result<Outcome> {
         outputs::prepare_file(&options.out.join(name), "--out", output)?;
     }
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
-    let limits = options.limits.limits();
+    let limits = options.limits.over(config.input.limits());
     let series = Series { folder: options.out.clone(), stop: train::stop_on_signals(), encoder, limits };
     set_aside(&series, &datasets, &config, seeds.clone())?;
     let (mut complete, mut unwritten) = (results.benchmark.failures.is_empty(), Vec::new());

@@ -52,6 +52,7 @@ pub(super) fn open(options: &Predict, model: &Model) -> Result<Results> {
         Results::create(output, *format, files, model)?
     };
     let results = results.with_segmentation(options.coco_segmentation);
+    let results = if options.tree { results.mirroring(&options.inputs) } else { results };
     if let Some(kept) = results.kept() {
         console::note(&format!("the verdicts of an earlier run are kept: {}", kept.display()));
     }

@@ -35,7 +35,8 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     let sheet = options.out.join("sheet.png");
     outputs::prepare_result(&sheet, "--out")?;
     (0..options.count).try_for_each(|number| PairFiles::new(&pairs_folder, number).refuse_foreign())?;
-    let good = load_good_images_within(&dataset, &config, &options.limits.limits())?;
+    let limits = options.limits.over(config.input.limits());
+    let good = load_good_images_within(&dataset, &config, &limits)?;
     good.warnings.iter().for_each(|warning| console::warning(&advice::with_limit_option(warning)));
     good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
     let inside = good.inside();

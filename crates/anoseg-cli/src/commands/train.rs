@@ -9,7 +9,7 @@ use anoseg::{
 };
 use anoseg_image::dataset::display_name;
 use anoseg_image::text::count;
-use anoseg_image::{Dataset, decode};
+use anoseg_image::{Dataset, Limits, decode};
 use anoseg_kernels::memory::keep_freed_memory;
 use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
@@ -35,7 +35,9 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     }
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let dataset = super::open(&options.data, &options.data_options)?;
-    let given = options.region.region(&options.limits.limits(), || size_of_all(&dataset, options))?;
+    config.input.max_pixels = options.limits.max_pixels.or(config.input.max_pixels);
+    let limits = options.limits.over(config.input.limits());
+    let given = options.region.region(&limits, || size_of_all(&dataset, &limits))?;
     config.region = given.or(config.region);
     let (complete, has_tests) = (dataset.training_problems().next().is_none(), !dataset.test.is_empty());
     outputs::prepare_file(&options.output, "--output", outputs::Output::Model)?;
@@ -45,7 +47,7 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     let trainer = Trainer::new(dataset)
         .encoder(encoder)
         .chosen(options.data_options.layout, options.settings.encoder.clone())
-        .limits(options.limits.limits())
+        .limits(limits)
         .stop(stop_on_signals());
     let trainer = if options.resume {
         trainer.resume(run_dir.clone())?
@@ -178,10 +180,9 @@ fn check_device(name: &str) -> Result<(), SettingError> {
 }
 
 /// Width and height of the training images. Those that cannot be read are left out of the training.
-fn size_of_all(dataset: &Dataset, options: &Train) -> Result<(usize, usize), String> {
-    let limits = options.limits.limits();
+fn size_of_all(dataset: &Dataset, limits: &Limits) -> Result<(usize, usize), String> {
     let paths = dataset.training_images().map_err(|error| error.to_string())?;
-    let mut sizes = paths.iter().filter_map(|path| decode::probe(path, &limits).ok());
+    let mut sizes = paths.iter().filter_map(|path| decode::probe(path, limits).ok());
     let first = sizes.next().ok_or("no training image can be read")?;
     let other = sizes.find(|size| *size != first);
     other.map_or(Ok(first), |_| Err("the training images have several sizes".to_owned()))

@@ -60,6 +60,10 @@ fn show(warnings: &mut ImageWarnings, folder: &str, step: &WatchStep<'_>) {
         WatchStep::Undelivered(path, error) => {
             console::warning(&format!("{}: not moved or linked: {error}", display_name(path)));
         }
+        WatchStep::Held(error) => {
+            console::warning(&format!("{error}; the images wait, and it is tried again every few seconds"));
+        }
+        WatchStep::GoesOn => console::note("results can be written again; going on"),
         WatchStep::FolderMissing => console::warning(&format!("{folder} cannot be listed; waiting for it")),
         WatchStep::FolderBack => console::note(&format!("{folder} is there again")),
     }

@@ -69,14 +69,26 @@ impl FolderLock {
     }
 }
 
+impl FolderLock {
+    /// Whether the lock's file is still where others look for it: the folder may have been removed or
+    /// replaced.
+    pub fn is_in_place(&self) -> bool {
+        self.file.as_ref().is_some_and(|file| is_file_of(file, &self.path))
+    }
+}
+
 impl Drop for FolderLock {
     fn drop(&mut self) {
+        // In another folder of the same name the file is somebody else's.
+        let in_place = self.is_in_place();
         if cfg!(windows) {
             self.file = None;
         }
         // Removed before it is unlocked, so that nobody's else file is removed. What remains after a
         // failure is no harm: it is locked again by the next writer.
-        _ = fs::remove_file(&self.path);
+        if in_place {
+            _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -87,23 +99,40 @@ fn holder(file: &mut File) -> String {
     if text.is_empty() { "another process".to_owned() } else { text }
 }
 
-/// Whether `path` still leads to the open file.
+/// Whether `path` still leads to the open file. Where the system does not tell, it is taken to do so.
 #[cfg(unix)]
-fn is_file_of(file: &File, path: &Path) -> bool {
+pub fn is_file_of(file: &File, path: &Path) -> bool {
     use std::os::unix::fs::MetadataExt as _;
     let identity = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
     let (open, named) = (file.metadata().map(identity), fs::metadata(path).map(identity));
     matches!((open, named), (Ok(open), Ok(named)) if open == named)
 }
 
+/// Whether `path` still leads to the open file. Where the system does not tell, it is taken to do so.
 #[cfg(not(unix))]
-fn is_file_of(_file: &File, _path: &Path) -> bool {
-    true
+pub fn is_file_of(_file: &File, path: &Path) -> bool {
+    path.exists()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(unix)]
+    #[test]
+    fn the_lock_of_a_folder_that_was_replaced_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let (folder, aside) = (root.path().join("out"), root.path().join("aside"));
+        fs::create_dir(&folder).unwrap();
+        let old = FolderLock::acquire(&folder, "a").unwrap();
+        assert!(old.is_in_place());
+        fs::rename(&folder, &aside).unwrap();
+        fs::create_dir(&folder).unwrap();
+        assert!(!old.is_in_place());
+        let new = FolderLock::acquire(&folder, "b").unwrap();
+        drop(old);
+        assert!(new.is_in_place());
+    }
 
     #[test]
     fn a_folder_has_one_writer_at_a_time() {

@@ -5,6 +5,7 @@
 //! replaces them and nothing else ([`ResultNames`]).
 
 mod atomic;
+mod folders;
 mod formats;
 mod lock;
 mod marker;
@@ -14,11 +15,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use atomic::atomic;
+pub use folders::make_folders;
 pub use formats::{
     encode_jpeg, encode_png, read_tiff_f32, write_map_png16, write_mask_png, write_png, write_result_mask,
     write_result_png, write_tiff_f32,
 };
-pub use lock::{FolderInUse, FolderLock};
+pub use lock::{FolderInUse, FolderLock, is_file_of};
 pub use marker::is_result;
 pub use names::{ResultNames, first_free, usable_name};
 
@@ -50,6 +52,7 @@ fn advice(error: &io::Error) -> &'static str {
         io::ErrorKind::ReadOnlyFilesystem => "the disk is mounted read-only: write elsewhere",
         io::ErrorKind::PermissionDenied => "make the folder writable for this user or write elsewhere",
         io::ErrorKind::NotFound => "make its folder first",
+        io::ErrorKind::AlreadyExists => "a file or a link has this name: move it away",
         io::ErrorKind::IsADirectory => "it is a folder: choose another name",
         io::ErrorKind::NotADirectory => "a part of the path is a file: choose another folder",
         io::ErrorKind::InvalidFilename => "choose a shorter or simpler name",

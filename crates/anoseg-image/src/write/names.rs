@@ -51,8 +51,15 @@ impl ResultNames {
     /// become `_`. A stem that leaves no room for the suffix is cut, and a digest of the whole name
     /// keeps it apart from others.
     pub fn stem(&mut self, image: &Path) -> String {
+        self.stem_in("", image)
+    }
+
+    /// As [`ResultNames::stem`], in a folder below: `""`, or names that each end with `/`. The stem
+    /// begins with the folder. Only stems of the same folder get numbers because of each other.
+    pub fn stem_in(&mut self, folder: &str, image: &Path) -> String {
         let stem = image.file_stem().unwrap_or(image.as_os_str());
         let plain = shortened(&usable_name(&stem.to_string_lossy()), stem.as_encoded_bytes());
+        let plain = format!("{folder}{plain}");
         let number = self.numbers.entry(plain.to_lowercase()).or_insert(1);
         loop {
             let candidate = if *number == 1 { plain.clone() } else { format!("{plain}-{number}") };
@@ -165,6 +172,14 @@ mod tests {
             write_result_mask(&path("000_mask-2.png"), &Mask::filled(8, 8, true)).unwrap();
         }
         assert_eq!(name("001"), "001_mask-2.png");
+    }
+
+    #[test]
+    fn stems_of_other_folders_need_no_numbers() {
+        let mut names = ResultNames::new("absent");
+        let stems = ["p/", "q/", "p/", ""].map(|folder| names.stem_in(folder, "in/x.png".as_ref()));
+        assert_eq!(stems, ["p/x", "q/x", "p/x-2", "x"]);
+        assert_eq!(names.file("p/x", "_mask", "png"), "p/x_mask.png");
     }
 
     #[test]

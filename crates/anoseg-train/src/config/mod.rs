@@ -6,7 +6,7 @@ mod validate;
 
 use std::time::Duration;
 
-use anoseg_image::Filter;
+use anoseg_image::{Filter, Limits};
 use anoseg_infer::network::Architecture;
 use anoseg_infer::{Postprocess, RegionOfInterest, ScoreRule};
 use anoseg_synth::Recipe;
@@ -236,6 +236,18 @@ pub struct Input {
     /// off, so that earlier versions can read the file.
     #[serde(default, skip_serializing_if = "is_off")]
     pub align: Align,
+    /// Most pixels (width x height) of a training image, at least 1; larger ones are left out. The default
+    /// of [`Limits`] if it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_pixels: Option<u64>,
+}
+
+impl Input {
+    /// The limits on each training image, where the caller of a training sets no others.
+    pub fn limits(&self) -> Limits {
+        let default = Limits::default();
+        Limits { max_pixels: self.max_pixels.unwrap_or(default.max_pixels), ..default }
+    }
 }
 
 /// Whether images are aligned by the part that they show.
@@ -278,6 +290,12 @@ pub enum View {
 
 impl Default for Input {
     fn default() -> Self {
-        Self { size: 256, view: View::default(), filter: Filter::Bilinear, align: Align::Off }
+        Self {
+            size: 256,
+            view: View::default(),
+            filter: Filter::Bilinear,
+            align: Align::Off,
+            max_pixels: None,
+        }
     }
 }

@@ -78,6 +78,8 @@ impl Config {
         let in_range = (smallest..=4096).contains(&size) && size.is_multiple_of(stride);
         let allowed = format!("must be a multiple of {stride} from {smallest} to 4096");
         require(in_range, "input.size", size, allowed)?;
+        let max_pixels = self.input.max_pixels.unwrap_or(1);
+        require(max_pixels > 0, "input.max_pixels", max_pixels, "must be at least 1")?;
         match self.input.view {
             View::Scale(scale) => {
                 let in_range = scale > 0.0 && scale <= 1.0;

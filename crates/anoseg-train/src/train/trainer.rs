@@ -58,7 +58,7 @@ pub struct Trainer {
     encoder: Option<PretrainedEncoder>,
     chosen: (Option<Layout>, Option<PathBuf>),
     stop: StopToken,
-    limits: Limits,
+    limits: Option<Limits>,
     on_event: Box<dyn FnMut(Event) + Send>,
 }
 
@@ -73,7 +73,7 @@ impl Trainer {
             encoder: None,
             chosen: (None, None),
             stop: StopToken::new(),
-            limits: Limits::default(),
+            limits: None,
             on_event: Box::new(|_| ()),
         }
     }
@@ -131,9 +131,13 @@ impl Trainer {
         Self { stop, ..self }
     }
 
-    /// Reads images within these limits.
+    /// Reads images within these limits, whatever the settings say.
     pub fn limits(self, limits: Limits) -> Self {
-        Self { limits, ..self }
+        Self { limits: Some(limits), ..self }
+    }
+
+    fn limits_in_force(&self) -> Limits {
+        self.limits.unwrap_or_else(|| self.config.input.limits())
     }
 
     /// Calls `observe` with each event.
@@ -177,7 +181,7 @@ impl Trainer {
 
     fn train(&mut self, run_dir: &RunDir, begun: Instant) -> Result<Model> {
         let (mut config, seed) = (self.config.clone(), self.config.seed);
-        let mut data = load_within(&self.dataset, &config, &self.limits)?;
+        let mut data = load_within(&self.dataset, &config, &self.limits_in_force())?;
         if data.preprocess.geometry.is_tiled() {
             // A tile is not the image, and a score must not depend on where tiles begin.
             config.architecture.context = false;
@@ -264,7 +268,7 @@ impl Trainer {
 
     /// What the training is called with.
     fn origin(&self) -> Origin {
-        let (folder, limits) = (self.dataset.root.clone(), self.limits);
+        let (folder, limits) = (self.dataset.root.clone(), self.limits_in_force());
         Origin { folder, layout: self.chosen.0, encoder: self.chosen.1.clone(), limits }
     }
 

@@ -96,7 +96,7 @@ pub(super) fn parse(line: &str) -> Option<Known> {
     let plain = |field: &String| field.strip_prefix('\'').unwrap_or(field).replace("%3B", ";");
     let optional = |at: usize| Some(plain(&fields[at])).filter(|text| !text.is_empty());
     let files = FileNames { overlay: optional(12), mask: optional(13), map: optional(14) };
-    Some(Known { image: plain(&fields[0]), decision, files, error: optional(17), stamp: None })
+    Some(Known { image: plain(&fields[0]), decision, files, error: optional(17), stamp: None, content: None })
 }
 
 /// The fields of a line; None where a quote is not closed or stands within a field.
@@ -154,6 +154,7 @@ mod tests {
             model_digest: "0f".into(),
             size: None,
             modified: None,
+            file_digest: None,
             schema: SCHEMA,
         }
     }

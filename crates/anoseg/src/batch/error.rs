@@ -59,16 +59,12 @@ pub(super) fn io_error(path: &Path, source: io::Error) -> ResultsError {
     ResultsError::Io { path: path.to_owned(), source }
 }
 
-/// Whether writing other files into the same folder would fail in the same way.
-pub(super) fn is_general(error: &WriteError) -> bool {
-    matches!(
-        error.kind(),
-        Io::StorageFull
-            | Io::QuotaExceeded
-            | Io::ReadOnlyFilesystem
-            | Io::PermissionDenied
-            | Io::NotFound
-            | Io::NotADirectory
-            | Io::StaleNetworkFileHandle
-    )
+/// Whether writing other files into this folder of results would fail in the same way. What is wrong
+/// with a folder below it may not concern the others.
+pub(super) fn is_general(error: &WriteError, folder: &Path) -> bool {
+    match error.kind() {
+        Io::StorageFull | Io::QuotaExceeded | Io::ReadOnlyFilesystem | Io::StaleNetworkFileHandle => true,
+        Io::PermissionDenied | Io::NotFound | Io::NotADirectory => error.path().parent() == Some(folder),
+        _ => false,
+    }
 }

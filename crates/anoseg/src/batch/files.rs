@@ -127,7 +127,10 @@ impl ImageFiles {
         let mut errors = Vec::new();
         let mut attempt = |name: &mut Option<String>,
                            write: &mut dyn FnMut(&Path) -> Result<(), WriteError>| {
-            let result = name.as_ref().map_or(Ok(()), |name| write(&folder.join(name)));
+            let result = name.as_ref().map_or(Ok(()), |name| {
+                write::make_folders(folder, name.as_ref())?;
+                write(&folder.join(name))
+            });
             if let Err(error) = result {
                 errors.push(error);
                 *name = None;

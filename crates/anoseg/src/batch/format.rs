@@ -5,7 +5,7 @@ use std::str::FromStr;
 use anoseg_infer::Decision;
 
 use super::verdict::FileNames;
-use super::watch::Stamp;
+use super::watch::{Content, Stamp};
 use super::{Verdict, csv};
 
 /// How verdicts are written.
@@ -71,8 +71,9 @@ impl Format {
             _ => {
                 let verdict: Verdict = serde_json::from_str(line).ok()?;
                 let stamp = Stamp::of_verdict(&verdict);
+                let content = verdict.file_digest.as_deref().and_then(Content::parse);
                 let Verdict { image, decision, files, error, .. } = verdict;
-                Some(Known { image, decision, files, error, stamp })
+                Some(Known { image, decision, files, error, stamp, content })
             }
         }
     }
@@ -87,6 +88,8 @@ pub(super) struct Known {
     pub(super) error: Option<String>,
     /// Of a watched folder: the state of the file that was inspected.
     pub(super) stamp: Option<Stamp>,
+    /// Of a watched folder: what was in the file.
+    pub(super) content: Option<Content>,
 }
 
 impl FromStr for Format {

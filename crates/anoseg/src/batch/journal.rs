@@ -18,6 +18,8 @@ pub(super) struct Journal {
     file: File,
     /// Bytes of whole lines.
     length: u64,
+    /// Whether more may be in the file than whole lines.
+    torn: bool,
 }
 
 /// What is in a journal.
@@ -34,7 +36,7 @@ impl Journal {
     pub(super) fn create(path: PathBuf, format: Format) -> Result<Self, ResultsError> {
         let options = File::options().append(true).create_new(true).clone();
         let file = options.open(&path).map_err(|error| io_error(&path, error))?;
-        let mut journal = Self { path, file, length: 0 };
+        let mut journal = Self { path, file, length: 0, torn: false };
         journal.append(&format.head())?;
         Ok(journal)
     }
@@ -45,19 +47,33 @@ impl Journal {
         let failed = |error| io_error(&path, error);
         let file = File::options().append(true).open(&path).map_err(failed)?;
         let length = file.metadata().map_err(failed)?.len();
-        Ok((Self { path, file, length }, contents))
+        Ok((Self { path, file, length, torn: false }, contents))
     }
 
     /// Adds a line. After an error the file ends with the line before.
     pub(super) fn append(&mut self, line: &str) -> Result<(), ResultsError> {
-        match self.file.write_all(line.as_bytes()) {
-            Ok(()) => self.length += line.len() as u64,
-            Err(error) => {
-                _ = self.file.set_len(self.length);
-                return Err(io_error(&self.path, error));
-            }
+        let written = self.cut().and_then(|()| self.file.write_all(line.as_bytes()));
+        if let Err(error) = written {
+            self.torn = true;
+            _ = self.cut();
+            return Err(io_error(&self.path, error));
+        }
+        self.length += line.len() as u64;
+        Ok(())
+    }
+
+    /// Takes off what a failure left of a line. A disk may refuse that at first.
+    fn cut(&mut self) -> io::Result<()> {
+        if self.torn {
+            self.file.set_len(self.length)?;
+            self.torn = false;
         }
         Ok(())
+    }
+
+    /// Whether the file is still in its folder, under its name.
+    pub(super) fn is_in_place(&self) -> bool {
+        write::is_file_of(&self.file, &self.path)
     }
 
     /// Writes everything to the disk and takes out lines that later ones replace.

@@ -15,6 +15,7 @@ mod pipeline;
 mod polygons;
 mod results;
 mod rle;
+mod tree;
 mod verdict;
 mod watch;
 mod work;
@@ -163,7 +164,11 @@ pub fn inspect_files(
 /// # Errors
 /// The image cannot be read or exceeds the limits, or the model is not calibrated.
 pub fn inspect_file(model: &Model, path: &Path, limits: &Limits) -> Result<Inspected> {
-    let Decoded { image, further_pages, .. } = Decoded::load(path, limits)?;
+    inspected(model, path, Decoded::load(path, limits)?)
+}
+
+fn inspected(model: &Model, path: &Path, decoded: Decoded) -> Result<Inspected> {
+    let Decoded { image, further_pages, .. } = decoded;
     let inspection = model.inspect(&image)?;
     let scaled = match model.scaled(&image) {
         Cow::Owned(scaled) => Some(scaled),

@@ -14,6 +14,7 @@ use super::error::{ResultsError, io_error, is_general};
 use super::format::Known;
 use super::journal::{Contents, Journal};
 use super::names::name_of;
+use super::tree::Tree;
 use super::verdict::{FileNames, SCHEMA, Verdict};
 use super::{CocoSegmentation, Format, ImageFiles, Inspected, coco};
 
@@ -78,8 +79,10 @@ pub struct Results {
     kept: Option<PathBuf>,
     broken: usize,
     segmentation: CocoSegmentation,
+    /// The inputs whose folders are mirrored; empty: all files lie in one folder.
+    tree: Tree,
     // The last field, so that the folder is locked until all else is done.
-    _lock: FolderLock,
+    lock: FolderLock,
 }
 
 /// An image that is to be inspected.
@@ -204,7 +207,8 @@ impl Results {
             kept: None,
             broken,
             segmentation: CocoSegmentation::default(),
-            _lock: lock,
+            tree: Tree::default(),
+            lock,
         }
     }
 
@@ -213,6 +217,14 @@ impl Results {
     #[must_use]
     pub fn with_segmentation(self, segmentation: CocoSegmentation) -> Self {
         Self { segmentation, ..self }
+    }
+
+    /// Puts the image files of each image into the folder that it has below its input: those of
+    /// `input/a/x.png` into `a`. Verdicts name them relative to the folder of the results, with `/`.
+    /// Names that an earlier run gave stay.
+    #[must_use]
+    pub fn mirroring(self, inputs: &[PathBuf]) -> Self {
+        Self { tree: Tree::of(inputs), ..self }
     }
 
     /// The file of the verdicts.
@@ -236,8 +248,7 @@ impl Results {
     pub fn plan(&mut self, paths: &[PathBuf]) -> Plan {
         let mut plan = Plan::default();
         for path in paths {
-            // A semicolon separates fields in some spreadsheets.
-            let stem = self.names.stem(path).replace(';', "_");
+            let stem = self.stem(path, path);
             let known = self.known.get(&name_of(path));
             match known.and_then(|known| known.decision.filter(|_| self.files.are_in(&known.files))) {
                 Some(decision) => plan.earlier.push(decision),
@@ -262,6 +273,12 @@ impl Results {
         let unwritten = self.place(task, verdict, inspected);
         let Recorded { verdict, unwritten, stop } = self.record(unwritten.write())?;
         stop.map_or(Ok((verdict, unwritten)), Err)
+    }
+
+    /// The stem of the files of an image, made of the stem of `named`, with its folder in a tree.
+    fn stem(&mut self, image: &Path, named: &Path) -> String {
+        // A semicolon separates fields in some spreadsheets.
+        self.names.stem_in(&self.tree.folder(image), named).replace(';', "_")
     }
 
     /// Whether verdicts have the pixels of their regions.
@@ -290,12 +307,13 @@ impl Results {
     pub(super) fn record(&mut self, written: Written) -> Result<Recorded, ResultsError> {
         let Written { verdict, mut errors } = written;
         if let Err(error) = self.append(&verdict) {
-            for name in verdict.files.iter() {
-                _ = fs::remove_file(self.folder.join(name));
-            }
+            self.remove_files(&verdict);
             return Err(error);
         }
-        let stop = errors.iter().position(is_general).map(|general| errors.swap_remove(general).into());
+        let stop = errors
+            .iter()
+            .position(|error| is_general(error, &self.folder))
+            .map(|general| errors.swap_remove(general).into());
         Ok(Recorded { verdict, unwritten: errors, stop })
     }
 
@@ -322,7 +340,7 @@ impl Results {
     /// As [`Results::place`], with names that depend on nothing but `stem`, and are not kept.
     pub(super) fn place_alone(&mut self, stem: &Path, verdict: Verdict, inspected: Inspected) -> Unwritten {
         self.names = ResultNames::new(&self.folder);
-        let stem = self.names.stem(stem).replace(';', "_");
+        let stem = self.stem(&inspected.path, stem);
         let task = Task { path: inspected.path.clone(), stem };
         self.place(&task, verdict, inspected)
     }
@@ -330,6 +348,64 @@ impl Results {
     /// A verdict with the model's digest.
     pub(super) fn signed(&self, verdict: Verdict) -> Verdict {
         Verdict { model_digest: self.run.model_blake3.clone(), ..verdict }
+    }
+
+    /// As [`Results::record`], for an image that can wait: where the folder takes no more, neither a line
+    /// nor a file of it stays.
+    ///
+    /// # Errors
+    /// As for [`Results::record`], or a file cannot be written for a reason that concerns all others too.
+    pub(super) fn record_whole(
+        &mut self,
+        mut written: Written,
+    ) -> Result<(Verdict, Vec<WriteError>), ResultsError> {
+        let general = written.errors.iter().position(|error| is_general(error, &self.folder));
+        let failed = match general {
+            Some(general) => Err(written.errors.swap_remove(general).into()),
+            None => self.require_in_place(),
+        };
+        if let Err(error) = failed {
+            self.remove_files(&written.verdict);
+            return Err(error);
+        }
+        self.record(written).map(|Recorded { verdict, unwritten, .. }| (verdict, unwritten))
+    }
+
+    fn remove_files(&self, verdict: &Verdict) {
+        for name in verdict.files.iter() {
+            _ = fs::remove_file(self.folder.join(name));
+        }
+    }
+
+    /// A line that is added to a file that is no longer in its folder would be lost.
+    pub(super) fn require_in_place(&self) -> Result<(), ResultsError> {
+        if self.journal.is_in_place() {
+            return Ok(());
+        }
+        let path = self.folder.join(self.format.journal_name());
+        Err(io_error(&path, io::Error::new(io::ErrorKind::NotFound, "the file or its folder is gone")))
+    }
+
+    /// Goes on with what is in the folder now, after it was removed or replaced. The folder itself is not
+    /// made: it may be one that is not mounted.
+    ///
+    /// # Errors
+    /// As for [`Results::resume`].
+    pub(super) fn reopen(&mut self) -> Result<(), ResultsError> {
+        if !self.lock.is_in_place() {
+            self.lock = FolderLock::acquire(&self.folder, "predict")?;
+        }
+        let path = self.folder.join(self.format.journal_name());
+        let (journal, contents) = if exists(&path) {
+            check_model(&self.folder, self.format, &self.run)?;
+            Journal::resume(path, self.format)?
+        } else {
+            write_run(&self.folder, self.format, &self.run)?;
+            (Journal::create(path, self.format)?, Contents::default())
+        };
+        self.journal = journal;
+        self.known = contents.known.into_iter().map(|known| (known.image.clone(), known)).collect();
+        Ok(())
     }
 
     /// Adds a line.
@@ -343,7 +419,7 @@ impl Results {
     /// # Errors
     /// Something cannot be written.
     pub fn finish(self, complete: bool) -> Result<(), ResultsError> {
-        let Self { folder, format, segmentation, run, journal, _lock: lock, .. } = self;
+        let Self { folder, format, segmentation, run, journal, lock, .. } = self;
         journal.finish(format)?;
         if format == Format::Coco {
             let lines = folder.join(format.journal_name());

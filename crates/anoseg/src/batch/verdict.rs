@@ -14,7 +14,7 @@ use super::rle::{self, Rle};
 pub const SCHEMA: u32 = 1;
 
 /// The verdict on one image, or why there is none. A line of `verdicts.jsonl`; every line has all
-/// fields but `size` and `modified`.
+/// fields but `size`, `modified` and `file_digest`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The image's file as it was named, [`display_name`](anoseg_image::dataset::display_name).
@@ -46,6 +46,9 @@ pub struct Verdict {
     /// When the image's file was last changed, in nanoseconds since 1970; only of a watched folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub modified: Option<i64>,
+    /// BLAKE3 of the image's file, its first 128 bits as 32 hexadecimal digits; only of a watched folder.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file_digest: Option<String>,
     /// [`SCHEMA`].
     pub schema: u32,
 }
@@ -72,6 +75,7 @@ impl Verdict {
             model_digest: String::new(),
             size: None,
             modified: None,
+            file_digest: None,
             schema: SCHEMA,
         }
     }
@@ -92,6 +96,7 @@ impl Verdict {
             model_digest: String::new(),
             size: None,
             modified: None,
+            file_digest: None,
             schema: SCHEMA,
         }
     }

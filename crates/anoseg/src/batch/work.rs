@@ -14,7 +14,7 @@ use super::{Inspected, Results, ResultsError, Sink, Step, Summary, Task, Verdict
 const BYTES_PER_PIXEL: u64 = 15 + decode::BYTES_PER_PIXEL;
 
 /// Bytes that an image takes; 0 where its header cannot be read, because then nothing is decoded.
-fn bytes(path: &Path, limits: &Limits) -> u64 {
+pub(super) fn bytes(path: &Path, limits: &Limits) -> u64 {
     let pixels = decode::probe(path, limits).map_or(0, |(width, height)| width as u64 * height as u64);
     pixels.saturating_mul(BYTES_PER_PIXEL)
 }

@@ -7,6 +7,8 @@ mod delivery;
 mod events;
 mod listing;
 mod seen;
+mod settle;
+mod turn;
 
 use std::collections::HashMap;
 use std::fs;
@@ -14,19 +16,18 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anoseg_image::dataset::is_image_to_inspect;
 use anoseg_image::{Limits, WriteError};
-use anoseg_infer::{Decision, Error, Model};
+use anoseg_infer::{Error, ErrorKind, Model};
 
 pub use delivery::Delivery;
-pub(super) use seen::Stamp;
+pub(super) use seen::{Content, Stamp};
 
-use super::names::{name_of, plain};
-use super::results::Recorded;
-use super::{Inspected, Results, ResultsError, Verdict, inspect_file};
+use super::names::name_of;
+use super::{Results, ResultsError, Verdict, pipeline};
 use events::Events;
 use listing::{Listing, may_be_image};
 use seen::Seen;
+use turn::{ForWatch, Turn, WatchDesk};
 
 /// A file that was not changed for this long may be whole, where no event says so.
 const SETTLE: Duration = Duration::from_millis(200);
@@ -45,6 +46,12 @@ const MOST_WAITING: usize = 1024;
 
 /// Entries of a listing between two looks at the events.
 const ENTRIES_AT_A_TIME: usize = 64;
+
+/// Files whose turn it is at a time. Events are read between two times.
+const AT_A_TIME: usize = 32;
+
+/// Time after which results that could not be written are tried again.
+const TRY_AGAIN: Duration = Duration::from_secs(2);
 
 /// What is watched, and what becomes of the files.
 #[derive(Clone, Debug)]
@@ -70,6 +77,11 @@ pub enum WatchStep<'a> {
     FolderMissing,
     /// The folder is there again.
     FolderBack,
+    /// Results cannot be written for this reason, such as a full disk. The images wait, and it is tried
+    /// again.
+    Held(&'a ResultsError),
+    /// Results can be written again.
+    GoesOn,
 }
 
 /// Counts of [`watch_into`].
@@ -92,6 +104,12 @@ struct Waiting {
     due: Instant,
 }
 
+/// Why results cannot be written, and when they are tried again.
+struct Held {
+    error: ResultsError,
+    next: Instant,
+}
+
 struct Watcher<'a> {
     results: &'a mut Results,
     model: &'a Model,
@@ -101,19 +119,26 @@ struct Watcher<'a> {
     seen: Seen,
     waiting: HashMap<PathBuf, Waiting>,
     events: Events,
-    listing: Option<(Listing, Instant)>,
+    /// The listing under way, and the time that it took so far.
+    listing: Option<(Listing, Duration)>,
+    /// Whether the last listing found files for which there was no room.
+    left_out: bool,
     next_listing: Instant,
     missing: bool,
+    held: Option<Held>,
 }
 
 /// Inspects the images of a folder and those below it as they appear, until `stop` says yes; it is
 /// asked before each image, and every 50 ms. `results` should be resumed ones
-/// ([`Results::resume`], JSON lines): each state of a file, told by path, size and time of change,
-/// has one verdict across calls. A file is inspected once it is closed after writing or renamed into
-/// place, or did not change for 200 ms, and can be decoded.
+/// ([`Results::resume`], JSON lines): each content of a file has one verdict across calls. A file whose
+/// path, size and time of change are those of its verdict is not read again. A file is inspected once it
+/// is closed after writing or renamed into place, or did not change for 200 ms, and can be decoded.
+///
+/// Where results cannot be written, because the disk is full or the folder is gone, the images wait, and
+/// one of them is tried every 2 s.
 ///
 /// # Errors
-/// Results cannot be written, for example because the disk is full. What one file lacks is no error.
+/// Results could not be written when it was stopped. What one file lacks is no error.
 ///
 /// # Examples
 /// ```no_run
@@ -145,8 +170,10 @@ pub fn watch_into(
         waiting: HashMap::new(),
         events: Events::new(),
         listing: None,
+        left_out: false,
         next_listing: Instant::now(),
         missing: false,
+        held: None,
     };
     let ended = watcher.run(stop);
     let counts = watcher.counts;
@@ -157,61 +184,144 @@ pub fn watch_into(
 impl Watcher<'_> {
     fn run(&mut self, stop: &dyn Fn() -> bool) -> Result<(), ResultsError> {
         while !stop() {
-            self.read_events()?;
-            self.list()?;
-            let now = Instant::now();
-            let next = self.waiting.iter().min_by_key(|(_, file)| file.due);
-            match next.map(|(path, file)| (path.clone(), file.due)) {
-                Some((path, due)) if due <= now => self.attempt(&path)?,
-                _ if self.listing.is_some() => {}
-                next => {
-                    let due = next.map_or(self.next_listing, |(_, due)| due.min(self.next_listing));
-                    self.events.wait(due.saturating_duration_since(now).min(ATTENTION));
-                }
+            self.read_events();
+            self.list();
+            self.reopen()?;
+            let turns = self.take_turns();
+            if !turns.is_empty() {
+                self.inspect(&turns, stop)?;
+            } else if self.listing.is_none() {
+                self.events.wait(self.idle_time().min(ATTENTION));
             }
         }
+        self.held.take().map_or(Ok(()), |held| Err(held.error))
+    }
+
+    /// The files whose turn it is, the longest due first. While results cannot be written, one file tells
+    /// whether they can again.
+    fn take_turns(&mut self) -> Vec<Turn> {
+        let now = Instant::now();
+        let most = match &self.held {
+            Some(held) if held.next > now => return Vec::new(),
+            Some(_) => 1,
+            None => AT_A_TIME,
+        };
+        let mut due: Vec<(Instant, &PathBuf)> =
+            self.waiting.iter().map(|(path, file)| (file.due, path)).filter(|(due, _)| *due <= now).collect();
+        due.sort_unstable();
+        let paths: Vec<PathBuf> = due.into_iter().take(most).map(|(_, path)| path.clone()).collect();
+        paths.into_iter().filter_map(|path| self.take_turn(path)).collect()
+    }
+
+    fn take_turn(&mut self, path: PathBuf) -> Option<Turn> {
+        let Waiting { stamp, changed, .. } = self.waiting.remove(&path)?;
+        let former = self.seen.former(&name_of(&path), stamp);
+        Some(Turn { path, stamp, changed, former })
+    }
+
+    /// Until there may be something to do, unless an event comes.
+    fn idle_time(&self) -> Duration {
+        let due = match &self.held {
+            Some(held) => Some(held.next),
+            None => self.waiting.values().map(|file| file.due).min(),
+        };
+        let next = due.map_or(self.next_listing, |due| due.min(self.next_listing));
+        next.saturating_duration_since(Instant::now())
+    }
+
+    /// Inspects files, those that are whole. What cannot be written down waits on.
+    fn inspect(&mut self, turns: &[Turn], stop: &dyn Fn() -> bool) -> Result<(), ResultsError> {
+        let work = ForWatch { model: self.model, limits: &self.watch.limits, turns };
+        let mut desk = WatchDesk { watcher: self, turns, stop, settled: 0, error: None };
+        pipeline::run(turns.len(), &work, &mut desk);
+        let WatchDesk { settled, error, .. } = desk;
+        for turn in &turns[settled..] {
+            if !self.seen.is_done(&name_of(&turn.path), turn.stamp) {
+                let file = Waiting { stamp: turn.stamp, changed: turn.changed, due: Instant::now() };
+                self.waiting.entry(turn.path.clone()).or_insert(file);
+            }
+        }
+        match error {
+            Some(error) => self.hold(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note that results cannot be written, and tells it once. Other faults end the watch.
+    fn hold(&mut self, error: ResultsError) -> Result<(), ResultsError> {
+        if error.kind() != ErrorKind::Environment {
+            return Err(error);
+        }
+        if self.held.is_none() {
+            (self.on_step)(&WatchStep::Held(&error));
+        }
+        self.held = Some(Held { error, next: Instant::now() + TRY_AGAIN });
         Ok(())
     }
 
-    fn read_events(&mut self) -> Result<(), ResultsError> {
+    /// Results can be written again.
+    fn go_on(&mut self) {
+        if self.held.take().is_some() {
+            (self.on_step)(&WatchStep::GoesOn);
+        }
+    }
+
+    /// Goes on in a folder of results that was replaced, as after a restart: its verdicts alone tell which
+    /// files are done.
+    fn reopen(&mut self) -> Result<(), ResultsError> {
+        let is_time = self.held.as_ref().is_some_and(|held| held.next <= Instant::now());
+        if !is_time || self.results.require_in_place().is_ok() {
+            return Ok(());
+        }
+        if let Err(error) = self.results.reopen() {
+            return self.hold(error);
+        }
+        self.seen = Seen::of(self.results.take_known());
+        self.waiting.clear();
+        (self.listing, self.next_listing) = (None, Instant::now());
+        self.go_on();
+        Ok(())
+    }
+
+    fn read_events(&mut self) {
         // What is not read stays with the system, which tells when it drops events.
         if self.waiting.len() >= MOST_WAITING {
-            return Ok(());
+            return;
         }
         let news = self.events.read();
         if news.list_again {
             self.listing = None;
             self.next_listing = Instant::now();
         }
-        news.whole.iter().try_for_each(|path| self.consider(path, Duration::ZERO))
+        news.whole.iter().for_each(|path| self.consider(path, Duration::ZERO));
     }
 
     /// Goes on with the listing under way, or begins one that is due.
-    fn list(&mut self) -> Result<(), ResultsError> {
+    fn list(&mut self) {
         let now = Instant::now();
         if self.listing.is_none() && now >= self.next_listing {
             self.seen.begin_round();
             // The folder may not exist at first.
             let excluded = self.watch.delivery.as_ref().and_then(|d| fs::canonicalize(d.folder()).ok());
-            self.listing = Some((Listing::of(&self.watch.folder, excluded), now));
+            self.listing = Some((Listing::of(&self.watch.folder, excluded), Duration::ZERO));
+            self.left_out = false;
             self.is_there();
         }
-        let Some((mut listing, begun)) = self.listing.take() else { return Ok(()) };
+        let Some((mut listing, spent)) = self.listing.take() else { return };
         for _ in 0..ENTRIES_AT_A_TIME {
             match listing.next(&mut |folder| self.events.watch(folder)) {
-                Some(path) => self.consider(&path, SETTLE)?,
+                Some(path) => self.consider(&path, SETTLE),
                 None => {
                     // An empty folder may be a share that is not mounted.
                     if listing.complete && listing.files > 0 {
                         self.seen.end_round();
                     }
-                    self.next_listing = Instant::now() + LISTING_EVERY.max(10 * begun.elapsed());
-                    return Ok(());
+                    self.next_listing = Instant::now() + self.time_to_next_listing(spent + now.elapsed());
+                    return;
                 }
             }
         }
-        self.listing = Some((listing, begun));
-        Ok(())
+        self.listing = Some((listing, spent + now.elapsed()));
     }
 
     /// Tells once that the folder is missing, and that it is back.
@@ -224,10 +334,10 @@ impl Watcher<'_> {
     }
 
     /// Takes note of a file, which is to be inspected after this time unless it changes.
-    fn consider(&mut self, path: &Path, after: Duration) -> Result<(), ResultsError> {
+    fn consider(&mut self, path: &Path, after: Duration) {
         let Some(stamp) = may_be_image(path).then(|| Stamp::of(path).ok()).flatten() else {
             self.waiting.remove(path);
-            return Ok(());
+            return;
         };
         let (image, now) = (name_of(path), Instant::now());
         if self.seen.is_done(&image, stamp) {
@@ -235,7 +345,7 @@ impl Watcher<'_> {
             if let Some(decision) = self.seen.take_decision(&image) {
                 self.deliver(path, stamp, decision);
             }
-            return Ok(());
+            return;
         }
         let has_room = self.waiting.len() < MOST_WAITING;
         match self.waiting.get_mut(path) {
@@ -244,89 +354,14 @@ impl Watcher<'_> {
             None if has_room || after.is_zero() => {
                 self.waiting.insert(path.to_owned(), Waiting { stamp, changed: now, due: now + after });
             }
-            None => {}
-        }
-        Ok(())
-    }
-
-    /// Inspects a file, if it is whole.
-    fn attempt(&mut self, path: &Path) -> Result<(), ResultsError> {
-        let Some(Waiting { stamp, changed, .. }) = self.waiting.remove(path) else { return Ok(()) };
-        if Stamp::of(path).ok() != Some(stamp) {
-            return self.consider(path, SETTLE);
-        }
-        if !is_image_to_inspect(path) {
-            self.seen.add(&name_of(path), stamp);
-            return Ok(());
-        }
-        let inspected = inspect_file(self.model, path, &self.watch.limits);
-        if Stamp::of(path).ok() != Some(stamp) {
-            return self.consider(path, SETTLE);
-        }
-        match inspected {
-            Ok(inspected) => self.judged(path, stamp, inspected),
-            Err(error) if changed.elapsed() >= PATIENCE => self.failed(path, stamp, &error),
-            Err(_) => {
-                let due = changed + PATIENCE;
-                self.waiting.insert(path.to_owned(), Waiting { stamp, changed, due });
-                Ok(())
-            }
+            None => self.left_out = true,
         }
     }
 
-    fn judged(&mut self, path: &Path, stamp: Stamp, inspected: Inspected) -> Result<(), ResultsError> {
-        let decision = inspected.inspection.decision;
-        let verdict = stamp.on(Verdict::of(&inspected, false));
-        let stem = stem_of(&verdict);
-        let written = self.results.place_alone(&stem, verdict, inspected).write();
-        let Recorded { mut verdict, unwritten, stop } = self.results.record(written)?;
-        stop.map_or(Ok(()), Err)?;
-        self.seen.add(&verdict.image, stamp);
-        match decision {
-            Decision::Good => self.counts.good += 1,
-            Decision::Review => self.counts.review += 1,
-            Decision::Reject => self.counts.rejected += 1,
-        }
-        if let Some(error) = self.deliver(path, stamp, decision) {
-            // This line replaces the one before.
-            verdict.errors.push(plain(&format!("not moved or linked: {error}")));
-            self.results.append(&verdict)?;
-        }
-        (self.on_step)(&WatchStep::Judged(&verdict, &unwritten));
-        Ok(())
+    /// The time until the next listing, after one that took `spent`.
+    fn time_to_next_listing(&self, spent: Duration) -> Duration {
+        // Files in a backlog that found no room would otherwise wait for it.
+        let soon = self.left_out && self.held.is_none();
+        if soon { ATTENTION } else { LISTING_EVERY.max(10 * spent) }
     }
-
-    fn failed(&mut self, path: &Path, stamp: Stamp, error: &Error) -> Result<(), ResultsError> {
-        let verdict = self.results.signed(stamp.on(Verdict::failed(path, error)));
-        self.results.append(&verdict)?;
-        self.seen.add(&verdict.image, stamp);
-        self.counts.failed += 1;
-        (self.on_step)(&WatchStep::Failed(error));
-        Ok(())
-    }
-
-    /// Moves or links a file that is still the one that was judged. Gives what went wrong.
-    fn deliver(&mut self, path: &Path, stamp: Stamp, decision: Decision) -> Option<io::Error> {
-        let delivery = self.watch.delivery.as_ref()?;
-        if Stamp::of(path).ok() != Some(stamp) {
-            return None;
-        }
-        let error = delivery.deliver(path, decision).err();
-        match &error {
-            Some(error) => (self.on_step)(&WatchStep::Undelivered(path, error)),
-            None if matches!(delivery, Delivery::Move(_)) => self.seen.forget(&name_of(path)),
-            None => {}
-        }
-        error
-    }
-}
-
-/// The stem of a verdict's files. It depends on the image alone, so that no names need to be kept;
-/// after an interruption the same files are written again.
-fn stem_of(verdict: &Verdict) -> PathBuf {
-    use std::hash::{DefaultHasher, Hash as _, Hasher as _};
-    let mut hasher = DefaultHasher::new();
-    (&verdict.image, verdict.size, verdict.modified).hash(&mut hasher);
-    let stem = Path::new(&verdict.image).file_stem().unwrap_or_default().to_string_lossy();
-    PathBuf::from(format!("{stem}-{:016x}.x", hasher.finish()))
 }

@@ -1,6 +1,7 @@
-//! Which files of a watched folder are done, in about 40 bytes each.
+//! Which files of a watched folder are done, in about 60 bytes each.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher as _};
 use std::io;
@@ -40,9 +41,32 @@ impl Stamp {
         Some(Self { size: verdict.size?, modified: verdict.modified? })
     }
 
-    /// The verdict with this state.
-    pub(super) fn on(self, verdict: Verdict) -> Verdict {
-        Verdict { size: Some(self.size), modified: Some(self.modified), ..verdict }
+    /// The verdict with this state and content.
+    pub(super) fn on(self, verdict: Verdict, content: Option<Content>) -> Verdict {
+        let file_digest = content.map(|content| content.to_string());
+        Verdict { size: Some(self.size), modified: Some(self.modified), file_digest, ..verdict }
+    }
+}
+
+/// What is in a file: the first 128 bits of its BLAKE3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::batch) struct Content(u128);
+
+impl Content {
+    pub(super) fn of(bytes: &[u8]) -> Self {
+        let digest = blake3::hash(bytes);
+        Self(digest.as_bytes().iter().take(16).fold(0, |first, &byte| first << 8 | u128::from(byte)))
+    }
+
+    /// Reads what [`Display`](fmt::Display) writes.
+    pub(in crate::batch) fn parse(text: &str) -> Option<Self> {
+        (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok()).flatten().map(Self)
+    }
+}
+
+impl fmt::Display for Content {
+    fn fmt(&self, target: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(target, "{:032x}", self.0)
     }
 }
 
@@ -58,6 +82,7 @@ fn key(image: &str) -> u128 {
 
 struct Entry {
     stamp: Stamp,
+    content: Option<Content>,
     /// The listing that saw it last.
     round: u32,
     /// The decision by which it is still to be delivered.
@@ -75,17 +100,18 @@ impl Seen {
     pub(super) fn of(known: HashMap<String, Known>) -> Self {
         let entry = |known: &Known| {
             let stamp = known.stamp?;
-            Some((key(&known.image), Entry { stamp, round: 0, decision: known.decision }))
+            let (content, decision) = (known.content, known.decision);
+            Some((key(&known.image), Entry { stamp, content, round: 0, decision }))
         };
         Self { entries: known.values().filter_map(entry).collect(), round: 0 }
     }
 
-    /// Whether this state of a file is done. It then counts as there.
+    /// Whether this state of a file is done. The file counts as there in either case.
     pub(super) fn is_done(&mut self, image: &str, stamp: Stamp) -> bool {
         let round = self.round;
-        self.entries.get_mut(&key(image)).filter(|entry| entry.stamp == stamp).is_some_and(|entry| {
+        self.entries.get_mut(&key(image)).is_some_and(|entry| {
             entry.round = round;
-            true
+            entry.stamp == stamp
         })
     }
 
@@ -94,8 +120,14 @@ impl Seen {
         self.entries.get_mut(&key(image))?.decision.take()
     }
 
-    pub(super) fn add(&mut self, image: &str, stamp: Stamp) {
-        self.entries.insert(key(image), Entry { stamp, round: self.round, decision: None });
+    /// What the file of this name had in it when it was done, where it was as large as now.
+    pub(super) fn former(&self, image: &str, now: Stamp) -> Option<Content> {
+        let entry = self.entries.get(&key(image))?;
+        entry.content.filter(|_| entry.stamp.size == now.size)
+    }
+
+    pub(super) fn add(&mut self, image: &str, stamp: Stamp, content: Option<Content>) {
+        self.entries.insert(key(image), Entry { stamp, content, round: self.round, decision: None });
     }
 
     pub(super) fn forget(&mut self, image: &str) {
@@ -114,5 +146,31 @@ impl Seen {
         if self.entries.capacity() > 4 * self.entries.len() + 1024 {
             self.entries.shrink_to_fit();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_content_is_read_as_it_was_written() {
+        for bytes in [&b""[..], b"a", b"another"] {
+            let content = Content::of(bytes);
+            assert_eq!(Content::parse(&content.to_string()), Some(content));
+            assert!(blake3::hash(bytes).to_hex().starts_with(&content.to_string()));
+        }
+        assert_eq!(Content::parse("12"), None);
+        assert_eq!(Content::parse(&"x".repeat(32)), None);
+    }
+
+    #[test]
+    fn the_former_content_counts_for_files_of_the_same_size() {
+        let mut seen = Seen::of(HashMap::new());
+        let (stamp, content) = (Stamp { size: 3, modified: 7 }, Content::of(b"abc"));
+        seen.add("a.png", stamp, Some(content));
+        assert_eq!(seen.former("a.png", Stamp { modified: 8, ..stamp }), Some(content));
+        assert_eq!(seen.former("a.png", Stamp { size: 4, ..stamp }), None);
+        assert_eq!(seen.former("b.png", stamp), None);
     }
 }
