@@ -1,6 +1,7 @@
 //! From an image to the network's input.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use anoseg_image::{AnomalyMap, Filter, Image, Mask, SampleType, resample};
 use serde::{Deserialize, Serialize};
@@ -98,7 +99,15 @@ impl Preprocess {
 
     /// As [`Preprocess::apply`], with the image's [pose](Preprocess::pose).
     pub fn apply_at(&self, image: &Image, pose: Option<&Pose>) -> Image {
-        self.scale_resampled(self.resample_at(&self.scale.clipped(image), pose))
+        let prepared = self.prepare(image, pose);
+        prepared.rows(0..prepared.extent().height)
+    }
+
+    /// As [`Preprocess::apply_at`], of which any rows are made when they are asked for.
+    pub(crate) fn prepare<'a>(&'a self, image: &'a Image, pose: Option<&Pose>) -> Prepared<'a> {
+        let framed = self.alignment.as_ref().zip(pose);
+        let framed = framed.map(|(alignment, pose)| alignment.framed(&self.scale.clipped(image), pose));
+        Prepared { preprocess: self, image: framed.map_or(Cow::Borrowed(image), Cow::Owned) }
     }
 
     /// Where the part lies in the image; None without an alignment.
@@ -108,10 +117,11 @@ impl Preprocess {
 
     /// The map of a prepared image in the coordinates of the image, which has `width` x `height`
     /// pixels and this pose. Outside the part's frame it is 0.
-    pub fn restored(&self, map: &AnomalyMap, pose: Option<&Pose>, width: usize, height: usize) -> AnomalyMap {
+    pub fn restored(&self, map: AnomalyMap, pose: Option<&Pose>, width: usize, height: usize) -> AnomalyMap {
         match self.alignment.as_ref().zip(pose) {
-            Some((alignment, pose)) => alignment.unframed(map, pose, width, height),
-            None => resample::resize_map(map, width, height),
+            Some((alignment, pose)) => alignment.unframed(&map, pose, width, height),
+            None if (map.width(), map.height()) == (width, height) => map,
+            None => resample::resize_map(&map, width, height),
         }
     }
 
@@ -163,5 +173,39 @@ impl Preprocess {
         self.alignment.as_ref().map_or(Ok(()), Alignment::validate)?;
         self.scale.validate()?;
         self.region.as_ref().map_or(Ok(()), RegionOfInterest::validate)
+    }
+}
+
+/// An image at the network's scale, of which rows are made when they are asked for, so that a large one is
+/// never whole in memory as floats.
+pub(crate) struct Prepared<'a> {
+    preprocess: &'a Preprocess,
+    /// In the part's frame, where there is an alignment.
+    image: Cow<'a, Image>,
+}
+
+impl Prepared<'_> {
+    /// The size of the whole.
+    pub(crate) fn extent(&self) -> Extent {
+        self.preprocess.geometry.plane(self.image.width(), self.image.height())
+    }
+
+    /// Rows of the whole, values in 0..=1.
+    pub(crate) fn rows(&self, rows: Range<usize>) -> Image {
+        let Self { preprocess, image } = self;
+        let Extent { width, height } = self.extent();
+        let samples = image.sample_type();
+        let levels = preprocess.scale.levels(samples);
+        let clip = |row: &mut [f32]| {
+            if samples != SampleType::U8 {
+                row.iter_mut().for_each(|value| *value = value.clamp(levels.black, levels.white));
+            }
+        };
+        let mut resampled = resample::resize_rows(image, (width, height), rows, preprocess.filter, clip);
+        if samples == SampleType::U8 {
+            // A filter may overshoot.
+            resampled.as_mut_slice().iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+        }
+        preprocess.scale_resampled(resampled)
     }
 }
