@@ -58,39 +58,39 @@ pub fn resize(image: &Image, width: usize, height: usize, filter: Filter) -> Ima
 /// # Panics
 /// As [`resize`].
 pub fn resize_raw(image: &Image, width: usize, height: usize, filter: Filter) -> Image {
-    resize_rows(image, (width, height), 0..height, filter, |_| {})
+    resize_part(image, (width, height), (0..width, 0..height), filter, |_| {})
 }
 
-/// Rows of what [`resize_raw`] gives, bit for bit, for an image whose rows are first changed by `change`.
-/// Neither the image's values nor the result are made whole.
+/// Columns and rows of what [`resize_raw`] gives, bit for bit, for an image whose rows are first changed by
+/// `change`, whole or in parts. Neither the image's values nor the result are made whole.
 ///
 /// # Panics
-/// As [`resize`].
-pub fn resize_rows(
+/// As [`resize`], or the part reaches beyond the result.
+pub fn resize_part(
     image: &Image,
     (width, height): (usize, usize),
-    rows: Range<usize>,
+    (columns, rows): (Range<usize>, Range<usize>),
     filter: Filter,
     change: impl Fn(&mut [f32]) + Sync,
 ) -> Image {
     let resampling = Resampling::new((image.width(), image.height()), (width, height), filter);
-    let count = rows.len();
-    let mut data = vec![0.0; 3 * width * count];
+    let pixels = columns.len() * rows.len();
+    let mut data = vec![0.0; 3 * pixels];
     // The channels of a grey image are equal.
     let channels = if image.stores_grey() { 1 } else { 3 };
-    let planes = data.par_chunks_exact_mut((width * count).max(1)).take(channels).enumerate();
+    let planes = data.par_chunks_exact_mut(pixels.max(1)).take(channels).enumerate();
     planes.for_each(|(c, plane)| {
-        let source = |y: usize, row: &mut [f32]| {
-            image.copy_row(c, 0, y, row);
+        let source = |x: usize, y: usize, row: &mut [f32]| {
+            image.copy_row(c, x, y, row);
             change(row);
         };
-        resampling.rows(rows.clone(), &source, plane);
+        resampling.part(columns.clone(), rows.clone(), &source, plane);
     });
-    let (first, others) = data.split_at_mut(width * count);
+    let (first, others) = data.split_at_mut(pixels);
     if channels == 1 {
-        others.chunks_exact_mut(first.len().max(1)).for_each(|plane| plane.copy_from_slice(first));
+        others.chunks_exact_mut(pixels.max(1)).for_each(|plane| plane.copy_from_slice(first));
     }
-    Image::from_planar(width, count, data).with_sample_type(image.sample_type())
+    Image::from_planar(columns.len(), rows.len(), data).with_sample_type(image.sample_type())
 }
 
 /// The anomaly map at `width` x `height` pixels: bilinear when enlarging, antialiased when
@@ -102,10 +102,27 @@ pub fn resize_rows(
 /// If a side has more than `u32::MAX` pixels.
 pub fn resize_map(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
     let mut data = vec![0.0; width * height];
-    let source = |y: usize, row: &mut [f32]| row.copy_from_slice(map.row(y));
+    let source = |x: usize, y: usize, row: &mut [f32]| row.copy_from_slice(&map.row(y)[x..x + row.len()]);
     let resampling = Resampling::new((map.width(), map.height()), (width, height), Filter::Bilinear);
-    resampling.rows(0..height, &source, &mut data);
+    resampling.part(0..width, 0..height, &source, &mut data);
     AnomalyMap::from_vec(width, height, data)
+}
+
+/// As [`resize_map`], in the memory of the map where the result is no wider and no higher.
+///
+/// # Panics
+/// As [`resize_map`].
+pub fn resize_map_in_place(map: AnomalyMap, width: usize, height: usize) -> AnomalyMap {
+    let from = (map.width(), map.height());
+    if from == (width, height) {
+        return map;
+    }
+    if width == 0 || height == 0 || width > from.0 || height > from.1 {
+        return resize_map(&map, width, height);
+    }
+    let mut values = map.into_vec();
+    Resampling::new(from, (width, height), Filter::Bilinear).in_place(&mut values);
+    AnomalyMap::from_vec(width, height, values)
 }
 
 /// The share of anomalous area in each of `width` x `height` pixels, 0..=1. It is exact: a mask

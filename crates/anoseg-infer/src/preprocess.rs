@@ -100,10 +100,11 @@ impl Preprocess {
     /// As [`Preprocess::apply`], with the image's [pose](Preprocess::pose).
     pub fn apply_at(&self, image: &Image, pose: Option<&Pose>) -> Image {
         let prepared = self.prepare(image, pose);
-        prepared.rows(0..prepared.extent().height)
+        let Extent { width, height } = prepared.extent();
+        prepared.part(0..width, 0..height)
     }
 
-    /// As [`Preprocess::apply_at`], of which any rows are made when they are asked for.
+    /// As [`Preprocess::apply_at`], of which any part is made when it is asked for.
     pub(crate) fn prepare<'a>(&'a self, image: &'a Image, pose: Option<&Pose>) -> Prepared<'a> {
         let framed = self.alignment.as_ref().zip(pose);
         let framed = framed.map(|(alignment, pose)| alignment.framed(&self.scale.clipped(image), pose));
@@ -120,8 +121,7 @@ impl Preprocess {
     pub fn restored(&self, map: AnomalyMap, pose: Option<&Pose>, width: usize, height: usize) -> AnomalyMap {
         match self.alignment.as_ref().zip(pose) {
             Some((alignment, pose)) => alignment.unframed(&map, pose, width, height),
-            None if (map.width(), map.height()) == (width, height) => map,
-            None => resample::resize_map(&map, width, height),
+            None => resample::resize_map_in_place(map, width, height),
         }
     }
 
@@ -176,8 +176,8 @@ impl Preprocess {
     }
 }
 
-/// An image at the network's scale, of which rows are made when they are asked for, so that a large one is
-/// never whole in memory as floats.
+/// An image at the network's scale, of which parts are made when they are asked for, so that a large one
+/// is never whole in memory as floats.
 pub(crate) struct Prepared<'a> {
     preprocess: &'a Preprocess,
     /// In the part's frame, where there is an alignment.
@@ -190,8 +190,8 @@ impl Prepared<'_> {
         self.preprocess.geometry.plane(self.image.width(), self.image.height())
     }
 
-    /// Rows of the whole, values in 0..=1.
-    pub(crate) fn rows(&self, rows: Range<usize>) -> Image {
+    /// The pixels in these columns and rows of the whole, values in 0..=1.
+    pub(crate) fn part(&self, columns: Range<usize>, rows: Range<usize>) -> Image {
         let Self { preprocess, image } = self;
         let Extent { width, height } = self.extent();
         let samples = image.sample_type();
@@ -201,7 +201,8 @@ impl Prepared<'_> {
                 row.iter_mut().for_each(|value| *value = value.clamp(levels.black, levels.white));
             }
         };
-        let mut resampled = resample::resize_rows(image, (width, height), rows, preprocess.filter, clip);
+        let (size, part) = ((width, height), (columns, rows));
+        let mut resampled = resample::resize_part(image, size, part, preprocess.filter, clip);
         if samples == SampleType::U8 {
             // A filter may overshoot.
             resampled.as_mut_slice().iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));

@@ -9,7 +9,7 @@ use anoseg_infer::network::{Architecture, Blueprint, ImageGenerator};
 use anoseg_infer::parameters::{ParameterData, ParameterStore};
 use anoseg_infer::{
     Calibration, Description, Geometry, Model, Network, Postprocess, Preprocess, Provenance, RegionFilter,
-    Rule, ScoreRule,
+    Rule, ScoreRule, Threads,
 };
 use peak_alloc::PeakAlloc;
 
@@ -55,7 +55,9 @@ fn model(scale: f32, pixel_threshold: f32) -> Model {
         provenance: Provenance::default(),
         training_images: None,
     };
-    Model::new(description, Network::Images { generator, detector: None }).unwrap()
+    // Each thread has a block of rows and a tile under way.
+    let model = Model::new(description, Network::Images { generator, detector: None }).unwrap();
+    model.with_threads(Threads::new(2).unwrap())
 }
 
 fn image(format: PixelFormat, bytes_per_pixel: usize) -> Image {

@@ -1,4 +1,4 @@
-//! Resampling of any rows of a plane, so that neither source nor result has to be whole in memory.
+//! Resampling of any part of a plane, so that neither source nor result has to be whole in memory.
 
 use std::ops::Range;
 
@@ -10,8 +10,8 @@ use rayon::prelude::*;
 
 use super::Filter;
 
-/// Values of the source that a block of rows may take: 4 MiB.
-const BLOCK: usize = 1 << 20;
+/// Values of the source that a block of rows may take: 2 MiB.
+const BLOCK: usize = 1 << 19;
 
 /// Most rows of the result in a block.
 const BLOCK_ROWS: usize = 64;
@@ -19,8 +19,8 @@ const BLOCK_ROWS: usize = 64;
 /// Columns whose sums are kept at a time; they fit into the innermost cache.
 const COLUMNS: usize = 256;
 
-/// The way from one size (width, height) to another. Its rows are the same bit for bit, whichever are
-/// computed together: first each row is resampled along its columns by `fast_image_resize`, then rows
+/// The way from one size (width, height) to another. Its pixels are the same bit for bit, whichever
+/// are computed together: first each row is resampled along its columns by `fast_image_resize`, then rows
 /// are mixed.
 pub(super) struct Resampling {
     from: (usize, usize),
@@ -43,52 +43,119 @@ impl Resampling {
         Self { from, to, filter, mixes }
     }
 
-    /// Rows of the result. `source` writes a row of the source. Does nothing if either size has no pixel.
-    pub(super) fn rows(
+    /// The pixels of the result in these columns and rows. `source` writes the pixels of the source from a
+    /// column and row on. Does nothing if there are none.
+    pub(super) fn part(
         &self,
+        columns: Range<usize>,
         rows: Range<usize>,
-        source: &(impl Fn(usize, &mut [f32]) + Sync),
+        source: &(impl Fn(usize, usize, &mut [f32]) + Sync),
         target: &mut [f32],
     ) {
-        let ((from_width, from_height), (width, _)) = (self.from, self.to);
+        let ((from_width, from_height), width) = (self.from, columns.len());
         if target.is_empty() || from_width * from_height == 0 {
             return;
         }
         let rows_of_one = from_height.div_ceil(self.to.1).max(1);
         let count = (BLOCK / (rows_of_one * from_width)).clamp(1, BLOCK_ROWS);
         let blocks = target.par_chunks_mut(count * width).enumerate();
-        blocks.for_each(|(number, target)| self.block(rows.start + number * count, source, target));
+        blocks.for_each(|(number, target)| {
+            self.block(columns.clone(), rows.start + number * count, source, target);
+        });
     }
 
     /// The rows from `first` on, as many as `target` holds.
-    fn block(&self, first: usize, source: &impl Fn(usize, &mut [f32]), target: &mut [f32]) {
-        let (width, _) = self.to;
+    fn block(
+        &self,
+        columns: Range<usize>,
+        first: usize,
+        source: &impl Fn(usize, usize, &mut [f32]),
+        target: &mut [f32],
+    ) {
+        let width = columns.len();
         let last = first + target.len() / width;
         let Some(mixes) = &self.mixes else {
-            return self.along_columns(first..last, source, target);
+            return self.along_columns(columns, first..last, source, target);
         };
         let mixes = &mixes[first..last];
-        let start = mixes.iter().map(|mix| mix.start).min().unwrap_or(0);
-        let end = mixes.iter().map(|mix| mix.start + mix.weights.len()).max().unwrap_or(start);
+        let Range { start, end } = reach(mixes);
         let mut along = vec![0.0; (end - start) * width];
-        self.along_columns(start..end, source, &mut along);
+        self.along_columns(columns, start..end, source, &mut along);
         let row = |y: usize| &along[(y - start) * width..][..width];
         let pairs = target.chunks_exact_mut(width).zip(mixes);
         pairs.for_each(|(target, mix)| mix.apply(row, target));
     }
 
-    /// Rows of the source at the width of the result.
-    fn along_columns(&self, rows: Range<usize>, source: &impl Fn(usize, &mut [f32]), target: &mut [f32]) {
+    /// Rows of the source, of which the columns are those of the result. Rows that change their length are
+    /// resampled whole, because the weights of a part of them would differ in the last digits.
+    fn along_columns(
+        &self,
+        columns: Range<usize>,
+        rows: Range<usize>,
+        source: &impl Fn(usize, usize, &mut [f32]),
+        target: &mut [f32],
+    ) {
         let ((from_width, _), (width, _)) = (self.from, self.to);
+        let targets = target.chunks_exact_mut(columns.len());
         if from_width == width {
-            rows.zip(target.chunks_exact_mut(width)).for_each(|(y, target)| source(y, target));
-            return;
+            return rows.zip(targets).for_each(|(y, target)| source(columns.start, y, target));
         }
         let mut values = vec![0.0; rows.len() * from_width];
-        rows.clone().zip(values.chunks_exact_mut(from_width)).for_each(|(y, row)| source(y, row));
+        rows.clone().zip(values.chunks_exact_mut(from_width)).for_each(|(y, row)| source(0, y, row));
+        if columns.len() == width {
+            return self.change_width(&values, target);
+        }
+        let mut whole = vec![0.0; rows.len() * width];
+        self.change_width(&values, &mut whole);
+        let parts = whole.chunks_exact(width).map(|row| &row[columns.clone()]);
+        targets.zip(parts).for_each(|(target, part)| target.copy_from_slice(part));
+    }
+
+    /// The whole result in the memory of the source, as [`Resampling::part`] gives it.
+    ///
+    /// # Panics
+    /// If a side of the result is longer than that of the source, or `values` are not those of the source.
+    pub(super) fn in_place(&self, values: &mut Vec<f32>) {
+        let ((from_width, from_height), (width, height)) = (self.from, self.to);
+        assert!(width <= from_width && height <= from_height, "a result that is not larger");
+        assert_eq!(values.len(), from_width * from_height, "the values of the source");
+        // Rows of the source at the width of the result: those that are still needed, from `start` on.
+        let (mut along, mut start) = (Vec::new(), 0);
+        let rows: Vec<usize> = (0..height).collect();
+        for rows in rows.chunks(BLOCK_ROWS) {
+            let (first, last) = (rows[0], rows[rows.len() - 1]);
+            let mixes = self.mixes.as_ref().map(|mixes| &mixes[first..=last]);
+            let needed = mixes.map_or(first..last + 1, |mixes| reach(mixes));
+            along.drain(..((needed.start - start) * width).min(along.len()));
+            start = needed.start;
+            let read = start + along.len() / width;
+            let known = along.len();
+            along.resize(needed.len() * width, 0.0);
+            let source = &values[read * from_width..needed.end * from_width];
+            if from_width == width {
+                along[known..].copy_from_slice(source);
+            } else {
+                self.change_width(source, &mut along[known..]);
+            }
+            // What is written over was read: the result has no more rows and columns than the source.
+            let targets = values[first * width..(last + 1) * width].par_chunks_exact_mut(width);
+            targets.zip(rows).for_each(|(target, &y)| {
+                let row = |y: usize| &along[(y - start) * width..][..width];
+                match mixes {
+                    Some(mixes) => mixes[y - first].apply(row, target),
+                    None => target.copy_from_slice(row(y)),
+                }
+            });
+        }
+        values.truncate(width * height);
+    }
+
+    /// Whole rows at the width of the result.
+    fn change_width(&self, values: &[f32], target: &mut [f32]) {
+        let ((from_width, _), (width, _)) = (self.from, self.to);
         let side = |pixels: usize| u32::try_from(pixels).expect("a side has at most u32::MAX pixels");
-        let (from, to, height) = (side(from_width), side(width), side(rows.len()));
-        let values = TypedImageRef::<F32>::from_buffer(from, height, bytemuck::cast_slice(&values))
+        let (from, to, height) = (side(from_width), side(width), side(values.len() / from_width));
+        let values = TypedImageRef::<F32>::from_buffer(from, height, bytemuck::cast_slice(values))
             .expect("a plane has the size it says");
         let mut target = TypedImage::<F32>::from_buffer(to, height, bytemuck::cast_slice_mut(target))
             .expect("a plane has the size it says");
@@ -112,6 +179,13 @@ impl Mix {
             target.iter_mut().zip(sums).for_each(|(value, sum)| *value = sum as f32);
         }
     }
+}
+
+/// All rows that are mixed.
+fn reach(mixes: &[Mix]) -> Range<usize> {
+    let start = mixes.iter().map(|mix| mix.start).min().unwrap_or(0);
+    let end = mixes.iter().map(|mix| mix.start + mix.weights.len()).max().unwrap_or(start);
+    start..end
 }
 
 /// The weights of the rows, as `fast_image_resize` 6.1 computes them (`precompute_coefficients`): a test
@@ -196,12 +270,13 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(300))]
         #[test]
-        fn strips_are_the_whole_bit_for_bit(
+        fn parts_are_the_whole_bit_for_bit(
             from in (1usize..150, 1usize..150),
             to in (1usize..150, 1usize..150),
             same in (any::<bool>(), any::<bool>()),
             filter in 0usize..3,
             cuts in prop::collection::vec(0usize..150, 0..4),
+            edges in (0.0f64..1.0, 0.0f64..1.0),
             seed in any::<u32>(),
         ) {
             let to = (if same.0 { from.0 } else { to.0 }, if same.1 { from.1 } else { to.1 });
@@ -213,15 +288,36 @@ mod tests {
             let plane: Vec<f32> = (0..from.0 * from.1).map(value).collect();
             let expected = whole(&plane, from, to, filter);
             let resampling = Resampling::new(from, to, filter);
-            let source = |y: usize, row: &mut [f32]| row.copy_from_slice(&plane[y * from.0..][..from.0]);
+            let source =
+                |x: usize, y: usize, row: &mut [f32]| row.copy_from_slice(&plane[y * from.0 + x..][..row.len()]);
             let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(to.1)).chain([0, to.1]).collect();
             cuts.sort_unstable();
-            for pair in cuts.windows(2) {
-                let mut strip = vec![0.0; (pair[1] - pair[0]) * to.0];
-                resampling.rows(pair[0]..pair[1], &source, &mut strip);
-                let expected = &expected[pair[0] * to.0..pair[1] * to.0];
-                prop_assert!(strip.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()));
+            let edge = |share: f64| (share * to.0 as f64) as usize;
+            let columns = edge(edges.0.min(edges.1))..edge(edges.0.max(edges.1)) + 1;
+            for (pair, columns) in cuts.windows(2).flat_map(|pair| [(pair, 0..to.0), (pair, columns.clone())]) {
+                let mut part = vec![0.0; (pair[1] - pair[0]) * columns.len()];
+                resampling.part(columns.clone(), pair[0]..pair[1], &source, &mut part);
+                let rows = expected[pair[0] * to.0..pair[1] * to.0].chunks_exact(to.0);
+                let expected = rows.flat_map(|row| &row[columns.clone()]);
+                prop_assert!(part.iter().zip(expected).all(|(a, b)| a.to_bits() == b.to_bits()));
             }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_result_in_place_is_the_same_bit_for_bit(
+            from in (1usize..200, 1usize..400),
+            shares in (0.0f64..1.0, 0.0f64..1.0),
+            same in (any::<bool>(), any::<bool>()),
+        ) {
+            let side = |side: usize, share: f64, same: bool| if same { side } else { 1 + (side as f64 * share) as usize };
+            let to = (side(from.0, shares.0, same.0).min(from.0), side(from.1, shares.1, same.1).min(from.1));
+            let mut plane: Vec<f32> = (0..from.0 * from.1).map(|i| (i as f32 * 0.37).sin()).collect();
+            let expected = whole(&plane, from, to, Filter::Bilinear);
+            Resampling::new(from, to, Filter::Bilinear).in_place(&mut plane);
+            prop_assert_eq!(plane.len(), expected.len());
+            prop_assert!(plane.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
         }
     }
 
@@ -232,8 +328,10 @@ mod tests {
             let plane: Vec<f32> = (0..from.0 * from.1).map(|i| (i as f32 * 0.37).sin()).collect();
             for filter in FILTERS {
                 let mut found = vec![0.0; to.0 * to.1];
-                let source = |y: usize, row: &mut [f32]| row.copy_from_slice(&plane[y * from.0..][..from.0]);
-                Resampling::new(from, to, filter).rows(0..to.1, &source, &mut found);
+                let source = |x: usize, y: usize, row: &mut [f32]| {
+                    row.copy_from_slice(&plane[y * from.0 + x..][..row.len()]);
+                };
+                Resampling::new(from, to, filter).part(0..to.0, 0..to.1, &source, &mut found);
                 let expected = whole(&plane, from, to, filter);
                 assert!(found.iter().zip(&expected).all(|(a, b)| a.to_bits() == b.to_bits()));
             }

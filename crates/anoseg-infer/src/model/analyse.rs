@@ -10,42 +10,70 @@ use rayon::prelude::*;
 use super::{Model, Network, record};
 use crate::geometry::Joined;
 use crate::preprocess::Prepared;
-use crate::runtime::Program;
+use crate::runtime::{Program, free_workspace};
 use crate::score::{clear_outside, probabilities};
 use crate::{Analysis, Description, Error, Extent, ModelFault, Pose, Result, Window};
 
 /// Bytes that the windows under way may take together. A single window may take more.
 const BUDGET: usize = 128 << 20;
 
-/// Windows that are under way at a time.
+/// Windows that are under way at a time. The operators of a large one keep all threads busy.
 fn at_a_time(program: &Program) -> usize {
     let [.., height, width] = program.input_shape();
     // Beside the workspace the input and the logits.
     let bytes = program.workspace_bytes() + 4 * height * width * size_of::<f32>();
-    (BUDGET / bytes.max(1)).max(1)
+    (BUDGET / bytes.max(1)).clamp(1, rayon::current_num_threads())
 }
 
 /// An image at the network's scale.
 enum Source<'a> {
     Whole(&'a Image),
-    Rows(Prepared<'a>),
+    Prepared(Prepared<'a>),
 }
 
 impl Source<'_> {
     fn extent(&self) -> Extent {
         match self {
             Self::Whole(image) => Extent::of(image),
-            Self::Rows(prepared) => prepared.extent(),
+            Self::Prepared(prepared) => prepared.extent(),
         }
     }
 
-    fn rows(&self, rows: Range<usize>) -> Cow<'_, Image> {
+    /// Its pixels in these columns and rows.
+    fn part(&self, columns: Range<usize>, rows: Range<usize>) -> Part<'_> {
+        let at = (columns.start, rows.start);
         match self {
-            Self::Whole(image) if rows.len() == image.height() => Cow::Borrowed(image),
-            Self::Whole(image) => Cow::Owned(image.cut((0, rows.start as isize), image.width(), rows.len())),
-            Self::Rows(prepared) => Cow::Owned(prepared.rows(rows)),
+            Self::Whole(image) => Part { image: Cow::Borrowed(image), at: (0, 0) },
+            Self::Prepared(prepared) => Part { image: Cow::Owned(prepared.part(columns, rows)), at },
         }
     }
+}
+
+/// Pixels of an image at the network's scale.
+struct Part<'a> {
+    image: Cow<'a, Image>,
+    /// Column and row of its first pixel.
+    at: (usize, usize),
+}
+
+/// Bytes of a row of windows up to which it is made whole.
+const WHOLE_ROW: usize = 48 << 20;
+
+/// The windows of a row whose pixels are made together. Where the row takes more than [`WHOLE_ROW`], those
+/// of a part take a byte for each pixel of the plane: more would be a notable share of the memory, and with
+/// fewer the rows of the image would be resampled too often.
+fn together(row: &[Window], [height, width]: [usize; 2]) -> usize {
+    let plane = row[0].plane;
+    let bytes = |columns: usize| 3 * size_of::<f32>() * height * columns;
+    if bytes(plane.width) <= WHOLE_ROW {
+        return row.len();
+    }
+    (plane.width * plane.height / bytes(width)).max(1)
+}
+
+/// The pixels of consecutive windows along a line of `len` pixels.
+fn span(first: isize, last: isize, side: usize, len: usize) -> Range<usize> {
+    first.max(0) as usize..(last + side as isize).min(len as isize) as usize
 }
 
 impl Model {
@@ -64,7 +92,8 @@ impl Model {
             let prepared = preprocess.prepare(image, pose);
             let Extent { width, height } = prepared.extent();
             let counts = preprocess.inside(width, height);
-            let Analysis { score, map } = self.analyse_all(&Source::Rows(prepared), None, counts.as_ref())?;
+            let Analysis { score, map } =
+                self.analyse_all(&Source::Prepared(prepared), None, counts.as_ref())?;
             // The map is cleared at the image's own size, so that the region ends at a sharp line.
             let mut map = preprocess.restored(map, pose, image.width(), image.height());
             clear_outside(&mut map, self.inside(image).as_ref());
@@ -140,11 +169,13 @@ impl Model {
         let is_whole = windows.len() == 1 && plane == Extent { width, height };
         let mut joined = (!is_whole).then(|| Joined::new(geometry, plane));
         let (mut logits, mut highest) = (None, None::<f32>);
-        for row in windows.chunk_by(|a, b| a.y == b.y) {
-            let first = row[0].y.max(0) as usize;
-            let strip = image.rows(first..(first + height).min(plane.height));
-            for some in row.chunks(at_a_time(program)) {
-                let run = |window: &Window| self.run_window(program, &strip, first, *window, number);
+        let rows = windows.chunk_by(|a, b| a.y == b.y);
+        for some in rows.flat_map(|row| row.chunks(together(row, [height, width]))) {
+            let (Window { x: left, y, .. }, Window { x: right, .. }) = (some[0], some[some.len() - 1]);
+            let columns = span(left, right, width, plane.width);
+            let pixels = image.part(columns, span(y, y, height, plane.height));
+            let run = |window: &Window| self.run_window(program, &pixels, *window, number);
+            for some in some.chunks(at_a_time(program)) {
                 let parts: Vec<_> = some.par_iter().map(run).collect();
                 for (part, distance) in parts {
                     if part.as_slice().iter().chain(&distance).any(|value| !value.is_finite()) {
@@ -158,17 +189,20 @@ impl Model {
                 }
             }
         }
+        if windows.len() > 1 && at_a_time(program) == 1 {
+            // Its time was short beside that of many windows, and its memory is needed for the map.
+            free_workspace();
+        }
         let logits = joined.map(Joined::finish).or(logits);
         Ok((logits.unwrap_or_else(|| AnomalyMap::filled(0, 0, 0.0)), highest))
     }
 
-    /// Runs the network on one window of an image at the network's scale, of which `strip` has the rows
-    /// from `first` on. Gives the map's logits and, where there is a second GAN, its score.
+    /// Runs the network on one window of an image at the network's scale, of which `part` has the pixels.
+    /// Gives the map's logits and, where there is a second GAN, its score.
     fn run_window(
         &self,
         program: &Program,
-        strip: &Image,
-        first: usize,
+        part: &Part<'_>,
         window: Window,
         number: Option<usize>,
     ) -> (AnomalyMap, Option<f32>) {
@@ -177,11 +211,12 @@ impl Model {
             Network::Images { .. } => Vec::new(),
         };
         let [.., height, width] = program.input_shape();
-        let at = (window.x, window.y - first as isize);
-        let outputs = if (at, strip.width(), strip.height()) == ((0, 0), width, height) {
-            program.run_windows(strip.as_slice(), &excluded, &[window])
+        let Part { image, at: (left, top) } = part;
+        let at = (window.x - *left as isize, window.y - *top as isize);
+        let outputs = if (at, image.width(), image.height()) == ((0, 0), width, height) {
+            program.run_windows(image.as_slice(), &excluded, &[window])
         } else {
-            let part = strip.cut(at, width, height);
+            let part = image.cut(at, width, height);
             program.run_windows(part.as_slice(), &excluded, &[window])
         };
         let mut outputs = outputs.into_iter();
