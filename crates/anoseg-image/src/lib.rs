@@ -17,6 +17,7 @@ mod plane;
 pub mod read;
 pub mod regions;
 pub mod resample;
+mod samples;
 pub mod text;
 mod view;
 pub mod write;

@@ -1,6 +1,11 @@
 //! Pixel containers: images, masks and anomaly maps.
 
+use std::borrow::Cow;
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Serialize};
+
+use crate::samples::Stored;
 
 /// One value per pixel, row by row from the top left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -104,16 +109,24 @@ impl Mask {
     }
 }
 
-/// A colour image: planar `[3, height, width]` (red plane, green plane, blue plane).
+/// A colour image of three channels: red, green and blue.
 ///
 /// Integers are shares of their full scale, 0..=1; floats are as the file has them, on any scale.
 /// What is black and white is decided by the model (`Preprocess`). Grey images have three equal
-/// planes. Values are those of the file (sRGB-encoded, not linear light).
-#[derive(Clone, Debug, PartialEq)]
+/// channels. Values are those of the file (sRGB-encoded, not linear light).
+///
+/// An image that was decoded keeps its samples in the depth of the file: a pixel of 8-bit colour takes
+/// 3 bytes. [`Image::copy_row`] and [`Image::get`] convert what is asked for. What gives all values
+/// at once ([`Image::as_slice`], [`Image::plane`]) makes floats of the whole image, 12 bytes a pixel,
+/// which it then keeps.
+#[derive(Clone, Debug)]
 pub struct Image {
     width: usize,
     height: usize,
-    data: Vec<f32>,
+    /// The samples; `None` once a value was changed.
+    stored: Option<Stored>,
+    /// All values, planar `[3, height, width]`. Set from the beginning where nothing is stored.
+    planes: OnceLock<Vec<f32>>,
     samples: SampleType,
 }
 
@@ -138,7 +151,17 @@ impl Image {
     /// If `data.len() != 3 * width * height`.
     pub fn from_planar(width: usize, height: usize, data: Vec<f32>) -> Self {
         assert_eq!(data.len(), 3 * width * height, "an image of {width} x {height} needs three planes");
-        Self { width, height, data, samples: SampleType::U8 }
+        Self { width, height, stored: None, planes: OnceLock::from(data), samples: SampleType::U8 }
+    }
+
+    /// Wraps samples, row by row from the top left.
+    ///
+    /// # Panics
+    /// If there are not `width * height` pixels.
+    pub(crate) fn from_stored(width: usize, height: usize, stored: Stored) -> Self {
+        assert_eq!(stored.pixels(), width * height, "an image of {width} x {height} needs as many pixels");
+        let samples = stored.sample_type();
+        Self { width, height, stored: Some(stored), planes: OnceLock::new(), samples }
     }
 
     /// The same values, made of samples of this type.
@@ -159,13 +182,15 @@ impl Image {
 
     /// Calls `f(x, y)` for the colour of every pixel.
     pub fn from_fn(width: usize, height: usize, mut f: impl FnMut(usize, usize) -> [f32; 3]) -> Self {
-        let mut image = Self::filled(width, height, [0.0; 3]);
+        let pixels = width * height;
+        let mut data = vec![0.0; 3 * pixels];
         for y in 0..height {
             for x in 0..width {
-                image.set(x, y, f(x, y));
+                let rgb = f(x, y);
+                (0..3).for_each(|c| data[c * pixels + y * width + x] = rgb[c]);
             }
         }
-        image
+        Self::from_planar(width, height, data)
     }
 
     /// Width in pixels.
@@ -180,42 +205,101 @@ impl Image {
 
     /// All values: red plane, green plane, blue plane.
     pub fn as_slice(&self) -> &[f32] {
-        &self.data
+        // One of the two is always there.
+        self.planes.get_or_init(|| self.stored.as_ref().map_or_else(Vec::new, Stored::planar))
     }
 
     /// All values to change in place: red plane, green plane, blue plane.
     pub fn as_mut_slice(&mut self) -> &mut [f32] {
-        &mut self.data
+        self.values_mut()
     }
 
     /// The values without a copy: red plane, green plane, blue plane.
-    pub fn into_vec(self) -> Vec<f32> {
-        self.data
+    pub fn into_vec(mut self) -> Vec<f32> {
+        std::mem::take(self.values_mut())
+    }
+
+    fn values_mut(&mut self) -> &mut Vec<f32> {
+        self.as_slice();
+        self.stored = None;
+        self.planes.get_mut().expect("the values were made above")
     }
 
     /// Channel `c` (0 red, 1 green, 2 blue), row by row.
     pub fn plane(&self, c: usize) -> &[f32] {
         let n = self.width * self.height;
-        &self.data[c * n..(c + 1) * n]
+        &self.as_slice()[c * n..(c + 1) * n]
     }
 
     /// Channel `c` to change in place.
     pub fn plane_mut(&mut self, c: usize) -> &mut [f32] {
         let n = self.width * self.height;
-        &mut self.data[c * n..(c + 1) * n]
+        &mut self.values_mut()[c * n..(c + 1) * n]
+    }
+
+    /// Copies the values of channel `c` (0 red, 1 green, 2 blue) in row `y`, from column `x` on as many
+    /// as there is place for.
+    ///
+    /// # Panics
+    /// If there are not so many.
+    pub fn copy_row(&self, c: usize, x: usize, y: usize, values: &mut [f32]) {
+        assert!(x + values.len() <= self.width && y < self.height, "a part of a row of the image");
+        let first = y * self.width + x;
+        match (&self.stored, self.planes.get()) {
+            (Some(stored), None) => stored.copy(c, first, values),
+            _ => values.copy_from_slice(&self.plane(c)[first..first + values.len()]),
+        }
+    }
+
+    /// Row `y` of channel `c`, without a copy where the image has its values as floats.
+    pub fn row(&self, c: usize, y: usize) -> Cow<'_, [f32]> {
+        if self.planes.get().is_some() {
+            return Cow::Borrowed(&self.plane(c)[y * self.width..(y + 1) * self.width]);
+        }
+        let mut row = vec![0.0; self.width];
+        self.copy_row(c, 0, y, &mut row);
+        Cow::Owned(row)
+    }
+
+    /// All values, row by row of each channel in turn.
+    pub fn rows(&self) -> impl Iterator<Item = Cow<'_, [f32]>> {
+        (0..3).flat_map(move |c| (0..self.height).map(move |y| self.row(c, y)))
+    }
+
+    /// Whether the three channels are equal.
+    pub fn is_grey(&self) -> bool {
+        self.stores_grey() || {
+            let equal = |y: usize| {
+                let red = self.row(0, y);
+                red == self.row(1, y) && red == self.row(2, y)
+            };
+            (0..self.height).all(equal)
+        }
+    }
+
+    /// Whether the image has one sample a pixel.
+    pub(crate) fn stores_grey(&self) -> bool {
+        self.stored.as_ref().is_some_and(Stored::is_grey)
     }
 
     /// The colour at column `x`, row `y`.
     pub fn get(&self, x: usize, y: usize) -> [f32; 3] {
         let (n, i) = (self.width * self.height, y * self.width + x);
-        [self.data[i], self.data[n + i], self.data[2 * n + i]]
+        match (&self.stored, self.planes.get()) {
+            (Some(stored), None) => stored.get(i),
+            (_, planes) => {
+                let values = planes.map_or_else(|| self.as_slice(), Vec::as_slice);
+                [values[i], values[n + i], values[2 * n + i]]
+            }
+        }
     }
 
     /// Sets the colour at column `x`, row `y`.
     pub fn set(&mut self, x: usize, y: usize, rgb: [f32; 3]) {
         let (n, i) = (self.width * self.height, y * self.width + x);
+        let values = self.values_mut();
         for (c, value) in rgb.into_iter().enumerate() {
-            self.data[c * n + i] = value;
+            values[c * n + i] = value;
         }
     }
 
@@ -230,24 +314,51 @@ impl Image {
         let inside = (x + width as isize).clamp(0, self.width as isize) - x.clamp(0, self.width as isize);
         let inside = inside.max(0) as usize;
         let first = x.clamp(0, self.width as isize - 1) as usize;
-        let mut data = Vec::with_capacity(3 * width * height);
-        for plane in (0..3).map(|channel| self.plane(channel)) {
-            for row in y..y + height as isize {
-                let start = row.clamp(0, self.height as isize - 1) as usize * self.width;
-                let row = &plane[start..start + self.width];
-                data.extend(std::iter::repeat_n(row[0], before));
-                data.extend_from_slice(&row[first..first + inside]);
-                let after = width - before - inside;
-                data.extend(std::iter::repeat_n(row[self.width - 1], after));
+        let mut data = vec![0.0; 3 * width * height];
+        for (number, target) in data.chunks_exact_mut(width.max(1)).enumerate() {
+            let (channel, row) = (number / height, y + (number % height) as isize);
+            let row = row.clamp(0, self.height as isize - 1) as usize;
+            let (left, rest) = target.split_at_mut(before);
+            let (middle, right) = rest.split_at_mut(inside);
+            self.copy_row(channel, first, row, middle);
+            let border = |x: usize| {
+                let mut value = [0.0];
+                self.copy_row(channel, x, row, &mut value);
+                value[0]
+            };
+            if !left.is_empty() {
+                left.fill(border(0));
+            }
+            if !right.is_empty() {
+                right.fill(border(self.width - 1));
             }
         }
-        Self { width, height, data, samples: self.samples }
+        Self::from_planar(width, height, data).with_sample_type(self.samples)
     }
 
     /// The image as interleaved 8-bit RGB, `[height, width, 3]`, rounded.
     pub fn to_rgb8(&self) -> Vec<u8> {
-        let n = self.width * self.height;
-        let byte = |v: f32| (v.clamp(0.0, 1.0) * 255.0).round() as u8;
-        (0..n).flat_map(|i| [0, 1, 2].map(|c| byte(self.data[c * n + i]))).collect()
+        let mut bytes = vec![0; 3 * self.width * self.height];
+        let rows = bytes.chunks_exact_mut((3 * self.width).max(1)).enumerate();
+        rows.for_each(|(y, row)| self.write_rgb8(y, row));
+        bytes
+    }
+
+    /// Row `y` as interleaved 8-bit RGB, `[width, 3]`, rounded.
+    pub(crate) fn write_rgb8(&self, y: usize, bytes: &mut [u8]) {
+        let rows = [0, 1, 2].map(|c| self.row(c, y));
+        for (x, pixel) in bytes.chunks_exact_mut(3).enumerate() {
+            for (byte, row) in pixel.iter_mut().zip(&rows) {
+                *byte = (row[x].clamp(0.0, 1.0) * 255.0).round() as u8;
+            }
+        }
+    }
+}
+
+impl PartialEq for Image {
+    /// Whether size, type of the samples and all values are equal.
+    fn eq(&self, other: &Self) -> bool {
+        (self.width, self.height, self.samples) == (other.width, other.height, other.samples)
+            && self.rows().zip(other.rows()).all(|(a, b)| a == b)
     }
 }

@@ -4,14 +4,16 @@
 //! spans `i / n` to `(i + 1) / n` of the side. When shrinking, filters are widened by the factor,
 //! so that every source pixel contributes (no aliasing), as in Pillow's `Image.resize`.
 
-use fast_image_resize as fir;
-use fir::images::{TypedImage, TypedImageRef};
-use fir::pixels::F32;
-use fir::{FilterType, ResizeAlg, ResizeOptions, Resizer};
+mod rows;
+
+use std::ops::Range;
+
+use fast_image_resize::FilterType;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::plane::{AnomalyMap, Image, Mask, SampleType};
+use rows::Resampling;
 
 /// The interpolation kernel.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -56,11 +58,39 @@ pub fn resize(image: &Image, width: usize, height: usize, filter: Filter) -> Ima
 /// # Panics
 /// As [`resize`].
 pub fn resize_raw(image: &Image, width: usize, height: usize, filter: Filter) -> Image {
-    let (from, to) = ((image.width(), image.height()), (width, height));
-    let mut data = vec![0.0; 3 * width * height];
-    let planes = data.par_chunks_exact_mut((width * height).max(1)).enumerate();
-    planes.for_each(|(c, plane)| convolve(image.plane(c), from, plane, to, filter.kernel()));
-    Image::from_planar(width, height, data).with_sample_type(image.sample_type())
+    resize_part(image, (width, height), (0..width, 0..height), filter, |_| {})
+}
+
+/// Columns and rows of what [`resize_raw`] gives, bit for bit, for an image whose rows are first changed by
+/// `change`, whole or in parts. Neither the image's values nor the result are made whole.
+///
+/// # Panics
+/// As [`resize`], or the part reaches beyond the result.
+pub fn resize_part(
+    image: &Image,
+    (width, height): (usize, usize),
+    (columns, rows): (Range<usize>, Range<usize>),
+    filter: Filter,
+    change: impl Fn(&mut [f32]) + Sync,
+) -> Image {
+    let resampling = Resampling::new((image.width(), image.height()), (width, height), filter);
+    let pixels = columns.len() * rows.len();
+    let mut data = vec![0.0; 3 * pixels];
+    // The channels of a grey image are equal.
+    let channels = if image.stores_grey() { 1 } else { 3 };
+    let planes = data.par_chunks_exact_mut(pixels.max(1)).take(channels).enumerate();
+    planes.for_each(|(c, plane)| {
+        let source = |x: usize, y: usize, row: &mut [f32]| {
+            image.copy_row(c, x, y, row);
+            change(row);
+        };
+        resampling.part(columns.clone(), rows.clone(), &source, plane);
+    });
+    let (first, others) = data.split_at_mut(pixels);
+    if channels == 1 {
+        others.chunks_exact_mut(pixels.max(1)).for_each(|plane| plane.copy_from_slice(first));
+    }
+    Image::from_planar(columns.len(), rows.len(), data).with_sample_type(image.sample_type())
 }
 
 /// The anomaly map at `width` x `height` pixels: bilinear when enlarging, antialiased when
@@ -72,8 +102,27 @@ pub fn resize_raw(image: &Image, width: usize, height: usize, filter: Filter) ->
 /// If a side has more than `u32::MAX` pixels.
 pub fn resize_map(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
     let mut data = vec![0.0; width * height];
-    convolve(map.as_slice(), (map.width(), map.height()), &mut data, (width, height), FilterType::Bilinear);
+    let source = |x: usize, y: usize, row: &mut [f32]| row.copy_from_slice(&map.row(y)[x..x + row.len()]);
+    let resampling = Resampling::new((map.width(), map.height()), (width, height), Filter::Bilinear);
+    resampling.part(0..width, 0..height, &source, &mut data);
     AnomalyMap::from_vec(width, height, data)
+}
+
+/// As [`resize_map`], in the memory of the map where the result is no wider and no higher.
+///
+/// # Panics
+/// As [`resize_map`].
+pub fn resize_map_in_place(map: AnomalyMap, width: usize, height: usize) -> AnomalyMap {
+    let from = (map.width(), map.height());
+    if from == (width, height) {
+        return map;
+    }
+    if width == 0 || height == 0 || width > from.0 || height > from.1 {
+        return resize_map(&map, width, height);
+    }
+    let mut values = map.into_vec();
+    Resampling::new(from, (width, height), Filter::Bilinear).in_place(&mut values);
+    AnomalyMap::from_vec(width, height, values)
 }
 
 /// The share of anomalous area in each of `width` x `height` pixels, 0..=1. It is exact: a mask
@@ -121,19 +170,4 @@ fn overlaps(source: usize, target: usize) -> Vec<Overlap> {
             Overlap { start, weights: (start..end).map(weight).collect() }
         })
         .collect()
-}
-
-/// Resamples one plane of size `from` (width, height) into `target` of size `to`. Does nothing if
-/// either is empty.
-fn convolve(plane: &[f32], from: (usize, usize), target: &mut [f32], to: (usize, usize), kernel: FilterType) {
-    if plane.is_empty() || target.is_empty() {
-        return;
-    }
-    let side = |pixels: usize| u32::try_from(pixels).expect("a side has at most u32::MAX pixels");
-    let source = TypedImageRef::<F32>::from_buffer(side(from.0), side(from.1), bytemuck::cast_slice(plane))
-        .expect("a plane has the size it says");
-    let mut target = TypedImage::<F32>::from_buffer(side(to.0), side(to.1), bytemuck::cast_slice_mut(target))
-        .expect("a plane has the size it says");
-    let options = ResizeOptions::new().resize_alg(ResizeAlg::Convolution(kernel)).use_alpha(false);
-    Resizer::new().resize_typed(&source, &mut target, &options).expect("the whole source lies within itself");
 }

@@ -2,9 +2,8 @@
 
 use std::fmt;
 
-use rayon::prelude::*;
-
-use crate::plane::{Image, SampleType};
+use crate::plane::Image;
+use crate::samples::{Samples, Stored};
 
 /// How the pixels of a raw buffer are stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -129,10 +128,6 @@ pub struct ImageView<'a> {
     format: PixelFormat,
 }
 
-/// From this number of pixels on, rows are converted in parallel. Below it, the threads cost more
-/// than they save.
-const PARALLEL_PIXELS: usize = 1 << 18;
-
 impl<'a> ImageView<'a> {
     /// Views `bytes` as `height` rows of `width` pixels without padding between the rows. Bytes
     /// after the last pixel are ignored.
@@ -144,7 +139,7 @@ impl<'a> ImageView<'a> {
         if width == 0 || height == 0 {
             return Err(ViewError::NoPixels { width, height });
         }
-        // Three planes of f32 take more than the pixels of any format do.
+        // The image's values as f32 take more than the pixels of any format do.
         let fits = width.checked_mul(height).and_then(|pixels| pixels.checked_mul(3 * size_of::<f32>()));
         if fits.is_none_or(|bytes| isize::try_from(bytes).is_err()) {
             return Err(ViewError::TooLarge { width, height });
@@ -186,24 +181,39 @@ impl<'a> ImageView<'a> {
     }
 
     /// The pixels as an [`Image`] with values in 0..=1: bytes divided by 255, `u16` values by
-    /// 65535. Grey is copied to all three planes; alpha is ignored.
+    /// 65535. Grey stands for all three channels; alpha is ignored. The image takes as many bytes as the
+    /// pixels without padding and alpha do.
     pub fn to_image(&self) -> Image {
-        match self.format {
-            PixelFormat::Grey8 => {
-                self.convert(|row, planes| grey(planes, row, |&byte| UNIT[usize::from(byte)]))
-            }
+        let stored = match self.format {
+            PixelFormat::Grey8 => Stored::new(Samples::U8(self.rows().flatten().copied().collect()), 1),
             PixelFormat::Grey16 => {
-                let image = self.convert(|row, planes| {
-                    let (values, _) = row.as_chunks::<2>();
-                    grey(planes, values, |&value| f32::from(u16::from_ne_bytes(value)) / 65_535.0);
-                });
-                image.with_sample_type(SampleType::U16)
+                let values = self.rows().flat_map(|row| row.as_chunks::<2>().0);
+                let values = values.map(|&value| u16::from_ne_bytes(value)).collect();
+                Stored::new(Samples::U16(values), 1)
             }
-            PixelFormat::Rgb8 => self.convert(colour::<3, 0, 2>),
-            PixelFormat::Bgr8 => self.convert(colour::<3, 2, 0>),
-            PixelFormat::Rgba8 => self.convert(colour::<4, 0, 2>),
-            PixelFormat::Bgra8 => self.convert(colour::<4, 2, 0>),
+            PixelFormat::Rgb8 => self.colour::<3>([0, 1, 2]),
+            PixelFormat::Bgr8 => self.colour::<3>([2, 1, 0]),
+            PixelFormat::Rgba8 => self.colour::<4>([0, 1, 2]),
+            PixelFormat::Bgra8 => self.colour::<4>([2, 1, 0]),
+        };
+        Image::from_stored(self.width, self.height, stored)
+    }
+
+    /// Pixels of `N` bytes, with red, green and blue at these bytes.
+    fn colour<const N: usize>(&self, places: [usize; 3]) -> Stored {
+        let mut samples = vec![0; 3 * self.width * self.height];
+        for (to, from) in samples.chunks_exact_mut(3 * self.width).zip(self.rows()) {
+            let (to, from) = (to.as_chunks_mut::<3>().0, from.as_chunks::<N>().0);
+            to.iter_mut().zip(from).for_each(|(to, from)| *to = places.map(|place| from[place]));
         }
+        Stored::new(Samples::U8(samples), 3)
+    }
+
+    /// The rows without their padding.
+    fn rows(&self) -> impl Iterator<Item = &'a [u8]> {
+        let Self { bytes, stride, .. } = *self;
+        let len = self.row_bytes();
+        (0..self.height).map(move |y| &bytes[y * stride..][..len])
     }
 
     /// Bytes of one row without its padding. `new` excludes an overflow.
@@ -222,25 +232,6 @@ impl<'a> ImageView<'a> {
         }
         Ok(self)
     }
-
-    /// Calls `convert` with each row of pixels and the same row of the red, green and blue plane.
-    fn convert(&self, convert: impl Fn(&[u8], [&mut [f32]; 3]) + Sync) -> Image {
-        let (width, pixels) = (self.width, self.width * self.height);
-        let mut data = vec![0.0; 3 * pixels];
-        let (red, rest) = data.split_at_mut(pixels);
-        let (green, blue) = rest.split_at_mut(pixels);
-        let row = |y: usize| &self.bytes[y * self.stride..][..self.row_bytes()];
-        if pixels < PARALLEL_PIXELS {
-            let planes = red.chunks_exact_mut(width).zip(green.chunks_exact_mut(width));
-            let planes = planes.zip(blue.chunks_exact_mut(width)).enumerate();
-            planes.for_each(|(y, ((red, green), blue))| convert(row(y), [red, green, blue]));
-        } else {
-            let planes = red.par_chunks_exact_mut(width).zip(green.par_chunks_exact_mut(width));
-            let planes = planes.zip(blue.par_chunks_exact_mut(width)).enumerate();
-            planes.for_each(|(y, ((red, green), blue))| convert(row(y), [red, green, blue]));
-        }
-        Image::from_planar(self.width, self.height, data)
-    }
 }
 
 impl fmt::Debug for ImageView<'_> {
@@ -258,34 +249,5 @@ impl fmt::Debug for ImageView<'_> {
 impl From<ImageView<'_>> for Image {
     fn from(view: ImageView<'_>) -> Self {
         view.to_image()
-    }
-}
-
-/// Every byte divided by 255. A table is faster than a division per byte.
-static UNIT: [f32; 256] = {
-    let mut table = [0.0; 256];
-    let mut byte = 0;
-    while byte < 256 {
-        table[byte] = byte as f32 / 255.0;
-        byte += 1;
-    }
-    table
-};
-
-/// Writes one row of grey values to the three planes.
-fn grey<T>([red, green, blue]: [&mut [f32]; 3], row: &[T], value: impl Fn(&T) -> f32) {
-    red.iter_mut().zip(row).for_each(|(out, pixel)| *out = value(pixel));
-    green.copy_from_slice(red);
-    blue.copy_from_slice(red);
-}
-
-/// Writes one row of pixels of `N` bytes, with red at byte `R`, green at byte 1 and blue at byte
-/// `B`.
-fn colour<const N: usize, const R: usize, const B: usize>(row: &[u8], [red, green, blue]: [&mut [f32]; 3]) {
-    let (pixels, _) = row.as_chunks::<N>();
-    for (((pixel, red), green), blue) in pixels.iter().zip(red).zip(green).zip(blue) {
-        *red = UNIT[usize::from(pixel[R])];
-        *green = UNIT[usize::from(pixel[1])];
-        *blue = UNIT[usize::from(pixel[B])];
     }
 }

@@ -5,6 +5,7 @@
 //! plane's border is repeated there. What the network gives for the windows is joined to a map of the
 //! plane, in which nothing shows where the windows lay.
 
+mod joined;
 mod tiling;
 
 use std::fmt;
@@ -12,7 +13,8 @@ use std::fmt;
 use anoseg_image::{AnomalyMap, Image};
 use serde::{Deserialize, Serialize};
 
-use tiling::{Tiling, shares, starts};
+pub(crate) use joined::Joined;
+use tiling::{Tiling, starts};
 
 use crate::SettingError;
 use crate::settings::require;
@@ -241,23 +243,9 @@ impl Geometry {
     /// # Panics
     /// If there are not as many parts as windows, or one is of another size.
     pub fn join(&self, plane: Extent, parts: &[AnomalyMap]) -> AnomalyMap {
-        let ([height, width], [down, across]) = (self.window_size(plane), self.tilings(plane));
-        let (rows, columns) = (shares(plane.height, down), shares(plane.width, across));
-        assert_eq!(parts.len(), rows.len() * columns.len(), "a part for each window");
-        let mut map = AnomalyMap::filled(plane.width, plane.height, 0.0);
-        let places = rows.iter().flat_map(|row| columns.iter().map(move |column| (row, column)));
-        for (part, (row, column)) in parts.iter().zip(places) {
-            assert_eq!((part.width(), part.height()), (width, height), "a part of the network's size");
-            for (i, down) in row.shares.iter().enumerate() {
-                let source = &part.row(row.first + i)[column.first..];
-                let start = (row.start + i) * plane.width + column.start;
-                let target = &mut map.as_mut_slice()[start..start + column.shares.len()];
-                for ((sum, value), across) in target.iter_mut().zip(source).zip(&column.shares) {
-                    *sum += down * across * value;
-                }
-            }
-        }
-        map
+        let mut joined = Joined::new(self, plane);
+        parts.iter().for_each(|part| joined.add(part));
+        joined.finish()
     }
 
     /// Checks that both sides are multiples of `stride`, above 0 and at most 4096, and that tiles

@@ -1,7 +1,5 @@
 //! From the network's logits to the anomaly map and the score.
 
-use std::borrow::Cow;
-
 use anoseg_image::{AnomalyMap, Mask};
 use serde::{Deserialize, Serialize};
 
@@ -35,17 +33,13 @@ impl Postprocess {
     ///
     /// # Panics
     /// If logits and mask differ in size.
-    pub fn smooth<'a>(
-        &self,
-        logits: &'a AnomalyMap,
-        inside: Option<&Mask>,
-        area: usize,
-    ) -> Cow<'a, AnomalyMap> {
+    pub fn smooth(&self, mut logits: AnomalyMap, inside: Option<&Mask>, area: usize) -> AnomalyMap {
         if self.smoothing_px == 0.0 {
-            return Cow::Borrowed(logits);
+            return logits;
         }
         let sigma = self.smoothing_px * (area as f32).sqrt() / 256.0;
-        Cow::Owned(blur_inside(&logits.map(|logit| logit.clamp(-CERTAIN, CERTAIN)), sigma, inside))
+        logits.as_mut_slice().iter_mut().for_each(|logit| *logit = logit.clamp(-CERTAIN, CERTAIN));
+        blur_inside(logits, sigma, inside)
     }
 
     /// Checks the ranges.
@@ -69,19 +63,21 @@ mod tests {
     #[test]
     fn smoothing_scales_with_the_maps_side() {
         let logits = AnomalyMap::from_fn(32, 32, |x, y| (x as f32 - y as f32) / 8.0);
-        let smoothed = Postprocess { smoothing_px: 16.0, ..Postprocess::default() }
-            .smooth(&logits, None, 32 * 32)
-            .into_owned();
-        let expected = gaussian_blur(&logits, 2.0);
+        let smoothed = Postprocess { smoothing_px: 16.0, ..Postprocess::default() }.smooth(
+            logits.clone(),
+            None,
+            32 * 32,
+        );
+        let expected = gaussian_blur(logits.clone(), 2.0);
         assert!(smoothed.as_slice().iter().zip(expected.as_slice()).all(|(a, b)| (a - b).abs() < 1e-4));
-        assert_eq!(*Postprocess::default().smooth(&logits, None, 32 * 32), logits);
+        assert_eq!(Postprocess::default().smooth(logits.clone(), None, 32 * 32), logits);
     }
 
     #[test]
     fn smoothing_extreme_logits_gives_numbers() {
         let extreme = AnomalyMap::from_fn(32, 32, |x, _| if x < 16 { -1e9 } else { 1e9 });
         let smoothing = Postprocess { smoothing_px: 16.0, ..Postprocess::default() };
-        let map = smoothing.smooth(&extreme, None, 32 * 32).map(probability);
+        let map = smoothing.smooth(extreme, None, 32 * 32).map(probability);
         assert!(map.as_slice().iter().all(|value| (0.0..=1.0).contains(value)));
         assert!(map.get(0, 0) < 1e-3 && map.get(31, 0) > 0.999 && map.get(15, 0) < map.get(16, 0));
         assert!(map.as_slice().iter().all(|value| logit(value).is_finite()));

@@ -1,6 +1,7 @@
 //! From an image to the network's input.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use anoseg_image::{AnomalyMap, Filter, Image, Mask, SampleType, resample};
 use serde::{Deserialize, Serialize};
@@ -98,7 +99,16 @@ impl Preprocess {
 
     /// As [`Preprocess::apply`], with the image's [pose](Preprocess::pose).
     pub fn apply_at(&self, image: &Image, pose: Option<&Pose>) -> Image {
-        self.scale_resampled(self.resample_at(&self.scale.clipped(image), pose))
+        let prepared = self.prepare(image, pose);
+        let Extent { width, height } = prepared.extent();
+        prepared.part(0..width, 0..height)
+    }
+
+    /// As [`Preprocess::apply_at`], of which any part is made when it is asked for.
+    pub(crate) fn prepare<'a>(&'a self, image: &'a Image, pose: Option<&Pose>) -> Prepared<'a> {
+        let framed = self.alignment.as_ref().zip(pose);
+        let framed = framed.map(|(alignment, pose)| alignment.framed(&self.scale.clipped(image), pose));
+        Prepared { preprocess: self, image: framed.map_or(Cow::Borrowed(image), Cow::Owned) }
     }
 
     /// Where the part lies in the image; None without an alignment.
@@ -108,10 +118,10 @@ impl Preprocess {
 
     /// The map of a prepared image in the coordinates of the image, which has `width` x `height`
     /// pixels and this pose. Outside the part's frame it is 0.
-    pub fn restored(&self, map: &AnomalyMap, pose: Option<&Pose>, width: usize, height: usize) -> AnomalyMap {
+    pub fn restored(&self, map: AnomalyMap, pose: Option<&Pose>, width: usize, height: usize) -> AnomalyMap {
         match self.alignment.as_ref().zip(pose) {
-            Some((alignment, pose)) => alignment.unframed(map, pose, width, height),
-            None => resample::resize_map(map, width, height),
+            Some((alignment, pose)) => alignment.unframed(&map, pose, width, height),
+            None => resample::resize_map_in_place(map, width, height),
         }
     }
 
@@ -163,5 +173,40 @@ impl Preprocess {
         self.alignment.as_ref().map_or(Ok(()), Alignment::validate)?;
         self.scale.validate()?;
         self.region.as_ref().map_or(Ok(()), RegionOfInterest::validate)
+    }
+}
+
+/// An image at the network's scale, of which parts are made when they are asked for, so that a large one
+/// is never whole in memory as floats.
+pub(crate) struct Prepared<'a> {
+    preprocess: &'a Preprocess,
+    /// In the part's frame, where there is an alignment.
+    image: Cow<'a, Image>,
+}
+
+impl Prepared<'_> {
+    /// The size of the whole.
+    pub(crate) fn extent(&self) -> Extent {
+        self.preprocess.geometry.plane(self.image.width(), self.image.height())
+    }
+
+    /// The pixels in these columns and rows of the whole, values in 0..=1.
+    pub(crate) fn part(&self, columns: Range<usize>, rows: Range<usize>) -> Image {
+        let Self { preprocess, image } = self;
+        let Extent { width, height } = self.extent();
+        let samples = image.sample_type();
+        let levels = preprocess.scale.levels(samples);
+        let clip = |row: &mut [f32]| {
+            if samples != SampleType::U8 {
+                row.iter_mut().for_each(|value| *value = value.clamp(levels.black, levels.white));
+            }
+        };
+        let (size, part) = ((width, height), (columns, rows));
+        let mut resampled = resample::resize_part(image, size, part, preprocess.filter, clip);
+        if samples == SampleType::U8 {
+            // A filter may overshoot.
+            resampled.as_mut_slice().iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+        }
+        preprocess.scale_resampled(resampled)
     }
 }

@@ -75,6 +75,9 @@ impl RegionFilter {
 
     /// As [`RegionFilter::apply`], where the image has `pixels` pixels that were inspected.
     pub(crate) fn apply_among(&self, mask: &mut Mask, map: &AnomalyMap, pixels: usize) -> Vec<Region> {
+        if !mask.any() {
+            return Vec::new();
+        }
         let components = label_components(mask);
         let found = labelled_regions(&components, map);
         let kept: Vec<bool> = found.iter().map(|region| self.keeps(region, pixels)).collect();

@@ -101,8 +101,8 @@ impl ValueScale {
     /// before an image is resampled, so that one hot pixel has no effect beyond its place.
     pub(crate) fn clipped<'a>(&self, image: &'a Image) -> Cow<'a, Image> {
         let levels = self.levels(image.sample_type());
-        if image.sample_type() == SampleType::U8 || image.as_slice().iter().all(|&value| levels.holds(value))
-        {
+        let holds = || image.rows().all(|row| row.iter().all(|&value| levels.holds(value)));
+        if image.sample_type() == SampleType::U8 || holds() {
             return Cow::Borrowed(image);
         }
         let mut clipped = image.clone();
@@ -121,10 +121,13 @@ impl ValueScale {
         let Levels { black, white } = self.levels(image.sample_type());
         let margin = margin * (white - black);
         let wide = Levels { black: black - margin, white: white + margin };
-        let [red, green, blue] = [0, 1, 2].map(|c| image.plane(c));
-        let pixels = red.iter().zip(green).zip(blue);
-        let beyond = pixels.filter(|((r, g), b)| ![**r, **g, **b].iter().all(|&value| wide.holds(value)));
-        beyond.count() as f32 / red.len().max(1) as f32
+        let in_row = |y: usize| {
+            let [red, green, blue] = [0, 1, 2].map(|c| image.row(c, y));
+            let pixels = red.iter().zip(green.iter()).zip(blue.iter());
+            pixels.filter(|((r, g), b)| ![**r, **g, **b].iter().all(|&value| wide.holds(value))).count()
+        };
+        let beyond: usize = (0..image.height()).map(in_row).sum();
+        beyond as f32 / (image.width() * image.height()).max(1) as f32
     }
 
     /// Checks that black is below white and that both are values which samples can have.

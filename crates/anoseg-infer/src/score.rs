@@ -1,6 +1,7 @@
 //! From an anomaly map to one score for the image.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 
 use anoseg_image::{AnomalyMap, Mask};
 use serde::{Deserialize, Serialize};
@@ -33,14 +34,24 @@ impl ScoreRule {
     /// # Panics
     /// If map, logits and mask differ in size.
     pub fn score(self, map: &AnomalyMap, logits: &AnomalyMap, inside: Option<&Mask>, area: usize) -> f32 {
+        self.score_of(if self.takes_logits() { logits } else { map }, inside, area)
+    }
+
+    /// Whether the score comes from the logits, and not from the map.
+    pub(crate) fn takes_logits(self) -> bool {
+        self == Self::Logits
+    }
+
+    /// As [`ScoreRule::score`], of the logits or the map, whichever the rule takes.
+    pub(crate) fn score_of(self, values: &AnomalyMap, inside: Option<&Mask>, area: usize) -> f32 {
         let area = area as f32 / (256.0 * 256.0);
         let blurred;
         let values = match self {
             Self::Smoothed => {
-                blurred = blur_inside(map, SIGMA * area.sqrt(), inside);
+                blurred = blur_inside(values.clone(), SIGMA * area.sqrt(), inside);
                 pixels_inside(&blurred, inside)
             }
-            Self::Logits => pixels_inside(logits, inside),
+            Self::Logits => pixels_inside(values, inside),
         };
         if values.is_empty() {
             return 0.0;
@@ -80,11 +91,10 @@ fn candidates(values: &[f32], count: usize) -> Vec<f32> {
     if found.len() < count { values.to_vec() } else { found }
 }
 
-/// The probabilities of logits.
-pub(crate) fn probabilities(logits: &AnomalyMap) -> AnomalyMap {
-    let mut map = vec![0.0; logits.as_slice().len()];
-    anoseg_kernels::sigmoid(logits.as_slice(), &mut map);
-    AnomalyMap::from_vec(logits.width(), logits.height(), map)
+/// The probabilities of logits, in their place.
+pub(crate) fn probabilities(mut logits: AnomalyMap) -> AnomalyMap {
+    anoseg_kernels::sigmoid_in_place(logits.as_mut_slice());
+    logits
 }
 
 /// The probability of a logit.
@@ -113,15 +123,15 @@ fn pixels_inside<'a>(map: &'a AnomalyMap, inside: Option<&Mask>) -> Cow<'a, [f32
 ///
 /// # Panics
 /// If map and mask differ in size.
-pub(crate) fn blur_inside(map: &AnomalyMap, sigma: f32, inside: Option<&Mask>) -> AnomalyMap {
+pub(crate) fn blur_inside(map: AnomalyMap, sigma: f32, inside: Option<&Mask>) -> AnomalyMap {
     if map.as_slice().is_empty() {
-        return map.clone();
+        return map;
     }
     let Some(inside) = inside else { return gaussian_blur(map, sigma) };
     let mut values = map.clone();
     clear_outside(&mut values, Some(inside));
-    let mut blurred = gaussian_blur(&values, sigma);
-    let weights = gaussian_blur(&inside.map(|&inside| f32::from(u8::from(inside))), sigma);
+    let mut blurred = gaussian_blur(values, sigma);
+    let weights = gaussian_blur(inside.map(|&inside| f32::from(u8::from(inside))), sigma);
     let pixels = weights.as_slice().iter().zip(inside.as_slice()).zip(map.as_slice());
     for (value, ((weight, inside), own)) in blurred.as_mut_slice().iter_mut().zip(pixels) {
         // A pixel inside has at least the weight of the kernel's middle.
@@ -141,31 +151,42 @@ pub(crate) fn clear_outside(map: &mut AnomalyMap, inside: Option<&Mask>) {
     pixels.filter(|(_, inside)| !**inside).for_each(|(value, _)| *value = 0.0);
 }
 
-/// Separable Gaussian of standard deviation `sigma` pixels; the border's values continue outwards.
-pub(crate) fn gaussian_blur(map: &AnomalyMap, sigma: f32) -> AnomalyMap {
+/// Separable Gaussian of standard deviation `sigma` pixels, in place; the border's values continue
+/// outwards.
+pub(crate) fn gaussian_blur(mut map: AnomalyMap, sigma: f32) -> AnomalyMap {
     let kernel = gaussian_kernel(sigma);
     let radius = kernel.len() / 2;
     let (width, height) = (map.width(), map.height());
-    let mut horizontal = AnomalyMap::filled(width, height, 0.0);
     let mut line = vec![0.0; width + 2 * radius];
-    for (y, target) in horizontal.as_mut_slice().chunks_exact_mut(width.max(1)).enumerate() {
-        let row = map.row(y);
-        line[..radius].fill(row[0]);
-        line[radius..radius + width].copy_from_slice(row);
-        line[radius + width..].fill(row[width - 1]);
+    for target in map.as_mut_slice().chunks_exact_mut(width.max(1)) {
+        line[..radius].fill(target[0]);
+        line[radius..radius + width].copy_from_slice(target);
+        line[radius + width..].fill(target[width - 1]);
         weigh(&kernel, |k| &line[k..k + width], target);
     }
-    let mut blurred = AnomalyMap::filled(width, height, 0.0);
-    for (y, target) in blurred.as_mut_slice().chunks_exact_mut(width.max(1)).enumerate() {
-        let row = |k: usize| horizontal.row((y + k).saturating_sub(radius).min(height - 1));
+    // The rows up to the current one as they were, as far as the kernel reaches.
+    let mut before: VecDeque<Vec<f32>> = VecDeque::with_capacity(radius + 1);
+    for y in 0..height {
+        let (done, below) = map.as_mut_slice().split_at_mut((y + 1) * width);
+        let target = &mut done[y * width..];
+        let mut own = if before.len() > radius { before.pop_front() } else { None }.unwrap_or_default();
+        own.clear();
+        own.extend_from_slice(target);
+        before.push_back(own);
+        let first = y + 1 - before.len();
+        let row = |k: usize| match (y + k).saturating_sub(radius).min(height - 1) {
+            above if above <= y => &before[above - first][..],
+            other => &below[(other - y - 1) * width..][..width],
+        };
         weigh(&kernel, row, target);
     }
-    blurred
+    map
 }
 
-/// Adds `kernel[k] * row(k)` to `target` for every k: whole rows at a time, which the compiler
-/// turns into vectors.
+/// The sum of `kernel[k] * row(k)` over every k, into `target`: whole rows at a time, which the
+/// compiler turns into vectors.
 fn weigh<'a>(kernel: &[f32], row: impl Fn(usize) -> &'a [f32], target: &mut [f32]) {
+    target.fill(0.0);
     for (k, weight) in kernel.iter().enumerate() {
         target.iter_mut().zip(row(k)).for_each(|(sum, value)| *sum += weight * value);
     }
@@ -274,7 +295,7 @@ mod tests {
     fn blurring_keeps_the_sum_away_from_the_border() {
         let mut map = AnomalyMap::filled(41, 41, 0.0);
         map.set(20, 20, 1.0);
-        let blurred = gaussian_blur(&map, 2.0);
+        let blurred = gaussian_blur(map, 2.0);
         assert!((blurred.as_slice().iter().sum::<f32>() - 1.0).abs() < 1e-4);
         assert!((blurred.get(20, 20) - 0.0398).abs() < 1e-3);
     }

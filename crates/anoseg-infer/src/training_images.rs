@@ -41,7 +41,7 @@ impl TrainingImages {
             widths: [width; 2],
             heights: [height; 2],
             aspects: [width as f32 / height.max(1) as f32; 2],
-            colours: if is_grey(image) { Colours::Grey } else { Colours::Colour },
+            colours: if image.is_grey() { Colours::Grey } else { Colours::Colour },
             samples: vec![image.sample_type()],
         }
     }
@@ -72,9 +72,4 @@ impl TrainingImages {
         let range = 0.0 < least && least <= most && most.is_finite();
         require(range, "training_images.aspects", self.aspects, "must be a range of ratios above 0")
     }
-}
-
-/// Whether the three planes are equal.
-pub(crate) fn is_grey(image: &Image) -> bool {
-    image.plane(0) == image.plane(1) && image.plane(0) == image.plane(2)
 }

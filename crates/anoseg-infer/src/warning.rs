@@ -5,7 +5,6 @@ use std::fmt;
 use anoseg_image::{Image, SampleType};
 use serde::Serialize;
 
-use crate::training_images::is_grey;
 use crate::{Colours, TrainingImages, ValueScale};
 
 /// Why the result for an image may be worth less than others: the image differs from those that
@@ -214,8 +213,8 @@ fn other_than(image: &Image, trained: &TrainingImages, constant: bool) -> Vec<In
         warnings.push(InspectionWarning::OtherSize { width, height, trained: [widths, heights] });
     }
     match trained.colours {
-        Colours::Grey if !is_grey(image) => warnings.push(InspectionWarning::ColourOnGrey),
-        Colours::Colour if !constant && is_grey(image) => warnings.push(InspectionWarning::GreyOnColour),
+        Colours::Grey if !image.is_grey() => warnings.push(InspectionWarning::ColourOnGrey),
+        Colours::Colour if !constant && image.is_grey() => warnings.push(InspectionWarning::GreyOnColour),
         _ => {}
     }
     let samples = image.sample_type();
@@ -227,8 +226,8 @@ fn other_than(image: &Image, trained: &TrainingImages, constant: bool) -> Vec<In
 
 /// The value that all samples have, if they have the same.
 fn constant(image: &Image) -> Option<f32> {
-    let (&first, rest) = image.as_slice().split_first()?;
-    rest.iter().all(|value| *value == first).then_some(first)
+    let first = image.rows().next()?.first().copied()?;
+    image.rows().all(|row| row.iter().all(|value| *value == first)).then_some(first)
 }
 
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub use layer::{LayerOptions, Planes, PreparedConvolution};
 pub use nearest::NearestVectors;
 pub use pool::{Pool, Upsampling, average_pool, double, max_pool};
 pub use shuffle::{depth_to_space, space_to_depth};
-pub use sigmoid::sigmoid;
+pub use sigmoid::{sigmoid, sigmoid_in_place};
 pub use simd::{Level, SIMD_VARIABLE, UnknownLevel};
 
 /// Added to a variance before its root is taken (batch normalisation).

@@ -25,6 +25,23 @@ pub fn sigmoid(x: &[f32], y: &mut [f32]) {
     y.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE)).for_each(|(y, x)| level.run(Sigmoid { x, y }));
 }
 
+/// As [`sigmoid`], each value replaced by its result.
+pub fn sigmoid_in_place(values: &mut [f32]) {
+    let level = Level::current();
+    values.par_chunks_mut(PIECE).for_each(|values| level.run(InPlace(values)));
+}
+
+struct InPlace<'a>(&'a mut [f32]);
+
+impl WithSimd for InPlace<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        self.0.iter_mut().for_each(|value| *value = sigmoid_of(*value));
+    }
+}
+
 struct Sigmoid<'a> {
     x: &'a [f32],
     y: &'a mut [f32],
@@ -36,11 +53,16 @@ impl WithSimd for Sigmoid<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
         for (y, &x) in self.y.iter_mut().zip(self.x) {
-            let small = exp(-x.abs());
-            let whole = 1.0 + small;
-            *y = if x < 0.0 { small / whole } else { 1.0 / whole };
+            *y = sigmoid_of(x);
         }
     }
+}
+
+#[inline(always)]
+fn sigmoid_of(x: f32) -> f32 {
+    let small = exp(-x.abs());
+    let whole = 1.0 + small;
+    if x < 0.0 { small / whole } else { 1.0 / whole }
 }
 
 /// `e^x` for x up to 0, to a few units in the last place; 0 is approached down to e^-87 (after
@@ -73,10 +95,13 @@ mod tests {
         let x: Vec<f32> = (-20_000..20_000).map(|i| i as f32 / 400.0).collect();
         let mut y = vec![0.0; x.len()];
         sigmoid(&x, &mut y);
-        for (x, y) in x.iter().zip(y) {
+        for (x, y) in x.iter().zip(&y) {
             let expected = 1.0 / (1.0 + (-f64::from(*x)).exp());
-            assert!((f64::from(y) / expected - 1.0).abs() < 5e-7, "sigmoid({x}) is not {y}");
+            assert!((f64::from(*y) / expected - 1.0).abs() < 5e-7, "sigmoid({x}) is not {y}");
         }
+        let mut in_place = x.clone();
+        sigmoid_in_place(&mut in_place);
+        assert!(in_place.iter().zip(&y).all(|(a, b)| a.to_bits() == b.to_bits()));
         let mut y = [0.0];
         sigmoid(&[f32::NAN], &mut y);
         assert!(y[0].is_nan());

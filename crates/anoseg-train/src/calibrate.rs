@@ -23,8 +23,15 @@ use crate::config::{CalibrationSettings, validate_rates};
 use crate::gumbel::prediction_limit;
 use crate::{Error, Result, geometry};
 
-/// Synthetic pairs used to choose the pixel threshold.
+/// Synthetic pairs used to choose the pixel threshold, of images of up to [`PAIR_PIXELS`].
 const SYNTHETIC_PAIRS: u64 = 48;
+
+/// Pixels at the network of an image from which on there are fewer pairs: each takes seconds, and its values
+/// are kept and sorted.
+const PAIR_PIXELS: usize = 4 << 20;
+
+/// Pairs of images of any size.
+const FEWEST_PAIRS: u64 = 12;
 
 /// Seed of those pairs, so that calibrating twice gives the same threshold.
 const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
@@ -105,6 +112,12 @@ fn logit(p: f64) -> f64 {
     (p / (1.0 - p)).ln()
 }
 
+/// Synthetic pairs of images of so many pixels.
+fn pairs(pixels: usize) -> u64 {
+    let fewer = SYNTHETIC_PAIRS as usize * PAIR_PIXELS / pixels.max(1);
+    (fewer as u64).clamp(FEWEST_PAIRS, SYNTHETIC_PAIRS)
+}
+
 /// The settings of the synthesis that the model was trained with.
 fn recipe(model: &Model) -> Result<Recipe, String> {
     let recipe: Recipe =
@@ -135,7 +148,7 @@ impl Trial {
         let own = &model.description().preprocess.geometry;
         let synthesizer = geometry::in_parts(synthesizer, own, Extent::of(&normals[0]));
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
-        for step in 0..SYNTHETIC_PAIRS {
+        for step in 0..pairs(normals[0].width() * normals[0].height()) {
             let pair = synthesizer.whole_pair(step, 0);
             let inside = pair.inside.as_ref();
             let Analysis { score, map } = model.analyse_inside(&pair.image, None, inside)?;
@@ -182,6 +195,12 @@ mod tests {
     use super::*;
     use rand::{RngExt as _, SeedableRng as _};
     use rand_chacha::ChaCha8Rng;
+
+    /// Images of 6000 x 4000 once took five minutes and five gigabytes.
+    #[test]
+    fn large_images_have_fewer_pairs() {
+        assert_eq!([256 * 256, 2048 * 2048, 4096 * 2048, 6016 * 4000].map(pairs), [48, 48, 24, 12]);
+    }
 
     /// Share of fresh scores above the threshold, over many drawings of `n` calibration scores.
     fn rejected(n: usize, rate: f64, draw: impl Fn(&mut ChaCha8Rng) -> f32) -> f64 {

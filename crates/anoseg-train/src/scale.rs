@@ -79,9 +79,11 @@ impl Values {
     /// The values of an image.
     pub(crate) fn of(image: &Image) -> Self {
         let mut values = Self::empty(image.sample_type());
-        for &value in image.as_slice() {
-            let bin = &mut values.bins[(value.to_bits() >> 23) as usize];
-            *bin = Bin { count: bin.count + 1, least: bin.least.min(value), most: bin.most.max(value) };
+        for row in image.rows() {
+            for &value in row.iter() {
+                let bin = &mut values.bins[(value.to_bits() >> 23) as usize];
+                *bin = Bin { count: bin.count + 1, least: bin.least.min(value), most: bin.most.max(value) };
+            }
         }
         values
     }

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 /// that every image that was read can also be written.
 pub const LONGEST_SIDE: usize = 65_535;
 
-/// Bytes per pixel that an image takes beside its decoding: its three f32 planes (12), an anomaly map
-/// (4), a mask (1) and an overlay of 8 bits (3).
+/// Bytes per pixel that an image takes at most beside its decoding: its values as f32 where they are asked
+/// for as a whole (12), an anomaly map (4), a mask (1) and an overlay of 8 bits (3).
 pub const BYTES_PER_PIXEL: u64 = 20;
 
 /// Limits on one image, checked against its header before memory is allocated for its pixels.

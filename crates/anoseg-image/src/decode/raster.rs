@@ -3,15 +3,9 @@
 use image::metadata::Orientation;
 
 use super::error::Fault;
-use crate::plane::{AnomalyMap, Image, Mask, SampleType};
-
-/// Interleaved samples at one of the supported depths.
-#[derive(Debug)]
-pub(super) enum Samples {
-    U8(Vec<u8>),
-    U16(Vec<u16>),
-    F32(Vec<f32>),
-}
+use crate::plane::{AnomalyMap, Image, Mask};
+pub(super) use crate::samples::Samples;
+use crate::samples::{Stored, of_u8, of_u16};
 
 impl Samples {
     /// Checks that no float is NaN or infinite.
@@ -56,25 +50,26 @@ impl Raster {
 
     /// The upright image: integers as shares of full scale, floats as they are. Alpha is ignored.
     pub(super) fn into_image(self, orientation: Orientation) -> Image {
-        match &self.samples {
-            Samples::U8(v) => {
-                let scale: Vec<f32> = (0..=255u8).map(|b| f32::from(b) / 255.0).collect();
-                self.planes(v, orientation, |b| scale[usize::from(b)])
-            }
-            Samples::U16(v) => {
-                self.planes(v, orientation, |s| f32::from(s) / 65_535.0).with_sample_type(SampleType::U16)
-            }
-            Samples::F32(v) => self.planes(v, orientation, |s| s).with_sample_type(SampleType::F32),
+        let (width, height) = upright_size(self.width, self.height, orientation);
+        let channels = self.colours();
+        if orientation == Orientation::NoTransforms && channels == self.channels {
+            return Image::from_stored(width, height, Stored::new(self.samples, channels));
         }
+        let samples = match &self.samples {
+            Samples::U8(v) => Samples::U8(self.upright(v, orientation)),
+            Samples::U16(v) => Samples::U16(self.upright(v, orientation)),
+            Samples::F32(v) => Samples::F32(self.upright(v, orientation)),
+        };
+        Image::from_stored(width, height, Stored::new(samples, channels))
     }
 
     /// The upright mask: the largest of a pixel's colour values decides; alpha is ignored.
     pub(super) fn into_mask(self, orientation: Orientation, lossy: bool) -> Mask {
         let level = if lossy { LOSSY_MASK_LEVEL } else { 0.0 };
         match &self.samples {
-            Samples::U8(v) if lossy => self.mask(v, orientation, |s| f32::from(s) / 255.0 >= level),
+            Samples::U8(v) if lossy => self.mask(v, orientation, |s| of_u8(s) >= level),
             Samples::U8(v) => self.mask(v, orientation, |s| s != 0),
-            Samples::U16(v) if lossy => self.mask(v, orientation, |s| f32::from(s) / 65_535.0 >= level),
+            Samples::U16(v) if lossy => self.mask(v, orientation, |s| of_u16(s) >= level),
             Samples::U16(v) => self.mask(v, orientation, |s| s != 0),
             Samples::F32(v) => self.mask(v, orientation, |s| if lossy { s >= level } else { s != 0.0 }),
         }
@@ -93,20 +88,15 @@ impl Raster {
         }
     }
 
-    fn planes<T: Copy>(&self, samples: &[T], orientation: Orientation, value: impl Fn(T) -> f32) -> Image {
-        let upright = Upright::new(self.width, self.height, orientation);
-        let pixels = self.width * self.height;
+    /// The samples turned upright, without alpha.
+    fn upright<T: Copy + Default>(&self, samples: &[T], orientation: Orientation) -> Vec<T> {
         let colours = self.colours();
-        let mut data = vec![0.0f32; 3 * pixels];
-        for c in 0..colours {
-            let plane = &mut data[c * pixels..(c + 1) * pixels];
-            upright.for_each(|to, from| plane[to] = value(samples[from * self.channels + c]));
-        }
-        if colours == 1 {
-            let (first, rest) = data.split_at_mut(pixels);
-            rest.chunks_exact_mut(pixels.max(1)).for_each(|plane| plane.copy_from_slice(first));
-        }
-        Image::from_planar(upright.width, upright.height, data)
+        let mut turned = vec![T::default(); self.width * self.height * colours];
+        Upright::new(self.width, self.height, orientation).for_each(|to, from| {
+            let from = &samples[from * self.channels..][..colours];
+            turned[to * colours..][..colours].copy_from_slice(from);
+        });
+        turned
     }
 
     fn mask<T: Copy>(&self, samples: &[T], orientation: Orientation, anomalous: impl Fn(T) -> bool) -> Mask {

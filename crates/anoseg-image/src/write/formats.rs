@@ -32,16 +32,8 @@ pub fn write_png(path: &Path, image: &Image) -> Result<(), WriteError> {
 /// # Panics
 /// If the image has no pixels.
 pub fn write_result_png(path: &Path, image: &Image) -> Result<(), WriteError> {
-    let planes = [0, 1, 2].map(|c| image.plane(c));
-    let width = image.width();
     let kind = (png::ColorType::Rgb, png::BitDepth::Eight);
-    marked_png(path, (width, image.height()), kind, |y, row| {
-        for (x, pixel) in row.chunks_exact_mut(3).enumerate() {
-            for (sample, plane) in pixel.iter_mut().zip(planes) {
-                *sample = byte(plane[y * width + x]);
-            }
-        }
-    })
+    marked_png(path, (image.width(), image.height()), kind, |y, row| image.write_rgb8(y, row))
 }
 
 /// Writes a mask as 8-bit grey PNG: 255 anomalous, 0 normal.
@@ -95,10 +87,6 @@ pub fn write_map_png16(path: &Path, map: &AnomalyMap) -> Result<(), WriteError> 
 
 fn grey(anomalous: bool) -> u8 {
     if anomalous { 255 } else { 0 }
-}
-
-fn byte(value: f32) -> u8 {
-    (value.clamp(0.0, 1.0) * 255.0).round() as u8
 }
 
 /// Writes a PNG with the marker of results, whose rows `fill` gives.

@@ -1,14 +1,80 @@
 //! From an image to its score and map.
 
+use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use anoseg_image::{AnomalyMap, Image, Mask};
 use rayon::prelude::*;
 
 use super::{Model, Network, record};
-use crate::runtime::Program;
+use crate::geometry::Joined;
+use crate::preprocess::Prepared;
+use crate::runtime::{Program, free_workspace};
 use crate::score::{clear_outside, probabilities};
-use crate::{Analysis, Error, Extent, ModelFault, Pose, Result, Window};
+use crate::{Analysis, Description, Error, Extent, ModelFault, Pose, Result, Window};
+
+/// Bytes that the windows under way may take together. A single window may take more.
+const BUDGET: usize = 128 << 20;
+
+/// Windows that are under way at a time. The operators of a large one keep all threads busy.
+fn at_a_time(program: &Program) -> usize {
+    let [.., height, width] = program.input_shape();
+    // Beside the workspace the input and the logits.
+    let bytes = program.workspace_bytes() + 4 * height * width * size_of::<f32>();
+    (BUDGET / bytes.max(1)).clamp(1, rayon::current_num_threads())
+}
+
+/// An image at the network's scale.
+enum Source<'a> {
+    Whole(&'a Image),
+    Prepared(Prepared<'a>),
+}
+
+impl Source<'_> {
+    fn extent(&self) -> Extent {
+        match self {
+            Self::Whole(image) => Extent::of(image),
+            Self::Prepared(prepared) => prepared.extent(),
+        }
+    }
+
+    /// Its pixels in these columns and rows.
+    fn part(&self, columns: Range<usize>, rows: Range<usize>) -> Part<'_> {
+        let at = (columns.start, rows.start);
+        match self {
+            Self::Whole(image) => Part { image: Cow::Borrowed(image), at: (0, 0) },
+            Self::Prepared(prepared) => Part { image: Cow::Owned(prepared.part(columns, rows)), at },
+        }
+    }
+}
+
+/// Pixels of an image at the network's scale.
+struct Part<'a> {
+    image: Cow<'a, Image>,
+    /// Column and row of its first pixel.
+    at: (usize, usize),
+}
+
+/// Bytes of a row of windows up to which it is made whole.
+const WHOLE_ROW: usize = 48 << 20;
+
+/// The windows of a row whose pixels are made together. Where the row takes more than [`WHOLE_ROW`], those
+/// of a part take a byte for each pixel of the plane: more would be a notable share of the memory, and with
+/// fewer the rows of the image would be resampled too often.
+fn together(row: &[Window], [height, width]: [usize; 2]) -> usize {
+    let plane = row[0].plane;
+    let bytes = |columns: usize| 3 * size_of::<f32>() * height * columns;
+    if bytes(plane.width) <= WHOLE_ROW {
+        return row.len();
+    }
+    (plane.width * plane.height / bytes(width)).max(1)
+}
+
+/// The pixels of consecutive windows along a line of `len` pixels.
+fn span(first: isize, last: isize, side: usize, len: usize) -> Range<usize> {
+    first.max(0) as usize..(last + side as isize).min(len as isize) as usize
+}
 
 impl Model {
     /// Score and anomaly map of an image of any size. Outside the region of interest the map is 0.
@@ -23,11 +89,13 @@ impl Model {
     pub(super) fn analyse_at(&self, image: &Image, pose: Option<&Pose>) -> Result<Analysis> {
         let preprocess = &self.description.preprocess;
         self.on_threads(|| {
-            let prepared = preprocess.apply_at(image, pose);
-            let counts = self.inside(&prepared);
-            let Analysis { score, map } = self.analyse_all(&prepared, None, counts.as_ref())?;
+            let prepared = preprocess.prepare(image, pose);
+            let Extent { width, height } = prepared.extent();
+            let counts = preprocess.inside(width, height);
+            let Analysis { score, map } =
+                self.analyse_all(&Source::Prepared(prepared), None, counts.as_ref())?;
             // The map is cleared at the image's own size, so that the region ends at a sharp line.
-            let mut map = preprocess.restored(&map, pose, image.width(), image.height());
+            let mut map = preprocess.restored(map, pose, image.width(), image.height());
             clear_outside(&mut map, self.inside(image).as_ref());
             Ok(Analysis { score, map })
         })
@@ -57,38 +125,31 @@ impl Model {
         source: Option<usize>,
         inside: Option<&Mask>,
     ) -> Result<Analysis> {
-        let mut analysis = self.analyse_all(image, source, inside)?;
+        let mut analysis = self.analyse_all(&Source::Whole(image), source, inside)?;
         clear_outside(&mut analysis.map, inside);
         Ok(analysis)
     }
 
     /// The score from the pixels inside, and the map of all pixels.
-    fn analyse_all(&self, image: &Image, source: Option<usize>, inside: Option<&Mask>) -> Result<Analysis> {
-        let plane = Extent::of(image);
-        let geometry = &self.description.preprocess.geometry;
-        let windows = geometry.windows(plane);
-        let smaller = self.smaller_program(geometry.window_size(plane))?;
-        let program = smaller.as_deref().unwrap_or(&self.program);
-        let run = |window: &Window| self.run_window(program, image, *window, source);
-        let (mut parts, distances): (Vec<AnomalyMap>, Vec<Option<f32>>) =
-            self.on_threads(|| windows.par_iter().map(run).unzip());
-        let distances: Vec<f32> = distances.into_iter().flatten().collect();
-        if parts.iter().flat_map(AnomalyMap::as_slice).chain(&distances).any(|value| !value.is_finite()) {
-            return Err(Error::model(&self.path, ModelFault::NotFinite));
-        }
-        let logits = match &parts[..] {
-            [_] if plane == (Extent { width: parts[0].width(), height: parts[0].height() }) => {
-                parts.swap_remove(0)
-            }
-            _ => geometry.join(plane, &parts),
-        };
-        let area = geometry.reference_area(plane);
-        let smoothed = self.description.postprocess.smooth(&logits, inside, area);
-        let map = probabilities(&smoothed);
-        let score = match distances.into_iter().max_by(f32::total_cmp) {
+    fn analyse_all(
+        &self,
+        image: &Source<'_>,
+        number: Option<usize>,
+        inside: Option<&Mask>,
+    ) -> Result<Analysis> {
+        let Description { preprocess, postprocess, .. } = &self.description;
+        let plane = image.extent();
+        let area = preprocess.geometry.reference_area(plane);
+        let (logits, distance) = self.on_threads(|| self.logits(image, number))?;
+        let logits = postprocess.smooth(logits, inside, area);
+        let rule = postprocess.score;
+        let score_of = |values: &AnomalyMap| match distance {
             Some(distance) => distance / (1.0 + distance),
-            None => self.description.postprocess.score.score(&map, &smoothed, inside, area),
+            None => rule.score_of(values, inside, area),
         };
+        let early = rule.takes_logits().then(|| score_of(&logits));
+        let map = probabilities(logits);
+        let score = early.unwrap_or_else(|| score_of(&map));
         // Huge finite weights give finite outputs whose sums are not.
         let in_range = |value: &f32| (0.0..=1.0).contains(value);
         if !(in_range(&score) && map.as_slice().iter().all(in_range)) {
@@ -97,25 +158,65 @@ impl Model {
         Ok(Analysis { score, map })
     }
 
-    /// Runs the network on one window of an image at the network's scale. Gives the map's logits and,
-    /// where there is a second GAN, its score.
+    /// The logits of all pixels and, where there is a second GAN, the highest of its scores.
+    fn logits(&self, image: &Source<'_>, number: Option<usize>) -> Result<(AnomalyMap, Option<f32>)> {
+        let geometry = &self.description.preprocess.geometry;
+        let plane = image.extent();
+        let [height, width] = geometry.window_size(plane);
+        let smaller = self.smaller_program([height, width])?;
+        let program = smaller.as_deref().unwrap_or(&self.program);
+        let windows = geometry.windows(plane);
+        let is_whole = windows.len() == 1 && plane == Extent { width, height };
+        let mut joined = (!is_whole).then(|| Joined::new(geometry, plane));
+        let (mut logits, mut highest) = (None, None::<f32>);
+        let rows = windows.chunk_by(|a, b| a.y == b.y);
+        for some in rows.flat_map(|row| row.chunks(together(row, [height, width]))) {
+            let (Window { x: left, y, .. }, Window { x: right, .. }) = (some[0], some[some.len() - 1]);
+            let columns = span(left, right, width, plane.width);
+            let pixels = image.part(columns, span(y, y, height, plane.height));
+            let run = |window: &Window| self.run_window(program, &pixels, *window, number);
+            for some in some.chunks(at_a_time(program)) {
+                let parts: Vec<_> = some.par_iter().map(run).collect();
+                for (part, distance) in parts {
+                    if part.as_slice().iter().chain(&distance).any(|value| !value.is_finite()) {
+                        return Err(Error::model(&self.path, ModelFault::NotFinite));
+                    }
+                    highest = highest.into_iter().chain(distance).max_by(f32::total_cmp);
+                    match &mut joined {
+                        Some(joined) => joined.add(&part),
+                        None => logits = Some(part),
+                    }
+                }
+            }
+        }
+        if windows.len() > 1 && at_a_time(program) == 1 {
+            // Its time was short beside that of many windows, and its memory is needed for the map.
+            free_workspace();
+        }
+        let logits = joined.map(Joined::finish).or(logits);
+        Ok((logits.unwrap_or_else(|| AnomalyMap::filled(0, 0, 0.0)), highest))
+    }
+
+    /// Runs the network on one window of an image at the network's scale, of which `part` has the pixels.
+    /// Gives the map's logits and, where there is a second GAN, its score.
     fn run_window(
         &self,
         program: &Program,
-        image: &Image,
+        part: &Part<'_>,
         window: Window,
-        source: Option<usize>,
+        number: Option<usize>,
     ) -> (AnomalyMap, Option<f32>) {
         let excluded = match &self.network {
-            Network::Pretrained { backbone, .. } => vec![backbone.memory.own(source)],
+            Network::Pretrained { backbone, .. } => vec![backbone.memory.own(number)],
             Network::Images { .. } => Vec::new(),
         };
         let [.., height, width] = program.input_shape();
-        let is_all = (window.x, window.y, image.width(), image.height()) == (0, 0, width, height);
-        let outputs = if is_all {
+        let Part { image, at: (left, top) } = part;
+        let at = (window.x - *left as isize, window.y - *top as isize);
+        let outputs = if (at, image.width(), image.height()) == ((0, 0), width, height) {
             program.run_windows(image.as_slice(), &excluded, &[window])
         } else {
-            let part = image.cut((window.x, window.y), width, height);
+            let part = image.cut(at, width, height);
             program.run_windows(part.as_slice(), &excluded, &[window])
         };
         let mut outputs = outputs.into_iter();

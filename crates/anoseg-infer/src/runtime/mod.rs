@@ -13,4 +13,5 @@ mod program;
 mod recorder;
 
 pub use program::Program;
+pub(crate) use program::free_workspace;
 pub use recorder::{Recorder, Value};

@@ -119,6 +119,11 @@ thread_local! {
     static WORKSPACE: Cell<Vec<Vec<f32>>> = const { Cell::new(Vec::new()) };
 }
 
+/// Frees the workspace that this thread keeps.
+pub(crate) fn free_workspace() {
+    drop(WORKSPACE.take());
+}
+
 impl Program {
     /// Shape of the input, `[n, channels, h, w]`.
     pub fn input_shape(&self) -> [usize; 4] {
