@@ -101,6 +101,28 @@ fn a_resumed_training_gives_the_same_model_at_any_number_of_threads() {
     assert_eq!(one.description().preprocess, two.description().preprocess);
 }
 
+/// `predict` once ended with exit code 4 and advice for a damaged file, and `train` named settings that
+/// nobody had typed.
+#[test]
+fn a_region_of_images_that_are_aligned_is_refused_by_the_option() {
+    let shop = workshop();
+    let (_, err) = shop.run(&format!("{TRAIN} -o part.anoseg --steps 2 --roi 0,0,40,40"), 2);
+    assert!(err.contains("--roi = \"0,0,40,40\"") && err.contains("leave out --roi or --align"), "{err}");
+    let tiny = std::fs::read_to_string(shop.path("tiny.toml")).unwrap();
+    std::fs::write(shop.path("auto.toml"), tiny.replace("[input]", "[input]\nalign = \"auto\"")).unwrap();
+    let (_, err) = shop.run("train loose --config auto.toml -o part.anoseg --steps 2 --ignore 0,0,4,4", 2);
+    assert!(err.contains("input.align") && err.contains("leave out --ignore, or give --align off"), "{err}");
+
+    shop.run(&format!("{TRAIN} -o part.anoseg --steps 2"), 0);
+    for command in ["predict part.anoseg loose -o out", "calibrate part.anoseg loose"] {
+        for option in ["--roi", "--ignore"] {
+            let (_, err) = shop.run(&format!("{command} {option} 0,0,40,40"), 2);
+            assert!(err.contains(option) && err.contains("the model follows the part"), "{err}");
+            assert!(!err.contains("copy the file"), "{err}");
+        }
+    }
+}
+
 #[test]
 fn a_part_that_is_held_still_or_cannot_be_told_is_left_as_it_is() {
     let shop = Workshop::new();

@@ -212,15 +212,14 @@ impl Model {
     pub fn narrowed(mut self, region: RegionOfInterest) -> Result<Self> {
         let preprocess = &mut self.description.preprocess;
         if preprocess.alignment.is_some() {
-            let allowed = "a model that aligns its images has no fixed region of interest";
-            let error = SettingError::new("preprocess.region", "a region", allowed);
-            return Err(Error::model(&self.path, ModelFault::from(error)));
+            let allowed = "a region is fixed on the image, and this model follows the part";
+            return Err(SettingError::new("region", region.drawn_on(), allowed).into());
         }
         let both = match preprocess.region.take() {
             Some(own) => own.intersection(region),
             None => region,
         };
-        both.validate().map_err(|error| Error::model(&self.path, ModelFault::from(error)))?;
+        both.validate()?;
         preprocess.region = Some(both);
         Ok(self)
     }

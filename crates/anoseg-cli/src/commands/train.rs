@@ -4,14 +4,14 @@ use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{
-    Budget, Calibration, Config, Description, Event, Extent, Geometry, Model, ModelFile, Movement, RunDir,
-    SettingError, StopToken, TrainError, Trainer, View,
+    Align, Budget, Calibration, Config, Description, Event, Extent, Geometry, Model, ModelFile, Movement,
+    RunDir, SettingError, StopToken, TrainError, Trainer, View,
 };
 use anoseg_image::dataset::display_name;
 use anoseg_image::text::count;
 use anoseg_image::{Dataset, decode};
 use anoseg_kernels::memory::keep_freed_memory;
-use anoseg_report::format::exact_score;
+use anoseg_report::format::{exact_score, with_digits};
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
@@ -32,6 +32,14 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     };
     if !options.resume {
         run_dir.require_own_files()?;
+    }
+    if config.input.align != Align::Off {
+        options.region.require_none(|option| match options.settings.align {
+            Some(_) => format!("--align follows the part: leave out {option} or --align"),
+            None => format!(
+                "input.align of the configuration follows the part: leave out {option}, or give --align off"
+            ),
+        })?;
     }
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let dataset = super::open(&options.data, &options.data_options)?;
@@ -56,7 +64,8 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
         if let TrainError::Interrupted { .. } = error {
             console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
-    })?;
+    });
+    let model = model.map_err(|error| with_region_options(error, options))?;
     if let Some((kept, calibrated)) =
         options.resume.then(|| calibrated_since(&model, &options.output)).flatten()
     {
@@ -187,6 +196,13 @@ fn size_of_all(dataset: &Dataset, options: &Train) -> Result<(usize, usize), Str
     other.map_or(Ok(first), |_| Err("the training images have several sizes".to_owned()))
 }
 
+/// The error, with the options that the region was given by where it is about the region.
+fn with_region_options(error: TrainError, options: &Train) -> anyhow::Error {
+    let about_region = matches!(error, TrainError::Region { .. }) && options.region.given().next().is_some();
+    let error = anyhow::Error::new(error);
+    if about_region { error.context(options.region.as_given()) } else { error }
+}
+
 /// Stops after the step under way.
 pub(super) fn stop_on_signals() -> StopToken {
     stop::on_signals("stopping after this step")
@@ -242,10 +258,15 @@ fn show(bar: &mut TrainingBar, event: Event) {
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
         Event::Geometry { geometry, plane } => console::note(&network_input(&geometry, plane)),
-        Event::Region { share } => console::note(&format!(
-            "defects count in {:.1} % of the image, and synthetic ones lie there",
-            100.0 * share
-        )),
+        Event::Region { share, pixels, plane } => {
+            let percent = with_digits(100.0 * share, 1);
+            console::note(&format!(
+                "defects count in {percent} % of the image, and synthetic ones lie there"
+            ));
+            if let Some(remark) = super::small_region(pixels, plane) {
+                bar.warning(&remark);
+            }
+        }
         Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
             let resumed = match resumed_at {
                 0 => String::new(),

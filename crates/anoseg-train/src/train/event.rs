@@ -40,6 +40,10 @@ pub enum Event {
     Region {
         /// Its share of the image at the network's scale, above 0 and at most 1.
         share: f64,
+        /// Pixels of the network that lie inside.
+        pixels: usize,
+        /// Size of the image at the network's scale.
+        plane: Extent,
     },
     /// The images are read.
     Loaded {

@@ -204,8 +204,9 @@ impl Trainer {
         }
         let inside = data.inside();
         if let Some(inside) = &inside {
-            let share = inside.count() as f64 / inside.as_slice().len() as f64;
-            (self.on_event)(Event::Region { share });
+            let (pixels, plane) = (inside.count(), Extent { width: inside.width(), height: inside.height() });
+            let share = pixels as f64 / inside.as_slice().len() as f64;
+            (self.on_event)(Event::Region { share, pixels, plane });
         }
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
