@@ -27,6 +27,8 @@ fn option(setting: &SettingError) -> Option<String> {
         "calibration.false_reject" => "--false-reject",
         "calibration.review" => "--review",
         "input.align" => "--align",
+        "input.view.scale" => "--scale",
+        "input.view.smallest" => "--smallest-defect",
         _ => return None,
     };
     Some(format!("its option is {option}"))

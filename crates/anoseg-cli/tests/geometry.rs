@@ -32,7 +32,8 @@ fn tiles_from_training_to_verdict() {
     wide(&shop, 190, 75);
     let train = "train data -o tiles.anoseg --config tiny.toml --scale 0.8";
     let (_, err) = shop.run(&format!("{train} --steps 5"), 0);
-    assert!(err.contains("80 % of their resolution, 160 x 64 pixels"), "{err}");
+    let told = "84 % (across) and 85 % (down) of their resolution, 160 x 64 pixels: 0.16 times the work";
+    assert!(err.contains(told), "{err}");
     let Geometry::Tiles { width, height, scale, .. } = geometry(&shop, "tiles.anoseg") else {
         panic!("no tiles")
     };
@@ -104,9 +105,14 @@ fn the_smallest_defect_decides_the_scale() {
     assert!(
         matches!(geometry(&shop, "s.anoseg"), Geometry::Tiles { scale, .. } if (scale - 0.8).abs() < 1e-6)
     );
-    for (option, part) in
-        [("--smallest-defect 0", "smallest"), ("--scale 1.5", "scale"), ("--scale x", "scale")]
-    {
+    for (option, part) in [
+        ("--smallest-defect 0", "from 1 to 10000, such as 6"),
+        ("--smallest-defect -3", "from 1 to 10000, such as 6"),
+        ("--scale 1.5", "above 0 and at most 1, such as 0.5"),
+        ("--scale -1", "above 0 and at most 1, such as 0.5"),
+        ("--scale NaN", "above 0 and at most 1, such as 0.5"),
+        ("--scale 0.05", "give at least 0.64: its option is --scale"),
+    ] {
         let (_, err) = shop.run(&format!("{train} {option}"), 2);
         assert!(err.contains(part), "{option}: {err}");
     }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Dataset, Image, Limits, Mask, SampleType, decode};
-use anoseg_infer::{Alignment, Extent, Preprocess, TrainingImages, file_digest};
+use anoseg_infer::{Alignment, Extent, Geometry, Preprocess, TrainingImages, file_digest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -13,7 +13,7 @@ use crate::config::{Align, Config};
 use crate::geometry;
 use crate::in_parallel::{Probed, probe_all, read_all};
 use crate::region;
-use crate::remark::{self, Remark};
+use crate::remark::{self, Remark, ShapeEffect};
 use crate::sanity::{self, Seen};
 use crate::scale::{self, FarValues, Values};
 use crate::{Error, Result};
@@ -81,10 +81,11 @@ pub fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Resul
         movement = found;
         let sizes = sizes(files, alignment.as_ref());
         let geometry = geometry::choose(&config.input, config.stride(), &sizes);
-        Preprocess::square(config.input.size, config.input.filter)
+        geometry::require_fine_enough(&config.input, &geometry, &sizes)?;
+        Ok(Preprocess::square(config.input.size, config.input.filter)
             .with_geometry(geometry)
             .with_alignment(alignment)
-            .with_region(config.region.clone())
+            .with_region(config.region.clone()))
     };
     let good = load(dataset, preprocess, config.seed, true, limits)?;
     Ok(GoodImages { movement, ..good })
@@ -102,13 +103,13 @@ fn sizes(files: &[Probed], alignment: Option<&Alignment>) -> Vec<(usize, usize)>
 /// # Errors
 /// As [`load_good_images`].
 pub fn load_good_images_as(dataset: &Dataset, preprocess: &Preprocess, seed: u64) -> Result<GoodImages> {
-    load(dataset, |_| preprocess.clone(), seed, false, &Limits::default())
+    load(dataset, |_| Ok(preprocess.clone()), seed, false, &Limits::default())
 }
 
 /// `preprocess` is that for these images.
 fn load(
     dataset: &Dataset,
-    preprocess: impl FnOnce(&[Probed]) -> Preprocess,
+    preprocess: impl FnOnce(&[Probed]) -> Result<Preprocess>,
     seed: u64,
     find_scale: bool,
     limits: &Limits,
@@ -117,7 +118,7 @@ fn load(
     let mut warnings = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let probed = probe_all(dataset.training_images()?, limits);
-    let mut preprocess = preprocess(&probed);
+    let mut preprocess = preprocess(&probed)?;
     let sizes = sizes(&probed, preprocess.alignment.as_ref());
     let extent = geometry::common_extent(&preprocess.geometry, &sizes);
     if find_scale {
@@ -225,6 +226,16 @@ impl GoodImages {
         let what = format!(
             "all {} images are the same one: {}; how good images differ cannot be learned from them",
             files.len(),
+    /// Smallest and largest width and height of the images, or of the part's frame where they are aligned.
+    pub(crate) fn taken(&self) -> [(usize, usize); 2] {
+        if let Some(alignment) = &self.preprocess.alignment {
+            return [alignment.frame().into(); 2];
+        }
+        let sides =
+            |end: usize| self.traits().map_or((1, 1), |traits| (traits.widths[end], traits.heights[end]));
+        [sides(0), sides(1)]
+    }
+
             remark::names(&files)
         );
         Err(Error::data(root, what))

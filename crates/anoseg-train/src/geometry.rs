@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use anoseg_image::Image;
-use anoseg_infer::{Extent, Geometry, Window};
-use anoseg_synth::Synthesizer;
+use anoseg_infer::{Extent, Geometry, SettingError};
 
 use crate::config::{Input, View};
 
@@ -26,6 +25,10 @@ const OVERLAP: [usize; 2] = [3, 8];
 
 /// Longest side of a tile, in [`Input::size`]. The effect of a tile's border on the map falls to a half
 /// every 20 pixels or so; the fewer borders, the less the result depends on where they lie.
+/// The longer and the shorter side of an image have so many steps at the network or more. Sides are rounded
+/// to steps: the shape of a smaller image would not be kept, and it would have next to no places.
+const LEAST_STEPS: [f32; 2] = [4.0, 2.0];
+
 const LONGEST: usize = 5;
 
 /// Sides of tiles are multiples of this, as far as the network's stride is no larger.
@@ -59,6 +62,48 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
             }
         }
     }
+/// Fails where the scale that was asked for leaves next to nothing of images of these sizes.
+///
+/// # Errors
+/// Names the setting and the least that these images need.
+pub(crate) fn require_fine_enough(
+    input: &Input,
+    geometry: &Geometry,
+    sizes: &[(usize, usize)],
+) -> Result<(), SettingError> {
+    let (Geometry::Tiles { step, scale, .. }, Some(size)) = (*geometry, median(sizes)) else { return Ok(()) };
+    let least = least_scale(step, size);
+    if scale >= least {
+        return Ok(());
+    }
+    let Extent { width, height } = geometry.plane(size.0, size.1);
+    let what = format!(
+        "of images of {} x {} pixels the network would take {width} x {height}, too few to show a defect",
+        size.0, size.1
+    );
+    let setting = match input.view {
+        View::Scale(scale) => {
+            SettingError::new("input.view.scale", scale, format!("{what}: give at least {least}"))
+        }
+        View::Smallest(pixels) => {
+            let most = (SMALLEST_AT_NETWORK / least).floor();
+            SettingError::new("input.view.smallest", pixels, format!("{what}: give at most {most}"))
+        }
+        _ => return Ok(()),
+    };
+    Err(setting)
+}
+
+/// The least scale for images of this size, to two digits: the longer side has [`LEAST_STEPS`] steps or
+/// more. At most 1.
+fn least_scale(step: usize, (width, height): (usize, usize)) -> f32 {
+    let [longer, shorter] = [width.max(height), width.min(height)].map(|side| side.max(1) as f32);
+    let [more, fewer] = LEAST_STEPS.map(|steps| (steps - 0.5) * step as f32);
+    let least = f64::from((more / longer).max(fewer / shorter)).min(1.0);
+    let digits = 10f64.powi(1 - least.log10().floor() as i32);
+    ((least * digits).ceil() / digits).min(1.0) as f32
+}
+
 }
 
 /// The scale at which a whole image has as many pixels as a square of `size`.
@@ -120,7 +165,7 @@ fn tiles(size: usize, step: usize, scale: f32, (width, height): (usize, usize)) 
     Geometry::Tiles { width, height, scale, overlap: overlap.min(width.min(height) / 2), part: size, step }
 }
 
-/// The size that all training images get: that of the plane of an image of median size.
+/// The usual size of training images at the network's scale: that of an image of median size.
 pub(crate) fn common_extent(geometry: &Geometry, sizes: &[(usize, usize)]) -> Extent {
     match geometry {
         Geometry::Tiles { .. } => {
@@ -174,6 +219,29 @@ pub(crate) fn framed(image: Image, Extent { width, height }: Extent) -> Image {
     let start = |own: usize, wanted: usize| (own as isize - wanted as isize).div_euclid(2);
     image.cut((start(image.width(), width), start(image.height(), height)), width, height)
 }
+
+    /// An image once became a single step of 32 x 32 pixels.
+    #[test]
+    fn a_scale_that_leaves_next_to_nothing_is_refused_with_the_least() {
+        let refusal = |view: View, size: (usize, usize)| {
+            let input = Input { view, ..Input::default() };
+            let geometry = choose(&input, 16, &[size]);
+            require_fine_enough(&input, &geometry, &[size]).err().map(|error| error.to_string())
+        };
+        let told = refusal(View::Scale(0.01), (1000, 800)).unwrap();
+        assert!(told.contains("input.view.scale = 0.01") && told.ends_with("give at least 0.12"), "{told}");
+        assert!(told.contains("of images of 1000 x 800 pixels the network would take 32 x 32"), "{told}");
+        assert_eq!(refusal(View::Scale(0.12), (1000, 800)), None);
+        for size in [(1000, 800), (190, 75), (96, 96), (2000, 40), (20, 20)] {
+            assert_eq!(refusal(View::Scale(least_scale(32, size)), size), None, "{size:?}");
+            assert_eq!(refusal(View::Scale(1.0), size), None, "{size:?}");
+        }
+        let several = [(1000, 800), (800, 1000), (500, 1000)];
+        let input = Input { view: View::Smallest(900.0), ..Input::default() };
+        let geometry = choose(&input, 16, &several);
+        let told = require_fine_enough(&input, &geometry, &several).unwrap_err().to_string();
+        assert!(told.contains("input.view.smallest") && told.contains("give at most "), "{told}");
+    }
 
 #[cfg(test)]
 mod tests {

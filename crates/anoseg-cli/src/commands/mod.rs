@@ -10,6 +10,7 @@ pub(crate) mod eval;
 mod former;
 mod image_warnings;
 pub(crate) mod info;
+mod network_input;
 pub(crate) mod predict;
 mod replace;
 pub(crate) mod resume;

@@ -16,7 +16,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
 use super::resume::{called_as, how_to_resume};
-use super::{encoder, replace, verdict};
+use super::{encoder, network_input, replace, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -257,7 +257,9 @@ fn show(bar: &mut TrainingBar, event: Event) {
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
-        Event::Geometry { geometry, plane } => console::note(&network_input(&geometry, plane)),
+        Event::Geometry { geometry, smallest, largest } => {
+            console::note(&network_input::told(&geometry, [smallest, largest]));
+        }
         Event::Region { share, pixels, plane } => {
             let percent = with_digits(100.0 * share, 1);
             console::note(&format!(
@@ -345,20 +347,4 @@ fn summarise(
         console::result(&verdict::next_step(calibration, options, has_tests));
     }
     Ok(())
-}
-
-/// What the network takes of the images, and what that costs.
-fn network_input(geometry: &Geometry, plane: Extent) -> String {
-    let Extent { width, height } = plane;
-    let tiles = geometry.windows(plane).len();
-    let taken = match geometry {
-        Geometry::Tiles { scale, .. } => format!(
-            "the network takes images at {} % of their resolution, {width} x {height} pixels{}",
-            100.0 * scale,
-            if tiles > 1 { format!(", in {tiles} tiles") } else { String::new() }
-        ),
-        _ => format!("the network takes whole images of {width} x {height} pixels"),
-    };
-    let pixels = tiles * geometry.size().iter().product::<usize>();
-    format!("{taken}: {:.1} times the work of one of 256 x 256", pixels as f64 / (256.0 * 256.0))
 }

@@ -33,8 +33,10 @@ pub enum Event {
     Geometry {
         /// The geometry.
         geometry: Geometry,
-        /// Size of an image of median size at the network's scale.
-        plane: Extent,
+        /// Smallest width and height of the images, in pixels; those of the frame where they are aligned.
+        smallest: (usize, usize),
+        /// Largest width and height.
+        largest: (usize, usize),
     },
     /// Defects count in a part of the image only.
     Region {

@@ -199,8 +199,8 @@ impl Trainer {
         if data.preprocess.geometry
             != (Geometry::Whole { width: config.input.size, height: config.input.size })
         {
-            let (geometry, plane) = (data.preprocess.geometry, Extent::of(&data.images[0]));
-            (self.on_event)(Event::Geometry { geometry, plane });
+            let [smallest, largest] = data.taken();
+            (self.on_event)(Event::Geometry { geometry: data.preprocess.geometry, smallest, largest });
         }
         let inside = data.inside();
         if let Some(inside) = &inside {
