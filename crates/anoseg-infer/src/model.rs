@@ -243,9 +243,8 @@ impl Model {
     fn warnings_at(&self, image: &Image, pose: Option<&Pose>) -> Vec<InspectionWarning> {
         let Description { preprocess, training_images, .. } = &self.description;
         let mut warnings = warning::of(image, &preprocess.scale, training_images.as_ref());
-        if pose.is_some_and(|pose| !pose.is_found()) {
-            warnings.push(InspectionWarning::NotAligned);
-        }
+        let aligned = preprocess.alignment.as_ref().zip(pose);
+        warnings.extend(aligned.and_then(|(alignment, pose)| warning::of_pose(image, alignment, pose)));
         warnings
     }
 

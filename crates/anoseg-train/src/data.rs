@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use crate::align::{self, Movement};
 use crate::config::{Align, Config};
+use crate::copies::Thumbnail;
 use crate::geometry;
 use crate::in_parallel::{Probed, probe_all, read_all};
 use crate::region;
@@ -300,6 +301,9 @@ impl GoodFile {
     fn read(
         path: &Path,
         root: &Path,
+    /// Where images are aligned, the whole image in small: in the part's frame all images are nearly the
+    /// same.
+    unaligned: Option<Image>,
         (preprocess, extent): (&Preprocess, Extent),
         limits: &Limits,
     ) -> Result<Self> {
@@ -317,7 +321,8 @@ impl GoodFile {
             traits: TrainingImages::of(&image),
             values: (image.sample_type() != SampleType::U8).then(|| Values::of(&image)),
             pixels: sanity::digest(&resampled),
-            image: geometry::framed(resampled, extent),
+            unaligned: preprocess.alignment.is_some().then(|| Thumbnail::reduced(&image)),
+            image: geometry::framed(resampled, &preprocess.geometry),
         })
     }
 
@@ -341,7 +346,10 @@ impl GoodFile {
     /// The network's input, and what is known of the image.
     fn scaled(self, preprocess: &Preprocess) -> (Image, Seen) {
         let image = preprocess.scale_resampled(self.image);
-        let seen = Seen::new(self.name, self.traits, self.pixels, &image);
+        let mut seen = Seen::new(self.name, self.traits, self.pixels, &image);
+        if let Some(unaligned) = self.unaligned {
+            seen.thumbnail = Thumbnail::of(&preprocess.scale_resampled(unaligned));
+        }
         (image, seen)
     }
 }

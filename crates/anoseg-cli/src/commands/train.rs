@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{
-    Align, Budget, Calibration, Config, Description, Event, Extent, Geometry, Model, ModelFile, Movement,
-    RunDir, SettingError, StopToken, TrainError, Trainer, View,
+    Align, Budget, Calibration, Config, Description, Event, Model, ModelFile, Movement, RunDir, SettingError,
+    StopToken, TrainError, Trainer, View,
 };
 use anoseg_image::dataset::display_name;
 use anoseg_image::text::count;
@@ -248,11 +248,18 @@ fn show(bar: &mut TrainingBar, event: Event) {
         Event::Warning(message) => bar.warning(&advice::with_limit_option(&message)),
         Event::ValueScale(scale) => console::note(&format!("values: {scale}")),
         Event::Movement(movement) => match movement {
-            Movement::Aligned { missed: 0, .. } => console::note(&movement.to_string()),
+            Movement::Aligned { missed: 0, cut: 0, .. } => console::note(&movement.to_string()),
             Movement::Aligned { .. } => bar.warning(&movement.to_string()),
             Movement::Still { .. } => console::note(&format!("{movement}: --align has no effect, left off")),
             _ => bar.warning(&format!("{movement}: --align is left off")),
         },
+        Event::Moves(movement) => {
+            if let Some(extent) = movement.extent() {
+                console::note(&format!(
+                    "{extent} from image to image: with --align each part is inspected in its own frame"
+                ));
+            }
+        }
         Event::FellBack { lost_at, why, step } => bar.warning(&format!(
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"

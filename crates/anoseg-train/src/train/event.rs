@@ -29,6 +29,8 @@ pub enum Event {
     ValueScale(ValueScale),
     /// How the part moves in the training images, and whether they are aligned.
     Movement(Movement),
+    /// The part moves in the training images, which are not aligned, though they could be.
+    Moves(Movement),
     /// What the network takes of the images.
     Geometry {
         /// The geometry.

@@ -17,7 +17,7 @@ use super::event::{Event, StopToken};
 use super::session::Session;
 use crate::backbone::Views;
 use crate::calibrate::{self, Calibrated};
-use crate::config::{Budget, Config, Preset};
+use crate::config::{Align, Budget, Config, Preset};
 use crate::data::load_within;
 use crate::encoder::{PretrainedEncoder, no_temporary};
 use crate::run_dir::{Origin, RunDir};
@@ -192,6 +192,10 @@ impl Trainer {
         remarks.iter().for_each(|remark| (self.on_event)(Event::Warning(remark.to_string())));
         if let Some(movement) = data.movement.clone() {
             (self.on_event)(Event::Movement(movement));
+        }
+        if !self.resume && config.input.align == Align::Off && config.region.is_none() {
+            let moves = align::advised(self.dataset.training_images()?, &self.limits);
+            moves.into_iter().for_each(|movement| (self.on_event)(Event::Moves(movement)));
         }
         if data.preprocess.scale != ValueScale::default() {
             (self.on_event)(Event::ValueScale(data.preprocess.scale));
