@@ -64,6 +64,29 @@ fn images_of_several_sizes_are_calibrated_on_tiles() {
     shop.run("calibrate tiles.anoseg data/train/good -o calibrated.anoseg", 0);
 }
 
+/// Smaller images were once continued by their border, and the border learned as good. All sizes are told.
+#[test]
+fn images_of_several_sizes_are_trained_on_in_tiles_and_tiny_ones_left_out() {
+    let shop = Workshop::new();
+    wide(&shop, 190, 150);
+    for (number, (width, height)) in [(300, 170), (150, 200), (190, 120), (60, 150)].into_iter().enumerate() {
+        let path = shop.path(&format!("data/train/good/{number:03}.png"));
+        let image = decode::load(&path, &Limits::default()).unwrap();
+        let other = Image::from_fn(width, height, |x, y| image.get(x % 190, y % 150));
+        write::write_png(&path, &other).unwrap();
+    }
+    let tiny = std::fs::read_to_string(shop.path("tiny.toml")).unwrap();
+    std::fs::write(shop.path("large.toml"), tiny.replace("size = 64", "size = 128")).unwrap();
+    let train = "train data -o tiles.anoseg --config large.toml --scale 0.8 --steps 3";
+    let (_, err) = shop.run(train, 0);
+    assert!(err.contains("2 of 20 images are left out") && err.contains("good/003.png"), "{err}");
+    assert!(err.contains("128 x 128 to 256 x 160 pixels"), "{err}");
+    assert!(!err.contains("resampled to the same square") && !err.contains("stretched"), "{err}");
+    shop.run("calibrate tiles.anoseg data/train/good -o calibrated.anoseg", 0);
+    shop.run("calibrate tiles.anoseg data/test/good -o calibrated.anoseg", 0);
+    shop.run("eval tiles.anoseg data --report r.html", 0);
+}
+
 #[test]
 fn a_resumed_training_on_tiles_gives_the_same_model_at_any_number_of_threads() {
     let shop = Workshop::new();

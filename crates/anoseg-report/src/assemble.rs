@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anoseg_image::{Dataset, Image, Mask};
-use anoseg_infer::{Calibration, Extent, Model};
+use anoseg_infer::{Calibration, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
-use anoseg_synth::{Recipe, Synthesizer};
+use anoseg_synth::Recipe;
 use anoseg_train::evaluate::{Judged, TestRun};
-use anoseg_train::{Error, Result, RunDir, StepRecord, in_parts, load_good_images_as};
+use anoseg_train::{Error, Result, RunDir, StepRecord, load_good_images_as, synthesizer, without_small};
 
 use crate::format::percent;
 use crate::html::render;
@@ -219,11 +219,9 @@ fn samples(model: &Model, dataset: &Dataset) -> Result<Vec<Thumbnail>> {
     let recipe: Recipe = serde_json::from_value(description.synthesis.clone())
         .map_err(|error| Error::Bug(format!("the model's synthesis settings: {error}")))?;
     let inside = good.inside();
-    let plane = good.images.first().map(Extent::of);
-    let mut synthesizer = Synthesizer::new(Arc::new(good.images), recipe, seed)?.within(inside);
-    if let Some(plane) = plane {
-        synthesizer = in_parts(synthesizer, &description.preprocess.geometry, plane);
-    }
+    let geometry = &description.preprocess.geometry;
+    let images = without_small(&Arc::new(good.images), geometry);
+    let synthesizer = synthesizer(images, recipe, seed, geometry)?.within(inside);
     let sample = |number| {
         let pair = synthesizer.whole_pair(number, 0);
         Thumbnail::from_image(&outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR))

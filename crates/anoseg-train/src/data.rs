@@ -13,6 +13,7 @@ use crate::config::{Align, Config};
 use crate::copies::Thumbnail;
 use crate::geometry;
 use crate::in_parallel::{Probed, probe_all, read_all};
+use crate::in_parts;
 use crate::region;
 use crate::remark::{self, Remark, ShapeEffect};
 use crate::sanity::{self, Seen};
@@ -40,8 +41,8 @@ pub fn few_good_images(count: usize) -> Option<String> {
 
 /// Good images at the network's size.
 pub struct GoodImages {
-    /// The images at the network's scale, all of one size, values in 0..=1, in the order of their
-    /// names.
+    /// The images at the network's scale, values in 0..=1, in the order of their names. All have one
+    /// size, unless the network works on tiles.
     pub images: Vec<Image>,
     /// How they became the network's input, with the value scale that was found on them.
     pub preprocess: Preprocess,
@@ -125,10 +126,12 @@ fn load(
     if find_scale {
         region::require_fit(root, &preprocess, extent, &probed)?;
     }
+    let probed =
+        if find_scale { in_parts::without_small_files(probed, &preprocess, &mut warnings) } else { probed };
     let probed = sample_to_fit(probed, extent, &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
     let (mut files, mut unreadable) = (Vec::with_capacity(probed.len()), Vec::new());
-    for result in read_all(&probed, |path| GoodFile::read(path, root, (&preprocess, extent), limits)) {
+    for result in read_all(&probed, |path| GoodFile::read(path, root, &preprocess, limits)) {
         match result {
             Ok(file) => {
                 hasher.update(file.digest.as_bytes());
@@ -148,7 +151,7 @@ fn load(
     }
     // One by one, because they are decoded again.
     let mut beyond = files.iter_mut().filter(|file| !file.is_within(&preprocess));
-    beyond.try_for_each(|file| file.clip(&preprocess, extent, limits))?;
+    beyond.try_for_each(|file| file.clip(&preprocess, limits))?;
     let digests = files.iter().map(|file| file.content_digest.clone()).collect();
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     let manifest = hasher.finalize().to_hex().to_string();
@@ -338,8 +341,9 @@ impl GoodFile {
     }
 
     /// Reads the file again, because values beyond the scale are clipped before they are resampled.
-    fn clip(&mut self, preprocess: &Preprocess, extent: Extent, limits: &Limits) -> Result<()> {
-        self.image = geometry::framed(preprocess.apply(&decode::load(&self.path, limits)?), extent);
+    fn clip(&mut self, preprocess: &Preprocess, limits: &Limits) -> Result<()> {
+        let image = preprocess.apply(&decode::load(&self.path, limits)?);
+        self.image = geometry::framed(image, &preprocess.geometry);
         Ok(())
     }
 

@@ -21,7 +21,7 @@ use crate::config::{Align, Budget, Config, Preset};
 use crate::data::load_within;
 use crate::encoder::{PretrainedEncoder, no_temporary};
 use crate::run_dir::{Origin, RunDir};
-use crate::{Error, Result, backbone, geometry, suspects};
+use crate::{Error, Result, align, backbone, in_parts, suspects};
 
 /// Trains a model on the good images of a dataset.
 ///
@@ -214,13 +214,12 @@ impl Trainer {
         }
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
-        let synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
-        let synthesizer = synthesizer.within(inside.clone());
         let own = &data.preprocess.geometry;
-        let synthesizer = geometry::in_parts(synthesizer, own, Extent::of(&images[0]));
+        let synthesizer = in_parts::synthesizer(Arc::clone(&images), config.synthesis.clone(), seed, own)?;
+        let synthesizer = synthesizer.within(inside.clone());
         let backbone = self.backbone(&images, &data.preprocess.geometry, inside.as_ref())?;
         let setup = begun.elapsed().as_secs_f64();
-        let parts = geometry::views(&data.preprocess.geometry, Extent::of(&images[0])).len();
+        let parts = Views::of(&images, own).len().div_ceil(train);
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
             Session::resume(&config, run_dir, identity, backbone, &mut self.on_event)
