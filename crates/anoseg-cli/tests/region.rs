@@ -100,6 +100,10 @@ fn evaluation(shop: &Workshop) {
     assert!(warnings.contains("the figures of pixels leave out the rest"), "{warnings}");
     let report = std::fs::read_to_string(shop.path("r.html")).unwrap();
     assert!(report.contains("Region of interest") && report.contains("50 % of the image"));
+    assert!(
+        report.contains("<span class=\"line region\"></span>region of interest"),
+        "the legend has its outline"
+    );
 }
 
 #[test]
@@ -164,7 +168,7 @@ fn regions_that_do_not_fit_are_refused() {
         (
             "--roi wide.png",
             3,
-            "--roi wide.png: data: the region of interest was drawn on an image of 192 x 192 pixels, and 20 of 20 images have another shape",
+            "--roi wide.png: data: the region of interest was drawn on an image of 192 x 96 pixels, and 20 of 20 images have another shape",
         ),
     ] {
         let (_, err) =

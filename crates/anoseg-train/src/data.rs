@@ -207,13 +207,33 @@ impl GoodImages {
     /// Remarks on the set: copies, images of one value, strangers.
     pub fn remarks(&self) -> Vec<Remark> {
         let far = self.far.iter().map(|&values| Remark::FarValues { values });
-        far.chain(sanity::remarks(&self.seen)).collect()
+        far.chain(sanity::remarks(&self.seen, self.shape_effect())).collect()
+    }
+
+    /// What becomes of images of another shape than most; None on tiles, where nothing does.
+    fn shape_effect(&self) -> Option<ShapeEffect> {
+        match self.preprocess.geometry {
+            _ if self.preprocess.alignment.is_some() => Some(ShapeEffect::Misjudged),
+            Geometry::Whole { .. } => Some(ShapeEffect::Stretched),
+            Geometry::Fitted { .. } => Some(ShapeEffect::Padded),
+            _ => None,
+        }
     }
 
     /// Where on the images defects count; everywhere if None.
     pub fn inside(&self) -> Option<Mask> {
         let image = self.images.first()?;
         self.preprocess.inside(image.width(), image.height())
+    }
+
+    /// Smallest and largest width and height of the images, or of the part's frame where they are aligned.
+    pub(crate) fn taken(&self) -> [(usize, usize); 2] {
+        if let Some(alignment) = &self.preprocess.alignment {
+            return [alignment.frame().into(); 2];
+        }
+        let sides =
+            |end: usize| self.traits().map_or((1, 1), |traits| (traits.widths[end], traits.heights[end]));
+        [sides(0), sides(1)]
     }
 
     /// What the images have in common.
@@ -230,16 +250,6 @@ impl GoodImages {
         let what = format!(
             "all {} images are the same one: {}; how good images differ cannot be learned from them",
             files.len(),
-    /// Smallest and largest width and height of the images, or of the part's frame where they are aligned.
-    pub(crate) fn taken(&self) -> [(usize, usize); 2] {
-        if let Some(alignment) = &self.preprocess.alignment {
-            return [alignment.frame().into(); 2];
-        }
-        let sides =
-            |end: usize| self.traits().map_or((1, 1), |traits| (traits.widths[end], traits.heights[end]));
-        [sides(0), sides(1)]
-    }
-
             remark::names(&files)
         );
         Err(Error::data(root, what))
@@ -291,6 +301,9 @@ struct GoodFile {
     image: Image,
     /// Digest of those values.
     pixels: blake3::Hash,
+    /// Where images are aligned, the whole image in small: in the part's frame all images are nearly the
+    /// same.
+    unaligned: Option<Image>,
     /// Of name and content.
     digest: blake3::Hash,
     content_digest: String,
@@ -301,15 +314,7 @@ struct GoodFile {
 
 impl GoodFile {
     /// Pixels and digest come from one read of the file.
-    fn read(
-        path: &Path,
-        root: &Path,
-    /// Where images are aligned, the whole image in small: in the part's frame all images are nearly the
-    /// same.
-    unaligned: Option<Image>,
-        (preprocess, extent): (&Preprocess, Extent),
-        limits: &Limits,
-    ) -> Result<Self> {
+    fn read(path: &Path, root: &Path, preprocess: &Preprocess, limits: &Limits) -> Result<Self> {
         let content = decode::read_file(path, limits)?;
         let image = decode::load_bytes(&content, path, limits)?;
         let name = path.strip_prefix(root).unwrap_or(path);

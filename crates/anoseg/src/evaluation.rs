@@ -71,7 +71,7 @@ pub fn evaluate_with_report(
             return Err(Error::Stopped);
         }
         if let Some(assembly) = &mut assembly {
-            assembly.add(judged, evaluated, image);
+            assembly.add(judged, evaluated, image)?;
         }
         // After the first map that cannot be written, the others are not tried.
         let written = match (&mut maps, &unwritten) {
