@@ -85,6 +85,10 @@ fn images_of_several_sizes_are_trained_on_in_tiles_and_tiny_ones_left_out() {
     shop.run("calibrate tiles.anoseg data/train/good -o calibrated.anoseg", 0);
     shop.run("calibrate tiles.anoseg data/test/good -o calibrated.anoseg", 0);
     shop.run("eval tiles.anoseg data --report r.html", 0);
+    let parts = std::fs::read_to_string(shop.path("large.toml")).unwrap();
+    let parts = parts.replace("[input]", "[input]\nview = { scale = 0.8 }");
+    std::fs::write(shop.path("parts.toml"), parts).unwrap();
+    shop.run("synth data --out pairs --count 12 --config parts.toml", 0);
 }
 
 #[test]

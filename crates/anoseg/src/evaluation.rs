@@ -16,7 +16,7 @@ pub use anoseg_train::evaluate::{
 pub use anoseg_train::examine::{Examination, Examinations, LeftOutFile, examine, examine_within};
 pub use anoseg_train::series::{Series, SeriesModel};
 use anoseg_train::{Error, Result, RunDir, StopToken};
-pub use anoseg_train::{GoodImages, Table, load_good_images, load_good_images_within};
+pub use anoseg_train::{GoodImages, Table, load_good_images, load_good_images_within, synthesizer};
 
 /// Files that [`evaluate_with_files`] writes beside the figures, and what bounds and stops it.
 #[derive(Clone, Debug, Default)]
