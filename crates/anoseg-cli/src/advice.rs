@@ -26,6 +26,9 @@ fn option(setting: &SettingError) -> Option<String> {
         "budget.steps" => "--steps",
         "calibration.false_reject" => "--false-reject",
         "calibration.review" => "--review",
+        "input.align" => "--align",
+        "input.view.scale" => "--scale",
+        "input.view.smallest" => "--smallest-defect",
         _ => return None,
     };
     Some(format!("its option is {option}"))
@@ -128,6 +131,7 @@ fn of_training(error: &TrainError) -> Option<String> {
 fn of_inference(error: &Error) -> Option<String> {
     let advice = match error {
         Error::Image(error) => return of_image(error),
+        Error::Setting(setting) => return option(setting),
         Error::NotCalibrated { path } => {
             let model = shell::not_an_option(path);
             let calibrate = ["calibrate".as_ref(), model.as_os_str(), "GOOD_IMAGES".as_ref()];

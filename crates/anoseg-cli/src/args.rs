@@ -2,6 +2,7 @@
 
 mod limits;
 mod region;
+mod view;
 
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitOptions;
 pub(crate) use region::RegionOptions;
+use view::{pixels, view};
 
 /// Learns from images of good parts only and segments the defect, pixel by pixel.
 #[derive(Parser)]
@@ -131,12 +133,12 @@ pub(crate) struct Settings {
     pub(crate) seed: Option<u64>,
     /// Side of the smallest defect that is to be found, in pixels of the images: decides the scale at
     /// which the network works.
-    #[arg(long, value_name = "PIXELS", allow_negative_numbers = true, conflicts_with = "scale")]
+    #[arg(long, value_name = "PIXELS", allow_hyphen_values = true, conflicts_with = "scale", value_parser = pixels)]
     pub(crate) smallest_defect: Option<f32>,
     /// Pixels of the network for each pixel of the images, such as 0.5; whole: the whole image at once;
     /// square: the same, resampled to a square; auto: square, or half of the resolution or less for
     /// images that are at least twice as long as wide [default: auto].
-    #[arg(long, value_parser = view)]
+    #[arg(long, allow_hyphen_values = true, value_parser = view)]
     pub(crate) scale: Option<View>,
     /// Parts that are not held still: find position and rotation of the part in each image and inspect
     /// it in its own frame. It must stand out from a plain background. auto: if it moves in the training
@@ -383,16 +385,6 @@ fn share(text: &str) -> Result<f64, String> {
         let share = percent.map_or(0.005, |percent| (percent * 1e10).round() / 1e12);
         format!("give a share such as {share}")
     })
-}
-
-/// What the network takes of an image.
-fn view(text: &str) -> Result<View, String> {
-    match text {
-        "auto" => Ok(View::Auto),
-        "whole" => Ok(View::Whole),
-        "square" => Ok(View::Square),
-        number => number.parse().map(View::Scale).map_err(|_| "a number, auto, whole or square".to_owned()),
-    }
 }
 
 /// Whether images are aligned.

@@ -80,8 +80,76 @@ fn a_defect_is_reported_where_it_is_in_the_image() {
     let codes: Vec<Value> = verdicts(&shop, "none")[0]["warnings"].as_array().unwrap().clone();
     assert!(codes.iter().any(|warning| warning["code"] == "not_aligned"), "{codes:?}");
 
+    report(&shop, &model);
     let (info, _) = shop.run("info part.anoseg", 0);
     assert!(info.contains("aligned by the part"), "{info}");
+}
+
+/// The report once marked by shares of the image, where the verdicts take shares of the part's frame, and
+/// marked nothing on a rejected image without a region above the limits.
+fn report(shop: &Workshop, model: &Model) {
+    for (from, to) in
+        [("loose", "measured/train/good"), ("loose", "measured/test/good"), ("bad", "measured/test/bad")]
+    {
+        std::fs::create_dir_all(shop.path(to)).unwrap();
+        for number in 0..3 {
+            let name = if from == "loose" { format!("{number:03}.png") } else { format!("{number}.png") };
+            std::fs::copy(shop.path(from).join(&name), shop.path(to).join(&name)).unwrap();
+        }
+    }
+    let (_, err) = shop.run("eval part.anoseg measured --report r.html", 0);
+    let report = std::fs::read_to_string(shop.path("r.html")).unwrap();
+    let [width, height] = model.description().preprocess.alignment.as_ref().unwrap().frame();
+    assert!(report.contains(&format!("by the part: its frame has {width} x {height} pixels")), "{err}");
+    for number in 0..5 {
+        let path = shop.path(&format!("bad/{number}.png"));
+        let image = decode::load(&path, &Limits::default()).unwrap();
+        let found = model.inspect(&image).unwrap();
+        let marks = model.marks(&image, &found.map, found.score).unwrap();
+        assert_eq!(marks, (found.mask, found.regions), "{number}");
+    }
+}
+
+/// A part that the image's border cuts had no warning.
+#[test]
+fn a_part_that_is_cut_by_the_border_is_told() {
+    let shop = workshop();
+    shop.run(&format!("{TRAIN} -o part.anoseg --steps 2"), 0);
+    let model = Model::load(&shop.path("part.anoseg")).unwrap();
+    std::fs::create_dir(shop.path("cut")).unwrap();
+    let image = good(Part::LooseToken, 1, 100, SIDE, SIDE);
+    let [x, y] = model.pose(&image).unwrap().centre;
+    // Moved so that a sixth of the frame lies beyond the left border.
+    let left =
+        x as isize - model.description().preprocess.alignment.as_ref().unwrap().frame()[0] as isize / 3;
+    write::write_png(&shop.path("cut/whole.png"), &image).unwrap();
+    write::write_png(
+        &shop.path("cut/cut.png"),
+        &image.cut((left, y as isize - SIDE as isize / 2), SIDE, SIDE),
+    )
+    .unwrap();
+    let (_, err) = shop.run("predict part.anoseg cut -o out", 0);
+    let warned: Vec<String> =
+        verdicts(&shop, "out").iter().map(|line| line["warnings"].to_string()).collect();
+    assert!(warned[0].contains("part_cut") && err.contains("beyond the image's border"), "{warned:?} {err}");
+    assert!(!warned[1].contains("part_cut"), "{warned:?}");
+}
+
+/// `train` once said that parts which were aligned are nearly the same image, and did not say that parts
+/// move.
+#[test]
+fn moving_parts_are_no_copies_and_aligning_is_advised() {
+    let shop = workshop();
+    let (_, err) = shop.run(&format!("{TRAIN} -o part.anoseg --steps 2"), 0);
+    assert!(!err.contains("nearly the same") && !err.contains("with --align each part"), "{err}");
+    let (_, err) = shop.run("train loose --config tiny.toml -o plain.anoseg --steps 2", 0);
+    assert!(err.contains("the part turns by up to") && err.contains("with --align each part"), "{err}");
+    let (_, err) = shop.run("train data --config tiny.toml -o still.anoseg --steps 2", 0);
+    assert!(!err.contains("--align"), "{err}");
+    let turned = good(Part::LooseToken, 1, 3, SIDE, SIDE).cut((0, 0), SIDE, SIDE / 2);
+    write::write_png(&shop.path("loose/half.png"), &turned).unwrap();
+    let (_, err) = shop.run(&format!("{TRAIN} -o part.anoseg --steps 2"), 0);
+    assert!(err.contains("which aligning needs: its part may be missed: half.png"), "{err}");
 }
 
 #[test]
@@ -99,6 +167,28 @@ fn a_resumed_training_gives_the_same_model_at_any_number_of_threads() {
     assert_eq!(tensor_bytes(&shop.path("one.anoseg")), tensor_bytes(&shop.path("two.anoseg")));
     let [one, two] = ["one.anoseg", "two.anoseg"].map(|name| Model::load(&shop.path(name)).unwrap());
     assert_eq!(one.description().preprocess, two.description().preprocess);
+}
+
+/// `predict` once ended with exit code 4 and advice for a damaged file, and `train` named settings that
+/// nobody had typed.
+#[test]
+fn a_region_of_images_that_are_aligned_is_refused_by_the_option() {
+    let shop = workshop();
+    let (_, err) = shop.run(&format!("{TRAIN} -o part.anoseg --steps 2 --roi 0,0,40,40"), 2);
+    assert!(err.contains("--roi = \"0,0,40,40\"") && err.contains("leave out --roi or --align"), "{err}");
+    let tiny = std::fs::read_to_string(shop.path("tiny.toml")).unwrap();
+    std::fs::write(shop.path("auto.toml"), tiny.replace("[input]", "[input]\nalign = \"auto\"")).unwrap();
+    let (_, err) = shop.run("train loose --config auto.toml -o part.anoseg --steps 2 --ignore 0,0,4,4", 2);
+    assert!(err.contains("input.align") && err.contains("leave out --ignore, or give --align off"), "{err}");
+
+    shop.run(&format!("{TRAIN} -o part.anoseg --steps 2"), 0);
+    for command in ["predict part.anoseg loose -o out", "calibrate part.anoseg loose"] {
+        for option in ["--roi", "--ignore"] {
+            let (_, err) = shop.run(&format!("{command} {option} 0,0,40,40"), 2);
+            assert!(err.contains(option) && err.contains("the model follows the part"), "{err}");
+            assert!(!err.contains("copy the file"), "{err}");
+        }
+    }
 }
 
 #[test]

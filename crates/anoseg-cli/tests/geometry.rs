@@ -32,7 +32,8 @@ fn tiles_from_training_to_verdict() {
     wide(&shop, 190, 75);
     let train = "train data -o tiles.anoseg --config tiny.toml --scale 0.8";
     let (_, err) = shop.run(&format!("{train} --steps 5"), 0);
-    assert!(err.contains("80 % of their resolution, 160 x 64 pixels"), "{err}");
+    let told = "84 % (across) and 85 % (down) of their resolution, 160 x 64 pixels: 0.16 times the work";
+    assert!(err.contains(told), "{err}");
     let Geometry::Tiles { width, height, scale, .. } = geometry(&shop, "tiles.anoseg") else {
         panic!("no tiles")
     };
@@ -61,6 +62,33 @@ fn images_of_several_sizes_are_calibrated_on_tiles() {
     }
     shop.run("train data -o tiles.anoseg --config tiny.toml --scale 0.8 --steps 3", 0);
     shop.run("calibrate tiles.anoseg data/train/good -o calibrated.anoseg", 0);
+}
+
+/// Smaller images were once continued by their border, and the border learned as good. All sizes are told.
+#[test]
+fn images_of_several_sizes_are_trained_on_in_tiles_and_tiny_ones_left_out() {
+    let shop = Workshop::new();
+    wide(&shop, 190, 150);
+    for (number, (width, height)) in [(300, 170), (150, 200), (190, 120), (60, 150)].into_iter().enumerate() {
+        let path = shop.path(&format!("data/train/good/{number:03}.png"));
+        let image = decode::load(&path, &Limits::default()).unwrap();
+        let other = Image::from_fn(width, height, |x, y| image.get(x % 190, y % 150));
+        write::write_png(&path, &other).unwrap();
+    }
+    let tiny = std::fs::read_to_string(shop.path("tiny.toml")).unwrap();
+    std::fs::write(shop.path("large.toml"), tiny.replace("size = 64", "size = 128")).unwrap();
+    let train = "train data -o tiles.anoseg --config large.toml --scale 0.8 --steps 3";
+    let (_, err) = shop.run(train, 0);
+    assert!(err.contains("2 of 20 images are left out") && err.contains("good/003.png"), "{err}");
+    assert!(err.contains("128 x 128 to 256 x 160 pixels"), "{err}");
+    assert!(!err.contains("resampled to the same square") && !err.contains("stretched"), "{err}");
+    shop.run("calibrate tiles.anoseg data/train/good -o calibrated.anoseg", 0);
+    shop.run("calibrate tiles.anoseg data/test/good -o calibrated.anoseg", 0);
+    shop.run("eval tiles.anoseg data --report r.html", 0);
+    let parts = std::fs::read_to_string(shop.path("large.toml")).unwrap();
+    let parts = parts.replace("[input]", "[input]\nview = { scale = 0.8 }");
+    std::fs::write(shop.path("parts.toml"), parts).unwrap();
+    shop.run("synth data --out pairs --count 12 --config parts.toml", 0);
 }
 
 #[test]
@@ -104,9 +132,14 @@ fn the_smallest_defect_decides_the_scale() {
     assert!(
         matches!(geometry(&shop, "s.anoseg"), Geometry::Tiles { scale, .. } if (scale - 0.8).abs() < 1e-6)
     );
-    for (option, part) in
-        [("--smallest-defect 0", "smallest"), ("--scale 1.5", "scale"), ("--scale x", "scale")]
-    {
+    for (option, part) in [
+        ("--smallest-defect 0", "from 1 to 10000, such as 6"),
+        ("--smallest-defect -3", "from 1 to 10000, such as 6"),
+        ("--scale 1.5", "above 0 and at most 1, such as 0.5"),
+        ("--scale -1", "above 0 and at most 1, such as 0.5"),
+        ("--scale NaN", "above 0 and at most 1, such as 0.5"),
+        ("--scale 0.05", "give at least 0.64: its option is --scale"),
+    ] {
         let (_, err) = shop.run(&format!("{train} {option}"), 2);
         assert!(err.contains(part), "{option}: {err}");
     }

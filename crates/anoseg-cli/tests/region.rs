@@ -100,6 +100,10 @@ fn evaluation(shop: &Workshop) {
     assert!(warnings.contains("the figures of pixels leave out the rest"), "{warnings}");
     let report = std::fs::read_to_string(shop.path("r.html")).unwrap();
     assert!(report.contains("Region of interest") && report.contains("50 % of the image"));
+    assert!(
+        report.contains("<span class=\"line region\"></span>region of interest"),
+        "the legend has its outline"
+    );
 }
 
 #[test]
@@ -146,20 +150,49 @@ fn regions_that_do_not_fit_are_refused() {
     write::write_mask_png(&shop.path("wide.png"), &Mask::filled(2 * SIDE, SIDE, true)).unwrap();
     std::fs::write(shop.path("line.json"), "[[1, 1], [5, 5]]").unwrap();
     std::fs::write(shop.path("odd.json"), r#"{"colour": 1}"#).unwrap();
+    let mistyped = r#"{"width": 96, "height": 96, "inlcude": [[[1, 1], [9, 1], [9, 9]]]}"#;
+    std::fs::write(shop.path("key.json"), mistyped).unwrap();
+    std::fs::write(shop.path("none.json"), r#"{"width": 96, "height": 96, "include": []}"#).unwrap();
     for (options, code, part) in [
         ("--roi 90,0,30,20", 2, "outside the image of 96 x 96"),
-        ("--roi 5,5,0,9", 2, "no pixel"),
+        ("--roi 5,5,0,9", 2, "must be above 0"),
+        ("--roi 9,5,-3,9", 2, "must be above 0"),
+        ("--roi 100,100,5,5", 2, "nothing of it lies inside the image of 96 x 96"),
+        ("--roi key.json", 2, "the key \"inlcude\" is unknown"),
+        ("--roi none.json", 2, "no pixel would count"),
         ("--roi roi.json", 2, "nor a file that exists"),
         ("--roi line.json", 2, "at least 3 points"),
-        ("--roi odd.json", 2, "none of the known forms"),
+        ("--roi odd.json", 2, "the key \"colour\" is unknown"),
         ("--ignore empty.png", 2, "all pixels of the mask are 0"),
         ("--roi 0,0,40,40 --ignore 0,0,50,50", 2, "nothing of the image is left"),
-        ("--roi wide.png", 3, "20 of 20 images have another shape"),
+        (
+            "--roi wide.png",
+            3,
+            "--roi wide.png: data: the region of interest was drawn on an image of 192 x 96 pixels, and 20 of 20 images have another shape",
+        ),
     ] {
         let (_, err) =
             shop.run(&format!("train data -o m.anoseg --config tiny.toml --steps 2 {options}"), code);
         assert!(err.contains(part), "{options}: {err}");
     }
+}
+
+/// A rectangle beyond the border, and a region of a pixel, were once taken without a word.
+#[test]
+fn a_region_that_is_clipped_or_tiny_is_told() {
+    let shop = Workshop::new();
+    std::fs::write(shop.path("bom.json"), "\u{feff}[[0, 0], [40, 0], [40, 40]]").unwrap();
+    let train = "train data --config tiny.toml --steps 2 --roi";
+    let (_, err) = shop.run(&format!("{train} bom.json -o bom.anoseg"), 0);
+    assert!(!err.contains("beyond the image") && !err.contains("hardly"), "{err}");
+    let (_, err) = shop.run(&format!("{train} 0,0,97,97 -o all.anoseg"), 0);
+    assert!(err.contains("--roi 0,0,97,97 reaches 1 pixel beyond the image of 96 x 96 pixels"), "{err}");
+    let (_, err) = shop.run(&format!("{train} 10,10,3,3 -o dot.anoseg"), 0);
+    assert!(err.contains("has 4 pixels of the network, which takes an image as 64 x 64"), "{err}");
+    let (_, err) = shop.run("predict all.anoseg data/test -o out --roi 30,30,3,3", 0);
+    assert!(err.contains("has 4 pixels of the network"), "{err}");
+    let (_, err) = shop.run("predict all.anoseg data/test -o out --roi 31,31,1,1 --ignore 0,0,9,9", 2);
+    assert!(err.contains("--roi") && err.contains("smaller than a pixel of the network"), "{err}");
 }
 
 #[test]

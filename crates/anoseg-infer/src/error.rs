@@ -42,6 +42,9 @@ pub enum Error {
         #[source]
         fault: ModelFault,
     },
+    /// An argument is out of range or does not fit the model.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// The model was never calibrated: it has no thresholds.
     #[error("{path}: the model has no thresholds yet", path = path.display())]
     NotCalibrated {
@@ -144,7 +147,7 @@ impl Error {
         match self {
             Self::Image(_) => ErrorKind::Data,
             Self::Model { .. } => ErrorKind::Model,
-            Self::NotCalibrated { .. } => ErrorKind::Arguments,
+            Self::Setting(_) | Self::NotCalibrated { .. } => ErrorKind::Arguments,
             Self::Io { .. } | Self::Write(_) | Self::Instructions(_) | Self::Threads { .. } => {
                 ErrorKind::Environment
             }

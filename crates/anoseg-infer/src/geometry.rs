@@ -141,7 +141,14 @@ impl fmt::Display for Geometry {
                 write!(f, "{width} x {height} pixels, whole images in their shape")
             }
             Self::Tiles { width, height, scale, .. } => {
-                write!(f, "{width} x {height} pixels, parts at {} % of the resolution", 100.0 * scale)
+                let percent = 100.0 * scale;
+                // At most three digits: 4 / 6 is no 66.666664 %.
+                let rounded = if percent < 10.0 {
+                    (100.0 * percent).round() / 100.0
+                } else {
+                    (10.0 * percent).round() / 10.0
+                };
+                write!(f, "{width} x {height} pixels, parts at {rounded} % of the resolution")
             }
         }
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anoseg_image::{Image, Mask};
+use anoseg_image::{AnomalyMap, Image, Mask, Region};
 use anoseg_kernels::Level;
 
 use crate::model_file::{BACKBONE, DETECTOR};
@@ -191,17 +191,40 @@ impl Model {
         let calibration = self.calibration()?;
         let pose = self.pose(image);
         let Analysis { score, map } = self.analyse_at(image, pose.as_ref())?;
-        let inspected = self.description.preprocess.inspected(pose.as_ref(), map.as_slice().len());
-        let (mut mask, mut regions) = calibration.marks_among(&map, inspected);
-        regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
+        let (mask, regions) = self.marks_at(calibration, (image, pose.as_ref()), &map, score);
         let (decision, warnings) = (calibration.decide(score), self.warnings_at(image, pose.as_ref()));
-        if decision != Decision::Good && regions.is_empty() {
-            // The score comes from a place, and whoever judges the part is shown which.
-            let inside = self.inside(image);
-            let strongest = strongest_place(&map, inside.as_ref(), calibration.pixel_threshold);
-            (mask, regions) = (strongest.0, vec![strongest.1]);
-        }
         Ok(Inspection { decision, score, regions, mask, map, warnings })
+    }
+
+    /// What [`Model::inspect`] marks on an image of this map and score: the pixels, and the regions they
+    /// form, the highest peak first.
+    ///
+    /// # Errors
+    /// The model was never calibrated.
+    ///
+    /// # Panics
+    /// If image and map differ in size.
+    pub fn marks(&self, image: &Image, map: &AnomalyMap, score: f32) -> Result<(Mask, Vec<Region>)> {
+        Ok(self.marks_at(self.calibration()?, (image, self.pose(image).as_ref()), map, score))
+    }
+
+    fn marks_at(
+        &self,
+        calibration: &Calibration,
+        (image, pose): (&Image, Option<&Pose>),
+        map: &AnomalyMap,
+        score: f32,
+    ) -> (Mask, Vec<Region>) {
+        let inspected = self.description.preprocess.inspected(pose, map.as_slice().len());
+        let (mask, mut regions) = calibration.marks_among(map, inspected);
+        regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
+        if calibration.decide(score) == Decision::Good || !regions.is_empty() {
+            return (mask, regions);
+        }
+        // The score comes from a place, and whoever judges the part is shown which.
+        let inside = self.inside(image);
+        let (mask, strongest) = strongest_place(map, inside.as_ref(), calibration.pixel_threshold);
+        (mask, vec![strongest])
     }
 
     /// The same model with defects that count in its own region of interest and in `region` only. The
@@ -212,15 +235,14 @@ impl Model {
     pub fn narrowed(mut self, region: RegionOfInterest) -> Result<Self> {
         let preprocess = &mut self.description.preprocess;
         if preprocess.alignment.is_some() {
-            let allowed = "a model that aligns its images has no fixed region of interest";
-            let error = SettingError::new("preprocess.region", "a region", allowed);
-            return Err(Error::model(&self.path, ModelFault::from(error)));
+            let allowed = "a region is fixed on the image, and this model follows the part";
+            return Err(SettingError::new("region", region.drawn_on(), allowed).into());
         }
         let both = match preprocess.region.take() {
             Some(own) => own.intersection(region),
             None => region,
         };
-        both.validate().map_err(|error| Error::model(&self.path, ModelFault::from(error)))?;
+        both.validate()?;
         preprocess.region = Some(both);
         Ok(self)
     }
@@ -244,9 +266,8 @@ impl Model {
     fn warnings_at(&self, image: &Image, pose: Option<&Pose>) -> Vec<InspectionWarning> {
         let Description { preprocess, training_images, .. } = &self.description;
         let mut warnings = warning::of(image, &preprocess.scale, training_images.as_ref());
-        if pose.is_some_and(|pose| !pose.is_found()) {
-            warnings.push(InspectionWarning::NotAligned);
-        }
+        let aligned = preprocess.alignment.as_ref().zip(pose);
+        warnings.extend(aligned.and_then(|(alignment, pose)| warning::of_pose(image, alignment, pose)));
         warnings
     }
 

@@ -81,6 +81,13 @@ impl Preprocess {
         self.region.as_ref().map(|region| region.mask(width, height))
     }
 
+    /// Pixels of the network that lie inside the region of interest of an image of `width` x `height`
+    /// pixels, and the size of that image at the network's scale; None without a region.
+    pub fn region_pixels(&self, width: usize, height: usize) -> Option<(usize, Extent)> {
+        let plane = self.geometry.plane(width, height);
+        Some((self.inside(plane.width, plane.height)?.count(), plane))
+    }
+
     /// The same with this alignment.
     pub fn with_alignment(self, alignment: Option<Alignment>) -> Self {
         Self { alignment, ..self }

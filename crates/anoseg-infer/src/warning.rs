@@ -5,7 +5,7 @@ use std::fmt;
 use anoseg_image::{Image, SampleType};
 use serde::Serialize;
 
-use crate::{Colours, TrainingImages, ValueScale};
+use crate::{Alignment, Colours, Pose, TrainingImages, ValueScale};
 
 /// Why the result for an image may be worth less than others: the image differs from those that
 /// the model was trained on in a way that is no defect. The decision is not changed by it.
@@ -61,6 +61,12 @@ pub enum InspectionWarning {
     /// No part like that of the training images was found in the image, so that it was inspected in the
     /// usual place.
     NotAligned,
+    /// The part lies partly beyond the image's border. There nothing was inspected: the border was
+    /// repeated.
+    PartCut {
+        /// Share of the part that lies beyond the border, above 0.05 and at most 1.
+        share: f32,
+    },
 }
 
 impl InspectionWarning {
@@ -75,6 +81,7 @@ impl InspectionWarning {
             Self::ColourOnGrey => "colour_on_grey",
             Self::GreyOnColour => "grey_on_colour",
             Self::NotAligned => "not_aligned",
+            Self::PartCut { .. } => "part_cut",
         }
     }
 
@@ -90,6 +97,7 @@ impl InspectionWarning {
             "colour_on_grey" => "in colour, unlike the training images",
             "grey_on_colour" => "grey, unlike the training images",
             "not_aligned" => "in which no part was found to align by",
+            "part_cut" => "in which the part lies partly beyond the border",
             code => code,
         }
     }
@@ -139,6 +147,9 @@ impl fmt::Display for InspectionWarning {
             Self::NotAligned => f.write_str(
                 "no part like that of the training images was found to align by; inspected in its usual place",
             ),
+            Self::PartCut { share } => {
+                write!(f, "{} of the part lie beyond the image's border and were not inspected", percent(*share))
+            }
         }
     }
 }
@@ -173,6 +184,19 @@ const OTHER_SHAPE: f32 = 0.02;
 
 /// Sizes differ when a side is more than this many times as long, or as short.
 const OTHER_SIZE: usize = 2;
+
+/// Parts are said to be cut by the image's border from this share on. The reference has an edge of
+/// background around the part, which may lie beyond the border.
+const PART_CUT: f32 = 0.05;
+
+/// What the part's pose in an image makes doubtful. `alignment` gave the pose.
+pub(crate) fn of_pose(image: &Image, alignment: &Alignment, pose: &Pose) -> Option<InspectionWarning> {
+    if !pose.is_found() {
+        return Some(InspectionWarning::NotAligned);
+    }
+    let share = alignment.share_beyond(pose, [image.width(), image.height()]);
+    (share > PART_CUT).then_some(InspectionWarning::PartCut { share })
+}
 
 /// What makes the result for an image doubtful, on this value scale and after a training on such
 /// images.
@@ -245,6 +269,7 @@ mod tests {
             InspectionWarning::ColourOnGrey,
             InspectionWarning::GreyOnColour,
             InspectionWarning::NotAligned,
+            InspectionWarning::PartCut { share: 0.2 },
         ];
         for warning in all {
             let json = serde_json::to_value(&warning).unwrap();

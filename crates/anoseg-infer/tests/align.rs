@@ -55,6 +55,22 @@ fn alignment() -> &'static Alignment {
     ALIGNMENT.get_or_init(learned)
 }
 
+/// A part that was half out of the image once had no warning.
+#[test]
+fn the_share_of_a_part_beyond_the_border_is_measured() {
+    let alignment = alignment();
+    let size = [SIZE[0], SIZE[1]];
+    let share = |centre: [f32; 2], angle: f32| {
+        let pose = alignment.find(&scene(centre, angle, 91));
+        assert!(pose.is_found(), "{centre:?}");
+        alignment.share_beyond(&pose, size)
+    };
+    assert_eq!(share([200.0, 170.0], 0.7), 0.0);
+    // Half of the part's 160 pixels lie left of its middle; a quarter of them beyond the border.
+    let cut = share([60.0, 170.0], 0.0);
+    assert!((0.06..0.2).contains(&cut), "{cut}");
+}
+
 fn turned(a: f32, b: f32) -> f32 {
     (a - b + PI).rem_euclid(TAU) - PI
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use anoseg_image::{Dataset, Image, Mask};
-use anoseg_infer::{Calibration, Extent, Model};
+use anoseg_infer::{Calibration, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
-use anoseg_synth::{Recipe, Synthesizer};
+use anoseg_synth::Recipe;
 use anoseg_train::evaluate::{Judged, TestRun};
-use anoseg_train::{Error, Result, RunDir, StepRecord, in_parts, load_good_images_as};
+use anoseg_train::{Error, Result, RunDir, StepRecord, load_good_images_as, synthesizer, without_small};
 
 use crate::format::percent;
 use crate::html::render;
@@ -40,8 +40,12 @@ impl<'a> Assembly<'a> {
     }
 
     /// Adds a test image.
-    pub fn add(&mut self, judged: &Judged, evaluated: &EvaluatedImage, image: &Image) {
-        let (marked, _) = self.calibration.marks(&evaluated.map);
+    ///
+    /// # Errors
+    /// The model is not calibrated.
+    pub fn add(&mut self, judged: &Judged, evaluated: &EvaluatedImage, image: &Image) -> Result<()> {
+        // As `predict` marks it: shares of area are those of the part's frame, for example.
+        let (marked, _) = self.model.marks(image, &evaluated.map, evaluated.score)?;
         let inside = self.model.inside(image);
         let threshold = self.calibration.pixel_threshold;
         self.images.push(report_image_inside(
@@ -50,6 +54,7 @@ impl<'a> Assembly<'a> {
             (image, &marked, inside.as_ref()),
             threshold,
         ));
+        Ok(())
     }
 
     /// The finished page; see [`Assembly::report`].
@@ -76,6 +81,7 @@ impl<'a> Assembly<'a> {
         report.by_defect = run.figures.defects.clone().into_iter().collect();
         report.curves = curves(&run.curves, &run.figures.all);
         report.provenance = provenance(self.model, dataset);
+        report.region = self.model.description().preprocess.region.is_some();
         let log = run_dir.log()?;
         report.training = training(&log.records);
         report.config = run_dir.config_text()?.unwrap_or_default();
@@ -173,6 +179,13 @@ fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
     let parameters = model.to_file().parameter_count();
     let region = description.preprocess.region.as_ref();
     let region = region.map(|region| ("Region of interest", format!("{region}; outlined in white")));
+    let alignment = description.preprocess.alignment.as_ref().map(|alignment| {
+        let [width, height] = alignment.frame();
+        (
+            "Aligned",
+            format!("by the part: its frame has {width} x {height} pixels, and nothing else is inspected"),
+        )
+    });
     let rows = [
         ("Test data", dataset.root.display().to_string()),
         ("Trained on", format!("{} good images of {}", provenance.training_images, provenance.category)),
@@ -185,7 +198,7 @@ fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
         ("Seed", provenance.seed.to_string()),
         ("Program", format!("anoseg {}", provenance.program_version)),
     ];
-    rows.into_iter().chain(region).map(|(name, value)| (name.to_owned(), value)).collect()
+    rows.into_iter().chain(region).chain(alignment).map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The logged steps, averaged over equal stretches so that the curve stays readable and small.
@@ -219,11 +232,9 @@ fn samples(model: &Model, dataset: &Dataset) -> Result<Vec<Thumbnail>> {
     let recipe: Recipe = serde_json::from_value(description.synthesis.clone())
         .map_err(|error| Error::Bug(format!("the model's synthesis settings: {error}")))?;
     let inside = good.inside();
-    let plane = good.images.first().map(Extent::of);
-    let mut synthesizer = Synthesizer::new(Arc::new(good.images), recipe, seed)?.within(inside);
-    if let Some(plane) = plane {
-        synthesizer = in_parts(synthesizer, &description.preprocess.geometry, plane);
-    }
+    let geometry = &description.preprocess.geometry;
+    let images = without_small(&Arc::new(good.images), geometry);
+    let synthesizer = synthesizer(images, recipe, seed, geometry)?.within(inside);
     let sample = |number| {
         let pair = synthesizer.whole_pair(number, 0);
         Thumbnail::from_image(&outlined(&pair.image, &pair.label, GROUND_TRUTH_COLOUR))

@@ -34,6 +34,8 @@ pub struct Report {
     pub samples: Vec<Thumbnail>,
     /// The resolved configuration as TOML text; empty = not shown.
     pub config: String,
+    /// Whether a region of interest is outlined on the test images.
+    pub region: bool,
 }
 
 impl Report {
@@ -52,6 +54,7 @@ impl Report {
             training: Vec::new(),
             samples: Vec::new(),
             config: String::new(),
+            region: false,
         }
     }
 }

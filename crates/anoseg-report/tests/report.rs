@@ -41,6 +41,14 @@ fn full() -> Report {
     report
 }
 
+/// The white outline of the region of interest was once explained nowhere beside the images.
+#[test]
+fn the_legend_names_a_region_of_interest_where_there_is_one() {
+    let legend = "<span class=\"line region\"></span>region of interest";
+    assert!(!render(&full()).contains(legend));
+    assert!(render(&Report { region: true, ..full() }).contains(legend));
+}
+
 #[test]
 fn everything_given_is_shown() {
     let page = render(&full()).replace('\u{a0}', " ");

@@ -18,7 +18,7 @@ const MOST: usize = 100;
 /// images. Textures have ratios of 1.01 to 1.07, aligned parts of 1.13 and more.
 const TOLERANCE: f64 = 1.1;
 
-/// Replaces [`Flip::Auto`] by a decision for the images, which have one size.
+/// Replaces [`Flip::Auto`] by a decision for the images.
 pub(crate) fn decide(base: &mut BaseAugmentation, images: &[Image]) {
     if [base.flip_horizontal, base.flip_vertical].contains(&Flip::Auto) {
         let [horizontal, vertical] = allowed(images);

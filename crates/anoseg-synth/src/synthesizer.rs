@@ -29,6 +29,8 @@ pub struct Pair {
     pub label: Mask,
     /// Index of the training image it was made from.
     pub source: usize,
+    /// Width and height of that training image.
+    pub whole: (usize, usize),
     /// Column and row of the training image, with its geometric augmentation, at which the pair begins:
     /// (0, 0) unless it is a part of the image.
     pub origin: (isize, isize),
@@ -81,9 +83,35 @@ impl Synthesizer {
     /// # Errors
     /// [`SynthError`] if the recipe is out of range, or there is no image, or the images are too
     /// small or of several sizes.
-    pub fn new(images: Arc<Vec<Image>>, mut recipe: Recipe, seed: u64) -> Result<Self, SynthError> {
+    pub fn new(images: Arc<Vec<Image>>, recipe: Recipe, seed: u64) -> Result<Self, SynthError> {
+        require_one_size(&images)?;
+        Self::prepared(images, recipe, seed, None)
+    }
+
+    /// As [`Synthesizer::new`], with pairs of `width` x `height` pixels at random places of the images,
+    /// which may have several sizes. Foreground and mirroring are those of the whole images, and anomalies
+    /// are as large as on images of that size.
+    ///
+    /// # Errors
+    /// [`SynthError`] if the recipe is out of range, there is no image, or one is smaller than a part.
+    pub fn of_parts(
+        images: Arc<Vec<Image>>,
+        recipe: Recipe,
+        seed: u64,
+        (width, height): (usize, usize),
+    ) -> Result<Self, SynthError> {
+        images.iter().try_for_each(|image| require_sides(image, [width, height]))?;
+        Self::prepared(images, recipe, seed, Some((width, height)))
+    }
+
+    fn prepared(
+        images: Arc<Vec<Image>>,
+        mut recipe: Recipe,
+        seed: u64,
+        part: Option<(usize, usize)>,
+    ) -> Result<Self, SynthError> {
         recipe.validate()?;
-        check_sizes(&images)?;
+        require_sides(images.first().ok_or(SynthError::NoImages)?, [SMALLEST_SIDE; 2])?;
         symmetry::decide(&mut recipe.base, &images);
         let foregrounds = match recipe.family {
             Family::Natural => foreground::estimate(&images),
@@ -91,23 +119,8 @@ impl Synthesizer {
             Family::Paper => images.iter().map(|_| None).collect(),
         };
         let grey = images.iter().all(is_grey);
-        Ok(Self {
-            images,
-            foregrounds,
-            noise: NoiseTable::new(),
-            grey,
-            recipe,
-            seed,
-            part: None,
-            region: None,
-        })
-    }
-
-    /// Pairs of `width` x `height` pixels, at random places of the images; an image that is smaller is
-    /// continued by its border. Foreground and mirroring are those of the whole images, and anomalies
-    /// are as large as on images of that size.
-    pub fn in_parts(self, width: usize, height: usize) -> Self {
-        Self { part: Some((width, height)), ..self }
+        let noise = NoiseTable::new();
+        Ok(Self { images, foregrounds, noise, grey, recipe, seed, part, region: None })
     }
 
     /// Pairs with anomalies inside this region of the images only; anywhere if None. It is mirrored and
@@ -117,8 +130,9 @@ impl Synthesizer {
     /// If it is of another size than the images.
     pub fn within(mut self, region: Option<Mask>) -> Self {
         let Some(region) = &region else { return self };
-        let size = (self.images[0].width(), self.images[0].height());
-        assert_eq!((region.width(), region.height()), size, "a region of the images' size");
+        let size = (region.width(), region.height());
+        let fits = |image: &Image| (image.width(), image.height()) == size;
+        assert!(self.images.iter().all(fits), "a region of the images' size");
         let pixels = region.count() as f32;
         for foreground in &mut self.foregrounds {
             foreground.take_if(|part| {
@@ -129,9 +143,9 @@ impl Synthesizer {
         Self { region: Some(region.clone()), ..self }
     }
 
-    /// Width and height of the images, where the pairs are parts of them.
-    pub fn extent_of_parts(&self) -> Option<(usize, usize)> {
-        self.part.map(|_| (self.images[0].width(), self.images[0].height()))
+    /// Whether pairs are parts of the images.
+    pub fn is_in_parts(&self) -> bool {
+        self.part.is_some()
     }
 
     /// The pair of a training step and a position in its batch.
@@ -156,7 +170,8 @@ impl Synthesizer {
             self.draw_anomalies(&mut image, &mut label, (source, &frame, inside.as_ref()), &mut draw)
         };
         self.add_noise(&mut image, step, sample);
-        Pair { image, label, source, origin: frame.origin(), kinds, inside }
+        let whole = (self.images[source].width(), self.images[source].height());
+        Pair { image, label, source, whole, origin: frame.origin(), kinds, inside }
     }
 
     /// The pairs of one training step, in order of their sample numbers `0..size`; computed in
@@ -262,10 +277,10 @@ impl Synthesizer {
 }
 
 /// Where a part of `side` pixels begins along a line of `len` pixels. The ends are drawn more often than
-/// other places, because every image has them; a part that is longer than the line is centred.
+/// other places, because every image has them.
 fn start(len: usize, side: usize, draw: &mut Draw) -> isize {
     if len <= side {
-        return -(((side - len) / 2) as isize);
+        return 0;
     }
     let beyond = side / 8;
     let drawn = draw.below(len - side + 1 + 2 * beyond);
@@ -288,16 +303,10 @@ fn is_grey(image: &Image) -> bool {
     image.plane(0) == image.plane(1) && image.plane(0) == image.plane(2)
 }
 
-fn check_sizes(images: &[Image]) -> Result<(), SynthError> {
+fn require_one_size(images: &[Image]) -> Result<(), SynthError> {
     let first = images.first().ok_or(SynthError::NoImages)?;
+    require_sides(first, [SMALLEST_SIDE; 2])?;
     let (first_width, first_height) = (first.width(), first.height());
-    if first_width.min(first_height) < SMALLEST_SIDE {
-        return Err(SynthError::TooSmall {
-            width: first_width,
-            height: first_height,
-            smallest: SMALLEST_SIDE,
-        });
-    }
     for (index, image) in images.iter().enumerate() {
         let (width, height) = (image.width(), image.height());
         if (width, height) != (first_width, first_height) {
@@ -305,4 +314,13 @@ fn check_sizes(images: &[Image]) -> Result<(), SynthError> {
         }
     }
     Ok(())
+}
+
+/// Fails where the image has fewer columns or rows.
+fn require_sides(image: &Image, [columns, rows]: [usize; 2]) -> Result<(), SynthError> {
+    let (width, height) = (image.width(), image.height());
+    if width >= columns && height >= rows {
+        return Ok(());
+    }
+    Err(SynthError::TooSmall { width, height, smallest: if width < columns { columns } else { rows } })
 }

@@ -17,11 +17,12 @@ fn region() -> Mask {
 fn what_lies_outside_is_never_changed() {
     for recipe in [Recipe::default(), Recipe::paper()] {
         for part in [None, Some((32, 32))] {
-            let mut synthesizer =
-                Synthesizer::new(parts(4, 64, 64), recipe.clone(), 5).expect("valid").within(Some(region()));
-            if let Some((width, height)) = part {
-                synthesizer = synthesizer.in_parts(width, height);
-            }
+            let images = parts(4, 64, 64);
+            let synthesizer = match part {
+                Some(size) => Synthesizer::of_parts(images, recipe.clone(), 5, size),
+                None => Synthesizer::new(images, recipe.clone(), 5),
+            };
+            let synthesizer = synthesizer.expect("valid").within(Some(region()));
             let (mut anomalous, mut asked) = (0, 0);
             for step in 0..150 {
                 let (pair, base) = (synthesizer.pair(step, 0), synthesizer.base(step, 0));

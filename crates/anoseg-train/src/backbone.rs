@@ -15,7 +15,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::{coreset, geometry};
+use crate::{coreset, in_parts};
 
 /// Most views that means and deviations are computed from; more hardly change them.
 const MEASURED: usize = 64;
@@ -40,16 +40,16 @@ pub(crate) struct Views<'a> {
 }
 
 impl<'a> Views<'a> {
-    /// The views of `images`, all of one size, that the network sees of them in training: parts where it
-    /// works on tiles.
+    /// The views of `images` that the network takes of them in training: parts where it works on tiles.
     pub(crate) fn of(images: &'a [Image], geometry: &Geometry) -> Self {
-        let extent = images.first().map_or(Extent { width: 16, height: 16 }, Extent::of);
-        let windows = geometry::views(geometry, extent);
-        let of_image = |i: usize| windows.iter().map(move |window| (i, *window));
-        let all = (0..images.len()).flat_map(of_image).collect();
-        let [height, width] = geometry.part_size(extent);
+        let part = in_parts::part_size(geometry, images);
+        let of_image = |(i, image): (usize, &Image)| {
+            in_parts::views(geometry, part, Extent::of(image)).into_iter().map(move |window| (i, window))
+        };
+        let windows = images.iter().enumerate().flat_map(of_image).collect();
+        let [height, width] = part;
         let size = (width, height);
-        Self { images, windows: all, size, coarse: geometry.is_tiled(), inside: None }
+        Self { images, windows, size, coarse: geometry.is_tiled(), inside: None }
     }
 
     /// The same with features inside this region of the images only, if it is given. Views without such
@@ -70,7 +70,7 @@ impl<'a> Views<'a> {
         cells_inside(inside, self.windows[i].1, self.size, stride.max(1))
     }
 
-    fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.windows.len()
     }
 

@@ -15,13 +15,13 @@
 use std::sync::Arc;
 
 use anoseg_image::{AnomalyMap, Image, Mask};
-use anoseg_infer::{Analysis, Calibration, Extent, FalseMarks, Model, RegionFilter, Rule, conformal_rank};
+use anoseg_infer::{Analysis, Calibration, FalseMarks, Model, RegionFilter, Rule, conformal_rank};
 use anoseg_metrics::f1_max;
-use anoseg_synth::{Recipe, Synthesizer};
+use anoseg_synth::Recipe;
 
 use crate::config::{CalibrationSettings, validate_rates};
 use crate::gumbel::prediction_limit;
-use crate::{Error, Result, geometry};
+use crate::{Error, Result, in_parts};
 
 /// Synthetic pairs used to choose the pixel threshold, of images of up to [`PAIR_PIXELS`].
 const SYNTHETIC_PAIRS: u64 = 48;
@@ -141,14 +141,14 @@ impl Trial {
             let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {what}"));
             anoseg_infer::Error::model(model.path(), fault)
         })?;
-        let normals = &geometry::of_one_size(normals);
-        let inside = normals.first().and_then(|image| model.inside(image));
-        let synthesizer = Synthesizer::new(Arc::clone(normals), recipe, SYNTHETIC_SEED)?.within(inside);
-        // Anomalies are as large as in training.
         let own = &model.description().preprocess.geometry;
-        let synthesizer = geometry::in_parts(synthesizer, own, Extent::of(&normals[0]));
+        let normals = in_parts::without_small(normals, own);
+        let inside = normals.first().and_then(|image| model.inside(image));
+        let pairs = pairs(normals.iter().map(|image| image.width() * image.height()).max().unwrap_or(0));
+        // Anomalies are as large as in training.
+        let synthesizer = in_parts::synthesizer(normals, recipe, SYNTHETIC_SEED, own)?.within(inside);
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
-        for step in 0..pairs(normals[0].width() * normals[0].height()) {
+        for step in 0..pairs {
             let pair = synthesizer.whole_pair(step, 0);
             let inside = pair.inside.as_ref();
             let Analysis { score, map } = model.analyse_inside(&pair.image, None, inside)?;

@@ -32,6 +32,11 @@ pub(crate) struct Thumbnail {
 }
 
 impl Thumbnail {
+    /// The image in the size of a thumbnail, values as they are.
+    pub(crate) fn reduced(image: &Image) -> Image {
+        resample::resize_raw(image, SIDE, SIDE, Filter::Bilinear)
+    }
+
     /// `scaled` has values in 0..=1.
     pub(crate) fn of(scaled: &Image) -> Self {
         let small = resample::resize(scaled, SIDE, SIDE, Filter::Bilinear);

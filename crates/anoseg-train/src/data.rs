@@ -3,17 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Dataset, Image, Limits, Mask, SampleType, decode};
-use anoseg_infer::{Alignment, Extent, Preprocess, TrainingImages, file_digest};
+use anoseg_infer::{Alignment, Extent, Geometry, Preprocess, TrainingImages, file_digest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::align::{self, Movement};
 use crate::config::{Align, Config};
+use crate::copies::Thumbnail;
 use crate::geometry;
 use crate::in_parallel::{Probed, probe_all, read_all};
+use crate::in_parts;
 use crate::region;
-use crate::remark::{self, Remark};
+use crate::remark::{self, Remark, ShapeEffect};
 use crate::sanity::{self, Seen};
 use crate::scale::{self, FarValues, Values};
 use crate::{Error, Result};
@@ -39,8 +41,8 @@ pub fn few_good_images(count: usize) -> Option<String> {
 
 /// Good images at the network's size.
 pub struct GoodImages {
-    /// The images at the network's scale, all of one size, values in 0..=1, in the order of their
-    /// names.
+    /// The images at the network's scale, values in 0..=1, in the order of their names. All have one
+    /// size, unless the network works on tiles.
     pub images: Vec<Image>,
     /// How they became the network's input, with the value scale that was found on them.
     pub preprocess: Preprocess,
@@ -81,10 +83,11 @@ pub fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Resul
         movement = found;
         let sizes = sizes(files, alignment.as_ref());
         let geometry = geometry::choose(&config.input, config.stride(), &sizes);
-        Preprocess::square(config.input.size, config.input.filter)
+        geometry::require_fine_enough(&config.input, &geometry, &sizes)?;
+        Ok(Preprocess::square(config.input.size, config.input.filter)
             .with_geometry(geometry)
             .with_alignment(alignment)
-            .with_region(config.region.clone())
+            .with_region(config.region.clone()))
     };
     let good = load(dataset, preprocess, config.seed, true, limits)?;
     Ok(GoodImages { movement, ..good })
@@ -102,13 +105,13 @@ fn sizes(files: &[Probed], alignment: Option<&Alignment>) -> Vec<(usize, usize)>
 /// # Errors
 /// As [`load_good_images`].
 pub fn load_good_images_as(dataset: &Dataset, preprocess: &Preprocess, seed: u64) -> Result<GoodImages> {
-    load(dataset, |_| preprocess.clone(), seed, false, &Limits::default())
+    load(dataset, |_| Ok(preprocess.clone()), seed, false, &Limits::default())
 }
 
 /// `preprocess` is that for these images.
 fn load(
     dataset: &Dataset,
-    preprocess: impl FnOnce(&[Probed]) -> Preprocess,
+    preprocess: impl FnOnce(&[Probed]) -> Result<Preprocess>,
     seed: u64,
     find_scale: bool,
     limits: &Limits,
@@ -117,16 +120,18 @@ fn load(
     let mut warnings = Vec::new();
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let probed = probe_all(dataset.training_images()?, limits);
-    let mut preprocess = preprocess(&probed);
+    let mut preprocess = preprocess(&probed)?;
     let sizes = sizes(&probed, preprocess.alignment.as_ref());
     let extent = geometry::common_extent(&preprocess.geometry, &sizes);
     if find_scale {
         region::require_fit(root, &preprocess, extent, &probed)?;
     }
+    let probed =
+        if find_scale { in_parts::without_small_files(probed, &preprocess, &mut warnings) } else { probed };
     let probed = sample_to_fit(probed, extent, &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
     let (mut files, mut unreadable) = (Vec::with_capacity(probed.len()), Vec::new());
-    for result in read_all(&probed, |path| GoodFile::read(path, root, (&preprocess, extent), limits)) {
+    for result in read_all(&probed, |path| GoodFile::read(path, root, &preprocess, limits)) {
         match result {
             Ok(file) => {
                 hasher.update(file.digest.as_bytes());
@@ -146,7 +151,7 @@ fn load(
     }
     // One by one, because they are decoded again.
     let mut beyond = files.iter_mut().filter(|file| !file.is_within(&preprocess));
-    beyond.try_for_each(|file| file.clip(&preprocess, extent, limits))?;
+    beyond.try_for_each(|file| file.clip(&preprocess, limits))?;
     let digests = files.iter().map(|file| file.content_digest.clone()).collect();
     let (images, seen) = files.into_par_iter().map(|file| file.scaled(&preprocess)).unzip();
     let manifest = hasher.finalize().to_hex().to_string();
@@ -202,13 +207,33 @@ impl GoodImages {
     /// Remarks on the set: copies, images of one value, strangers.
     pub fn remarks(&self) -> Vec<Remark> {
         let far = self.far.iter().map(|&values| Remark::FarValues { values });
-        far.chain(sanity::remarks(&self.seen)).collect()
+        far.chain(sanity::remarks(&self.seen, self.shape_effect())).collect()
+    }
+
+    /// What becomes of images of another shape than most; None on tiles, where nothing does.
+    fn shape_effect(&self) -> Option<ShapeEffect> {
+        match self.preprocess.geometry {
+            _ if self.preprocess.alignment.is_some() => Some(ShapeEffect::Misjudged),
+            Geometry::Whole { .. } => Some(ShapeEffect::Stretched),
+            Geometry::Fitted { .. } => Some(ShapeEffect::Padded),
+            _ => None,
+        }
     }
 
     /// Where on the images defects count; everywhere if None.
     pub fn inside(&self) -> Option<Mask> {
         let image = self.images.first()?;
         self.preprocess.inside(image.width(), image.height())
+    }
+
+    /// Smallest and largest width and height of the images, or of the part's frame where they are aligned.
+    pub(crate) fn taken(&self) -> [(usize, usize); 2] {
+        if let Some(alignment) = &self.preprocess.alignment {
+            return [alignment.frame().into(); 2];
+        }
+        let sides =
+            |end: usize| self.traits().map_or((1, 1), |traits| (traits.widths[end], traits.heights[end]));
+        [sides(0), sides(1)]
     }
 
     /// What the images have in common.
@@ -276,6 +301,9 @@ struct GoodFile {
     image: Image,
     /// Digest of those values.
     pixels: blake3::Hash,
+    /// Where images are aligned, the whole image in small: in the part's frame all images are nearly the
+    /// same.
+    unaligned: Option<Image>,
     /// Of name and content.
     digest: blake3::Hash,
     content_digest: String,
@@ -286,12 +314,7 @@ struct GoodFile {
 
 impl GoodFile {
     /// Pixels and digest come from one read of the file.
-    fn read(
-        path: &Path,
-        root: &Path,
-        (preprocess, extent): (&Preprocess, Extent),
-        limits: &Limits,
-    ) -> Result<Self> {
+    fn read(path: &Path, root: &Path, preprocess: &Preprocess, limits: &Limits) -> Result<Self> {
         let content = decode::read_file(path, limits)?;
         let image = decode::load_bytes(&content, path, limits)?;
         let name = path.strip_prefix(root).unwrap_or(path);
@@ -306,7 +329,8 @@ impl GoodFile {
             traits: TrainingImages::of(&image),
             values: (image.sample_type() != SampleType::U8).then(|| Values::of(&image)),
             pixels: sanity::digest(&resampled),
-            image: geometry::framed(resampled, extent),
+            unaligned: preprocess.alignment.is_some().then(|| Thumbnail::reduced(&image)),
+            image: geometry::framed(resampled, &preprocess.geometry),
         })
     }
 
@@ -322,15 +346,19 @@ impl GoodFile {
     }
 
     /// Reads the file again, because values beyond the scale are clipped before they are resampled.
-    fn clip(&mut self, preprocess: &Preprocess, extent: Extent, limits: &Limits) -> Result<()> {
-        self.image = geometry::framed(preprocess.apply(&decode::load(&self.path, limits)?), extent);
+    fn clip(&mut self, preprocess: &Preprocess, limits: &Limits) -> Result<()> {
+        let image = preprocess.apply(&decode::load(&self.path, limits)?);
+        self.image = geometry::framed(image, &preprocess.geometry);
         Ok(())
     }
 
     /// The network's input, and what is known of the image.
     fn scaled(self, preprocess: &Preprocess) -> (Image, Seen) {
         let image = preprocess.scale_resampled(self.image);
-        let seen = Seen::new(self.name, self.traits, self.pixels, &image);
+        let mut seen = Seen::new(self.name, self.traits, self.pixels, &image);
+        if let Some(unaligned) = self.unaligned {
+            seen.thumbnail = Thumbnail::of(&preprocess.scale_resampled(unaligned));
+        }
         (image, seen)
     }
 }

@@ -25,6 +25,14 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// The region of interest does not fit the images.
+    #[error("{path}: {what}", path = path.display())]
+    Region {
+        /// The folder of images.
+        path: PathBuf,
+        /// What does not fit.
+        what: String,
+    },
     /// A setting is out of range or does not fit the others.
     #[error(transparent)]
     Setting(#[from] SettingError),
@@ -127,9 +135,11 @@ impl Error {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Infer(error) => error.kind(),
-            Self::Dataset(_) | Self::Data { .. } | Self::OtherImages { .. } | Self::Metrics(_) => {
-                ErrorKind::Data
-            }
+            Self::Dataset(_)
+            | Self::Data { .. }
+            | Self::Region { .. }
+            | Self::OtherImages { .. }
+            | Self::Metrics(_) => ErrorKind::Data,
             Self::Setting(_)
             | Self::InFile { .. }
             | Self::Toml { .. }

@@ -1,10 +1,7 @@
 //! Which part of the image, and at which scale, the network of a training takes.
 
-use std::sync::Arc;
-
 use anoseg_image::Image;
-use anoseg_infer::{Extent, Geometry, Window};
-use anoseg_synth::Synthesizer;
+use anoseg_infer::{Extent, Geometry, SettingError};
 
 use crate::config::{Input, View};
 
@@ -31,6 +28,10 @@ const OVERLAP: [usize; 2] = [3, 8];
 /// Longest side of a tile, in [`Input::size`]. The effect of a tile's border on the map falls to a half
 /// every 20 pixels or so; the fewer borders, the less the result depends on where they lie.
 const LONGEST: usize = 5;
+
+/// The longer and the shorter side of an image have so many steps at the network or more. Sides are rounded
+/// to steps: the shape of a smaller image would not be kept, and it would have next to no places.
+const LEAST_STEPS: [f32; 2] = [4.0, 2.0];
 
 /// Sides of tiles are multiples of this, as far as the network's stride is no larger.
 const MULTIPLE: usize = 32;
@@ -63,6 +64,48 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
             }
         }
     }
+}
+
+/// Fails where the scale that was asked for leaves next to nothing of images of these sizes.
+///
+/// # Errors
+/// Names the setting and the least that these images need.
+pub(crate) fn require_fine_enough(
+    input: &Input,
+    geometry: &Geometry,
+    sizes: &[(usize, usize)],
+) -> Result<(), SettingError> {
+    let (Geometry::Tiles { step, scale, .. }, Some(size)) = (*geometry, median(sizes)) else { return Ok(()) };
+    let least = least_scale(step, size);
+    if scale >= least {
+        return Ok(());
+    }
+    let Extent { width, height } = geometry.plane(size.0, size.1);
+    let what = format!(
+        "of images of {} x {} pixels the network would take {width} x {height}, too few to show a defect",
+        size.0, size.1
+    );
+    let setting = match input.view {
+        View::Scale(scale) => {
+            SettingError::new("input.view.scale", scale, format!("{what}: give at least {least}"))
+        }
+        View::Smallest(pixels) => {
+            let most = (SMALLEST_AT_NETWORK / least).floor();
+            SettingError::new("input.view.smallest", pixels, format!("{what}: give at most {most}"))
+        }
+        _ => return Ok(()),
+    };
+    Err(setting)
+}
+
+/// The least scale for images of this size, to two digits: the longer side has [`LEAST_STEPS`] steps or
+/// more. At most 1.
+fn least_scale(step: usize, (width, height): (usize, usize)) -> f32 {
+    let [longer, shorter] = [width.max(height), width.min(height)].map(|side| side.max(1) as f32);
+    let [more, fewer] = LEAST_STEPS.map(|steps| (steps - 0.5) * step as f32);
+    let least = f64::from((more / longer).max(fewer / shorter)).min(1.0);
+    let digits = 10f64.powi(1 - least.log10().floor() as i32);
+    ((least * digits).ceil() / digits).min(1.0) as f32
 }
 
 /// The scale at which a whole image has as many pixels as a square of `size`.
@@ -128,7 +171,7 @@ fn tiles(size: usize, step: usize, scale: f32, (width, height): (usize, usize)) 
     Geometry::Tiles { width, height, scale, overlap: overlap.min(width.min(height) / 2), part: size, step }
 }
 
-/// The size that all training images get: that of the plane of an image of median size.
+/// The usual size of training images at the network's scale: that of an image of median size.
 pub(crate) fn common_extent(geometry: &Geometry, sizes: &[(usize, usize)]) -> Extent {
     match geometry {
         Geometry::Tiles { .. } => {
@@ -142,41 +185,11 @@ pub(crate) fn common_extent(geometry: &Geometry, sizes: &[(usize, usize)]) -> Ex
     }
 }
 
-/// Parts of training images that cover images of this extent: what the network sees of them in
-/// training. Without tiles the whole image.
-pub(crate) fn views(geometry: &Geometry, plane: Extent) -> Vec<Window> {
-    match *geometry {
-        Geometry::Tiles { scale, part, step, .. } => {
-            let [height, width] = geometry.part_size(plane);
-            Geometry::Tiles { width, height, scale, overlap: 0, part, step }.windows(plane)
-        }
-        _ => vec![Window { x: 0, y: 0, plane }],
-    }
-}
-
-/// The synthesizer with pairs of the size that a network of this geometry takes in training, from images
-/// of this extent.
-pub fn in_parts(synthesizer: Synthesizer, geometry: &Geometry, plane: Extent) -> Synthesizer {
-    if !geometry.is_tiled() {
-        return synthesizer;
-    }
-    let [height, width] = geometry.part_size(plane);
-    synthesizer.in_parts(width, height)
-}
-
-/// Prepared images in one size, that of the median image.
-pub(crate) fn of_one_size(images: &Arc<Vec<Image>>) -> Arc<Vec<Image>> {
-    let sizes: Vec<_> = images.iter().map(|image| (image.width(), image.height())).collect();
-    let Some((width, height)) = median(&sizes).filter(|median| sizes.iter().any(|size| size != median))
-    else {
-        return Arc::clone(images);
-    };
-    Arc::new(images.iter().map(|image| framed(image.clone(), Extent { width, height })).collect())
-}
-
-/// The image with this extent: cut or continued by its border on both sides, where it has another.
-pub(crate) fn framed(image: Image, Extent { width, height }: Extent) -> Image {
-    if (image.width(), image.height()) == (width, height) {
+/// The resampled image as the network takes it in training: on tiles at its own size, otherwise with the
+/// size of the network's input, continued by its border where it has another shape.
+pub(crate) fn framed(image: Image, geometry: &Geometry) -> Image {
+    let [height, width] = geometry.size();
+    if geometry.is_tiled() || (image.width(), image.height()) == (width, height) {
         return image;
     }
     let start = |own: usize, wanted: usize| (own as isize - wanted as isize).div_euclid(2);
@@ -213,6 +226,29 @@ mod tests {
         assert!(matches!(chosen(View::Smallest(2.0), &[(1600, 875)]), Geometry::Tiles { scale: 1.0, .. }));
         let geometry = chosen(View::Smallest(40.0), &[(1600, 875)]);
         assert!(matches!(geometry, Geometry::Fitted { .. }), "{geometry:?}");
+    }
+
+    /// An image once became a single step of 32 x 32 pixels.
+    #[test]
+    fn a_scale_that_leaves_next_to_nothing_is_refused_with_the_least() {
+        let refusal = |view: View, size: (usize, usize)| {
+            let input = Input { view, ..Input::default() };
+            let geometry = choose(&input, 16, &[size]);
+            require_fine_enough(&input, &geometry, &[size]).err().map(|error| error.to_string())
+        };
+        let told = refusal(View::Scale(0.01), (1000, 800)).unwrap();
+        assert!(told.contains("input.view.scale = 0.01") && told.ends_with("give at least 0.12"), "{told}");
+        assert!(told.contains("of images of 1000 x 800 pixels the network would take 32 x 32"), "{told}");
+        assert_eq!(refusal(View::Scale(0.12), (1000, 800)), None);
+        for size in [(1000, 800), (190, 75), (96, 96), (2000, 40), (20, 20)] {
+            assert_eq!(refusal(View::Scale(least_scale(32, size)), size), None, "{size:?}");
+            assert_eq!(refusal(View::Scale(1.0), size), None, "{size:?}");
+        }
+        let several = [(1000, 800), (800, 1000), (500, 1000)];
+        let input = Input { view: View::Smallest(900.0), ..Input::default() };
+        let geometry = choose(&input, 16, &several);
+        let told = require_fine_enough(&input, &geometry, &several).unwrap_err().to_string();
+        assert!(told.contains("input.view.smallest") && told.contains("give at most "), "{told}");
     }
 
     #[test]

@@ -31,6 +31,7 @@ pub mod examine;
 mod geometry;
 mod gumbel;
 mod in_parallel;
+mod in_parts;
 mod region;
 mod remark;
 mod repeated;
@@ -51,8 +52,8 @@ pub use data::{
 };
 pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
-pub use geometry::in_parts;
-pub use remark::Remark;
+pub use in_parts::{synthesizer, without_small};
+pub use remark::{Remark, ShapeEffect};
 pub use run_dir::{Origin, RunDir};
 pub use scale::FarValues;
 pub use table::Table;

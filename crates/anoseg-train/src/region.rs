@@ -17,6 +17,7 @@ pub(crate) fn require_fit(
     images: &[Probed],
 ) -> Result<()> {
     let Some(region) = &preprocess.region else { return Ok(()) };
+    let does_not_fit = |what: String| Error::Region { path: root.to_owned(), what };
     let sized = || images.iter().filter_map(|file| Some((&file.path, file.size?)));
     for (width, height) in region.sizes() {
         let other_shape = |size: &(usize, usize)| !Geometry::have_same_shape(*size, (width, height));
@@ -29,7 +30,7 @@ pub(crate) fn require_fit(
             images.len(),
             path.display()
         );
-        return Err(Error::data(root, what));
+        return Err(does_not_fit(what));
     }
     if let Some((path, (w, h))) = sized().find(|(_, (w, h))| preprocess.geometry.plane(*w, *h) != extent) {
         let what = format!(
@@ -37,7 +38,7 @@ pub(crate) fn require_fit(
              it must lie in the same place on each",
             path.display()
         );
-        return Err(Error::data(root, what));
+        return Err(does_not_fit(what));
     }
     let Extent { width, height } = extent;
     if preprocess.inside(width, height).is_some_and(|inside| !inside.any()) {
@@ -45,7 +46,7 @@ pub(crate) fn require_fit(
             "the region of interest is smaller than a pixel of the network, which takes the images as {width} x \
              {height} pixels: make it larger, or the scale"
         );
-        return Err(Error::data(root, what));
+        return Err(does_not_fit(what));
     }
     Ok(())
 }

@@ -11,6 +11,18 @@ use crate::scale::FarValues;
 /// Files named in a remark.
 const NAMED: usize = 3;
 
+/// What becomes of an image of another shape than the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ShapeEffect {
+    /// It is stretched to the shape of the network's input.
+    Stretched,
+    /// It keeps its shape and fills a part of the network's input.
+    Padded,
+    /// The part is looked for at the scale of images of one shape.
+    Misjudged,
+}
+
 /// A remark on a set of good images, for the user. `Display` gives a sentence without its full
 /// stop.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +63,8 @@ pub enum Remark {
     },
     /// Images of another shape than most.
     OtherShape {
+        /// What becomes of them.
+        effect: ShapeEffect,
         /// The images.
         images: Vec<PathBuf>,
         /// Images in the set.
@@ -58,6 +72,8 @@ pub enum Remark {
     },
     /// Images of many shapes, with none that most have.
     ManyShapes {
+        /// What becomes of them.
+        effect: ShapeEffect,
         /// Images in the set.
         of: usize,
     },
@@ -138,22 +154,33 @@ impl fmt::Display for Remark {
                 of_images(images.len(), *of, "is", "are"),
                 names(images)
             ),
-            Self::OtherShape { images, of } => write!(
-                f,
-                "{} stretched differently: {}",
-                of_images(
-                    images.len(),
-                    *of,
-                    "has another shape than the others, and is",
-                    "have another shape than the others, and are"
-                ),
-                names(images)
-            ),
-            Self::ManyShapes { of } => write!(
-                f,
-                "the {of} images have many shapes; each is resampled to the same square, so that the same part \
-                 looks different in each"
-            ),
+            Self::OtherShape { effect, images, of } => {
+                let (one, many) = match effect {
+                    ShapeEffect::Stretched => {
+                        ("and is stretched differently", "and are stretched differently")
+                    }
+                    ShapeEffect::Padded => {
+                        ("and has a margin at the network", "and have a margin at the network")
+                    }
+                    ShapeEffect::Misjudged => (
+                        "which aligning needs: its part may be missed",
+                        "which aligning needs: parts may be missed",
+                    ),
+                };
+                let one = format!("has another shape than the others, {one}");
+                let many = format!("have another shape than the others, {many}");
+                write!(f, "{}: {}", of_images(images.len(), *of, &one, &many), names(images))
+            }
+            Self::ManyShapes { effect, of } => {
+                let what = match effect {
+                    ShapeEffect::Stretched => {
+                        "each is resampled to the same square, so that the same part looks different in each"
+                    }
+                    ShapeEffect::Padded => "each has another margin at the network",
+                    ShapeEffect::Misjudged => "aligning needs images of one shape, and parts may be missed",
+                };
+                write!(f, "the {of} images have many shapes; {what}")
+            }
             Self::OtherSize { images, of } => {
                 let are = of_images(images.len(), *of, "is", "are");
                 write!(f, "{are} far smaller or larger than the others: {}", names(images))

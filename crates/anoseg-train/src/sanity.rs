@@ -20,7 +20,7 @@ use anoseg_image::{Image, SampleType};
 use anoseg_infer::{Colours, Geometry, TrainingImages};
 
 use crate::copies::{self, Thumbnail};
-use crate::remark::Remark;
+use crate::remark::{Remark, ShapeEffect};
 
 /// Below this brightness an image is nearly black.
 const NEARLY_BLACK: f32 = 0.06;
@@ -93,8 +93,9 @@ impl Seen {
     }
 }
 
-/// Remarks on these images.
-pub(crate) fn remarks(seen: &[Seen]) -> Vec<Remark> {
+/// Remarks on these images. `effect` is what becomes of images of another shape; None where shapes do not
+/// matter.
+pub(crate) fn remarks(seen: &[Seen], effect: Option<ShapeEffect>) -> Vec<Remark> {
     let of = seen.len();
     let chosen = |which: &dyn Fn(&Seen) -> bool| -> Vec<PathBuf> {
         seen.iter().filter(|seen| which(seen)).map(|seen| seen.name.clone()).collect()
@@ -124,7 +125,7 @@ pub(crate) fn remarks(seen: &[Seen]) -> Vec<Remark> {
         remarks.push(Remark::FarFromTheOthers { images, of });
     }
     remarks.extend(low_contrast(seen));
-    remarks.extend(shapes(seen));
+    remarks.extend(shapes(seen, effect));
     remarks.extend(colours(seen));
     let of_type = |samples: &[SampleType]| chosen(&|seen| samples.contains(&seen.traits.samples[0])).len();
     let counts = [&[SampleType::U8][..], &[SampleType::U16], &[SampleType::F32]].map(of_type);
@@ -147,7 +148,7 @@ pub(crate) fn distinct(seen: &[Seen]) -> usize {
     seen.len() - copies::exact(seen).len()
 }
 
-fn shapes(seen: &[Seen]) -> Vec<Remark> {
+fn shapes(seen: &[Seen], effect: Option<ShapeEffect>) -> Vec<Remark> {
     let of = seen.len();
     let [width, height, aspect] = [
         median(seen.iter().map(|seen| seen.traits.widths[0] as f32)),
@@ -158,17 +159,20 @@ fn shapes(seen: &[Seen]) -> Vec<Remark> {
     let other_shape = |seen: &Seen| differs(seen.traits.aspects[0], aspect, Geometry::SAME_SHAPE);
     let other_size = |seen: &Seen| {
         let [w, h] = [seen.traits.widths[0] as f32, seen.traits.heights[0] as f32];
-        !other_shape(seen) && (differs(w, width, OTHER_SIZE) || differs(h, height, OTHER_SIZE))
+        (effect.is_none() || !other_shape(seen))
+            && (differs(w, width, OTHER_SIZE) || differs(h, height, OTHER_SIZE))
     };
     let chosen = |which: &dyn Fn(&Seen) -> bool| -> Vec<PathBuf> {
         seen.iter().filter(|seen| which(seen)).map(|seen| seen.name.clone()).collect()
     };
     let (shapes, sizes) = (chosen(&other_shape), chosen(&other_size));
-    let shapes = match shapes.len() {
-        0 => None,
-        many if 2 * many > of => Some(Remark::ManyShapes { of }),
-        _ => Some(Remark::OtherShape { images: shapes, of }),
-    };
+    let shapes = effect.filter(|_| !shapes.is_empty()).map(|effect| {
+        if 2 * shapes.len() > of {
+            Remark::ManyShapes { effect, of }
+        } else {
+            Remark::OtherShape { effect, images: shapes, of }
+        }
+    });
     let sizes = (!sizes.is_empty()).then_some(Remark::OtherSize { images: sizes, of });
     shapes.into_iter().chain(sizes).collect()
 }

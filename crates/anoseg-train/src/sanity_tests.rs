@@ -18,7 +18,7 @@ fn seen(images: Vec<Image>) -> Vec<Seen> {
 }
 
 fn told(images: Vec<Image>) -> Vec<String> {
-    remarks(&seen(images)).iter().map(ToString::to_string).collect()
+    remarks(&seen(images), Some(ShapeEffect::Stretched)).iter().map(ToString::to_string).collect()
 }
 
 fn darker(image: &Image, factor: f32) -> Image {
@@ -127,9 +127,23 @@ fn a_set_of_many_shapes_names_no_image() {
         anoseg_image::resample::resize(&part, 32 + 5 * i, 64, anoseg_image::Filter::Bilinear)
     });
     let seen = seen(images.collect());
-    let remarks = remarks(&seen);
+    let remarks = remarks(&seen, Some(ShapeEffect::Stretched));
     assert!(remarks.iter().any(|remark| remark.is_note()), "{remarks:?}");
     assert!(!remarks.iter().any(|remark| matches!(remark, Remark::OtherShape { .. })), "{remarks:?}");
+}
+
+/// Images that keep their shape were once said to be resampled to a square.
+#[test]
+fn what_becomes_of_other_shapes_is_told() {
+    let one =
+        |i: usize, image: Image| if i == 1 { Image::from_fn(24, 12, |x, y| image.get(x, y)) } else { image };
+    let told = |effect| remarks(&seen(set(one)), effect).iter().map(ToString::to_string).collect::<Vec<_>>();
+    assert!(told(Some(ShapeEffect::Padded))[0].contains("and has a margin at the network: 01.png"));
+    assert!(
+        told(Some(ShapeEffect::Misjudged))[0]
+            .contains("which aligning needs: its part may be missed: 01.png")
+    );
+    assert!(told(None).is_empty(), "on tiles shapes do not matter");
 }
 
 #[test]

@@ -16,7 +16,7 @@ pub use anoseg_train::evaluate::{
 pub use anoseg_train::examine::{Examination, Examinations, LeftOutFile, examine, examine_within};
 pub use anoseg_train::series::{Series, SeriesModel};
 use anoseg_train::{Error, Result, RunDir, StopToken};
-pub use anoseg_train::{GoodImages, Table, load_good_images, load_good_images_within};
+pub use anoseg_train::{GoodImages, Table, load_good_images, load_good_images_within, synthesizer};
 
 /// Files that [`evaluate_with_files`] writes beside the figures, and what bounds and stops it.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +71,7 @@ pub fn evaluate_with_report(
             return Err(Error::Stopped);
         }
         if let Some(assembly) = &mut assembly {
-            assembly.add(judged, evaluated, image);
+            assembly.add(judged, evaluated, image)?;
         }
         // After the first map that cannot be written, the others are not tried.
         let written = match (&mut maps, &unwritten) {

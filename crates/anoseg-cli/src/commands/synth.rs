@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anoseg::evaluation::load_good_images_within;
+use anoseg::evaluation::{load_good_images_within, synthesizer};
 use anoseg_image::write;
 use anoseg_report::{GROUND_TRUTH_COLOUR, contact_sheet, outlined};
-use anoseg_synth::{Pair, Synthesizer};
+use anoseg_synth::Pair;
 use anyhow::Result;
 
 use crate::args::Synth;
@@ -40,10 +40,12 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     good.warnings.iter().for_each(|warning| console::warning(&advice::with_limit_option(warning)));
     good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
     let inside = good.inside();
-    let synthesizer = Synthesizer::new(Arc::new(good.images), config.synthesis, config.seed)?.within(inside);
+    let (images, geometry) = (Arc::new(good.images), good.preprocess.geometry);
+    let synthesizer = synthesizer(images, config.synthesis, config.seed, &geometry)?.within(inside);
     let mut cells = Vec::new();
     for number in 0..options.count {
-        let pair = synthesizer.pair(number, 0);
+        // Whole images, also where the network takes parts of them.
+        let pair = synthesizer.whole_pair(number, 0);
         PairFiles::new(&pairs_folder, number).write(&pair)?;
         if cells.len() < 2 * MOST_ON_SHEET {
             cells.push(pair.image.clone());

@@ -4,19 +4,19 @@ use std::path::Path;
 
 use anoseg::evaluation::Series;
 use anoseg::{
-    Budget, Calibration, Config, Description, Event, Extent, Geometry, Model, ModelFile, Movement, RunDir,
-    SettingError, StopToken, TrainError, Trainer, View,
+    Align, Budget, Calibration, Config, Description, Event, Model, ModelFile, Movement, RunDir, SettingError,
+    StopToken, TrainError, Trainer, View,
 };
 use anoseg_image::dataset::display_name;
 use anoseg_image::text::count;
 use anoseg_image::{Dataset, Limits, decode};
 use anoseg_kernels::memory::keep_freed_memory;
-use anoseg_report::format::exact_score;
+use anoseg_report::format::{exact_score, with_digits};
 use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
 use super::resume::{called_as, how_to_resume};
-use super::{encoder, replace, verdict};
+use super::{encoder, network_input, replace, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -32,6 +32,14 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     };
     if !options.resume {
         run_dir.require_own_files()?;
+    }
+    if config.input.align != Align::Off {
+        options.region.require_none(|option| match options.settings.align {
+            Some(_) => format!("--align follows the part: leave out {option} or --align"),
+            None => format!(
+                "input.align of the configuration follows the part: leave out {option}, or give --align off"
+            ),
+        })?;
     }
     let encoder = encoder::of(&config, options.settings.encoder.as_deref())?;
     let dataset = super::open(&options.data, &options.data_options)?;
@@ -58,7 +66,8 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
         if let TrainError::Interrupted { .. } = error {
             console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
-    })?;
+    });
+    let model = model.map_err(|error| with_region_options(error, options))?;
     if let Some((kept, calibrated)) =
         options.resume.then(|| calibrated_since(&model, &options.output)).flatten()
     {
@@ -188,6 +197,13 @@ fn size_of_all(dataset: &Dataset, limits: &Limits) -> Result<(usize, usize), Str
     other.map_or(Ok(first), |_| Err("the training images have several sizes".to_owned()))
 }
 
+/// The error, with the options that the region was given by where it is about the region.
+fn with_region_options(error: TrainError, options: &Train) -> anyhow::Error {
+    let about_region = matches!(error, TrainError::Region { .. }) && options.region.given().next().is_some();
+    let error = anyhow::Error::new(error);
+    if about_region { error.context(options.region.as_given()) } else { error }
+}
+
 /// Stops after the step under way.
 pub(super) fn stop_on_signals() -> StopToken {
     stop::on_signals("stopping after this step")
@@ -233,20 +249,34 @@ fn show(bar: &mut TrainingBar, event: Event) {
         Event::Warning(message) => bar.warning(&advice::with_limit_option(&message)),
         Event::ValueScale(scale) => console::note(&format!("values: {scale}")),
         Event::Movement(movement) => match movement {
-            Movement::Aligned { missed: 0, .. } => console::note(&movement.to_string()),
+            Movement::Aligned { missed: 0, cut: 0, .. } => console::note(&movement.to_string()),
             Movement::Aligned { .. } => bar.warning(&movement.to_string()),
             Movement::Still { .. } => console::note(&format!("{movement}: --align has no effect, left off")),
             _ => bar.warning(&format!("{movement}: --align is left off")),
         },
+        Event::Moves(movement) => {
+            if let Some(extent) = movement.extent() {
+                console::note(&format!(
+                    "{extent} from image to image: with --align each part is inspected in its own frame"
+                ));
+            }
+        }
         Event::FellBack { lost_at, why, step } => bar.warning(&format!(
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
-        Event::Geometry { geometry, plane } => console::note(&network_input(&geometry, plane)),
-        Event::Region { share } => console::note(&format!(
-            "defects count in {:.1} % of the image, and synthetic ones lie there",
-            100.0 * share
-        )),
+        Event::Geometry { geometry, smallest, largest } => {
+            console::note(&network_input::told(&geometry, [smallest, largest]));
+        }
+        Event::Region { share, pixels, plane } => {
+            let percent = with_digits(100.0 * share, 1);
+            console::note(&format!(
+                "defects count in {percent} % of the image, and synthetic ones lie there"
+            ));
+            if let Some(remark) = super::small_region(pixels, plane) {
+                bar.warning(&remark);
+            }
+        }
         Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
             let resumed = match resumed_at {
                 0 => String::new(),
@@ -325,20 +355,4 @@ fn summarise(
         console::result(&verdict::next_step(calibration, options, has_tests));
     }
     Ok(())
-}
-
-/// What the network takes of the images, and what that costs.
-fn network_input(geometry: &Geometry, plane: Extent) -> String {
-    let Extent { width, height } = plane;
-    let tiles = geometry.windows(plane).len();
-    let taken = match geometry {
-        Geometry::Tiles { scale, .. } => format!(
-            "the network takes images at {} % of their resolution, {width} x {height} pixels{}",
-            100.0 * scale,
-            if tiles > 1 { format!(", in {tiles} tiles") } else { String::new() }
-        ),
-        _ => format!("the network takes whole images of {width} x {height} pixels"),
-    };
-    let pixels = tiles * geometry.size().iter().product::<usize>();
-    format!("{taken}: {:.1} times the work of one of 256 x 256", pixels as f64 / (256.0 * 256.0))
 }

@@ -106,7 +106,7 @@ impl Alignment {
     }
 
     /// The places in an image of this pose that the template's pixels lie at, row by row.
-    fn places(&self, pose: &Pose) -> impl Iterator<Item = [f32; 2]> {
+    pub(super) fn places(&self, pose: &Pose) -> impl Iterator<Item = [f32; 2]> {
         let ([width, height], [across, down], pose) = (self.template.size, self.frame, *pose);
         let step = [across as f32 / width as f32, down as f32 / height as f32];
         let at = move |x: usize, y: usize| {

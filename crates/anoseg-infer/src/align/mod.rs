@@ -145,6 +145,20 @@ impl Alignment {
         found.unwrap_or_else(|| self.at_rest(image.image))
     }
 
+    /// The share of the part, as the reference shows it, that lies beyond the border of an image of this
+    /// width and height, 0..=1.
+    pub fn share_beyond(&self, pose: &Pose, [width, height]: [usize; 2]) -> f32 {
+        let (width, height) = (width as f32, height as f32);
+        let (mut all, mut beyond) = (0usize, 0usize);
+        for ([x, y], &pixel) in self.places(pose).zip(&self.template.pixels) {
+            if pixel > 0 {
+                all += 1;
+                beyond += usize::from(x < 0.0 || y < 0.0 || x > width || y > height);
+            }
+        }
+        beyond as f32 / all.max(1) as f32
+    }
+
     /// The pose of the reference, in an image of this size.
     fn at_rest(&self, size: [usize; 2]) -> Pose {
         let across = [0, 1].map(|i| size[i] as f32 / self.image[i] as f32);

@@ -39,6 +39,11 @@ impl ReducedImage {
         Self { image: [own_width, own_height], width, height, planes, detail }
     }
 
+    /// Width and height of the image that it was made of.
+    pub fn image_size(&self) -> [usize; 2] {
+        self.image
+    }
+
     /// Pixels of this for each of the image, across and down. They differ by rounding.
     pub(super) fn scale(&self) -> [f32; 2] {
         [self.width as f32 / self.image[0] as f32, self.height as f32 / self.image[1] as f32]

@@ -12,6 +12,12 @@ const LONGEST_SIDE: usize = 65_535;
 /// Most pixels of an image that an area is drawn on.
 const MOST_PIXELS: usize = 1 << 28;
 
+/// Points this far beyond the image's border, in pixels, are moved to it: tools for labelling write such.
+const MARGIN: f32 = 1.0;
+
+/// The same as a share of the image's side: whoever draws along the border hits it no better.
+const MARGIN_SHARE: f32 = 0.02;
+
 /// Column and row, in pixels from the image's upper left corner: the middle of the first pixel is
 /// (0.5, 0.5).
 pub type Point = [f32; 2];
@@ -68,6 +74,27 @@ impl Area {
     /// Width and height in pixels of the image that the area was drawn on.
     pub fn size(&self) -> (usize, usize) {
         (self.width, self.height)
+    }
+
+    /// The area with the points just beyond the image's border moved to it.
+    pub(super) fn clipped(mut self) -> Self {
+        let (width, height) = self.size();
+        let moved = |value: f32, side: usize| {
+            let inside = value.clamp(0.0, side as f32);
+            let margin = MARGIN.max(MARGIN_SHARE * side as f32);
+            if (value - inside).abs() <= margin { inside } else { value }
+        };
+        for [x, y] in self.include.iter_mut().chain(&mut self.exclude).flatten() {
+            (*x, *y) = (moved(*x, width), moved(*y, height));
+        }
+        self
+    }
+
+    /// How far points lie beyond the image's border, in pixels: the farthest.
+    pub(super) fn beyond(&self) -> f32 {
+        let (width, height) = (self.width as f32, self.height as f32);
+        let points = self.include.iter().chain(&self.exclude).flatten();
+        points.fold(0.0, |most, [x, y]| most.max(-x).max(-y).max(x - width).max(y - height))
     }
 
     pub(super) fn points(&self) -> usize {
@@ -147,7 +174,10 @@ impl Area {
     pub(super) fn validate(&self) -> Result<(), SettingError> {
         let (width, height) = self.size();
         let sides = (1..=LONGEST_SIDE).contains(&width) && (1..=LONGEST_SIDE).contains(&height);
-        let range = format!("must be 1 to {LONGEST_SIDE} pixels a side, and {MOST_PIXELS} in all");
+        let range = format!(
+            "an image of {width} x {height} pixels; it must have 1 to {LONGEST_SIDE} pixels a side, and at most \
+             {MOST_PIXELS} in all"
+        );
         require(sides && width * height <= MOST_PIXELS, "region size", [width, height], range)?;
         let (polygons, runs) = (self.include.len() + self.exclude.len(), self.counts.len());
         require(polygons + runs > 0, "region", polygons, "must have polygons or runs")?;
@@ -156,17 +186,27 @@ impl Area {
         if runs > 0 {
             self.validate_runs()?;
         }
-        require(!self.is_empty(), "region", self.size(), "no pixel of the image is inside")
+        let none = format!("no pixel of the image of {width} x {height} pixels is inside");
+        require(!self.is_empty(), "region", self.size(), none)
     }
 
     fn validate_polygon(&self, polygon: &[Point]) -> Result<(), SettingError> {
-        let enough = "a polygon must have at least 3 points";
+        let enough = format!("a polygon must have at least 3 points, and one has {}", polygon.len());
         require(polygon.len() >= 3, "region polygon", polygon.len(), enough)?;
         let (width, height) = (self.width as f32, self.height as f32);
         let within = |[x, y]: &&Point| (0.0..=width).contains(x) && (0.0..=height).contains(y);
         let beyond = polygon.iter().find(|point| !within(point));
-        let outside = format!("the point lies outside the image of {width} x {height} pixels");
-        beyond.map_or(Ok(()), |point| Err(SettingError::new("region point", point, outside)))
+        let Some(point @ [x, y]) = beyond else { return Ok(()) };
+        let image = format!("the image of {width} x {height} pixels");
+        let beside = |axis: usize, side: f32| {
+            polygon.iter().all(|point| point[axis] <= 0.0) || polygon.iter().all(|point| point[axis] >= side)
+        };
+        let what = if beside(0, width) || beside(1, height) {
+            format!("nothing of it lies inside {image}")
+        } else {
+            format!("the point ({x}, {y}) lies outside {image}")
+        };
+        Err(SettingError::new("region point", point, what))
     }
 
     fn validate_runs(&self) -> Result<(), SettingError> {

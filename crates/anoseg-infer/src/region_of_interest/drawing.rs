@@ -4,14 +4,24 @@ use std::path::Path;
 
 use anoseg_image::{Limits, decode, read};
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::area::{Area, Point};
 
 /// Largest file of polygons. Files of LabelMe may hold the image, too.
 const MOST_BYTES: u64 = 64 << 20;
 
-/// Points this far outside the image, in pixels, are moved to its border: tools for labelling write such.
-const MARGIN: f32 = 1.0;
+const NO_POLYGON: &str = "it has no polygon";
+
+/// What a JSON file may hold.
+const FORMS: &str = "give {\"width\": W, \"height\": H, \"include\": [[[x, y], ...], ...], \"exclude\": [...]}, a \
+                     list of points, or a file of LabelMe";
+
+/// The keys of an [`AreaFile`].
+const KEYS: [&str; 4] = ["width", "height", "include", "exclude"];
+
+/// Keys that tell a file of LabelMe.
+const KEYS_OF_LABELME: [&str; 3] = ["shapes", "imageWidth", "imageHeight"];
 
 /// An area as it was drawn; the size of the image may be unknown.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,14 +30,6 @@ pub enum Drawing {
     Sized(Area),
     /// Polygons on an image of unknown size.
     Unsized(Vec<Vec<Point>>),
-}
-
-/// The forms of a JSON object.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Object {
-    LabelMe(LabelMe),
-    Area(AreaFile),
 }
 
 /// The forms of a JSON list.
@@ -54,12 +56,11 @@ struct Shape {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct AreaFile {
     width: usize,
     height: usize,
     #[serde(default)]
-    include: Vec<Vec<Point>>,
+    include: Option<Vec<Vec<Point>>>,
     #[serde(default)]
     exclude: Vec<Vec<Point>>,
 }
@@ -93,33 +94,56 @@ impl Drawing {
     }
 
     /// Reads polygons: `{"width": W, "height": H, "include": [[[x, y], ...], ...], "exclude": [...]}`, a
-    /// file of LabelMe, a polygon, or a list of polygons.
+    /// file of LabelMe, a polygon, or a list of polygons. A byte-order mark is passed over.
     ///
     /// # Errors
     /// In words: the text is no JSON, or has none of these forms.
     pub fn from_json(text: &str) -> Result<Self, String> {
-        let json: serde_json::Value =
-            serde_json::from_str(text).map_err(|error| format!("no valid JSON: {error}"))?;
-        let unknown = |_| {
-            "none of the known forms: give {\"width\": W, \"height\": H, \"include\": [[[x, y], ...], ...], \
-             \"exclude\": [...]}, a list of points, or a file of LabelMe"
-                .to_owned()
-        };
-        if json.is_array() {
-            return Ok(Self::Unsized(match serde_json::from_value(json).map_err(unknown)? {
-                List::Polygon(points) => vec![points],
-                List::Polygons(polygons) => polygons,
-            }));
-        }
-        match serde_json::from_value(json).map_err(unknown)? {
-            Object::LabelMe(LabelMe { image_width, image_height, shapes }) => {
-                let include: Result<_, _> = shapes.into_iter().map(Shape::polygon).collect();
-                Self::of_polygons((image_width, image_height), include?, Vec::new())
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let json: Value = serde_json::from_str(text).map_err(|error| format!("no valid JSON: {error}"))?;
+        match &json {
+            Value::Array(items) if items.is_empty() => Err(NO_POLYGON.to_owned()),
+            Value::Array(_) => {
+                let list = serde_json::from_value(json)
+                    .map_err(|_| format!("a list, but not of points [x, y] or of polygons: {FORMS}"))?;
+                Ok(Self::Unsized(match list {
+                    List::Polygon(points) => vec![points],
+                    List::Polygons(polygons) => polygons,
+                }))
             }
-            Object::Area(AreaFile { width, height, include, exclude }) => {
-                Self::of_polygons((width, height), include, exclude)
+            Value::Object(fields) if KEYS_OF_LABELME.iter().any(|key| fields.contains_key(*key)) => {
+                Self::of_labelme(json)
             }
+            Value::Object(fields) => {
+                if let Some(key) = fields.keys().find(|key| !KEYS.contains(&key.as_str())) {
+                    let keys = KEYS.join(", ");
+                    return Err(format!("the key {key:?} is unknown, the keys are {keys}: {FORMS}"));
+                }
+                Self::of_area_file(json)
+            }
+            _ => Err(format!("none of the known forms: {FORMS}")),
         }
+    }
+
+    fn of_labelme(json: Value) -> Result<Self, String> {
+        let LabelMe { image_width, image_height, shapes } =
+            serde_json::from_value(json).map_err(|error| format!("a file of LabelMe, but: {error}"))?;
+        let include: Result<Vec<_>, _> = shapes.into_iter().map(Shape::polygon).collect();
+        Self::of_polygons((image_width, image_height), include?, Vec::new())
+    }
+
+    fn of_area_file(json: Value) -> Result<Self, String> {
+        let AreaFile { width, height, include, exclude } =
+            serde_json::from_value(json).map_err(|error| format!("{error}: {FORMS}"))?;
+        if include.as_ref().is_some_and(Vec::is_empty) {
+            // Whoever removed the last polygon does not want the whole image to count.
+            return Err(
+                "\"include\" is an empty list, so that no pixel would count: give a polygon, or leave \
+                        \"include\" out, so that everything outside \"exclude\" counts"
+                    .to_owned(),
+            );
+        }
+        Self::of_polygons((width, height), include.unwrap_or_default(), exclude)
     }
 
     fn of_polygons(
@@ -128,9 +152,8 @@ impl Drawing {
         exclude: Vec<Vec<Point>>,
     ) -> Result<Self, String> {
         if include.is_empty() && exclude.is_empty() {
-            return Err("it has no polygon".to_owned());
+            return Err(NO_POLYGON.to_owned());
         }
-        let [include, exclude] = [include, exclude].map(|polygons| within(polygons, size));
         Ok(Self::Sized(Area::of_polygons(size, include, exclude)))
     }
 
@@ -139,12 +162,23 @@ impl Drawing {
         matches!(self, Self::Unsized(_))
     }
 
-    /// The area; `size` (width, height) is that of the image where the drawing does not tell it. It is to
-    /// be checked by [`RegionOfInterest::validate`](super::RegionOfInterest::validate).
+    /// The area; `size` (width, height) is that of the image where the drawing does not tell it. Points
+    /// up to a pixel, or 2 % of the image's side, beyond its border are moved to it. The area is to be
+    /// checked by [`RegionOfInterest::validate`](super::RegionOfInterest::validate).
     pub fn on(self, size: (usize, usize)) -> Area {
+        self.unclipped(size).clipped()
+    }
+
+    /// By how many pixels the drawing reaches beyond the border of the image; 0 if it lies within. `size`
+    /// is that of [`Drawing::on`].
+    pub fn beyond(&self, size: (usize, usize)) -> f32 {
+        self.clone().unclipped(size).beyond()
+    }
+
+    fn unclipped(self, size: (usize, usize)) -> Area {
         match self {
             Self::Sized(area) => area,
-            Self::Unsized(polygons) => Area::of_polygons(size, within(polygons, size), Vec::new()),
+            Self::Unsized(polygons) => Area::of_polygons(size, polygons, Vec::new()),
         }
     }
 }
@@ -159,18 +193,6 @@ impl Shape {
             (Some(other), _) => Err(format!("a shape of type {other}: draw polygons or rectangles")),
         }
     }
-}
-
-/// The polygons with the points just outside the image moved to its border.
-fn within(mut polygons: Vec<Vec<Point>>, (width, height): (usize, usize)) -> Vec<Vec<Point>> {
-    let moved = |value: f32, side: usize| {
-        let inside = value.clamp(0.0, side as f32);
-        if (value - inside).abs() <= MARGIN { inside } else { value }
-    };
-    for [x, y] in polygons.iter_mut().flatten() {
-        (*x, *y) = (moved(*x, width), moved(*y, height));
-    }
-    polygons
 }
 
 #[cfg(test)]
@@ -206,6 +228,7 @@ mod tests {
             assert_eq!(count(Drawing::from_json(&form).unwrap()), 16, "{form}");
         }
         assert_eq!(count(Drawing::rectangle("2, 1, 4, 4").unwrap()), 16);
+        assert_eq!(count(Drawing::from_json(&format!("\u{feff}{square}")).unwrap()), 16, "byte-order mark");
         let outside = r#"{"width":20,"height":10,"exclude":[[[2,1],[6,1],[6,5],[2,5]]]}"#;
         assert_eq!(count(Drawing::from_json(outside).unwrap()), 200 - 16);
     }
@@ -217,10 +240,15 @@ mod tests {
         }
         for (text, part) in [
             ("{", "no valid JSON"),
-            ("{}", "none of the known forms"),
-            ("[1,2]", "none of the known forms"),
+            ("7", "none of the known forms"),
+            ("{}", "missing field `width`"),
+            ("[1,2]", "a list, but not of points"),
+            ("[]", "no polygon"),
             (r#"{"width":20,"height":10}"#, "no polygon"),
-            (r#"{"width":20,"height":10,"include":[],"colour":1}"#, "none of the known forms"),
+            (r#"{"width":20,"height":10,"inlcude":[[[2,1],[6,1],[6,5]]]}"#, "the key \"inlcude\" is unknown"),
+            (r#"{"width":20,"height":10,"inlcude":[]}"#, "the keys are width, height, include, exclude"),
+            (r#"{"width":20,"height":10,"include":[]}"#, "no pixel would count"),
+            (r#"{"imageWidth":20,"shapes":[]}"#, "a file of LabelMe, but: missing field `imageHeight`"),
             (
                 r#"{"imageWidth":20,"imageHeight":10,"shapes":[{"points":[[2,1],[6,5]],"shape_type":"circle"}]}"#,
                 "circle",
@@ -235,6 +263,12 @@ mod tests {
     fn points_just_outside_are_moved_and_others_refused() {
         let region = |text: &str| RegionOfInterest::inside(Drawing::rectangle(text).unwrap().on((20, 10)));
         assert!(region("-0.5,0,21,10.5").validate().is_ok());
+        let beyond = |text: &str| Drawing::rectangle(text).unwrap().beyond((20, 10));
+        assert_eq!([beyond("0,0,20,10"), beyond("0,0,21,10"), beyond("-3,0,9,9")], [0.0, 1.0, 3.0]);
+        let large = RegionOfInterest::inside(Drawing::rectangle("0,0,1020,500").unwrap().on((1000, 500)));
+        assert!(large.validate().is_ok() && large.share() == 1.0);
+        let all_outside = region("30,30,5,5").validate().unwrap_err().to_string();
+        assert!(all_outside.contains("nothing of it lies inside"), "{all_outside}");
         for text in ["5,5,30,3", "30,30,5,5", "-5,0,10,10", "2,2,0,0", "5,5,-9,3"] {
             assert!(region(text).validate().is_err(), "{text}");
         }

@@ -125,14 +125,16 @@ impl RegionOfInterest {
     /// There is no area or too many, an area is empty, or its numbers do not fit its image.
     pub fn validate(&self) -> Result<(), SettingError> {
         let areas = self.areas().count();
-        let range = format!("must have 1 to {MOST_AREAS} areas");
+        let range = format!("a region must have 1 to {MOST_AREAS} areas, and this has {areas}");
         require((1..=MOST_AREAS).contains(&areas), "region", areas, range)?;
         let points = self.areas().map(Area::points).sum::<usize>();
-        let fewer = format!("must have at most {MOST_POINTS} points: draw fewer");
+        let fewer =
+            format!("a region may have at most {MOST_POINTS} points, and this has {points}: draw fewer");
         require(points <= MOST_POINTS, "region points", points, fewer)?;
         let runs = self.areas().map(Area::runs).sum::<usize>();
-        let simpler =
-            format!("a mask may have at most {MOST_RUNS} runs: smooth it, make it smaller, or draw polygons");
+        let simpler = format!(
+            "a mask may have at most {MOST_RUNS} runs, and this has {runs}: smooth it, make it smaller, or draw polygons"
+        );
         require(runs <= MOST_RUNS, "region runs", runs, simpler)?;
         self.areas().try_for_each(Area::validate)
     }

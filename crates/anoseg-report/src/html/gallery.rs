@@ -30,7 +30,7 @@ pub(super) fn gallery(report: &Report) -> Markup {
     let axis = score_axis::of_images(&report.images, &report.thresholds);
     let shown = ShownScores::of(&report.images, &report.thresholds);
     let content = html! {
-        (key())
+        (key(report.region))
         (controls(&images))
         @if images.len() < report.images.len() {
             p.aside {
@@ -93,13 +93,16 @@ fn worst_first(images: &[ReportImage], threshold: f32) -> Vec<&ReportImage> {
     sorted
 }
 
-/// What the colours and outlines mean.
-fn key() -> Markup {
+/// What the colours and outlines mean; with that of the region of interest where there is one.
+fn key(region: bool) -> Markup {
     html! {
         ul.key style="--limit:55%" {
             li { span.scale {} "anomaly value, low to high" }
             li { span.line.prediction {} "marked by the model" }
             li { span.line.truth {} "ground truth" }
+            @if region {
+                li { span.line.region {} "region of interest" }
+            }
             li { span.strip { span style="left:70%" {} } "score, and the scores that are rejected" }
         }
     }

@@ -17,7 +17,7 @@ use crate::window::{Placed, Window};
 /// The image to draw on, and the data that fillings are made from.
 #[derive(Clone, Copy)]
 pub(crate) struct Scene<'a> {
-    /// The training images, all of one size.
+    /// The training images.
     pub(crate) images: &'a [Image],
     /// The part in each of them.
     pub(crate) foregrounds: &'a [Option<Foreground>],

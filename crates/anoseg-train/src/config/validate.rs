@@ -83,11 +83,11 @@ impl Config {
         match self.input.view {
             View::Scale(scale) => {
                 let in_range = scale > 0.0 && scale <= 1.0;
-                require(in_range, "input.view.scale", scale, "must be above 0 and at most 1")?;
+                require(in_range, "input.view.scale", scale, "must be above 0 and at most 1, such as 0.5")?;
             }
             View::Smallest(pixels) => {
                 let in_range = (1.0..=10_000.0).contains(&pixels);
-                require(in_range, "input.view.smallest", pixels, "must be 1 to 10000")?;
+                require(in_range, "input.view.smallest", pixels, "must be 1 to 10000 pixels, such as 6")?;
             }
             _ => {}
         }

@@ -53,12 +53,17 @@ pub(super) struct ShardTensors {
 impl Batch {
     /// Joins pairs of one size, and their images without anomalies if given: as many, in the same
     /// order.
-    /// `extent` is the size of the training images where the pairs are parts of them.
-    pub(super) fn new(step: u64, pairs: &[Pair], good: Option<&[Image]>, extent: Option<Extent>) -> Self {
+    /// `in_parts` says whether the pairs are parts of training images.
+    pub(super) fn new(step: u64, pairs: &[Pair], good: Option<&[Image]>, in_parts: bool) -> Self {
         let size = pairs.len().div_ceil(SHARDS).max(1);
         let shard = |(part, pairs): (usize, &[Pair])| {
             let number = step * SHARDS as u64 + part as u64;
-            Shard::new(number, pairs, good.map(|good| &good[part * size..part * size + pairs.len()]), extent)
+            Shard::new(
+                number,
+                pairs,
+                good.map(|good| &good[part * size..part * size + pairs.len()]),
+                in_parts,
+            )
         };
         Self { shards: pairs.chunks(size).enumerate().map(shard).collect() }
     }
@@ -71,7 +76,7 @@ impl Batch {
 }
 
 impl Shard {
-    fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>, extent: Option<Extent>) -> Self {
+    fn new(number: u64, pairs: &[Pair], good: Option<&[Image]>, in_parts: bool) -> Self {
         let (height, width) = pairs.first().map_or((0, 0), |pair| (pair.image.height(), pair.image.width()));
         let plane = |masks: &mut dyn Iterator<Item = &Mask>| {
             let pixels = masks.flat_map(|mask| mask.as_slice());
@@ -86,7 +91,7 @@ impl Shard {
             inside: inside.map(|inside| plane(&mut inside.into_iter())),
             good: good.map(|good| join(good.iter())),
             sources: pairs.iter().map(|pair| pair.source).collect(),
-            windows: extent.map_or_else(Vec::new, |plane| pairs.iter().map(window(plane)).collect()),
+            windows: if in_parts { pairs.iter().map(window).collect() } else { Vec::new() },
             number,
         }
     }
@@ -114,6 +119,7 @@ impl Shard {
 }
 
 /// The window of the training image that a pair is.
-fn window(plane: Extent) -> impl Fn(&Pair) -> Window {
-    move |pair| Window { x: pair.origin.0, y: pair.origin.1, plane }
+fn window(pair: &Pair) -> Window {
+    let (width, height) = pair.whole;
+    Window { x: pair.origin.0, y: pair.origin.1, plane: Extent { width, height } }
 }

@@ -29,17 +29,25 @@ pub enum Event {
     ValueScale(ValueScale),
     /// How the part moves in the training images, and whether they are aligned.
     Movement(Movement),
+    /// The part moves in the training images, which are not aligned, though they could be.
+    Moves(Movement),
     /// What the network takes of the images.
     Geometry {
         /// The geometry.
         geometry: Geometry,
-        /// Size of an image of median size at the network's scale.
-        plane: Extent,
+        /// Smallest width and height of the images, in pixels; those of the frame where they are aligned.
+        smallest: (usize, usize),
+        /// Largest width and height.
+        largest: (usize, usize),
     },
     /// Defects count in a part of the image only.
     Region {
         /// Its share of the image at the network's scale, above 0 and at most 1.
         share: f64,
+        /// Pixels of the network that lie inside.
+        pixels: usize,
+        /// Size of the image at the network's scale.
+        plane: Extent,
     },
     /// The images are read.
     Loaded {

@@ -19,7 +19,7 @@ fn tiny() -> (Learner, [Shard; 2]) {
     let images = (0..3).map(|number| good(Part::Token, 0, number, 256, 256)).collect();
     let synthesizer = Synthesizer::new(Arc::new(images), config.synthesis.clone(), 0).unwrap();
     let shard = || {
-        let batch = Batch::new(0, &synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)), None);
+        let batch = Batch::new(0, &synthesizer.batch(0, 2), Some(&synthesizer.base_batch(0, 2)), false);
         batch.shards.into_iter().next().unwrap()
     };
     (Learner::new(&config, None, 3), [shard(), shard()])
@@ -45,7 +45,7 @@ fn the_cross_entropy_takes_over_from_the_focal_loss() {
     let images = Arc::new((0..3).map(|number| good(Part::Token, 0, number, 64, 64)).collect());
     let pairs = Synthesizer::new(images, config.synthesis.clone(), 0).unwrap().batch(0, 2);
     let learner = Learner::new(&config, None, 3);
-    let at = |step| learner.pass(Batch::new(step, &pairs, None, None).shards.remove(0)).losses;
+    let at = |step| learner.pass(Batch::new(step, &pairs, None, false).shards.remove(0)).losses;
     let (early, late) = (at(4), at(5));
     assert_eq!((early.cross_entropy, late.focal), (None, None));
     let (focal, cross_entropy) = (early.focal.unwrap(), late.cross_entropy.unwrap());
@@ -67,7 +67,7 @@ fn labels_outside_the_region_have_no_effect() {
     let synthesizer = Synthesizer::new(images, config.synthesis.clone(), 0).unwrap().within(Some(region));
     let learner = Learner::new(&config, None, 3);
     let pass = |pairs: &[Pair]| {
-        let pass = learner.pass(Batch::new(0, pairs, None, None).shards.remove(0));
+        let pass = learner.pass(Batch::new(0, pairs, None, false).shards.remove(0));
         (pass.losses.total, values(&pass.parts[0].gradients))
     };
     let inside = synthesizer.batch(0, 2);

@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
-use anoseg_infer::Extent;
 use anoseg_infer::network::Backbone;
 use anoseg_kernels::Level;
 use anoseg_synth::Synthesizer;
@@ -157,7 +156,7 @@ impl Session {
     ) -> Result<()> {
         let (first, size) = (self.state.step, self.config.optimiser.batch);
         let detector = self.config.architecture.detector.then_some(self.config.detector.every);
-        let extent = synthesizer.extent_of_parts().map(|(width, height)| Extent { width, height });
+        let in_parts = synthesizer.is_in_parts();
         std::thread::scope(|scope| {
             let (sender, batches) = sync_channel(BATCHES_AHEAD);
             let synthesis = std::thread::Builder::new().name("synthesis".into());
@@ -167,7 +166,7 @@ impl Session {
                     let good = detector.is_some_and(|every| step.is_multiple_of(every));
                     let good = good.then(|| synthesizer.base_batch(step, size));
                     let pairs = synthesizer.batch(step, size);
-                    let batch = Batch::new(step, &pairs, good.as_deref(), extent);
+                    let batch = Batch::new(step, &pairs, good.as_deref(), in_parts);
                     if sender.send(batch).is_err() {
                         return;
                     }

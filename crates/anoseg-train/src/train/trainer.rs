@@ -17,11 +17,11 @@ use super::event::{Event, StopToken};
 use super::session::Session;
 use crate::backbone::Views;
 use crate::calibrate::{self, Calibrated};
-use crate::config::{Budget, Config, Preset};
+use crate::config::{Align, Budget, Config, Preset};
 use crate::data::load_within;
 use crate::encoder::{PretrainedEncoder, no_temporary};
 use crate::run_dir::{Origin, RunDir};
-use crate::{Error, Result, backbone, geometry, suspects};
+use crate::{Error, Result, align, backbone, in_parts, suspects};
 
 /// Trains a model on the good images of a dataset.
 ///
@@ -197,29 +197,33 @@ impl Trainer {
         if let Some(movement) = data.movement.clone() {
             (self.on_event)(Event::Movement(movement));
         }
+        if !self.resume && config.input.align == Align::Off && config.region.is_none() {
+            let moves = align::advised(self.dataset.training_images()?, &self.limits_in_force());
+            moves.into_iter().for_each(|movement| (self.on_event)(Event::Moves(movement)));
+        }
         if data.preprocess.scale != ValueScale::default() {
             (self.on_event)(Event::ValueScale(data.preprocess.scale));
         }
         if data.preprocess.geometry
             != (Geometry::Whole { width: config.input.size, height: config.input.size })
         {
-            let (geometry, plane) = (data.preprocess.geometry, Extent::of(&data.images[0]));
-            (self.on_event)(Event::Geometry { geometry, plane });
+            let [smallest, largest] = data.taken();
+            (self.on_event)(Event::Geometry { geometry: data.preprocess.geometry, smallest, largest });
         }
         let inside = data.inside();
         if let Some(inside) = &inside {
-            let share = inside.count() as f64 / inside.as_slice().len() as f64;
-            (self.on_event)(Event::Region { share });
+            let (pixels, plane) = (inside.count(), Extent { width: inside.width(), height: inside.height() });
+            let share = pixels as f64 / inside.as_slice().len() as f64;
+            (self.on_event)(Event::Region { share, pixels, plane });
         }
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
-        let synthesizer = Synthesizer::new(Arc::clone(&images), config.synthesis.clone(), seed)?;
-        let synthesizer = synthesizer.within(inside.clone());
         let own = &data.preprocess.geometry;
-        let synthesizer = geometry::in_parts(synthesizer, own, Extent::of(&images[0]));
+        let synthesizer = in_parts::synthesizer(Arc::clone(&images), config.synthesis.clone(), seed, own)?;
+        let synthesizer = synthesizer.within(inside.clone());
         let backbone = self.backbone(&images, &data.preprocess.geometry, inside.as_ref())?;
         let setup = begun.elapsed().as_secs_f64();
-        let parts = geometry::views(&data.preprocess.geometry, Extent::of(&images[0])).len();
+        let parts = Views::of(&images, own).len().div_ceil(train);
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
             Session::resume(&config, run_dir, identity, backbone, &mut self.on_event)

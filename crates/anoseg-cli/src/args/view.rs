@@ -1,0 +1,38 @@
+//! The options that say what the network takes of an image.
+
+use anoseg::View;
+
+/// What the network takes of an image.
+pub(super) fn view(text: &str) -> Result<View, String> {
+    match text {
+        "auto" => Ok(View::Auto),
+        "whole" => Ok(View::Whole),
+        "square" => Ok(View::Square),
+        number => {
+            // NaN is in no range.
+            let scale = number.parse().ok().filter(|scale| *scale > 0.0 && *scale <= 1.0);
+            let allowed = "give a number above 0 and at most 1, such as 0.5, or auto, whole or square";
+            scale.map(View::Scale).ok_or_else(|| allowed.to_owned())
+        }
+    }
+}
+
+/// The side of the smallest defect.
+pub(super) fn pixels(text: &str) -> Result<f32, String> {
+    let allowed = || "give a number of pixels from 1 to 10000, such as 6".to_owned();
+    text.parse().ok().filter(|pixels| (1.0..=10_000.0).contains(pixels)).ok_or_else(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scales_and_defects_out_of_range_are_refused_with_an_example() {
+        for text in ["-1", "0", "NaN", "7", "inf", "1e-99", "half", ""] {
+            assert!(view(text).unwrap_err().contains("above 0 and at most 1, such as 0.5"), "{text}");
+            assert!(text == "7" || pixels(text).unwrap_err().contains("1 to 10000, such as 6"), "{text}");
+        }
+        assert!(matches!((view("0.5"), view("1"), pixels("6")), (Ok(View::Scale(0.5)), Ok(_), Ok(6.0))));
+    }
+}
