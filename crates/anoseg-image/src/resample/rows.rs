@@ -14,7 +14,7 @@ use super::Filter;
 const BLOCK: usize = 1 << 19;
 
 /// Most rows of the result in a block.
-const BLOCK_ROWS: usize = 64;
+const BLOCK_ROWS: usize = 256;
 
 /// Columns whose sums are kept at a time; they fit into the innermost cache.
 const COLUMNS: usize = 256;
