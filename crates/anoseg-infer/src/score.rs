@@ -85,10 +85,14 @@ fn candidates(values: &[f32], count: usize) -> Vec<f32> {
     let maximum = |block: &[f32; BLOCK]| block.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut maxima: Vec<f32> = blocks.iter().map(maximum).collect();
     let (_, &mut limit, _) = maxima.select_nth_unstable_by(count - 1, |a, b| b.total_cmp(a));
-    let above = |value: &&f32| **value >= limit;
-    let found: Vec<f32> = blocks.as_flattened().iter().chain(rest).filter(above).copied().collect();
     // Values that are not numbers are no maxima.
-    if found.len() < count { values.to_vec() } else { found }
+    if limit == f32::NEG_INFINITY {
+        return values.to_vec();
+    }
+    // In a constant map all values are at the limit. As many of them as can count are enough.
+    let above = |value: &&f32| **value > limit;
+    let above = blocks.as_flattened().iter().chain(rest).filter(above).copied();
+    above.chain(std::iter::repeat_n(limit, count)).collect()
 }
 
 /// The probabilities of logits, in their place.

@@ -14,7 +14,7 @@ use super::Filter;
 const BLOCK: usize = 1 << 19;
 
 /// Most rows of the result in a block.
-const BLOCK_ROWS: usize = 64;
+const BLOCK_ROWS: usize = 256;
 
 /// Columns whose sums are kept at a time; they fit into the innermost cache.
 const COLUMNS: usize = 256;
@@ -125,7 +125,7 @@ impl Resampling {
         for rows in rows.chunks(BLOCK_ROWS) {
             let (first, last) = (rows[0], rows[rows.len() - 1]);
             let mixes = self.mixes.as_ref().map(|mixes| &mixes[first..=last]);
-            let needed = mixes.map_or(first..last + 1, |mixes| reach(mixes));
+            let needed = mixes.map_or(first..last + 1, reach);
             along.drain(..((needed.start - start) * width).min(along.len()));
             start = needed.start;
             let read = start + along.len() / width;
