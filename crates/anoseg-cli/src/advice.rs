@@ -112,7 +112,9 @@ fn of_training(error: &TrainError) -> Option<String> {
             "give the images that it was begun with, or start anew without --resume"
         }
         TrainError::NoCheckpoint { .. } => "start one without --resume",
-        TrainError::RunDirInUse { .. } => "wait for it, or choose another folder with --run-dir",
+        TrainError::RunDirInUse { .. } => {
+            "wait for it, or choose another folder (--run-dir; with bench and ablate --out)"
+        }
         TrainError::ForeignFile { .. } => "choose another folder with --run-dir, or move the file away",
         TrainError::Diverged { .. } => {
             "lower optimiser.learning_rate or loss.adversarial in the configuration and train again"

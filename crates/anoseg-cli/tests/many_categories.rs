@@ -133,6 +133,11 @@ fn a_folder_of_models_is_measured_on_a_folder_of_categories() {
     assert!(shop.path("out/token.html").is_file() && shop.path("maps/token/chip/000.tiff").is_file());
     assert!(std::fs::read_to_string(shop.path("out/all.html")).unwrap().contains("./token.html"));
 
+    // A damaged model once ended the evaluation of all.
+    std::fs::write(shop.path("models/dial.anoseg"), "no model").unwrap();
+    let (table, notes) = shop.run("eval models parts --report damaged/all.html", 3);
+    assert!(table.contains("| dial | 0 |") && notes.contains("dial is left out"), "{table}{notes}");
+    assert!(shop.path("damaged/all.html").is_file());
     std::fs::remove_file(shop.path("models/dial.anoseg")).unwrap();
     let (table, notes) = shop.run("eval models parts", 3);
     assert!(table.contains("| dial | 0 |") && notes.contains("dial is left out"), "{table}{notes}");

@@ -98,6 +98,7 @@ impl InspectionWarning {
             "grey_on_colour" => "grey, unlike the training images",
             "not_aligned" => "in which no part was found to align by",
             "part_cut" => "in which the part lies partly beyond the border",
+            "further_pages" => "in files with further images, of which only the first was inspected",
             code => code,
         }
     }

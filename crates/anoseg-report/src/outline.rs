@@ -15,10 +15,10 @@ pub const REGION_COLOUR: [f32; 3] = [1.0, 1.0, 1.0];
 /// The dark line under a bright one, so that the outline is visible on light images too.
 const CASING: [f32; 3] = [0.05, 0.06, 0.08];
 
-/// The line thickness in pixels, proportional to the size of the image: 1/160 of the longer side,
+/// The line thickness in pixels, proportional to the size of the image: 1/160 of the shorter side,
 /// at least 1.
 pub fn outline_thickness(image: &Image) -> usize {
-    (image.width().max(image.height()) as f32 / 160.0).round().max(1.0) as usize
+    (image.width().min(image.height()) as f32 / 160.0).round().max(1.0) as usize
 }
 
 /// Draws a line of `thickness` pixels around the regions of `mask`.
@@ -190,9 +190,11 @@ mod tests {
     }
 
     #[test]
-    fn thickness_grows_with_the_image() {
+    fn thickness_grows_with_the_shorter_side() {
         assert_eq!(outline_thickness(&Image::filled(40, 30, [0.0; 3])), 1);
-        assert_eq!(outline_thickness(&Image::filled(960, 10, [0.0; 3])), 6);
+        assert_eq!(outline_thickness(&Image::filled(960, 970, [0.0; 3])), 6);
+        // Lines on long images once covered the cracks that they marked.
+        assert_eq!(outline_thickness(&Image::filled(500, 1270, [0.0; 3])), 3);
     }
 
     fn square(from: usize, to: usize) -> Mask {

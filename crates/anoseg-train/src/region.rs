@@ -34,8 +34,9 @@ pub(crate) fn require_fit(
     }
     if let Some((path, (w, h))) = sized().find(|(_, (w, h))| preprocess.geometry.plane(*w, *h) != extent) {
         let what = format!(
-            "{} ({w} x {h}) has another size than most images: with a region of interest all must have one, because \
-             it must lie in the same place on each",
+            "{} ({w} x {h}) has another size at the network than most images: with a region of interest all must have \
+             one, because it must lie in the same place on each: crop the images to one size, or resample each to \
+             a square with --scale square",
             path.display()
         );
         return Err(does_not_fit(what));

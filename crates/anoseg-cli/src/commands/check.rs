@@ -6,13 +6,16 @@ use anyhow::Result;
 
 use crate::args::Check;
 use crate::exit::Outcome;
-use crate::{advice, console};
+use crate::{advice, console, outputs};
 
 pub(crate) fn run(options: &Check) -> Result<Outcome> {
     let folders = super::categories(&options.data, &options.data_options)?;
     let one = folders.is_empty();
     let limits = options.limits.limits();
     let folders = if one { vec![options.data.clone()] } else { folders };
+    if let Some(path) = &options.json {
+        outputs::prepare_file(path, "--json", outputs::Output::Figures)?;
+    }
     let (mut examinations, mut fine) = (Vec::new(), true);
     for folder in folders {
         let examination = match super::open(&folder, &options.data_options) {

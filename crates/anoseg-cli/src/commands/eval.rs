@@ -72,7 +72,7 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
                 unwritten.extend(failed);
                 results.add(name, entry);
             }
-            Err(error) if super::concerns_one_dataset(&error) => {
+            Err(error) if super::concerns_one_dataset(&error) || super::concerns_a_model(&error) => {
                 console::warning(&format!("{name} is left out: {}", exit::message(&error)));
                 results.fail(Failure { category: name, seed: None, error: exit::message(&error) });
                 complete = false;

@@ -176,6 +176,11 @@ fn concerns_one_dataset(error: &anyhow::Error) -> bool {
     error.chain().find_map(kind_of) == Some(ErrorKind::Data)
 }
 
+/// Whether a model, or another archive, is at fault.
+fn concerns_a_model(error: &anyhow::Error) -> bool {
+    error.chain().find_map(kind_of) == Some(ErrorKind::Model)
+}
+
 /// How a command ends that did its work, with everything or with a part of it left out.
 fn outcome(complete: bool) -> Outcome {
     if complete { Outcome::Fine } else { Outcome::SomeBadData }

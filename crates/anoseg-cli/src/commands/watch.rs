@@ -1,5 +1,7 @@
 //! `anoseg predict --watch`.
 
+use std::fs;
+
 use anoseg::batch::{Delivery, Format, Step, Watch, WatchStep, watch_into};
 use anoseg::{Model, SettingError};
 use anoseg_image::Limits;
@@ -38,7 +40,7 @@ pub(super) fn run(options: &Predict, model: &Model, limits: Limits) -> Result<Ou
 fn what(options: &Predict, limits: Limits) -> Result<Watch, SettingError> {
     if options.format != Format::Jsonl {
         let allowed = "--watch writes jsonl only; leave --format out";
-        return Err(SettingError::new("--format", "", allowed));
+        return Err(SettingError::new("--format", options.format.name(), allowed));
     }
     let [folder] = options.inputs.as_slice() else {
         let allowed =
@@ -47,6 +49,13 @@ fn what(options: &Predict, limits: Limits) -> Result<Watch, SettingError> {
     };
     if folder.is_file() {
         return Err(SettingError::new("INPUTS", folder, "--watch takes a folder; leave --watch out"));
+    }
+    let sorted = [("--move-to", &options.move_to), ("--link-to", &options.link_to)];
+    for (option, to) in sorted.into_iter().filter_map(|(option, to)| Some((option, to.as_ref()?))) {
+        if fs::canonicalize(to).is_ok_and(|to| fs::canonicalize(folder).is_ok_and(|folder| folder == to)) {
+            let allowed = "is the watched folder, of which nothing would be inspected; give another folder";
+            return Err(SettingError::new(option, to.display(), allowed));
+        }
     }
     let moved = options.move_to.as_deref().map(|to| Delivery::Move(to.to_owned()));
     let linked = options.link_to.as_deref().map(|to| Delivery::Link(to.to_owned()));

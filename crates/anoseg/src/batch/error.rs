@@ -25,8 +25,8 @@ pub enum ResultsError {
         /// Why not.
         source: io::Error,
     },
-    /// The earlier verdicts are of another model, or of other thresholds.
-    #[error("{} holds verdicts of another model, or of the same with other thresholds ({model})", path.display())]
+    /// The earlier verdicts are of another model, of other thresholds, or of another region of interest.
+    #[error("{} holds verdicts of another model, or of the same with other thresholds or another region of interest ({model})", path.display())]
     OtherModel {
         /// The file of the verdicts.
         path: PathBuf,

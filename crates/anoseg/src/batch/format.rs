@@ -43,7 +43,8 @@ impl Format {
         format!("{}.run.json", self.file_name())
     }
 
-    pub(super) fn name(self) -> &'static str {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
         match self {
             Self::Jsonl => "jsonl",
             Self::Csv => "csv",

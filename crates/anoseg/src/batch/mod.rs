@@ -15,6 +15,7 @@ mod pipeline;
 mod polygons;
 mod results;
 mod rle;
+mod run;
 mod tree;
 mod verdict;
 mod watch;

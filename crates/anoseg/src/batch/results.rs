@@ -8,58 +8,15 @@ use std::path::{Path, PathBuf};
 use anoseg_image::WriteError;
 use anoseg_image::write::{self, FolderLock, ResultNames};
 use anoseg_infer::{Decision, Error, Model, RegionOfInterest};
-use serde::{Deserialize, Serialize};
 
 use super::error::{ResultsError, io_error, is_general};
 use super::format::Known;
 use super::journal::{Contents, Journal};
 use super::names::name_of;
+use super::run::{Run, exists, keep_earlier};
 use super::tree::Tree;
-use super::verdict::{FileNames, SCHEMA, Verdict};
+use super::verdict::{FileNames, Verdict};
 use super::{CocoSegmentation, Format, ImageFiles, Inspected, coco};
-
-/// What the verdicts are of: `<verdicts>.run.json` beside them.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Run {
-    schema: u32,
-    /// Name and version.
-    program: String,
-    format: String,
-    /// The model's file as it was named.
-    model: String,
-    /// [`Model::digest`]; thresholds are part of it.
-    model_blake3: String,
-    thresholds: Thresholds,
-    /// False while a run writes, and after one that did not come to its end.
-    complete: bool,
-}
-
-/// A value must be strictly greater to exceed one of these.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-struct Thresholds {
-    image: f32,
-    review: f32,
-    pixel: f32,
-}
-
-impl Run {
-    fn of(model: &Model, format: Format) -> Result<Self, Error> {
-        let calibration = model.calibration()?;
-        Ok(Self {
-            schema: SCHEMA,
-            program: concat!("anoseg ", env!("CARGO_PKG_VERSION")).to_owned(),
-            format: format.name().to_owned(),
-            model: name_of(model.path()),
-            model_blake3: model.digest()?,
-            thresholds: Thresholds {
-                image: calibration.image_threshold,
-                review: calibration.review_threshold,
-                pixel: calibration.pixel_threshold,
-            },
-            complete: false,
-        })
-    }
-}
 
 /// The folder of a batch: verdicts in one [`Format`], a line per image that is written as soon as
 /// the image is judged, and the image files. It is locked while this exists.
@@ -153,7 +110,7 @@ impl Results {
         let run = Run::of(model, format)?;
         let lock = FolderLock::acquire(folder, "predict")?;
         let kept = keep_earlier(folder, format)?;
-        write_run(folder, format, &run)?;
+        run.write(folder, format)?;
         let journal = Journal::create(folder.join(format.journal_name()), format)?;
         let region = model.description().preprocess.region.clone();
         let results = Self::of(folder, format, files, run, (journal, Contents::default()), lock);
@@ -176,8 +133,8 @@ impl Results {
         }
         let run = Run::of(model, format)?;
         let lock = FolderLock::acquire(folder, "predict")?;
-        check_model(folder, format, &run)?;
-        write_run(folder, format, &run)?;
+        run.check_earlier(folder, format)?;
+        run.write(folder, format)?;
         let journal = Journal::resume(path, format)?;
         let region = model.description().preprocess.region.clone();
         Ok(Self { region, ..Self::of(folder, format, files, run, journal, lock) })
@@ -397,10 +354,10 @@ impl Results {
         }
         let path = self.folder.join(self.format.journal_name());
         let (journal, contents) = if exists(&path) {
-            check_model(&self.folder, self.format, &self.run)?;
+            self.run.check_earlier(&self.folder, self.format)?;
             Journal::resume(path, self.format)?
         } else {
-            write_run(&self.folder, self.format, &self.run)?;
+            self.run.write(&self.folder, self.format)?;
             (Journal::create(path, self.format)?, Contents::default())
         };
         self.journal = journal;
@@ -426,62 +383,8 @@ impl Results {
             let document = folder.join(format.file_name());
             write::atomic(&document, |target| coco::write(&lines, segmentation, target))?;
         }
-        write_run(&folder, format, &Run { complete, ..run })?;
+        run.ended(complete).write(&folder, format)?;
         drop(lock);
         Ok(())
     }
-}
-
-fn write_run(folder: &Path, format: Format, run: &Run) -> Result<(), ResultsError> {
-    let text = serde_json::to_string_pretty(run).map_err(|error| Error::Bug(error.to_string()))?;
-    write::atomic(&folder.join(format.run_name()), |file| writeln!(file, "{text}"))?;
-    Ok(())
-}
-
-/// Whether the earlier verdicts are of the same model.
-fn check_model(folder: &Path, format: Format, run: &Run) -> Result<(), ResultsError> {
-    let path = folder.join(format.run_name());
-    let text = match fs::metadata(&path) {
-        Ok(metadata) if metadata.is_file() && metadata.len() < 1 << 20 => fs::read_to_string(&path),
-        Ok(_) => Err(io::ErrorKind::InvalidData.into()),
-        Err(error) => Err(error),
-    };
-    let earlier = text.ok().and_then(|text| serde_json::from_str::<Run>(&text).ok());
-    let Some(earlier) = earlier else { return Err(ResultsError::UnknownModel { path }) };
-    if earlier.model_blake3 != run.model_blake3 {
-        let path = folder.join(format.journal_name());
-        return Err(ResultsError::OtherModel { path, model: earlier.model });
-    }
-    Ok(())
-}
-
-/// Gives the earlier verdicts and what belongs to them other names: `verdicts.previous.jsonl`, or
-/// one with a number. Returns that of the verdicts.
-fn keep_earlier(folder: &Path, format: Format) -> Result<Option<PathBuf>, ResultsError> {
-    let run_name = format.run_name();
-    let mut names = vec![format.file_name(), run_name.as_str()];
-    if format.journal_name() != format.file_name() {
-        names.insert(1, format.journal_name());
-    }
-    let there: Vec<&str> = names.into_iter().filter(|name| exists(&folder.join(name))).collect();
-    // The description of a run alone is no result.
-    if there.iter().all(|&name| name == run_name) {
-        return Ok(None);
-    }
-    let renamed = |name: &str, number: usize| {
-        let number = if number == 1 { String::new() } else { format!("-{number}") };
-        folder.join(name.replacen("verdicts", &format!("verdicts.previous{number}"), 1))
-    };
-    let is_free = |number: &usize| there.iter().all(|name| !exists(&renamed(name, *number)));
-    let number = (1..).find(is_free).unwrap_or(1);
-    for name in &there {
-        let (from, to) = (folder.join(name), renamed(name, number));
-        fs::rename(&from, &to).map_err(|error| io_error(&from, error))?;
-    }
-    Ok(there.first().map(|name| renamed(name, number)))
-}
-
-/// Whether anything has this name, a dead link included.
-fn exists(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_ok()
 }

@@ -25,16 +25,37 @@ impl Delivery {
 
     /// Delivers a file. Doing so again after an interruption gives no second copy.
     pub(super) fn deliver(&self, file: &Path, decision: Decision) -> io::Result<()> {
-        let folder = self.folder().join(match decision {
-            Decision::Good => "good",
-            Decision::Review => "review",
-            Decision::Reject => "reject",
-        });
+        let folder = self.folder_of(decision);
         fs::create_dir_all(&folder)?;
         match self {
             Self::Move(_) => move_into(&folder, file),
-            Self::Link(_) => link_into(&folder, file).or_else(|_| symbolic_into(&folder, file)),
+            Self::Link(_) => {
+                self.unlink_but(decision, file)?;
+                link_into(&folder, file).or_else(|_| symbolic_into(&folder, file))
+            }
         }
+    }
+
+    fn folder_of(&self, decision: Decision) -> PathBuf {
+        self.folder().join(match decision {
+            Decision::Good => "good",
+            Decision::Review => "review",
+            Decision::Reject => "reject",
+        })
+    }
+
+    /// Removes links to this file that an earlier decision made. Where a file is overwritten in its place,
+    /// they show what it holds now.
+    fn unlink_but(&self, decision: Decision, file: &Path) -> io::Result<()> {
+        let all = [Decision::Good, Decision::Review, Decision::Reject];
+        for other in all.into_iter().filter(|other| *other != decision) {
+            let there = |name: &PathBuf| fs::symlink_metadata(name).is_ok();
+            let is_link = |name: &PathBuf| are_one(file, name) || leads_to(name, file);
+            for name in names(&self.folder_of(other), file).take_while(there).filter(is_link) {
+                fs::remove_file(name)?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -76,11 +97,16 @@ fn link_into(folder: &Path, file: &Path) -> io::Result<()> {
     first_free(folder, file, |name| fs::hard_link(file, name), |name| are_one(file, name)).map(drop)
 }
 
+/// Whether this is a symbolic link to the file.
+fn leads_to(name: &Path, file: &Path) -> bool {
+    fs::read_link(name).is_ok_and(|to| fs::canonicalize(file).is_ok_and(|file| file == to))
+}
+
 #[cfg(unix)]
 fn symbolic_into(folder: &Path, file: &Path) -> io::Result<()> {
     let target = fs::canonicalize(file)?;
     let create = |name: &Path| std::os::unix::fs::symlink(&target, name);
-    first_free(folder, file, create, |name| fs::read_link(name).is_ok_and(|to| to == target)).map(drop)
+    first_free(folder, file, create, |name| leads_to(name, file)).map(drop)
 }
 
 #[cfg(not(unix))]
@@ -133,6 +159,28 @@ fn are_one(_: &Path, _: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The link of a good part once stayed in `good` when a defective one was written over the file.
+    #[cfg(unix)]
+    #[test]
+    fn links_to_an_overwritten_file_follow_its_verdict() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, target) = (folder.path().join("a.png"), folder.path().join("sorted"));
+        fs::create_dir_all(target.join("good")).unwrap();
+        fs::write(target.join("good/a.png"), "another").unwrap();
+        fs::write(&file, "good").unwrap();
+        let link = Delivery::Link(target.clone());
+        link.deliver(&file, Decision::Good).unwrap();
+        std::os::unix::fs::symlink(fs::canonicalize(&file).unwrap(), target.join("good/a-3.png")).unwrap();
+        fs::write(&file, "defective").unwrap();
+        link.deliver(&file, Decision::Reject).unwrap();
+        let names = |of: &str| -> Vec<PathBuf> {
+            fs::read_dir(target.join(of)).unwrap().map(|entry| entry.unwrap().path()).collect()
+        };
+        assert_eq!(names("good"), [target.join("good/a.png")]);
+        assert_eq!(fs::read_to_string(target.join("good/a.png")).unwrap(), "another");
+        assert_eq!(names("reject"), [target.join("reject/a.png")]);
+    }
 
     #[test]
     fn files_are_delivered_once_and_overwrite_none() {

@@ -1,0 +1,118 @@
+//! What verdicts are of, and what becomes of those of earlier runs.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use anoseg_image::write;
+use anoseg_infer::{Error, Model};
+use serde::{Deserialize, Serialize};
+
+use super::Format;
+use super::error::{ResultsError, io_error};
+use super::names::name_of;
+use super::verdict::SCHEMA;
+
+/// What the verdicts are of: `<verdicts>.run.json` beside them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(super) struct Run {
+    schema: u32,
+    /// Name and version.
+    program: String,
+    format: String,
+    /// The model's file as it was named.
+    model: String,
+    /// [`Model::digest`]; thresholds are part of it.
+    pub(super) model_blake3: String,
+    thresholds: Thresholds,
+    /// False while a run writes, and after one that did not come to its end.
+    complete: bool,
+}
+
+/// A value must be strictly greater to exceed one of these.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+struct Thresholds {
+    image: f32,
+    review: f32,
+    pixel: f32,
+}
+
+impl Run {
+    /// Of a run that begins.
+    pub(super) fn of(model: &Model, format: Format) -> Result<Self, Error> {
+        let calibration = model.calibration()?;
+        Ok(Self {
+            schema: SCHEMA,
+            program: concat!("anoseg ", env!("CARGO_PKG_VERSION")).to_owned(),
+            format: format.name().to_owned(),
+            model: name_of(model.path()),
+            model_blake3: model.digest()?,
+            thresholds: Thresholds {
+                image: calibration.image_threshold,
+                review: calibration.review_threshold,
+                pixel: calibration.pixel_threshold,
+            },
+            complete: false,
+        })
+    }
+
+    /// As it is at the end of a run; `complete` says whether all images had their turn.
+    pub(super) fn ended(self, complete: bool) -> Self {
+        Self { complete, ..self }
+    }
+
+    /// Writes it beside the verdicts.
+    pub(super) fn write(&self, folder: &Path, format: Format) -> Result<(), ResultsError> {
+        let text = serde_json::to_string_pretty(self).map_err(|error| Error::Bug(error.to_string()))?;
+        write::atomic(&folder.join(format.run_name()), |file| writeln!(file, "{text}"))?;
+        Ok(())
+    }
+
+    /// Whether the verdicts that are there are of the same model.
+    pub(super) fn check_earlier(&self, folder: &Path, format: Format) -> Result<(), ResultsError> {
+        let path = folder.join(format.run_name());
+        let text = match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_file() && metadata.len() < 1 << 20 => fs::read_to_string(&path),
+            Ok(_) => Err(io::ErrorKind::InvalidData.into()),
+            Err(error) => Err(error),
+        };
+        let earlier = text.ok().and_then(|text| serde_json::from_str::<Self>(&text).ok());
+        let Some(earlier) = earlier else { return Err(ResultsError::UnknownModel { path }) };
+        if earlier.model_blake3 != self.model_blake3 {
+            let path = folder.join(format.journal_name());
+            return Err(ResultsError::OtherModel { path, model: earlier.model });
+        }
+        Ok(())
+    }
+}
+
+/// Gives the earlier verdicts and what belongs to them other names: `verdicts.previous.jsonl`, or
+/// one with a number. Returns that of the verdicts.
+pub(super) fn keep_earlier(folder: &Path, format: Format) -> Result<Option<PathBuf>, ResultsError> {
+    let run_name = format.run_name();
+    let mut names = vec![format.file_name(), run_name.as_str()];
+    if format.journal_name() != format.file_name() {
+        names.insert(1, format.journal_name());
+    }
+    let there: Vec<&str> = names.into_iter().filter(|name| exists(&folder.join(name))).collect();
+    // The description of a run alone is no result.
+    if there.iter().all(|&name| name == run_name) {
+        return Ok(None);
+    }
+    let renamed = |name: &str, number: usize| {
+        let number = if number == 1 { String::new() } else { format!("-{number}") };
+        folder.join(name.replacen("verdicts", &format!("verdicts.previous{number}"), 1))
+    };
+    let is_free = |number: &usize| there.iter().all(|name| !exists(&renamed(name, *number)));
+    let number = (1..).find(is_free).unwrap_or(1);
+    for name in &there {
+        let (from, to) = (folder.join(name), renamed(name, number));
+        fs::rename(&from, &to).map_err(|error| io_error(&from, error))?;
+    }
+    Ok(there.first().map(|name| renamed(name, number)))
+}
+
+/// Whether anything has this name, a dead link included.
+pub(super) fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
