@@ -311,6 +311,26 @@ fn a_full_disk_ends_the_batch_and_keeps_the_verdicts() {
     assert!(read("message").contains(&counts), "{counts} <> {}", read("message"));
 }
 
+/// A user's notes were once overwritten under the name of a run's description, or through a link.
+#[cfg(unix)]
+#[test]
+fn foreign_files_of_our_names_are_kept() {
+    let shop = shop_with(1);
+    fs::create_dir(shop.path("out")).unwrap();
+    fs::write(shop.path("out/verdicts.jsonl.run.json"), "notes").unwrap();
+    shop.run("predict model.anoseg many -o out", 0);
+    let notes = |name: &str| fs::read_to_string(shop.path(name)).unwrap();
+    assert_eq!(notes("out/verdicts.previous.jsonl.run.json"), "notes");
+    fs::create_dir(shop.path("linked")).unwrap();
+    fs::write(shop.path("notes"), "notes").unwrap();
+    std::os::unix::fs::symlink("../notes", shop.path("linked/verdicts.jsonl.run.json")).unwrap();
+    shop.run("predict model.anoseg many -o linked", 0);
+    std::os::unix::fs::symlink("../notes", shop.path("linked/.anoseg.lock")).unwrap();
+    let (_, error) = shop.run("predict model.anoseg many -o linked", 2);
+    assert!(error.contains(".anoseg.lock") && error.contains("move it away"), "{error}");
+    assert_eq!(notes("notes"), "notes");
+}
+
 /// A user's own mask was once overwritten without a word, and results were judged as images.
 #[test]
 fn same_folder_output() {

@@ -1,6 +1,7 @@
 //! `anoseg predict --watch`.
 
 use std::fs;
+use std::path::Path;
 
 use anoseg::batch::{Delivery, Format, Step, Watch, WatchStep, watch_into};
 use anoseg::{Model, SettingError};
@@ -52,8 +53,10 @@ fn what(options: &Predict, limits: Limits) -> Result<Watch, SettingError> {
     }
     let sorted = [("--move-to", &options.move_to), ("--link-to", &options.link_to)];
     for (option, to) in sorted.into_iter().filter_map(|(option, to)| Some((option, to.as_ref()?))) {
-        if fs::canonicalize(to).is_ok_and(|to| fs::canonicalize(folder).is_ok_and(|folder| folder == to)) {
-            let allowed = "is the watched folder, of which nothing would be inspected; give another folder";
+        let watched = |to: &Path| matches!((fs::canonicalize(to), fs::canonicalize(folder)), (Ok(to), Ok(folder)) if to == folder);
+        if watched(to) || ["good", "review", "reject"].iter().any(|name| watched(&to.join(name))) {
+            let allowed =
+                "it has the watched folder as its own or as good, review or reject; give another folder";
             return Err(SettingError::new(option, to.display(), allowed));
         }
     }

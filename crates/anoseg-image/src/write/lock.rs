@@ -48,6 +48,11 @@ impl FolderLock {
     pub fn acquire(folder: &Path, purpose: &str) -> Result<Self, FolderInUse> {
         let path = folder.join(NAME);
         let failed = |source| WriteError { path: path.clone(), source };
+        // Through a link a file of somebody else would be written.
+        if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
+            let what = "not a regular file: move it away";
+            return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, what)).into());
+        }
         loop {
             let options = File::options().read(true).write(true).create(true).truncate(false).clone();
             let mut file = options.open(&path).map_err(failed)?;

@@ -1,7 +1,6 @@
 //! What verdicts are of, and what becomes of those of earlier runs.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use anoseg_image::write;
@@ -68,16 +67,17 @@ impl Run {
         Ok(())
     }
 
+    /// That of an earlier run, if the file is one.
+    fn read(path: &Path) -> Option<Self> {
+        let metadata = fs::metadata(path).ok()?;
+        let text = (metadata.is_file() && metadata.len() < 1 << 20).then(|| fs::read_to_string(path));
+        serde_json::from_str(&text?.ok()?).ok()
+    }
+
     /// Whether the verdicts that are there are of the same model.
     pub(super) fn check_earlier(&self, folder: &Path, format: Format) -> Result<(), ResultsError> {
         let path = folder.join(format.run_name());
-        let text = match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_file() && metadata.len() < 1 << 20 => fs::read_to_string(&path),
-            Ok(_) => Err(io::ErrorKind::InvalidData.into()),
-            Err(error) => Err(error),
-        };
-        let earlier = text.ok().and_then(|text| serde_json::from_str::<Self>(&text).ok());
-        let Some(earlier) = earlier else { return Err(ResultsError::UnknownModel { path }) };
+        let Some(earlier) = Self::read(&path) else { return Err(ResultsError::UnknownModel { path }) };
         if earlier.model_blake3 != self.model_blake3 {
             let path = folder.join(format.journal_name());
             return Err(ResultsError::OtherModel { path, model: earlier.model });
@@ -95,8 +95,8 @@ pub(super) fn keep_earlier(folder: &Path, format: Format) -> Result<Option<PathB
         names.insert(1, format.journal_name());
     }
     let there: Vec<&str> = names.into_iter().filter(|name| exists(&folder.join(name))).collect();
-    // The description of a run alone is no result.
-    if there.iter().all(|&name| name == run_name) {
+    // The description of a run alone is no result; a file of the user may have its name.
+    if there.iter().all(|&name| name == run_name && Run::read(&folder.join(name)).is_some()) {
         return Ok(None);
     }
     let renamed = |name: &str, number: usize| {

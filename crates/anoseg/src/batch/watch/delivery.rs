@@ -116,6 +116,10 @@ fn symbolic_into(_: &Path, _: &Path) -> io::Result<()> {
 
 /// A hard link first, because a rename would overwrite.
 fn move_into(folder: &Path, file: &Path) -> io::Result<()> {
+    // Its own name there would be taken for a link that is made already, and the file removed.
+    if is_folder_of(folder, file)? {
+        return Err(io::Error::other("it lies in that folder already"));
+    }
     if link_into(folder, file).is_ok() {
         return fs::remove_file(file);
     }
@@ -142,6 +146,13 @@ fn copy_over(file: &Path, name: &Path) -> io::Result<()> {
     }
     copied?;
     fs::remove_file(file)
+}
+
+/// Whether the file lies in this folder, by whatever names the two are reached.
+fn is_folder_of(folder: &Path, file: &Path) -> io::Result<bool> {
+    let own = file.parent().filter(|own| !own.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (own, folder) = (fs::canonicalize(own)?, fs::canonicalize(folder)?);
+    Ok(own == folder || are_one(&own, &folder))
 }
 
 #[cfg(unix)]
@@ -180,6 +191,22 @@ mod tests {
         assert_eq!(names("good"), [target.join("good/a.png")]);
         assert_eq!(fs::read_to_string(target.join("good/a.png")).unwrap(), "another");
         assert_eq!(names("reject"), [target.join("reject/a.png")]);
+    }
+
+    /// The only copy of a file was once removed as if it were moved already.
+    #[test]
+    fn a_file_that_lies_in_the_folder_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, target) = (folder.path().join("good/a.png"), folder.path().to_owned());
+        fs::create_dir_all(target.join("good")).unwrap();
+        fs::write(&file, "image").unwrap();
+        Delivery::Move(target.clone()).deliver(&file, Decision::Good).unwrap_err();
+        #[cfg(unix)]
+        {
+            std::os::unix::fs::symlink(target.join("good"), target.join("camera")).unwrap();
+            Delivery::Move(target.clone()).deliver(&target.join("camera/a.png"), Decision::Good).unwrap_err();
+        }
+        assert_eq!(fs::read_to_string(&file).unwrap(), "image");
     }
 
     #[test]

@@ -100,7 +100,8 @@ impl Seen {
     pub(super) fn of(known: HashMap<String, Known>) -> Self {
         let entry = |known: &Known| {
             let stamp = known.stamp?;
-            let (content, decision) = (known.content, known.decision);
+            // A failure may have another end now: permissions, for example, leave the stamp as it is.
+            let (content, decision) = (known.content, Some(known.decision?));
             Some((key(&known.image), Entry { stamp, content, round: 0, decision }))
         };
         Self { entries: known.values().filter_map(entry).collect(), round: 0 }
