@@ -108,6 +108,12 @@ fn files_are_moved_and_wrong_use_is_refused() {
     let (_, message) = shop.run("predict model.anoseg in -o out --watch --format csv", 2);
     assert!(message.contains("leave --format out"), "{message}");
     shop.run("predict model.anoseg in -o out --move-to x", 2);
+    fs::create_dir_all(shop.path("in/good")).unwrap();
+    for (folder, option) in [("in", "--move-to in"), ("in/good", "--link-to in")] {
+        let (_, message) = shop.run(&format!("predict model.anoseg {folder} -o out --watch {option}"), 2);
+        assert!(message.contains(option.split(' ').next().unwrap()), "{message}");
+        assert!(message.contains("watched folder"), "{message}");
+    }
     let (_, message) = shop.run("predict model.anoseg in data -o out --watch", 2);
     assert!(message.contains("one folder"), "{message}");
 }

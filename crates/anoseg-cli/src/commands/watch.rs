@@ -1,6 +1,5 @@
 //! `anoseg predict --watch`.
 
-use std::fs;
 use std::path::Path;
 
 use anoseg::batch::{Delivery, Format, Step, Watch, WatchStep, watch_into};
@@ -51,18 +50,21 @@ fn what(options: &Predict, limits: Limits) -> Result<Watch, SettingError> {
     if folder.is_file() {
         return Err(SettingError::new("INPUTS", folder, "--watch takes a folder; leave --watch out"));
     }
-    let sorted = [("--move-to", &options.move_to), ("--link-to", &options.link_to)];
-    for (option, to) in sorted.into_iter().filter_map(|(option, to)| Some((option, to.as_ref()?))) {
-        let watched = |to: &Path| matches!((fs::canonicalize(to), fs::canonicalize(folder)), (Ok(to), Ok(folder)) if to == folder);
-        if watched(to) || ["good", "review", "reject"].iter().any(|name| watched(&to.join(name))) {
-            let allowed =
-                "it has the watched folder as its own or as good, review or reject; give another folder";
-            return Err(SettingError::new(option, to.display(), allowed));
-        }
+    Ok(Watch { folder: folder.clone(), limits, delivery: delivery(options, folder)? })
+}
+
+fn delivery(options: &Predict, folder: &Path) -> Result<Option<Delivery>, SettingError> {
+    let (option, to, delivery) = match (&options.move_to, &options.link_to) {
+        (Some(to), _) => ("--move-to", to, Delivery::Move(to.clone())),
+        (None, Some(to)) => ("--link-to", to, Delivery::Link(to.clone())),
+        (None, None) => return Ok(None),
+    };
+    if delivery.sorts_into(folder) {
+        let allowed =
+            "it has the watched folder as its own or as good, review or reject; give another folder";
+        return Err(SettingError::new(option, to.display(), allowed));
     }
-    let moved = options.move_to.as_deref().map(|to| Delivery::Move(to.to_owned()));
-    let linked = options.link_to.as_deref().map(|to| Delivery::Link(to.to_owned()));
-    Ok(Watch { folder: folder.clone(), limits, delivery: moved.or(linked) })
+    Ok(Some(delivery))
 }
 
 fn show(warnings: &mut ImageWarnings, folder: &str, step: &WatchStep<'_>) {

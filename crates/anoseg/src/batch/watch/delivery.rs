@@ -16,7 +16,17 @@ pub enum Delivery {
     Link(PathBuf),
 }
 
+/// Each has a folder.
+const DECISIONS: [Decision; 3] = [Decision::Good, Decision::Review, Decision::Reject];
+
 impl Delivery {
+    /// Whether `folder` is this folder, or one of those in it that files go into, by whatever names they
+    /// are reached. Files of such a folder cannot be delivered.
+    pub fn sorts_into(&self, folder: &Path) -> bool {
+        let decided = DECISIONS.iter().map(|decision| self.folder_of(*decision));
+        std::iter::once(self.folder().to_owned()).chain(decided).any(|own| are_one_folder(&own, folder))
+    }
+
     pub(super) fn folder(&self) -> &Path {
         match self {
             Self::Move(folder) | Self::Link(folder) => folder,
@@ -45,13 +55,13 @@ impl Delivery {
     }
 
     /// Removes links to this file that an earlier decision made. Where a file is overwritten in its place,
-    /// they show what it holds now.
+    /// they show what it holds now. The file itself may lie in such a folder.
     fn unlink_but(&self, decision: Decision, file: &Path) -> io::Result<()> {
-        let all = [Decision::Good, Decision::Review, Decision::Reject];
-        for other in all.into_iter().filter(|other| *other != decision) {
+        let others = DECISIONS.into_iter().filter(|other| *other != decision);
+        for folder in others.map(|other| self.folder_of(other)).filter(|folder| !lies_in(folder, file)) {
             let there = |name: &PathBuf| fs::symlink_metadata(name).is_ok();
             let is_link = |name: &PathBuf| are_one(file, name) || leads_to(name, file);
-            for name in names(&self.folder_of(other), file).take_while(there).filter(is_link) {
+            for name in names(&folder, file).take_while(there).filter(is_link) {
                 fs::remove_file(name)?;
             }
         }
@@ -117,7 +127,7 @@ fn symbolic_into(_: &Path, _: &Path) -> io::Result<()> {
 /// A hard link first, because a rename would overwrite.
 fn move_into(folder: &Path, file: &Path) -> io::Result<()> {
     // Its own name there would be taken for a link that is made already, and the file removed.
-    if is_folder_of(folder, file)? {
+    if lies_in(folder, file) {
         return Err(io::Error::other("it lies in that folder already"));
     }
     if link_into(folder, file).is_ok() {
@@ -149,10 +159,14 @@ fn copy_over(file: &Path, name: &Path) -> io::Result<()> {
 }
 
 /// Whether the file lies in this folder, by whatever names the two are reached.
-fn is_folder_of(folder: &Path, file: &Path) -> io::Result<bool> {
+fn lies_in(folder: &Path, file: &Path) -> bool {
     let own = file.parent().filter(|own| !own.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (own, folder) = (fs::canonicalize(own)?, fs::canonicalize(folder)?);
-    Ok(own == folder || are_one(&own, &folder))
+    are_one_folder(own, folder)
+}
+
+fn are_one_folder(a: &Path, b: &Path) -> bool {
+    let whole = [a, b].map(fs::canonicalize);
+    matches!(whole, [Ok(a), Ok(b)] if a == b || are_one(&a, &b))
 }
 
 #[cfg(unix)]
@@ -193,14 +207,22 @@ mod tests {
         assert_eq!(names("reject"), [target.join("reject/a.png")]);
     }
 
-    /// The only copy of a file was once removed as if it were moved already.
+    /// The only copy of a file was once removed as if it were moved already, or as a link of an earlier
+    /// decision.
     #[test]
     fn a_file_that_lies_in_the_folder_stays() {
         let folder = tempfile::tempdir().unwrap();
         let (file, target) = (folder.path().join("good/a.png"), folder.path().to_owned());
         fs::create_dir_all(target.join("good")).unwrap();
         fs::write(&file, "image").unwrap();
-        Delivery::Move(target.clone()).deliver(&file, Decision::Good).unwrap_err();
+        let (moved, linked) = (Delivery::Move(target.clone()), Delivery::Link(target.clone()));
+        assert!(moved.sorts_into(&target) && linked.sorts_into(&target.join("good")));
+        assert!(!moved.sorts_into(&target.join("review")), "it is not there");
+        moved.deliver(&file, Decision::Good).unwrap_err();
+        for decision in DECISIONS {
+            linked.deliver(&file, decision).unwrap();
+            assert_eq!(fs::read_to_string(&file).unwrap(), "image");
+        }
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(target.join("good"), target.join("camera")).unwrap();
