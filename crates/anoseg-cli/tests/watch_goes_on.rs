@@ -85,17 +85,28 @@ const UNTIL: &str = r#"
     until_() { for _ in $(seq 300); do if eval "$1"; then return; fi; sleep 0.1; done; echo "no: $1" >>message; exit 1; }
 "#;
 
-/// It once ended the watch.
-#[test]
-fn a_full_disk_is_waited_for_until_it_is_freed() {
+/// As [`shop`], with twelve images in the folder.
+fn shop_with_twelve() -> Workshop {
     let shop = shop();
-    for number in 0..12 {
-        put(&shop, number, &format!("{number:02}.png"));
-    }
-    let script = r#"
+    (0..12).for_each(|number| put(&shop, number, &format!("{number:02}.png")));
+    shop
+}
+
+/// Runs a script after a watch of `in` has met a full disk, `full`; false where the machine does not let it.
+fn with_a_full_disk(shop: &Workshop, script: &str) -> bool {
+    let begin = r#"
         mkdir full && mount -t tmpfs -o size=64k tmpfs full
         "$0" predict model.anoseg in -o full/out --watch --overlay >/dev/null 2>message & watch=$!
         until_ "grep -q 'the images wait' message"
+    "#;
+    with_mounts(shop, &format!("{UNTIL}{begin}{script}"))
+}
+
+/// It once ended the watch.
+#[test]
+fn a_full_disk_is_waited_for_until_it_is_freed() {
+    let shop = shop_with_twelve();
+    let script = r#"
         sleep 5
         mount -o remount,size=4m full
         until_ "[ \$(wc -l <full/out/verdicts.jsonl) = 12 ]"
@@ -104,7 +115,7 @@ fn a_full_disk_is_waited_for_until_it_is_freed() {
         ls -A full/out >list
         kill -TERM $watch; wait $watch; echo $? >code
     "#;
-    if !with_mounts(&shop, &format!("{UNTIL}{script}")) {
+    if !with_a_full_disk(&shop, script) {
         return;
     }
     let read = |name: &str| fs::read_to_string(shop.path(name)).unwrap();
@@ -124,14 +135,8 @@ fn a_full_disk_is_waited_for_until_it_is_freed() {
 
 #[test]
 fn a_signal_ends_a_watch_that_waits_for_a_full_disk() {
-    let shop = shop();
-    for number in 0..12 {
-        put(&shop, number, &format!("{number:02}.png"));
-    }
+    let shop = shop_with_twelve();
     let script = r#"
-        mkdir full && mount -t tmpfs -o size=64k tmpfs full
-        "$0" predict model.anoseg in -o full/out --watch --overlay >/dev/null 2>message & watch=$!
-        until_ "grep -q 'the images wait' message"
         begun=$(date +%s%N)
         kill -TERM $watch; wait $watch; echo $? >code
         echo $(( ($(date +%s%N) - begun) / 1000000 )) >time
@@ -139,7 +144,7 @@ fn a_signal_ends_a_watch_that_waits_for_a_full_disk() {
         until_ "[ -e other/verdicts.jsonl ] && [ \$(wc -l <other/verdicts.jsonl) = 12 ]"
         kill -TERM $watch; wait $watch
     "#;
-    if !with_mounts(&shop, &format!("{UNTIL}{script}")) {
+    if !with_a_full_disk(&shop, script) {
         return;
     }
     let read = |name: &str| fs::read_to_string(shop.path(name)).unwrap();

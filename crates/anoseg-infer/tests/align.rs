@@ -1,9 +1,8 @@
 //! Parts that are not held still: their poses are found, and images and maps warped there and back.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and a measurement prints")]
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::f32::consts::{PI, TAU};
 use std::sync::OnceLock;
-use std::time::Instant;
 
 use anoseg_image::{AnomalyMap, Filter, Image};
 use anoseg_infer::{Alignment, Levels, Pose, Preprocess, ReducedImage, ValueScale};
@@ -238,31 +237,4 @@ fn scaling_after_the_warp_gives_the_same_bits() {
     image.as_mut_slice().iter_mut().for_each(|value| *value *= 0.25);
     let scaled = preprocess.clone().with_scale(scale);
     assert_eq!(scaled.scale_resampled(preprocess.resample(&image)), scaled.apply(&image));
-}
-
-/// A measurement: `cargo test -p anoseg-infer --release --test align -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn time() {
-    let large = |image: &Image| anoseg_image::resample::resize(image, 1000, 1000, Filter::Bilinear);
-    let images: Vec<Image> = (0..6u16).map(|i| large(&scene([200.0, 170.0], f32::from(i), 1))).collect();
-    let reduced: Vec<ReducedImage> = images.iter().map(ReducedImage::of).collect();
-    let alignment = Alignment::learn(&reduced).unwrap().alignment;
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-    pool.install(|| {
-        let time = |name: &str, work: &dyn Fn()| {
-            let best = (0..20).map(|_| {
-                let begun = Instant::now();
-                work();
-                begun.elapsed().as_secs_f64() * 1e3
-            });
-            println!("{name}: {:.2} ms", best.fold(f64::INFINITY, f64::min));
-        };
-        let pose = alignment.find(&images[1]);
-        time("reduce", &|| _ = ReducedImage::of(&images[1]));
-        time("find", &|| _ = alignment.find(&images[1]));
-        time("frame", &|| _ = alignment.framed(&images[1], &pose));
-        let map = AnomalyMap::filled(256, 256, 0.5);
-        time("map", &|| _ = alignment.unframed(&map, &pose, 1000, 1000));
-    });
 }

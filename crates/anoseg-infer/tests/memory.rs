@@ -2,15 +2,10 @@
 //! file has a single test.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
+mod common;
 
-use anoseg_image::{Filter, Image, ImageView, PixelFormat};
-use anoseg_infer::network::{Architecture, Blueprint, ImageGenerator};
-use anoseg_infer::parameters::{ParameterData, ParameterStore};
-use anoseg_infer::{
-    Calibration, Description, Geometry, Model, Network, Postprocess, Preprocess, Provenance, RegionFilter,
-    Rule, ScoreRule, Threads,
-};
+use anoseg_image::{Image, ImageView, PixelFormat};
+use anoseg_infer::{Geometry, Model, Threads};
 use peak_alloc::PeakAlloc;
 
 #[global_allocator]
@@ -21,42 +16,13 @@ const HEIGHT: usize = 2000;
 
 /// A small network on tiles, whose map is 0.5 everywhere.
 fn model(scale: f32, pixel_threshold: f32) -> Model {
-    let architecture =
-        Architecture { widths: vec![16], coordinates: false, context: false, ..Architecture::default() };
-    let mut blueprint = Blueprint::default();
-    ImageGenerator::new(&mut blueprint, &architecture).unwrap();
-    let tensors = blueprint.parameters().iter().map(|spec| {
-        let value = if spec.name.ends_with("variance") { 1.0 } else { 0.0 };
-        (spec.name.clone(), ParameterData { shape: spec.shape.clone(), values: vec![value; spec.len()] })
-    });
-    let tensors: BTreeMap<_, _> = tensors.collect();
-    let generator = ParameterStore::import(&tensors, blueprint.parameters()).unwrap();
     let geometry = Geometry::Tiles { width: 256, height: 256, scale, overlap: 96, part: 64, step: 32 };
-    let description = Description {
-        preset: "fast".into(),
-        architecture,
-        preprocess: Preprocess::square(256, Filter::Bilinear).with_geometry(geometry),
-        postprocess: Postprocess { score: ScoreRule::Logits, ..Postprocess::default() },
-        synthesis: serde_json::Value::Null,
-        calibration: Some(Calibration {
-            image_threshold: 0.9,
-            review_threshold: 0.8,
-            pixel_threshold,
-            regions: RegionFilter::default(),
-            false_reject: 0.01,
-            review: 0.05,
-            rule: Rule::Conformal,
-            held_out: true,
-            normal_scores: vec![0.0],
-            synthetic_rejected: None,
-            calibrated_on: Vec::new(),
-        }),
-        former_calibrations: Vec::new(),
-        provenance: Provenance::default(),
-        training_images: None,
-    };
+    let model = common::model(geometry, [0.9, 0.8, pixel_threshold], |name, values| {
+        if name.ends_with("variance") {
+            values.fill(1.0);
+        }
+    });
     // Each thread has a block of rows and a tile under way.
-    let model = Model::new(description, Network::Images { generator, detector: None }).unwrap();
     model.with_threads(Threads::new(2).unwrap())
 }
 

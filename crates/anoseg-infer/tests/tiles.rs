@@ -1,16 +1,12 @@
 //! Images in tiles: what a model finds does not depend on where the tiles lie.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::collections::BTreeMap;
+mod common;
+
 use std::path::Path;
 
-use anoseg_image::{Filter, Image, Mask};
-use anoseg_infer::network::{Architecture, Blueprint, ImageGenerator};
-use anoseg_infer::parameters::{ParameterData, ParameterStore};
-use anoseg_infer::{
-    Calibration, Decision, Description, Geometry, Model, Network, Postprocess, Preprocess, Provenance,
-    RegionFilter, Rule, ScoreRule,
-};
+use anoseg_image::{Image, Mask};
+use anoseg_infer::{Decision, Geometry, Model};
 
 const SIDE: usize = 256;
 
@@ -20,49 +16,15 @@ fn tiles(side: usize, scale: f32) -> Geometry {
 
 /// A network whose map is the red channel: probability 0.5 at red = 0.5.
 fn red_detector(geometry: Geometry) -> Model {
-    let architecture =
-        Architecture { widths: vec![16], coordinates: false, context: false, ..Architecture::default() };
-    let mut blueprint = Blueprint::default();
-    ImageGenerator::new(&mut blueprint, &architecture).unwrap();
-    let tensors = blueprint.parameters().iter().map(|spec| {
-        let mut values = vec![0.0; spec.len()];
-        match spec.name.as_str() {
-            // Each output of the first layer is one of the 4 x 4 red pixels of a position.
-            "encoder.stem.weight" => (0..16).for_each(|i| values[(i * 48 + i) * 9 + 4] = 1.0),
-            "encoder.stem.shift" => values.fill(2.0),
-            "map.head.weight" => (0..16).for_each(|i| values[(i * 16 + i) * 9 + 4] = 10.0),
-            "map.head.bias" => values.fill(-20.0),
-            name if name.ends_with("scale") || name.ends_with("variance") => values.fill(1.0),
-            _ => {}
-        }
-        (spec.name.clone(), ParameterData { shape: spec.shape.clone(), values })
-    });
-    let tensors: BTreeMap<_, _> = tensors.collect();
-    let generator = ParameterStore::import(&tensors, blueprint.parameters()).unwrap();
-    let description = Description {
-        preset: "fast".into(),
-        architecture,
-        preprocess: Preprocess::square(SIDE, Filter::Bilinear).with_geometry(geometry),
-        postprocess: Postprocess { score: ScoreRule::Logits, ..Postprocess::default() },
-        synthesis: serde_json::Value::Null,
-        calibration: Some(Calibration {
-            image_threshold: 0.01,
-            review_threshold: 0.005,
-            pixel_threshold: 0.5,
-            regions: RegionFilter::default(),
-            false_reject: 0.01,
-            review: 0.05,
-            rule: Rule::Conformal,
-            held_out: true,
-            normal_scores: vec![0.0],
-            synthetic_rejected: None,
-            calibrated_on: Vec::new(),
-        }),
-        former_calibrations: Vec::new(),
-        provenance: Provenance::default(),
-        training_images: None,
-    };
-    Model::new(description, Network::Images { generator, detector: None }).unwrap()
+    common::model(geometry, [0.01, 0.005, 0.5], |name, values| match name {
+        // Each output of the first layer is one of the 4 x 4 red pixels of a position.
+        "encoder.stem.weight" => (0..16).for_each(|i| values[(i * 48 + i) * 9 + 4] = 1.0),
+        "encoder.stem.shift" => values.fill(2.0),
+        "map.head.weight" => (0..16).for_each(|i| values[(i * 16 + i) * 9 + 4] = 10.0),
+        "map.head.bias" => values.fill(-20.0),
+        name if name.ends_with("scale") || name.ends_with("variance") => values.fill(1.0),
+        _ => {}
+    })
 }
 
 /// A dark image with a red rectangle at (x, y, width, height).

@@ -85,8 +85,8 @@ fn side_by_side<W: Work>(count: usize, threads: usize, work: &W, desk: &mut impl
             return one_by_one(count, work, desk);
         }
         let end = EndOnDrop(&shared.ended);
-        let mut line = Line { jobs, under_way: HashMap::new(), bytes: 0, begun: 0 };
-        line.run(count, 2 * started, work, desk, &events, &end);
+        let mut line = Line { end, jobs, under_way: HashMap::new(), bytes: 0, begun: 0 };
+        line.run(count, 2 * started, work, desk, &events);
     });
 }
 
@@ -115,14 +115,18 @@ struct Shared<'a, W: Work> {
 struct EndOnDrop<'a>(&'a AtomicBool);
 
 impl EndOnDrop<'_> {
-    fn end(&self) {
+    fn set(&self) {
         self.0.store(true, Ordering::Relaxed);
+    }
+
+    fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for EndOnDrop<'_> {
     fn drop(&mut self) {
-        self.end();
+        self.set();
     }
 }
 
@@ -167,7 +171,9 @@ enum UnderWay<W: Work> {
 }
 
 /// The images under way, as the caller's thread knows them.
-struct Line<W: Work> {
+struct Line<'a, W: Work> {
+    // The first field, so that workers find no image to inspect when the jobs end.
+    end: EndOnDrop<'a>,
     jobs: Sender<Job<W>>,
     /// By number, with the bytes that each takes.
     under_way: HashMap<usize, (u64, UnderWay<W>)>,
@@ -177,7 +183,7 @@ struct Line<W: Work> {
     begun: usize,
 }
 
-impl<W: Work> Line<W> {
+impl<W: Work> Line<'_, W> {
     fn run(
         &mut self,
         count: usize,
@@ -185,9 +191,8 @@ impl<W: Work> Line<W> {
         work: &W,
         desk: &mut impl Desk<W>,
         events: &Receiver<Event<W>>,
-        end: &EndOnDrop<'_>,
     ) {
-        let (mut placed, mut recorded, mut may_begin, mut broken) = (0, 0, true, false);
+        let (mut placed, mut recorded, mut may_begin) = (0, 0, true);
         let mut waiting = None;
         loop {
             while may_begin && self.begun < count && self.under_way.len() < most {
@@ -201,21 +206,23 @@ impl<W: Work> Line<W> {
                     self.begin(bytes);
                 }
             }
-            if self.under_way.is_empty() || (broken && recorded == placed) {
+            if self.under_way.is_empty() || (self.end.is_set() && recorded == placed) {
                 return;
             }
             // Workers end after the sender only, so that there is always a next event.
             let Ok(event) = events.recv() else { return };
             self.note(event);
-            while !broken && let Some(found) = self.found(placed) {
+            while !self.end.is_set()
+                && let Some(found) = self.found(placed)
+            {
                 let unwritten = desk.place(placed, found);
                 _ = self.jobs.send(Job::Write(placed, unwritten));
                 placed += 1;
             }
             while let Some(written) = self.written(recorded) {
                 if desk.record(recorded, written).is_break() {
-                    (broken, may_begin) = (true, false);
-                    end.end();
+                    may_begin = false;
+                    self.end.set();
                 }
                 recorded += 1;
             }

@@ -121,7 +121,7 @@ struct Watcher<'a> {
     events: Events,
     /// The listing under way, and the time that it took so far.
     listing: Option<(Listing, Duration)>,
-    /// Whether the last listing found files for which there was no room.
+    /// Whether the last listing found more files than may wait ([`MOST_WAITING`]).
     left_out: bool,
     next_listing: Instant,
     missing: bool,
@@ -360,7 +360,7 @@ impl Watcher<'_> {
 
     /// The time until the next listing, after one that took `spent`.
     fn time_to_next_listing(&self, spent: Duration) -> Duration {
-        // Files in a backlog that found no room would otherwise wait for it.
+        // The files beyond the most that may wait are found by a listing alone.
         let soon = self.left_out && self.held.is_none();
         if soon { ATTENTION } else { LISTING_EVERY.max(10 * spent) }
     }
