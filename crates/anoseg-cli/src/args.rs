@@ -15,7 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitOptions;
 pub(crate) use region::RegionOptions;
-use view::{pixels, view};
+use view::{pixels, tile, view};
 
 /// Learns from images of good parts only and segments the defect, pixel by pixel.
 #[derive(Parser)]
@@ -140,6 +140,11 @@ pub(crate) struct Settings {
     /// images that are at least twice as long as wide [default: auto].
     #[arg(long, allow_hyphen_values = true, value_parser = view)]
     pub(crate) scale: Option<View>,
+    /// Side of the parts in training and of the tiles in inference, in pixels of the network, where it works
+    /// on tiles (see --scale and --smallest-defect): a multiple of 32 from 64 to 1024. Smaller ones take
+    /// less memory, larger ones show more of the surroundings [default: parts of 256, tiles of up to 1280].
+    #[arg(long, value_name = "PIXELS", allow_hyphen_values = true, value_parser = tile)]
+    pub(crate) tile: Option<usize>,
     /// Parts that are not held still: find position and rotation of the part in each image and inspect
     /// it in its own frame. It must stand out from a plain background. auto: if it moves in the training
     /// images; off [default: off; without a value: auto].
@@ -172,7 +177,8 @@ pub(crate) struct Train {
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
     /// Go on from the checkpoint in the run directory, with the settings stored there: without
-    /// --preset, --config, --time, --steps, --seed, --scale, --smallest-defect, --align, --roi and --ignore.
+    /// --preset, --config, --time, --steps, --seed, --scale, --smallest-defect, --tile,
+    /// --align, --roi and --ignore.
     #[arg(long)]
     pub(crate) resume: bool,
     #[command(flatten)]

@@ -144,3 +144,41 @@ fn the_smallest_defect_decides_the_scale() {
         assert!(err.contains(part), "{option}: {err}");
     }
 }
+
+/// Side of parts and tiles could not be chosen.
+#[test]
+fn the_side_of_tiles_is_chosen_stored_and_kept() {
+    let shop = Workshop::new();
+    wide(&shop, 190, 150);
+    let train = "train data --config tiny.toml --scale 1 --steps 4";
+    let (_, err) = shop.run(&format!("{train} --tile 64 -o small.anoseg"), 0);
+    assert!(err.contains("192 x 160 pixels, in 20 tiles"), "{err}");
+    let Geometry::Tiles { width: 64, height: 64, part: 64, .. } = geometry(&shop, "small.anoseg") else {
+        panic!("{:?}", geometry(&shop, "small.anoseg"))
+    };
+    let (info, _) = shop.run("info small.anoseg", 0);
+    assert!(info.contains("64 x 64 pixels, parts at 100 % of the resolution"), "{info}");
+    shop.run("calibrate small.anoseg data/test/good -o calibrated.anoseg", 0);
+    shop.run("eval small.anoseg data --report r.html", 0);
+    shop.run("predict small.anoseg data/test -o out --map", 0);
+    // A key of the configuration, and larger than the image.
+    let tiny = std::fs::read_to_string(shop.path("tiny.toml")).unwrap();
+    std::fs::write(shop.path("tile.toml"), tiny.replace("[input]", "[input]\ntile = 256")).unwrap();
+    shop.run("train data --config tile.toml --scale 1 --steps 4 -o large.anoseg", 0);
+    assert!(matches!(geometry(&shop, "large.anoseg"), Geometry::Tiles { width: 256, part: 256, .. }));
+    assert!(std::fs::read_to_string(shop.path("large-run/config.toml")).unwrap().contains("tile = 256"));
+    let (_, err) = shop.run("train data -o small.anoseg --resume --tile 96", 2);
+    assert!(err.contains("--tile = 96: with --resume the settings are those stored in"), "{err}");
+    shop.run("train data -o small.anoseg --resume", 0);
+    let train = "train data --config tiny.toml --steps 4 -o none.anoseg";
+    for (options, part) in [
+        ("--scale 1 --tile 100", "a multiple of 32 from 64 to 1024"),
+        ("--scale whole --tile 64", "the network takes whole images, not tiles: leave it out"),
+        ("--scale square --tile 64", "its option is --tile"),
+        ("--tile 64", "of images of 190 x 150 pixels the network takes the whole, not tiles"),
+        ("--smallest-defect 60 --tile 64", "takes the whole for defects of 60 pixels, not tiles"),
+    ] {
+        let (_, err) = shop.run(&format!("{train} {options}"), 2);
+        assert!(err.contains(part), "{options}: {err}");
+    }
+}

@@ -83,6 +83,7 @@ pub fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Resul
         movement = found;
         let sizes = sizes(files, alignment.as_ref());
         let geometry = geometry::choose(&config.input, config.stride(), &sizes);
+        geometry::require_tiles(&config.input, &geometry, &sizes)?;
         geometry::require_fine_enough(&config.input, &geometry, &sizes)?;
         Ok(Preprocess::square(config.input.size, config.input.filter)
             .with_geometry(geometry)

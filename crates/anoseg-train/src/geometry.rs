@@ -3,7 +3,7 @@
 use anoseg_image::Image;
 use anoseg_infer::{Extent, Geometry, SettingError};
 
-use crate::config::{Input, View};
+use crate::config::{Input, TILES_MULTIPLE, View};
 
 /// Without a wish, the scale gives up to as many pixels, in squares of [`Input::size`].
 const MOST_WORK: usize = 4;
@@ -33,24 +33,21 @@ const LONGEST: usize = 5;
 /// to steps: the shape of a smaller image would not be kept, and it would have next to no places.
 const LEAST_STEPS: [f32; 2] = [4.0, 2.0];
 
-/// Sides of tiles are multiples of this, as far as the network's stride is no larger.
-const MULTIPLE: usize = 32;
-
 /// The geometry for images of these sizes (width, height), for a network of this stride.
 pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> Geometry {
     let square = Geometry::Whole { width: input.size, height: input.size };
     let Some((width, height)) = median(sizes) else { return square };
-    let multiple = stride.max(MULTIPLE);
+    let multiple = stride.max(TILES_MULTIPLE);
     match input.view {
         View::Square => square,
         View::Whole => shaped(input.size, multiple, (width, height)),
-        View::Scale(scale) => tiles(input.size, multiple, scale, (width, height)),
+        View::Scale(scale) => tiles(input, multiple, scale, (width, height)),
         View::Smallest(pixels) => {
             let scale = (SMALLEST_AT_NETWORK / pixels).min(1.0);
             if scale <= whole_scale(input.size, (width, height)) && of_one_shape(sizes, (width, height)) {
                 shaped(input.size, multiple, (width, height))
             } else {
-                tiles(input.size, multiple, scale, (width, height))
+                tiles(input, multiple, scale, (width, height))
             }
         }
         View::Auto if !(is_elongated((width, height)) && of_one_shape(sizes, (width, height))) => square,
@@ -60,7 +57,7 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
                 shaped(input.size, multiple, (width, height))
             } else {
                 let scale = (whole * (MOST_WORK as f32).sqrt()).min(FINE_ENOUGH);
-                tiles(input.size, multiple, scale, (width, height))
+                tiles(input, multiple, scale, (width, height))
             }
         }
     }
@@ -96,6 +93,29 @@ pub(crate) fn require_fine_enough(
         _ => return Ok(()),
     };
     Err(setting)
+}
+
+/// Fails where tiles of a side are asked for and the network takes whole images of these sizes.
+///
+/// # Errors
+/// Names the setting and what would lead to tiles.
+pub(crate) fn require_tiles(
+    input: &Input,
+    geometry: &Geometry,
+    sizes: &[(usize, usize)],
+) -> Result<(), SettingError> {
+    let (Some(tile), Some((width, height)), false) = (input.tile, median(sizes), geometry.is_tiled()) else {
+        return Ok(());
+    };
+    let why = match input.view {
+        View::Smallest(pixels) => format!(" for defects of {pixels} pixels"),
+        _ => String::new(),
+    };
+    let allowed = format!(
+        "of images of {width} x {height} pixels the network takes the whole{why}, not tiles: leave it out, or give a \
+         scale such as 0.5 or a smaller size of the smallest defect"
+    );
+    Err(SettingError::new("input.tile", tile, allowed))
 }
 
 /// The least scale for images of this size, to two digits: the longer side has [`LEAST_STEPS`] steps or
@@ -157,11 +177,18 @@ fn shaped(size: usize, multiple: usize, (width, height): (usize, usize)) -> Geom
     if width == height { Geometry::Whole { width, height } } else { Geometry::Fitted { width, height } }
 }
 
-fn tiles(size: usize, step: usize, scale: f32, (width, height): (usize, usize)) -> Geometry {
+/// Tiles of the side that was asked for, or as few as possible.
+fn tiles(input: &Input, step: usize, scale: f32, (width, height): (usize, usize)) -> Geometry {
+    let size = input.size;
     let up = |side: usize| side.div_ceil(step).max(1) * step;
     let stepped = |side: usize| ((side as f32 * scale / step as f32).round() as usize).max(1) * step;
     let (width, height) = (stepped(width), stepped(height));
     let overlap = up(size * OVERLAP[0] / OVERLAP[1]);
+    if let Some(tile) = input.tile {
+        // Down to a multiple of the step: tiles begin at such places, and would otherwise overlap by more.
+        let overlap = overlap.min(tile / 2 / step * step);
+        return Geometry::Tiles { width: tile, height: tile, scale, overlap, part: tile, step };
+    }
     // As few as possible, and then no larger than they must be.
     let side = |len: usize| {
         let count = len.saturating_sub(overlap).div_ceil(LONGEST * size - overlap).max(1);
@@ -268,6 +295,31 @@ mod tests {
         let plane = geometry.plane(8000, 3000);
         assert!(plane.width * plane.height <= 4 * 256 * 256 + 32 * (plane.width + plane.height));
         assert_eq!(chosen(View::Auto, &[]), square);
+    }
+
+    #[test]
+    fn tiles_have_the_side_that_was_asked_for() {
+        for (tile, common) in [(64, 32), (96, 32), (256, 96), (512, 96)] {
+            let input = Input { view: View::Scale(1.0), tile: Some(tile), ..Input::default() };
+            let geometry = choose(&input, 16, &[(1000, 600)]);
+            let expected = Geometry::Tiles {
+                width: tile,
+                height: tile,
+                scale: 1.0,
+                overlap: common,
+                part: tile,
+                step: 32,
+            };
+            assert_eq!(geometry, expected);
+            assert_eq!(geometry.part_size(geometry.plane(1000, 600)), [tile.min(608), tile]);
+            assert!(require_tiles(&input, &geometry, &[(1000, 600)]).is_ok());
+        }
+        for view in [View::Auto, View::Smallest(40.0)] {
+            let input = Input { view, tile: Some(128), ..Input::default() };
+            let geometry = choose(&input, 16, &[(1000, 600)]);
+            let told = require_tiles(&input, &geometry, &[(1000, 600)]).unwrap_err().to_string();
+            assert!(told.contains("input.tile = 128: of images of 1000 x 600 pixels"), "{told}");
+        }
     }
 
     #[test]

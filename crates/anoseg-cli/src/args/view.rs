@@ -23,6 +23,13 @@ pub(super) fn pixels(text: &str) -> Result<f32, String> {
     text.parse().ok().filter(|pixels| (1.0..=10_000.0).contains(pixels)).ok_or_else(allowed)
 }
 
+/// The side of a tile. What else it depends on is checked with the other settings.
+pub(super) fn tile(text: &str) -> Result<usize, String> {
+    let allowed = || "give a multiple of 32 from 64 to 1024, such as 256".to_owned();
+    let fits = |side: &usize| (64..=1024).contains(side) && side.is_multiple_of(32);
+    text.parse().ok().filter(fits).ok_or_else(allowed)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -33,6 +40,10 @@ mod tests {
             assert!(view(text).unwrap_err().contains("above 0 and at most 1, such as 0.5"), "{text}");
             assert!(text == "7" || pixels(text).unwrap_err().contains("1 to 10000, such as 6"), "{text}");
         }
+        for text in ["0", "-64", "100", "32", "1056", "0.5", "99999999999999999999", ""] {
+            assert!(tile(text).unwrap_err().contains("a multiple of 32 from 64 to 1024"), "{text}");
+        }
+        assert_eq!((tile("64"), tile("1024")), (Ok(64), Ok(1024)));
         assert!(matches!((view("0.5"), view("1"), pixels("6")), (Ok(View::Scale(0.5)), Ok(_), Ok(6.0))));
     }
 }

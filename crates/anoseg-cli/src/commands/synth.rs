@@ -41,7 +41,7 @@ pub(crate) fn run(options: &Synth) -> Result<Outcome> {
     good.remarks().iter().for_each(|remark| console::warning(&remark.to_string()));
     let inside = good.inside();
     let (images, geometry) = (Arc::new(good.images), good.preprocess.geometry);
-    let synthesizer = synthesizer(images, config.synthesis, config.seed, &geometry)?.within(inside);
+    let synthesizer = synthesizer(images, config.recipe(), config.seed, &geometry)?.within(inside);
     let mut cells = Vec::new();
     for number in 0..options.count {
         // Whole images, also where the network takes parts of them.

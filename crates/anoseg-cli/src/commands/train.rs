@@ -146,6 +146,7 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
     }
     let smallest = options.smallest_defect.map(View::Smallest);
     config.input.view = smallest.or(options.scale).unwrap_or(config.input.view);
+    config.input.tile = options.tile.or(config.input.tile);
     config.input.align = options.align.unwrap_or(config.input.align);
     config.validate()?;
     Ok(config)
@@ -154,7 +155,7 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
 /// The settings of a training that is to be resumed. Others beside them are refused.
 fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError> {
     let stored = run_dir.config()?;
-    let Settings { config, time, steps, seed, smallest_defect, scale, align, .. } = &options.settings;
+    let Settings { config, time, steps, seed, smallest_defect, scale, tile, align, .. } = &options.settings;
     let preset = options.preset.and_then(|preset| preset.to_possible_value());
     let given = [
         ("--preset", preset.map(|preset| preset.get_name().to_owned())),
@@ -164,6 +165,7 @@ fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError
         ("--seed", seed.map(|seed| seed.to_string())),
         ("--smallest-defect", smallest_defect.map(|pixels| pixels.to_string())),
         ("--scale", scale.map(|scale| format!("{scale:?}").to_lowercase())),
+        ("--tile", tile.map(|side| side.to_string())),
         ("--align", align.map(|align| format!("{align:?}").to_lowercase())),
     ];
     let region = options.region.given().map(|(name, path)| (name, path.display().to_string()));

@@ -13,7 +13,7 @@ use anoseg_synth::Recipe;
 use serde::{Deserialize, Serialize};
 
 pub use preset::Preset;
-pub(crate) use validate::validate_rates;
+pub(crate) use validate::{TILES_MULTIPLE, validate_rates};
 
 /// The end of a training.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -202,6 +202,19 @@ pub struct Config {
     pub region: Option<RegionOfInterest>,
 }
 
+impl Config {
+    /// The settings of the synthesis for parts of this training. The recipe's sizes are shares of a part,
+    /// but the smallest anomaly has the same pixels on parts of any side (`input.tile`).
+    pub fn recipe(&self) -> Recipe {
+        let mut recipe = self.synthesis.clone();
+        if let Some(tile) = self.input.tile {
+            let smallest = recipe.size.smallest_px * self.input.size as f32 / tile as f32;
+            recipe.size.smallest_px = smallest.clamp(1.0, 128.0);
+        }
+        recipe
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -230,6 +243,11 @@ pub struct Input {
     pub size: usize,
     /// What it takes of an image.
     pub view: View,
+    /// Side of the parts in training and of the tiles in inference, in pixels of the network; only where
+    /// the network works on tiles. If it is left out, parts have `size` pixels a side, and tiles are as
+    /// large as they may be.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tile: Option<usize>,
     /// Resampling filter.
     pub filter: Filter,
     /// Whether the part is found in each image and inspected in its own frame. Not written where it is
@@ -293,6 +311,7 @@ impl Default for Input {
         Self {
             size: 256,
             view: View::default(),
+            tile: None,
             filter: Filter::Bilinear,
             align: Align::Off,
             max_pixels: None,

@@ -9,6 +9,14 @@ use crate::Result;
 /// Longest time budget: a year.
 const LONGEST_SECONDS: f64 = 366.0 * 86_400.0;
 
+/// Sides of tiles are multiples of this, as far as the network's stride is no larger.
+pub(crate) const TILES_MULTIPLE: usize = 32;
+
+/// Least and most side of a tile that can be asked for. Smaller ones consist of what their neighbours have in
+/// common; batches of larger ones take more memory than most machines have.
+const SMALLEST_TILE: usize = 64;
+const LARGEST_TILE: usize = 1024;
+
 /// Most steps of a budget, and of everything that is counted in steps.
 const MOST_STEPS: u64 = 1 << 48;
 
@@ -91,7 +99,26 @@ impl Config {
             }
             _ => {}
         }
-        self.architecture.validate_work([size; 2])
+        self.architecture.validate_work([size; 2])?;
+        self.input.tile.map_or(Ok(()), |tile| self.validate_tile(tile))
+    }
+
+    fn validate_tile(&self, tile: usize) -> Result<(), SettingError> {
+        let multiple = self.stride().max(TILES_MULTIPLE);
+        let (smallest, largest) = (SMALLEST_TILE.next_multiple_of(multiple), LARGEST_TILE);
+        let fits = (smallest..=largest).contains(&tile) && tile.is_multiple_of(multiple);
+        let allowed = format!("must be a multiple of {multiple} from {smallest} to {largest}");
+        require(fits, "input.tile", tile, allowed)?;
+        let whole = match self.input.view {
+            View::Square => "square",
+            View::Whole => "whole",
+            _ => return self.architecture.validate_work([tile; 2]),
+        };
+        let allowed = format!(
+            "with input.view = \"{whole}\" the network takes whole images, not tiles: leave it out, or give a \
+             scale such as 0.5 or the size of the smallest defect"
+        );
+        Err(SettingError::new("input.tile", tile, allowed))
     }
 
     fn validate_optimiser(&self) -> Result<(), SettingError> {
@@ -205,6 +232,43 @@ mod tests {
         assert!(config.validate().unwrap_err().to_string().contains("budget.steps"));
         config.budget = Budget::Seconds(f64::INFINITY);
         assert!(config.validate().unwrap_err().to_string().contains("budget.seconds"));
+    }
+
+    #[test]
+    fn tiles_of_a_side_out_of_range_or_of_whole_images_are_refused() {
+        for tile in [0, 32, 100, 1056, usize::MAX] {
+            let told = refusal(|config| config.input.tile = Some(tile));
+            assert!(
+                told.contains("input.tile") && told.ends_with("a multiple of 32 from 64 to 1024"),
+                "{told}"
+            );
+        }
+        for view in [View::Square, View::Whole] {
+            let told = refusal(|config| {
+                config.input.view = view;
+                config.input.tile = Some(128);
+            });
+            assert!(told.contains("takes whole images, not tiles: leave it out"), "{told}");
+        }
+        let mut config = Config::default();
+        for tile in [64, 96, 1024] {
+            config.input.tile = Some(tile);
+            config.validate().unwrap();
+        }
+        let mut paper = Config::of(crate::Preset::Paper);
+        paper.input = crate::config::Input { view: View::Scale(0.5), tile: Some(128), ..paper.input };
+        assert!(paper.validate().unwrap_err().to_string().contains("a multiple of 256 from 256"));
+    }
+
+    #[test]
+    fn the_smallest_anomaly_has_the_same_pixels_on_tiles_of_any_side() {
+        let mut config = Config::default();
+        assert_eq!(config.recipe(), config.synthesis);
+        for tile in [64, 256, 1024] {
+            config.input.tile = Some(tile);
+            // The recipe counts in pixels of a part of 256.
+            assert_eq!(config.recipe().size.smallest_px * tile as f32 / 256.0, 4.0);
+        }
     }
 
     #[test]

@@ -219,7 +219,7 @@ impl Trainer {
         let (train, spared) = (data.images.len(), held_out.images.len());
         let images = Arc::new(data.images);
         let own = &data.preprocess.geometry;
-        let synthesizer = in_parts::synthesizer(Arc::clone(&images), config.synthesis.clone(), seed, own)?;
+        let synthesizer = in_parts::synthesizer(Arc::clone(&images), config.recipe(), seed, own)?;
         let synthesizer = synthesizer.within(inside.clone());
         let backbone = self.backbone(&images, &data.preprocess.geometry, inside.as_ref())?;
         let setup = begun.elapsed().as_secs_f64();
