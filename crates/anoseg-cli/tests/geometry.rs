@@ -135,6 +135,10 @@ fn the_smallest_defect_decides_the_scale() {
     for (option, part) in [
         ("--smallest-defect 0", "from 1 to 10000, such as 6"),
         ("--smallest-defect -3", "from 1 to 10000, such as 6"),
+        (
+            "--smallest-defect 191",
+            "the images have 190 x 75 pixels, and a defect is no larger: give at most 190",
+        ),
         ("--scale 1.5", "above 0 and at most 1, such as 0.5"),
         ("--scale -1", "above 0 and at most 1, such as 0.5"),
         ("--scale NaN", "above 0 and at most 1, such as 0.5"),

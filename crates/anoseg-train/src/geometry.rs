@@ -63,7 +63,8 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
     }
 }
 
-/// Fails where the scale that was asked for leaves next to nothing of images of these sizes.
+/// Fails where the scale that was asked for leaves next to nothing of images of these sizes, and where the
+/// smallest defect is larger than the images.
 ///
 /// # Errors
 /// Names the setting and the least that these images need.
@@ -72,7 +73,19 @@ pub(crate) fn require_fine_enough(
     geometry: &Geometry,
     sizes: &[(usize, usize)],
 ) -> Result<(), SettingError> {
-    let (Geometry::Tiles { step, scale, .. }, Some(size)) = (*geometry, median(sizes)) else { return Ok(()) };
+    let Some(size) = median(sizes) else { return Ok(()) };
+    if let View::Smallest(pixels) = input.view
+        && pixels > size.0.max(size.1) as f32
+    {
+        let what = format!(
+            "the images have {} x {} pixels, and a defect is no larger: give at most {}",
+            size.0,
+            size.1,
+            size.0.max(size.1)
+        );
+        return Err(SettingError::new("input.view.smallest", pixels, what));
+    }
+    let Geometry::Tiles { step, scale, .. } = *geometry else { return Ok(()) };
     let least = least_scale(step, size);
     if scale >= least {
         return Ok(());
@@ -276,6 +289,19 @@ mod tests {
         let geometry = choose(&input, 16, &several);
         let told = require_fine_enough(&input, &geometry, &several).unwrap_err().to_string();
         assert!(told.contains("input.view.smallest") && told.contains("give at most "), "{told}");
+    }
+
+    /// Such a model was once trained, on whole images and without a word.
+    #[test]
+    fn a_smallest_defect_larger_than_the_images_is_refused() {
+        let refusal = |pixels: f32| {
+            let input = Input { view: View::Smallest(pixels), ..Input::default() };
+            let geometry = choose(&input, 16, &[(300, 200)]);
+            require_fine_enough(&input, &geometry, &[(300, 200)]).err().map(|error| error.to_string())
+        };
+        let told = refusal(301.0).unwrap();
+        assert!(told.contains("have 300 x 200 pixels") && told.ends_with("give at most 300"), "{told}");
+        assert_eq!(refusal(300.0), None);
     }
 
     #[test]
