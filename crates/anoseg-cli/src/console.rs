@@ -91,16 +91,43 @@ const LINE_EVERY: Duration = Duration::from_secs(30);
 pub(crate) struct TrainingBar {
     bar: Option<ProgressBar>,
     last_line: Instant,
+    /// Whether the steps are done and the thresholds are derived.
+    judging: bool,
+}
+
+/// A bar, if standard error is a terminal.
+fn bar(style: &str) -> Option<ProgressBar> {
+    stderr().is_terminal().then(|| {
+        let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(0).with_style(style)
+    })
 }
 
 impl TrainingBar {
     pub(crate) fn new() -> Self {
-        let style = "{bar:32} {percent:>3}%  step {pos}/{len}  {msg}";
-        let bar = stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar());
-            ProgressBar::new(0).with_style(style)
-        });
-        Self { bar, last_line: Instant::now() }
+        let bar = bar("{bar:32} {percent:>3}%  step {pos}/{len}  {msg}");
+        Self { bar, last_line: Instant::now(), judging: false }
+    }
+
+    /// So many images of all are judged for the thresholds.
+    pub(crate) fn judged(&mut self, done: usize, of: usize) {
+        if !self.judging {
+            self.clear();
+            let bar = bar("{bar:32} {percent:>3}%  thresholds: image {pos}/{len}");
+            *self = Self { bar, last_line: Instant::now(), judging: true };
+        }
+        match &self.bar {
+            Some(bar) if done == of => bar.finish_and_clear(),
+            Some(bar) => {
+                bar.set_length(of as u64);
+                bar.set_position(done as u64);
+            }
+            None if self.last_line.elapsed() >= LINE_EVERY => {
+                note(&format!("thresholds: image {done}/{of}"));
+                self.last_line = Instant::now();
+            }
+            None => {}
+        }
     }
 
     pub(crate) fn show(&mut self, progress: &Progress) {

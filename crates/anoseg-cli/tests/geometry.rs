@@ -149,6 +149,17 @@ fn the_smallest_defect_decides_the_scale() {
     }
 }
 
+/// What is left of the resolution in a square was not told, nor that a defect has too few pixels.
+#[test]
+fn the_choice_of_view_is_told() {
+    let shop = Workshop::new();
+    let (_, err) = shop.run("train data -o square.anoseg --config tiny.toml --steps 2", 0);
+    let told = "the network takes whole images as a square of 64 x 64, 67 % of their resolution (--smallest-defect N";
+    assert_eq!(err.matches(told).count(), 1, "{err}");
+    let (_, err) = shop.run("train data -o fine.anoseg --config tiny.toml --steps 2 --smallest-defect 2", 0);
+    assert!(err.contains("warning: a defect of 2 pixels has no more than that at the network"), "{err}");
+}
+
 /// Side of parts and tiles could not be chosen.
 #[test]
 fn the_side_of_tiles_is_chosen_stored_and_kept() {

@@ -4,10 +4,11 @@
 
 mod common;
 
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Child;
 use std::time::Duration;
 
+use anoseg_image::{Image, Limits, decode, write};
 use common::{Workshop, signal};
 
 /// Standard error and exit code of a program that ends.
@@ -80,10 +81,34 @@ fn a_demo_goes_on_where_it_was_stopped() {
     let (message, code) = ended(child);
     assert_eq!(code, Some(130), "{message}");
     assert!(message.contains("the same command goes on where this one stopped"), "{message}");
-    let child = shop.start("demo --out demo --time 20s");
-    std::thread::sleep(Duration::from_secs(2));
+    let mut child = shop.start("demo --out demo --time 20s");
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("going on at step")));
     signal(child.id(), "-TERM");
-    let (message, code) = ended(child);
-    assert_eq!(code, Some(130), "{message}");
-    assert!(message.contains("going on at step"), "{message}");
+    let told: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{told:?}");
+}
+
+/// Ctrl-C had no effect until the thresholds were there.
+#[test]
+fn thresholds_under_way_are_stopped_and_gone_on_with() {
+    let shop = Workshop::new();
+    for entry in std::fs::read_dir(shop.path("data/train/good")).unwrap() {
+        let path = entry.unwrap().path();
+        let image = decode::load(&path, &Limits::default()).unwrap();
+        write::write_png(&path, &Image::from_fn(960, 960, |x, y| image.get(x % 96, y % 96))).unwrap();
+    }
+    let train = "train data -o model.anoseg --config tiny.toml --scale 1 --steps 2";
+    let mut child = shop.start(train);
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    assert!(lines.any(|line| line.unwrap().contains("deriving the thresholds")));
+    signal(child.id(), "-INT");
+    let told: Vec<String> = lines.map(Result::unwrap).collect();
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{told:?}");
+    let told = told.join("\n");
+    assert!(told.contains("stopped at step 2; the checkpoint in model-run is complete"), "{told}");
+    assert!(told.contains("to go on: ") && told.contains("--resume"), "{told}");
+    assert!(!shop.path("model.anoseg").exists());
+    let (out, err) = shop.run("train data -o model.anoseg --resume", 0);
+    assert!(err.contains("all 2 steps are done") && out.contains("reject "), "{out}{err}");
 }

@@ -46,7 +46,60 @@ const FALSE_PIXELS: f64 = 1e-3;
 /// # Errors
 /// No image, or rates out of range.
 pub fn calibrate(model: &Model, normals: Vec<Image>, settings: &CalibrationSettings) -> Result<Calibration> {
-    Ok(from_normals(model, &Arc::new(normals), settings, true)?.calibration)
+    calibrate_until(model, normals, settings, &mut |_, _| Ok(()))
+}
+
+/// As [`calibrate`]. `on_image` is called before each image is judged, and once at the end, with the number of
+/// images that are done and of all; an error of it ends the work.
+///
+/// # Errors
+/// As [`calibrate`], and that of `on_image`.
+pub fn calibrate_until(
+    model: &Model,
+    normals: Vec<Image>,
+    settings: &CalibrationSettings,
+    on_image: &mut OnImage<'_>,
+) -> Result<Calibration> {
+    let of = judged_images(&normals);
+    let normals = Arc::new(normals);
+    let mut steps = Steps::new(of, on_image);
+    let calibration = from_normals(model, &normals, settings, true, &mut steps)?.calibration;
+    steps.next()?;
+    Ok(calibration)
+}
+
+/// Called with the number of images that are done and of all.
+pub type OnImage<'a> = dyn FnMut(usize, usize) -> Result<()> + 'a;
+
+/// Counts the images that are judged.
+pub(crate) struct Steps<'a> {
+    done: usize,
+    of: usize,
+    on_image: &'a mut OnImage<'a>,
+}
+
+impl<'a> Steps<'a> {
+    /// Of so many images.
+    pub(crate) fn new(of: usize, on_image: &'a mut OnImage<'a>) -> Self {
+        Self { done: 0, of, on_image }
+    }
+
+    /// Comes before each image, and at the end.
+    pub(crate) fn next(&mut self) -> Result<()> {
+        (self.on_image)(self.done, self.of)?;
+        self.done += 1;
+        Ok(())
+    }
+}
+
+/// Images that [`from_normals`] judges: these, and synthetic pairs.
+pub(crate) fn judged_images(normals: &[Image]) -> usize {
+    normals.len() + pairs(largest(normals)) as usize
+}
+
+/// Pixels of the largest image.
+fn largest(images: &[Image]) -> usize {
+    images.iter().map(|image| image.width() * image.height()).max().unwrap_or(0)
 }
 
 /// Thresholds, and the scores of the synthetic anomalies that they were tried on.
@@ -61,19 +114,23 @@ pub(crate) fn from_normals(
     normals: &Arc<Vec<Image>>,
     settings: &CalibrationSettings,
     held_out: bool,
+    steps: &mut Steps<'_>,
 ) -> Result<Calibrated> {
     validate_rates(settings.false_reject, settings.review)?;
     if normals.is_empty() {
         return Err(Error::data(std::path::Path::new("calibration"), "needs at least one good image"));
     }
-    let judge = |(i, image)| model.analyse_prepared(image, (!held_out).then_some(i));
-    let judged = normals.iter().enumerate().map(judge).collect::<Result<Vec<_>, _>>()?;
+    let judge = |(i, image)| {
+        steps.next()?;
+        Ok(model.analyse_prepared(image, (!held_out).then_some(i))?)
+    };
+    let judged = normals.iter().enumerate().map(judge).collect::<Result<Vec<_>>>()?;
     let (mut scores, maps): (Vec<f32>, Vec<AnomalyMap>) =
         judged.into_iter().map(|Analysis { score, map }| (score, map)).unzip();
     scores.sort_unstable_by(f32::total_cmp);
     let (image_threshold, rule) = image_threshold(&scores, settings.false_reject);
     let (review_threshold, _) = self::image_threshold(&scores, settings.review);
-    let trial = Trial::of(model, normals)?;
+    let trial = Trial::of(model, normals, steps)?;
     let insides: Vec<Option<Mask>> = normals.iter().map(|image| model.inside(image)).collect();
     let good = maps.iter().zip(&insides).flat_map(|(map, inside)| counting(map.as_slice(), inside.as_ref()));
     let pixel_threshold = trial.pixel_threshold(good.collect())?;
@@ -136,7 +193,7 @@ struct Trial {
 }
 
 impl Trial {
-    fn of(model: &Model, normals: &Arc<Vec<Image>>) -> Result<Self> {
+    fn of(model: &Model, normals: &Arc<Vec<Image>>, steps: &mut Steps<'_>) -> Result<Self> {
         let recipe = recipe(model).map_err(|what| {
             let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {what}"));
             anoseg_infer::Error::model(model.path(), fault)
@@ -144,11 +201,12 @@ impl Trial {
         let own = &model.description().preprocess.geometry;
         let normals = in_parts::without_small(normals, own);
         let inside = normals.first().and_then(|image| model.inside(image));
-        let pairs = pairs(normals.iter().map(|image| image.width() * image.height()).max().unwrap_or(0));
+        let pairs = pairs(largest(&normals));
         // Anomalies are as large as in training.
         let synthesizer = in_parts::synthesizer(normals, recipe, SYNTHETIC_SEED, own)?.within(inside);
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..pairs {
+            steps.next()?;
             let pair = synthesizer.whole_pair(step, 0);
             let inside = pair.inside.as_ref();
             let Analysis { score, map } = model.analyse_inside(&pair.image, None, inside)?;

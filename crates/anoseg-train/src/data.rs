@@ -18,6 +18,7 @@ use crate::region;
 use crate::remark::{self, Remark, ShapeEffect};
 use crate::sanity::{self, Seen};
 use crate::scale::{self, FarValues, Values};
+use crate::train::StopToken;
 use crate::{Error, Result};
 
 /// Most bytes of images kept in memory; of a larger set a seeded sample is used.
@@ -76,6 +77,19 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
 /// # Errors
 /// As [`load_good_images`].
 pub fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
+    load_until(dataset, config, limits, &StopToken::new())
+}
+
+/// As [`load_within`], until the token is stopped.
+///
+/// # Errors
+/// As [`load_within`], and [`Error::Stopped`].
+pub(crate) fn load_until(
+    dataset: &Dataset,
+    config: &Config,
+    limits: &Limits,
+    stop: &StopToken,
+) -> Result<GoodImages> {
     let mut movement = None;
     let preprocess = |files: &[Probed]| {
         let learned = (config.input.align == Align::Auto).then(|| align::learn(files, limits));
@@ -90,7 +104,7 @@ pub fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Resul
             .with_alignment(alignment)
             .with_region(config.region.clone()))
     };
-    let good = load(dataset, preprocess, config.seed, true, limits)?;
+    let good = load(dataset, preprocess, config.seed, true, (limits, stop))?;
     Ok(GoodImages { movement, ..good })
 }
 
@@ -106,7 +120,7 @@ fn sizes(files: &[Probed], alignment: Option<&Alignment>) -> Vec<(usize, usize)>
 /// # Errors
 /// As [`load_good_images`].
 pub fn load_good_images_as(dataset: &Dataset, preprocess: &Preprocess, seed: u64) -> Result<GoodImages> {
-    load(dataset, |_| Ok(preprocess.clone()), seed, false, &Limits::default())
+    load(dataset, |_| Ok(preprocess.clone()), seed, false, (&Limits::default(), &StopToken::new()))
 }
 
 /// `preprocess` is that for these images.
@@ -115,7 +129,7 @@ fn load(
     preprocess: impl FnOnce(&[Probed]) -> Result<Preprocess>,
     seed: u64,
     find_scale: bool,
-    limits: &Limits,
+    (limits, stop): (&Limits, &StopToken),
 ) -> Result<GoodImages> {
     let root = &dataset.root;
     let mut warnings = Vec::new();
@@ -132,7 +146,14 @@ fn load(
     let probed = sample_to_fit(probed, extent, &mut rng, &mut warnings);
     let mut hasher = blake3::Hasher::new();
     let (mut files, mut unreadable) = (Vec::with_capacity(probed.len()), Vec::new());
-    for result in read_all(&probed, |path| GoodFile::read(path, root, &preprocess, limits)) {
+    let read = |path: &Path| {
+        if stop.is_stopped() { Err(Error::Stopped) } else { GoodFile::read(path, root, &preprocess, limits) }
+    };
+    let results = read_all(&probed, read);
+    if stop.is_stopped() {
+        return Err(Error::Stopped);
+    }
+    for result in results {
         match result {
             Ok(file) => {
                 hasher.update(file.digest.as_bytes());

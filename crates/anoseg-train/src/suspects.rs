@@ -16,6 +16,7 @@ use anoseg_image::Image;
 use anoseg_infer::{Model, logit};
 
 use crate::Result;
+use crate::calibrate::Steps;
 
 /// In fewer images nothing is suspect.
 const FEWEST: usize = 12;
@@ -39,6 +40,17 @@ const LEAST_SCALE: f64 = 0.002;
 /// Most images of which the scores are taken; of larger sets every so many are left out.
 const MOST: usize = 1000;
 
+/// Of so many images, every so many are judged.
+fn every(images: usize) -> usize {
+    images.div_ceil(MOST).max(1)
+}
+
+/// How many of these images [`find`] judges.
+pub(crate) fn judged_images(trained: usize, held_out: usize) -> usize {
+    let step = every(trained + held_out);
+    trained.div_ceil(step) + held_out.div_ceil(step)
+}
+
 /// The files of the images that may show defects, the highest score first. `held_out` are images
 /// that the model was not trained on; both are prepared. `synthetic_scores` are those of synthetic
 /// anomalies on good images.
@@ -50,13 +62,16 @@ pub(crate) fn find(
     (trained, trained_names): (&[Image], &[PathBuf]),
     (held_out, held_out_names): (&[Image], &[PathBuf]),
     synthetic_scores: &[f32],
+    steps: &mut Steps<'_>,
 ) -> Result<Vec<PathBuf>> {
-    let step = (trained.len() + held_out.len()).div_ceil(MOST).max(1);
+    let step = every(trained.len() + held_out.len());
     let mut scored = Vec::new();
     for (i, image) in trained.iter().enumerate().step_by(step) {
+        steps.next()?;
         scored.push((model.analyse_prepared(image, Some(i))?.score, &trained_names[i]));
     }
     for (i, image) in held_out.iter().enumerate().step_by(step) {
+        steps.next()?;
         scored.push((model.analyse_prepared(image, None)?.score, &held_out_names[i]));
     }
     if !tells_anomalies(synthetic_scores, &scored.iter().map(|(score, _)| *score).collect::<Vec<_>>())? {

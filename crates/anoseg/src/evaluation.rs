@@ -8,7 +8,7 @@ use anoseg_report::assemble::Assembly;
 use anoseg_report::{Comparison, Report};
 pub use anoseg_train::ablation::{self, Ablation};
 pub use anoseg_train::benchmark::{Benchmark, Entry, Failure};
-pub use anoseg_train::calibrate::calibrate;
+pub use anoseg_train::calibrate::{OnImage, calibrate, calibrate_until};
 pub use anoseg_train::config::CalibrationSettings;
 pub use anoseg_train::evaluate::{
     Figures, Judged, MapFiles, Record, TestRun, evaluate, evaluate_within, require_test_images,

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anoseg::evaluation::{CalibrationSettings, calibrate};
+use anoseg::evaluation::{CalibrationSettings, calibrate_until};
 use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
 use anoseg_image::dataset::Part;
 use anoseg_image::text::count;
@@ -60,15 +60,23 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     if count < FEWEST_IMAGES {
         return Err(too_few(folder, options.false_reject, (count, normals.trained_on)).into());
     }
-    let mut calibration = calibrate(&model, normals.images, &settings)?;
+    let mut told = Instant::now();
+    let on_image = &mut |done: usize, of: usize| {
+        if stop.is_stopped() {
+            return Err(TrainError::Stopped);
+        }
+        if told.elapsed() >= LINE_EVERY {
+            console::note(&format!("thresholds: image {done}/{of}"));
+            told = Instant::now();
+        }
+        Ok(())
+    };
+    let mut calibration = calibrate_until(&model, normals.images, &settings, on_image)?;
     calibration.calibrated_on = normals.digests;
     calibration.calibrated_on.sort_unstable();
     if let Some(what) = useless(&calibration, model.description().calibration.as_ref()) {
         let what = format!("{what}; the thresholds of the model stay as they are");
         return Err(TrainError::Data { path: folder.to_owned(), what }.into());
-    }
-    if stop.is_stopped() {
-        return Err(TrainError::Stopped.into());
     }
     model.set_calibration(calibration.clone());
     let (old, new) = ModelFile::formats(&options.model)?;

@@ -63,7 +63,10 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
         trainer.config(config).run_dir(run_dir.clone())
     };
     let model = with_progress(trainer).inspect_err(|error| {
-        if let TrainError::Interrupted { .. } = error {
+        // Before the first checkpoint only a training that is resumed can go on.
+        if matches!(error, TrainError::Interrupted { .. })
+            || options.resume && matches!(error, TrainError::Stopped)
+        {
             console::note(&format!("to go on: {}", how_to_resume(options, &options.output)));
         }
     });
@@ -229,7 +232,7 @@ pub(super) fn series_model(
         }
     });
     let trained = trained.inspect_err(|error| {
-        if let TrainError::Interrupted { .. } = error {
+        if let TrainError::Interrupted { .. } | TrainError::Stopped = error {
             console::note("the same command goes on where this one stopped");
         }
     })?;
@@ -267,8 +270,10 @@ fn show(bar: &mut TrainingBar, event: Event) {
             "stopped at step {lost_at}: {why}. The model is that of step {step}, the last good checkpoint. \
              Lower loss.adversarial or optimiser.learning_rate in the configuration and train again"
         )),
-        Event::Geometry { geometry, smallest, largest } => {
+        Event::Geometry { geometry, view, smallest, largest } => {
             console::note(&network_input::told(&geometry, [smallest, largest]));
+            let remarks = network_input::remarks(view, &geometry, [smallest, largest]);
+            remarks.iter().for_each(|remark| bar.warning(remark));
         }
         Event::Region { share, pixels, plane } => {
             let percent = with_digits(100.0 * share, 1);
@@ -326,6 +331,7 @@ fn show(bar: &mut TrainingBar, event: Event) {
             bar.clear();
             console::note("deriving the thresholds");
         }
+        Event::Judged { done, of } => bar.judged(done, of),
         _ => {}
     }
 }

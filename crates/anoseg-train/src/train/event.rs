@@ -8,6 +8,7 @@ use anoseg_infer::{Extent, Geometry, ValueScale};
 
 use super::step_losses::StepLosses;
 use crate::align::Movement;
+use crate::config::View;
 
 /// What happens during a training.
 #[derive(Clone, Debug)]
@@ -35,6 +36,8 @@ pub enum Event {
     Geometry {
         /// The geometry.
         geometry: Geometry,
+        /// The setting that it follows from.
+        view: View,
         /// Smallest width and height of the images, in pixels; those of the frame where they are aligned.
         smallest: (usize, usize),
         /// Largest width and height.
@@ -75,6 +78,13 @@ pub enum Event {
     },
     /// All steps are done; thresholds are being derived.
     Calibrating,
+    /// Images have been judged for the thresholds.
+    Judged {
+        /// How many.
+        done: usize,
+        /// Of how many.
+        of: usize,
+    },
     /// Good images that score far above the others, the highest first: they may show defects.
     Suspects {
         /// Their files, below the dataset's folder.

@@ -148,3 +148,53 @@ fn a_stopped_training_resumes_to_the_same_model() {
     let resumed = Trainer::new(dataset).resume(run_dir).unwrap().run().unwrap().to_file().tensors;
     assert_eq!(resumed, whole);
 }
+
+/// Ctrl-C once had no effect before all images were judged, and nothing told how far that was.
+#[test]
+fn a_training_that_is_stopped_while_thresholds_are_derived_resumes_to_the_same_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dataset, config) = (images(folder.path()), tiny(3));
+    let whole = Trainer::new(dataset.clone()).config(config.clone()).run().unwrap();
+    let run_dir = RunDir::open(folder.path().join("stopped"));
+    let stop_at = |trainer: Trainer, image: usize| {
+        let (stop, judged) = (StopToken::new(), Arc::new(Mutex::new((0, 0))));
+        let (token, sink) = (stop.clone(), judged.clone());
+        let trained = trainer.stop(stop).on_event(move |event| {
+            if let Event::Judged { done, of } = event {
+                *sink.lock().unwrap() = (done, of);
+                if done == image {
+                    token.stop();
+                }
+            }
+        });
+        let trained = trained.run();
+        (trained, *judged.lock().unwrap())
+    };
+    // Among the good images, the synthetic pairs, and the images that are looked through for defects.
+    let (stopped, (done, _)) =
+        stop_at(Trainer::new(dataset.clone()).config(config).run_dir(run_dir.clone()), 1);
+    assert!(matches!(stopped, Err(Error::Interrupted { step: 3, .. })) && done == 1);
+    for image in [20, 55] {
+        let resumed = Trainer::new(dataset.clone()).resume(run_dir.clone()).unwrap();
+        let (stopped, (done, of)) = stop_at(resumed, image);
+        assert!(
+            matches!(stopped, Err(Error::Interrupted { step: 3, .. })) && done == image,
+            "{done} of {of}"
+        );
+    }
+    let (model, (done, of)) = stop_at(Trainer::new(dataset).resume(run_dir).unwrap(), usize::MAX);
+    assert_eq!((done, of), (4 + 48 + 12, 4 + 48 + 12));
+    let (model, whole) = (model.unwrap().to_file(), whole.to_file());
+    assert_eq!(model.tensors, whole.tensors);
+    assert_eq!(model.description.calibration, whole.description.calibration);
+}
+
+/// The images were once read to the end first.
+#[test]
+fn a_training_that_is_stopped_before_its_first_step_reads_no_further_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dataset, stop) = (images(folder.path()), StopToken::new());
+    stop.stop();
+    let stopped = Trainer::new(dataset).config(tiny(3)).stop(stop).run();
+    assert!(matches!(stopped, Err(Error::Stopped)));
+}

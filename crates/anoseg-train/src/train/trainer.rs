@@ -8,7 +8,7 @@ use anoseg_image::dataset::Layout;
 use anoseg_image::{Dataset, Image, Limits, Mask};
 use anoseg_infer::network::{Backbone, Kind};
 use anoseg_infer::{
-    Description, Extent, Geometry, Model, Preprocess, Provenance, TrainingImages, ValueScale,
+    Calibration, Description, Extent, Geometry, Model, Preprocess, Provenance, TrainingImages, ValueScale,
 };
 use anoseg_kernels::Level;
 use anoseg_synth::{Flip, Synthesizer};
@@ -16,9 +16,9 @@ use anoseg_synth::{Flip, Synthesizer};
 use super::event::{Event, StopToken};
 use super::session::Session;
 use crate::backbone::Views;
-use crate::calibrate::{self, Calibrated};
+use crate::calibrate::{self, Calibrated, Steps};
 use crate::config::{Align, Budget, Config, Preset};
-use crate::data::load_within;
+use crate::data::{HeldOut, load_until};
 use crate::encoder::{PretrainedEncoder, no_temporary};
 use crate::run_dir::{Origin, RunDir};
 use crate::{Error, Result, align, backbone, in_parts, suspects};
@@ -150,8 +150,8 @@ impl Trainer {
     /// # Errors
     /// Bad settings or data, a run directory that cannot be written, is in use or holds files that no
     /// training wrote in the place of its own, a checkpoint of
-    /// other settings or images, a diverged loss, or [`Error::Interrupted`] after the token was
-    /// stopped.
+    /// other settings or images, a diverged loss, or after the token was stopped [`Error::Interrupted`],
+    /// and [`Error::Stopped`] before the first checkpoint.
     pub fn run(mut self) -> Result<Model> {
         let begun = Instant::now();
         self.config.validate()?;
@@ -181,7 +181,7 @@ impl Trainer {
 
     fn train(&mut self, run_dir: &RunDir, begun: Instant) -> Result<Model> {
         let (mut config, seed) = (self.config.clone(), self.config.seed);
-        let mut data = load_within(&self.dataset, &config, &self.limits_in_force())?;
+        let mut data = load_until(&self.dataset, &config, &self.limits_in_force(), &self.stop)?;
         if data.preprocess.geometry.is_tiled() {
             // A tile is not the image, and a score must not depend on where tiles begin.
             config.architecture.context = false;
@@ -204,12 +204,8 @@ impl Trainer {
         if data.preprocess.scale != ValueScale::default() {
             (self.on_event)(Event::ValueScale(data.preprocess.scale));
         }
-        if data.preprocess.geometry
-            != (Geometry::Whole { width: config.input.size, height: config.input.size })
-        {
-            let [smallest, largest] = data.taken();
-            (self.on_event)(Event::Geometry { geometry: data.preprocess.geometry, smallest, largest });
-        }
+        let ([smallest, largest], view) = (data.taken(), config.input.view);
+        (self.on_event)(Event::Geometry { geometry: data.preprocess.geometry, view, smallest, largest });
         let inside = data.inside();
         if let Some(inside) = &inside {
             let (pixels, plane) = (inside.count(), Extent { width: inside.width(), height: inside.height() });
@@ -254,20 +250,45 @@ impl Trainer {
         };
         let prepared = (data.preprocess, training_images);
         let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
-        let (spared_images, spared_names) = (held_out.images, held_out.names);
-        let normals = if spared == 0 { Arc::clone(&images) } else { Arc::new(spared_images) };
-        let Calibrated { mut calibration, synthetic_scores } =
-            calibrate::from_normals(&model, &normals, &config.calibration, spared > 0)?;
-        calibration.calibrated_on = held_out.files;
-        calibration.calibrated_on.sort_unstable();
-        let held_out: &[Image] = if spared == 0 { &[] } else { &normals };
-        let suspects =
-            suspects::find(&model, (&images, &names), (held_out, &spared_names), &synthetic_scores)?;
-        if !suspects.is_empty() {
-            (self.on_event)(Event::Suspects { images: suspects, of: train + spared });
-        }
+        let stopped = || Error::Interrupted { step: session.state.step, run_dir: run_dir.path().to_owned() };
+        let calibration = self.calibration(&model, (&images, &names), held_out, &stopped)?;
         model.set_calibration(calibration);
         Ok(model)
+    }
+
+    /// The thresholds of a model that was trained on these images, of these names. Good images that may show
+    /// defects are told. `stopped` is the error after the token was stopped.
+    fn calibration(
+        &mut self,
+        model: &Model,
+        (images, names): (&Arc<Vec<Image>>, &[PathBuf]),
+        held_out: HeldOut,
+        stopped: &dyn Fn() -> Error,
+    ) -> Result<Calibration> {
+        let spared = held_out.images.len();
+        let normals = if spared == 0 { Arc::clone(images) } else { Arc::new(held_out.images) };
+        let Self { on_event, stop, config, .. } = self;
+        let mut on_image = |done: usize, of: usize| {
+            if stop.is_stopped() {
+                return Err(stopped());
+            }
+            on_event(Event::Judged { done, of });
+            Ok(())
+        };
+        let judged = calibrate::judged_images(&normals) + suspects::judged_images(images.len(), spared);
+        let mut steps = Steps::new(judged, &mut on_image);
+        let Calibrated { mut calibration, synthetic_scores } =
+            calibrate::from_normals(model, &normals, &config.calibration, spared > 0, &mut steps)?;
+        calibration.calibrated_on = held_out.files;
+        calibration.calibrated_on.sort_unstable();
+        let spared_images: &[Image] = if spared == 0 { &[] } else { &normals };
+        let held_out = (spared_images, &held_out.names[..]);
+        let suspects = suspects::find(model, (images, names), held_out, &synthetic_scores, &mut steps)?;
+        steps.next()?;
+        if !suspects.is_empty() {
+            on_event(Event::Suspects { images: suspects, of: images.len() + spared });
+        }
+        Ok(calibration)
     }
 
     /// What the training is called with.
