@@ -192,3 +192,42 @@ fn a_dead_link_in_the_training_set_shows_in_the_exit_code() {
     assert!(shop.path("m.anoseg").is_file(), "the rest is learned from");
     shop.run("eval m.anoseg data", 0);
 }
+
+/// `predict` alone told that a file has further pages or frames.
+#[test]
+fn further_images_of_a_file_are_told_once_per_set() {
+    let shop = Workshop::new();
+    for (folder, files) in [("train/good", 5), ("test/good", 4)] {
+        for number in 0..files {
+            let path = shop.path(&format!("data/{folder}/{number:03}.png"));
+            let page = fs::read(&path).unwrap();
+            let image =
+                anoseg_image::decode::load_bytes(&page, &path, &anoseg_image::Limits::default()).unwrap();
+            fs::remove_file(&path).unwrap();
+            // Two images, one after the other: a PNM file of two frames.
+            let pixels = (0..SIDE * SIDE).flat_map(|i| image.get(i % SIDE, i / SIDE));
+            let pixels: Vec<u8> = pixels.map(|value| (255.0 * value).round() as u8).collect();
+            let frame = [format!("P6\n{SIDE} {SIDE}\n255\n").into_bytes(), pixels].concat();
+            fs::write(path.with_extension("ppm"), [frame.clone(), frame].concat()).unwrap();
+        }
+    }
+    let once = |text: &str, words: &str, name: &str| {
+        assert_eq!(text.matches(words).count(), 1, "{words}: {text}");
+        assert!(text.lines().any(|line| line.contains(words) && line.contains(name)), "{name}: {text}");
+    };
+    let words = "5 of 20 images are the first of several in their files, such as pages or frames; only the first is used";
+    let (_, err) = shop.run(&format!("train data -o model.anoseg {TINY}"), 0);
+    once(&err, words, "000.ppm");
+    let (_, err) = shop.run("check data --json check.json", 0);
+    once(&err, words, "000.ppm");
+    once(&err, "4 images to test with are the first of several in their files", "000.ppm");
+    assert_eq!(json(&shop, "check.json")["datasets"][0]["problems"].as_array().unwrap().len(), 0);
+    let (_, err) = shop.run("eval model.anoseg data --json figures.json", 0);
+    once(
+        &err,
+        "4 of 8 test images in files with further images, of which only the first was inspected",
+        "000.ppm",
+    );
+    let (_, err) = shop.run("calibrate model.anoseg data/test/good -o calibrated.anoseg", 0);
+    once(&err, "4 images are the first of several in their files", "000.ppm");
+}

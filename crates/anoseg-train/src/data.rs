@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Dataset, Image, Limits, Mask, SampleType, decode};
+use anoseg_image::{Dataset, Decoded, Image, Limits, Mask, SampleType, decode};
 use anoseg_infer::{Alignment, Extent, Geometry, Preprocess, TrainingImages, file_digest};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -319,6 +319,8 @@ struct GoodFile {
     path: PathBuf,
     /// Below the dataset's folder.
     name: PathBuf,
+    /// Whether the file has further images.
+    further: bool,
     /// Values as in the file.
     image: Image,
     /// Digest of those values.
@@ -338,7 +340,7 @@ impl GoodFile {
     /// Pixels and digest come from one read of the file.
     fn read(path: &Path, root: &Path, preprocess: &Preprocess, limits: &Limits) -> Result<Self> {
         let content = decode::read_file(path, limits)?;
-        let image = decode::load_bytes(&content, path, limits)?;
+        let Decoded { image, further_pages, .. } = Decoded::from_bytes(&content, path, limits)?;
         let name = path.strip_prefix(root).unwrap_or(path);
         let mut hasher = blake3::Hasher::new();
         hasher.update(name.to_string_lossy().replace('\\', "/").as_bytes()).update(&[0]).update(&content);
@@ -346,6 +348,7 @@ impl GoodFile {
         Ok(Self {
             path: path.to_owned(),
             name: name.to_owned(),
+            further: further_pages > 0,
             digest: hasher.finalize(),
             content_digest: file_digest(&content),
             traits: TrainingImages::of(&image),
@@ -378,6 +381,7 @@ impl GoodFile {
     fn scaled(self, preprocess: &Preprocess) -> (Image, Seen) {
         let image = preprocess.scale_resampled(self.image);
         let mut seen = Seen::new(self.name, self.traits, self.pixels, &image);
+        seen.further = self.further;
         if let Some(unaligned) = self.unaligned {
             seen.thumbnail = Thumbnail::of(&preprocess.scale_resampled(unaligned));
         }

@@ -54,6 +54,11 @@ impl<'a> Doubts<'a> {
         }
     }
 
+    /// Adds a test image whose file has further images, which are not inspected.
+    pub(crate) fn add_further_images(&mut self, path: &Path) {
+        self.warnings.entry("further_pages").or_insert_with(|| (0, display_name(path))).0 += 1;
+    }
+
     /// Adds where on a test image defects count.
     pub(crate) fn add_region(&mut self, image: &EvaluatedImage, inside: Option<&Mask>) {
         let Some(inside) = inside else { return };

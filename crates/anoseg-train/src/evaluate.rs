@@ -236,15 +236,19 @@ pub fn evaluate_within(
     let (mut evaluator, mut by_map) = (Evaluator::new(), MapScores::default());
     let mut doubts = Doubts::new(model.description());
     for test in &dataset.test {
-        let (image, Truth { mask, findings, .. }, digest) = match read(test, limits) {
-            Ok(read) => read,
-            Err(error) => {
-                failures.push(error);
-                continue;
-            }
-        };
+        let (Decoded { image, further_pages, .. }, Truth { mask, findings, .. }, digest) =
+            match read(test, limits) {
+                Ok(read) => read,
+                Err(error) => {
+                    failures.push(error);
+                    continue;
+                }
+            };
         masks.extend(findings);
         doubts.add(&test.path, &digest, &model.warnings(&image));
+        if further_pages > 0 {
+            doubts.add_further_images(&test.path);
+        }
         let begun = Instant::now();
         let Analysis { score, map } = model.analyse(&image)?;
         let inside = model.inside(&image);
@@ -320,11 +324,11 @@ impl MapScores {
 }
 
 /// The image, its ground truth and the digest of its file.
-fn read(test: &TestImage, limits: &Limits) -> Result<(Image, Truth, String)> {
+fn read(test: &TestImage, limits: &Limits) -> Result<(Decoded, Truth, String)> {
     let content = decode::read_file(&test.path, limits)?;
     let image = Decoded::from_bytes(&content, &test.path, limits)?;
     let truth = dataset::read_truth(test, &image, limits);
-    Ok((image.image, truth, file_digest(&content)))
+    Ok((image, truth, file_digest(&content)))
 }
 
 /// Writes maps as float32 TIFF into a folder, in the test folder's structure:

@@ -246,13 +246,14 @@ fn examine_tests(
     });
     let mut masks = Vec::new();
     let mut readable: Vec<(&TestImage, Tested)> = Vec::new();
-    let (mut known, mut constant) = (Vec::new(), Vec::new());
+    let (mut known, mut constant, mut further) = (Vec::new(), Vec::new(), Vec::new());
     for (path, tested) in others.iter().zip(read) {
         let test = by_path.get(path.as_path()).copied();
         match tested {
             Ok(mut tested) => {
                 masks.append(&mut tested.masks);
                 known.extend(learned.get(&tested.identity).map(|train| (path.as_path(), train)));
+                further.extend(tested.further.then_some(path.as_path()));
                 constant.extend(tested.constant.then_some(path.as_path()));
                 readable.extend(test.map(|test| (test, tested)));
             }
@@ -272,6 +273,17 @@ fn examine_tests(
             count(known.len(), "image to test with is", "images to test with are"),
             display_name(test),
             display_name(train)
+        ));
+    }
+    if let Some(first) = further.first() {
+        found.notes.push(format!(
+            "{}, such as pages or frames; only the first is used: {}",
+            count(
+                further.len(),
+                "image to test with is the first of several in its file",
+                "images to test with are the first of several in their files"
+            ),
+            display_name(first)
         ));
     }
     if let Some(first) = constant.first() {

@@ -98,6 +98,13 @@ pub enum Remark {
         /// How many, and an example.
         values: FarValues,
     },
+    /// Files with further images, such as pages or frames, of which only the first is used.
+    FurtherImages {
+        /// The files.
+        images: Vec<PathBuf>,
+        /// Images in the set.
+        of: usize,
+    },
     /// All images together use a small part of the value scale only.
     LowContrast {
         /// Darkest and brightest value at the network's size, as shares of the scale.
@@ -111,13 +118,14 @@ pub enum Remark {
 }
 
 impl Remark {
-    /// Whether it only tells how the set is, and names no image to look at.
+    /// Whether it only tells how the set is, and not that an image may be wrong.
     pub fn is_note(&self) -> bool {
         matches!(
             self,
             Self::ManyShapes { .. }
                 | Self::NearCopies { .. }
                 | Self::FarValues { .. }
+                | Self::FurtherImages { .. }
                 | Self::LowContrast { .. }
         )
     }
@@ -194,6 +202,12 @@ impl fmt::Display for Remark {
                 "{count} values lie far beyond all others, such as {example}: they do not count for the value \
                  scale and are clipped to it"
             ),
+            Self::FurtherImages { images, of } => {
+                let one = "is the first of several in its file";
+                let many = "are the first of several in their files";
+                let are = of_images(images.len(), *of, one, many);
+                write!(f, "{are}, such as pages or frames; only the first is used: {}", names(images))
+            }
             Self::LowContrast { range: [least, most] } => write!(
                 f,
                 "all images lie between {:.1} % and {:.1} % of the value scale: faint defects may not be told; \

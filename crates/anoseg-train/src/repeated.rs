@@ -15,6 +15,8 @@ pub(crate) struct Tested {
     pub(crate) identity: Identity,
     /// Whether all pixels have the same value.
     pub(crate) constant: bool,
+    /// Whether its file has further images, which are not used.
+    pub(crate) further: bool,
     /// Digest of the marked pixels, where there are any.
     marked: Option<blake3::Hash>,
 }
@@ -27,7 +29,8 @@ impl Tested {
             let pixels: Vec<u8> = mask.as_slice().iter().map(|&marked| u8::from(marked)).collect();
             blake3::Hasher::new().update(&mask.width().to_le_bytes()).update(&pixels).finalize()
         });
-        Self { masks: truth.findings, identity, constant, marked }
+        let further = image.further_pages > 0;
+        Self { masks: truth.findings, identity, constant, further, marked }
     }
 }
 

@@ -11,6 +11,7 @@
 //! | other shape | width to height differs by more than 5 % from the set's median |
 //! | other size | a side is more than twice, or less than half, the set's median |
 //! | grey with colour | some images have three equal planes and some do not |
+//! | further images | the file has further pages or frames |
 //! | far values | see [`crate::scale`] |
 //! | types of samples | files of 8 bits, 16 bits or floats in one set |
 
@@ -58,6 +59,8 @@ pub(crate) struct Seen {
     pub(crate) traits: TrainingImages,
     /// Digest of the pixels at the network's size, before they are scaled.
     pub(crate) pixels: blake3::Hash,
+    /// Whether its file has further images, which are not used.
+    pub(crate) further: bool,
     /// Mean of the red, green and blue plane, and the deviation of all values.
     levels: [f32; 4],
     /// Smallest and largest value at the network's size.
@@ -80,7 +83,8 @@ impl Seen {
         let least = values.iter().copied().fold(f32::INFINITY, f32::min);
         let most = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let (levels, range) = ([red, green, blue, deviation], [least, most]);
-        Self { name, traits, pixels, levels, range, thumbnail: Thumbnail::of(scaled) }
+        let (further, thumbnail) = (false, Thumbnail::of(scaled));
+        Self { name, traits, pixels, further, levels, range, thumbnail }
     }
 
     /// Equal for images that are the same.
@@ -123,6 +127,10 @@ pub(crate) fn remarks(seen: &[Seen], effect: Option<ShapeEffect>) -> Vec<Remark>
         far_from_the_others(&compared).into_iter().map(|i| compared[i].name.clone()).collect();
     if !images.is_empty() {
         remarks.push(Remark::FarFromTheOthers { images, of });
+    }
+    let images = chosen(&|seen| seen.further);
+    if !images.is_empty() {
+        remarks.push(Remark::FurtherImages { images, of });
     }
     remarks.extend(low_contrast(seen));
     remarks.extend(shapes(seen, effect));

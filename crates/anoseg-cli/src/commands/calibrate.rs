@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use anoseg::evaluation::{CalibrationSettings, calibrate_until};
 use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
-use anoseg_image::dataset::Part;
+use anoseg_image::dataset::{Part, display_name};
 use anoseg_image::text::count;
-use anoseg_image::{Image, decode};
+use anoseg_image::{Decoded, Image, decode};
 use anoseg_infer::images_needed;
 use anoseg_report::format::exact_score;
 use anyhow::{Context as _, Result};
@@ -109,6 +109,7 @@ pub(super) fn summarise(calibration: &Calibration, path: &Path) {
 }
 
 /// Good images, as the model takes them.
+#[derive(Default)]
 struct Normals {
     images: Vec<Image>,
     /// Digest of each image's file, in the order of the images.
@@ -119,6 +120,8 @@ struct Normals {
     trained_on: usize,
     /// How many are copies of others; they are left out.
     copies: usize,
+    /// How many are the first of several in their files, and the first of these files.
+    further: (usize, String),
 }
 
 impl Normals {
@@ -127,8 +130,7 @@ impl Normals {
         let limits = options.limits.limits();
         let known: HashSet<&str> =
             model.description().provenance.trained_on.iter().map(String::as_str).collect();
-        let mut normals =
-            Self { images: Vec::new(), digests: Vec::new(), failures: 0, trained_on: 0, copies: 0 };
+        let mut normals = Self::default();
         let mut seen = HashSet::new();
         let (mut warnings, mut told) = (ImageWarnings::default(), Instant::now());
         for (number, path) in paths.iter().enumerate() {
@@ -146,9 +148,12 @@ impl Normals {
                 normals.copies += 1;
                 continue;
             }
-            match content.and_then(|content| decode::load_bytes(&content, path, &limits)) {
-                Ok(image) => {
+            match content.and_then(|content| Decoded::from_bytes(&content, path, &limits)) {
+                Ok(Decoded { image, further_pages, .. }) => {
                     normals.digests.push(digest);
+                    if further_pages > 0 {
+                        normals.add_further_images(path);
+                    }
                     for warning in model.warnings(&image) {
                         let file = path.display().to_string();
                         warnings.show(&file, warning.code(), &warning.to_string());
@@ -166,6 +171,14 @@ impl Normals {
         Ok(normals)
     }
 
+    fn add_further_images(&mut self, path: &Path) {
+        let (count, first) = &mut self.further;
+        *count += 1;
+        if *count == 1 {
+            *first = display_name(path);
+        }
+    }
+
     fn fail(&mut self, error: &ImageError) {
         self.failures += 1;
         console::warning(&format!("left out: {}", advice::with(error)));
@@ -175,6 +188,13 @@ impl Normals {
         if self.copies > 0 {
             let copies = count(self.copies, "copy of other images is", "copies of other images are");
             console::warning(&format!("{copies} left out"));
+        }
+        let (further, first) = &self.further;
+        if *further > 0 {
+            let one = "image is the first of several in its file";
+            let many = "images are the first of several in their files";
+            let images = count(*further, one, many);
+            console::warning(&format!("{images}, such as pages or frames; only the first is used: {first}"));
         }
         let trained_on = self.trained_on;
         if trained_on > 0 {
