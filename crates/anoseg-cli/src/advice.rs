@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 
 use anoseg::batch::ResultsError;
+use anoseg::write::FolderInUse;
 use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
 
 use crate::commands::resume;
@@ -63,6 +64,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<ResultsError>() {
         return of_results(error);
+    }
+    if let Some(FolderInUse::By { .. }) = cause.downcast_ref() {
+        return Some("wait for its end, or give another file with --output".to_owned());
     }
     cause.downcast_ref::<Error>().and_then(of_inference)
 }

@@ -129,7 +129,9 @@ pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<Error
     if error.is::<anoseg::DatasetError>() || error.is::<anoseg::ImageError>() {
         return Some(ErrorKind::Data);
     }
-    let environment = error.is::<anoseg::WriteError>() || error.is::<std::io::Error>();
+    let environment = error.is::<anoseg::WriteError>()
+        || error.is::<anoseg::write::FolderInUse>()
+        || error.is::<std::io::Error>();
     environment.then_some(ErrorKind::Environment)
 }
 

@@ -208,3 +208,37 @@ fn former_thresholds_can_be_put_in_force_again() {
     shop.run("calibrate model.anoseg data/test/good --former 1", 2);
     shop.run("calibrate model.anoseg", 2);
 }
+
+/// Of two calibrations or trainings into one file at the same time, the result of one was lost without a word.
+#[cfg(unix)]
+#[test]
+fn one_process_at_a_time_writes_a_model() {
+    use common::signal;
+
+    let shop = Workshop::new();
+    shop.train(2);
+    fs::copy(shop.path("model.anoseg"), shop.path("other.anoseg")).unwrap();
+    // Under way: a training into the same file with a run directory of its own.
+    let train = "train data -o model.anoseg --config tiny.toml";
+    let mut child = shop.start(&format!("{train} --run-dir first --steps 100000"));
+    shop.wait_for_steps("first", 2);
+    let holder = format!("model.anoseg is in use by process {} (train): wait for its end", child.id());
+    for command in [
+        &format!("{train} --run-dir second --steps 2"),
+        "calibrate model.anoseg data/test/good",
+        "calibrate other.anoseg data/test/good -o model.anoseg",
+        "calibrate other.anoseg --former 1 -o ./model.anoseg",
+    ] {
+        let (_, told) = shop.run(command, 2);
+        assert!(told.contains(&holder) && told.contains("another file with --output"), "{command}: {told}");
+    }
+    shop.run("calibrate model.anoseg data/test/good -o fine.anoseg", 0);
+    shop.run("info model.anoseg", 0);
+    // The lock of a killed process does not hold.
+    signal(child.id(), "-KILL");
+    child.wait().unwrap();
+    assert!(shop.path(".model.anoseg.lock").is_file());
+    shop.run("calibrate model.anoseg data/test/good", 0);
+    shop.run("calibrate model.anoseg --former 1", 0);
+    assert!(!shop.path(".model.anoseg.lock").exists());
+}

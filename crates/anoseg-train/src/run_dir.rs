@@ -203,6 +203,11 @@ impl RunDir {
         read_log(&self.log_path())
     }
 
+    /// Which process trains in it, such as "process 1234 (train)"; None if none does.
+    pub fn user(&self) -> Option<String> {
+        FolderLock::holder(&self.path)
+    }
+
     /// Creates the folder and locks it for one training, until the lock is dropped.
     pub(crate) fn lock(&self) -> Result<FolderLock> {
         let checkpoint = self.path.join("checkpoint");
@@ -269,7 +274,9 @@ mod tests {
         let run = RunDir::open(folder.path().join("run"));
         let lock = run.lock().unwrap();
         assert!(matches!(run.lock(), Err(Error::RunDirInUse { .. })));
+        assert!(run.user().unwrap().ends_with("(train)"));
         drop(lock);
+        assert_eq!(run.user(), None);
         run.lock().unwrap();
     }
 

@@ -8,6 +8,7 @@ use anoseg::evaluation::{CalibrationSettings, calibrate_until};
 use anoseg::{Calibration, ImageError, Model, ModelFile, StopToken, TrainError};
 use anoseg_image::dataset::{Part, display_name};
 use anoseg_image::text::count;
+use anoseg_image::write::FileLock;
 use anoseg_image::{Decoded, Image, decode};
 use anoseg_infer::images_needed;
 use anoseg_report::format::exact_score;
@@ -39,10 +40,9 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     let settings = CalibrationSettings { false_reject: options.false_reject, review, ..Default::default() };
     settings.validate()?;
     super::require_model_first(&options.model, &options.normals)?;
-    let model = Model::load(&options.model)?;
-    let mut model = super::narrowed(model, &options.region, &options.limits.limits())?;
     let output = options.output.as_ref().unwrap_or(&options.model);
-    outputs::prepare_file(output, "--output", outputs::Output::Model)?;
+    let (model, _lock) = locked(&options.model, output, || Ok(Model::load(&options.model)?))?;
+    let mut model = super::narrowed(model, &options.region, &options.limits.limits())?;
     let dataset = super::open(folder, &options.data_options)?;
     super::show_warnings(&dataset);
     let good = dataset.good_images()?;
@@ -92,6 +92,24 @@ pub(crate) fn run(options: &Calibrate) -> Result<Outcome> {
     }
     let whole = ![Part::Training, Part::Test].into_iter().any(|part| dataset.is_incomplete(part));
     Ok(super::outcome(failures == 0 && whole))
+}
+
+/// What `load` gives of a model, and the lock of the `output`, until which no other process replaces it.
+pub(super) fn locked<T>(
+    model: &Path,
+    output: &Path,
+    load: impl FnOnce() -> Result<T>,
+) -> Result<(T, FileLock)> {
+    let lock = || {
+        outputs::prepare_file(output, "--output", outputs::Output::Model)?;
+        Ok::<_, anyhow::Error>(FileLock::acquire(output, "calibrate")?)
+    };
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    // A model that is replaced is locked before it is read: what another process makes of it until then would
+    // be lost. A file that is no model is refused by its own error.
+    let before = (outputs::is_model(model) && real(model) == real(output)).then(lock).transpose()?;
+    let loaded = load()?;
+    Ok((loaded, before.map_or_else(lock, Ok)?))
 }
 
 /// Writes the model. One of other weights in its place is kept if it was calibrated; other thresholds of

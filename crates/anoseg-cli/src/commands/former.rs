@@ -6,13 +6,12 @@ use anyhow::{Context as _, Result};
 use super::calibrate;
 use crate::args::Calibrate;
 use crate::exit::Outcome;
-use crate::outputs;
 
 /// Exchanges the thresholds of a model with former ones, without images.
 pub(super) fn restore(options: &Calibrate, number: usize) -> Result<Outcome> {
-    let mut model = ModelFile::read(&options.model)?;
     let output = options.output.as_ref().unwrap_or(&options.model);
-    outputs::prepare_file(output, "--output", outputs::Output::Model)?;
+    let load = || Ok(ModelFile::read(&options.model)?);
+    let (mut model, _lock) = calibrate::locked(&options.model, output, load)?;
     let kept = model.description.former_calibrations.len();
     if !model.description.restore_calibration(number) {
         let allowed = match kept {

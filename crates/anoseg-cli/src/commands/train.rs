@@ -9,6 +9,7 @@ use anoseg::{
 };
 use anoseg_image::dataset::display_name;
 use anoseg_image::text::count;
+use anoseg_image::write::FileLock;
 use anoseg_image::{Dataset, Limits, decode};
 use anoseg_kernels::memory::keep_freed_memory;
 use anoseg_report::format::{exact_score, with_digits};
@@ -49,6 +50,10 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     config.region = given.or(config.region);
     let (complete, has_tests) = (dataset.training_problems().next().is_none(), !dataset.test.is_empty());
     outputs::prepare_file(&options.output, "--output", outputs::Output::Model)?;
+    if run_dir.user().is_some() {
+        return Err(TrainError::RunDirInUse { path: run_dir.path().to_owned() }.into());
+    }
+    let _lock = FileLock::acquire(&options.output, "train")?;
     if !options.resume {
         move_aside(&run_dir, options)?;
     }

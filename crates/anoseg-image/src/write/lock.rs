@@ -1,8 +1,10 @@
-//! One writer at a time in a folder.
+//! One writer at a time in a folder, and of a file.
 
+use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::WriteError;
 use crate::text::is_unseen;
@@ -16,20 +18,24 @@ const MOST_BYTES: u64 = 200;
 /// Keeps a folder for one writer, until it is dropped. Its file is removed then; the system releases
 /// the lock of a process that is killed.
 #[derive(Debug)]
-pub struct FolderLock {
-    path: PathBuf,
-    /// None only while it is dropped.
-    file: Option<File>,
+pub struct FolderLock(LockFile);
+
+/// Keeps a file for one writer, until it is dropped, by a file `.NAME.lock` beside it. That is removed then; the
+/// system releases the lock of a process that is killed.
+#[derive(Debug)]
+pub struct FileLock {
+    /// None where what is written is no regular file, such as a device.
+    _lock: Option<LockFile>,
 }
 
-/// Why a folder cannot be locked.
+/// Why a folder or a file cannot be locked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FolderInUse {
     /// Another process holds the lock.
     #[error("{} is in use by {holder}", folder.display())]
     By {
-        /// The folder.
+        /// The folder or the file.
         folder: PathBuf,
         /// Who holds the lock: "process 1234 (predict)".
         holder: String,
@@ -46,19 +52,83 @@ impl FolderLock {
     /// # Errors
     /// Another process holds the lock, or its file cannot be written.
     pub fn acquire(folder: &Path, purpose: &str) -> Result<Self, FolderInUse> {
-        let path = folder.join(NAME);
+        LockFile::acquire(folder.join(NAME), folder, purpose).map(Self)
+    }
+
+    /// Who holds the lock of a folder; None if nobody does.
+    pub fn holder(folder: &Path) -> Option<String> {
+        LockFile::holder(&folder.join(NAME))
+    }
+
+    /// Whether the lock's file is still where others look for it: the folder may have been removed or
+    /// replaced.
+    pub fn is_in_place(&self) -> bool {
+        self.0.is_in_place()
+    }
+}
+
+impl FileLock {
+    /// Locks a file, which need not exist, in a folder that exists. Otherwise as [`FolderLock::acquire`].
+    ///
+    /// # Errors
+    /// Another process holds the lock, or its file cannot be written.
+    pub fn acquire(file: &Path, purpose: &str) -> Result<Self, FolderInUse> {
+        if fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
+            return Ok(Self { _lock: None });
+        }
+        let lock = LockFile::acquire(Self::path(file), file, purpose)?;
+        Ok(Self { _lock: Some(lock) })
+    }
+
+    /// Who holds the lock of a file; None if nobody does.
+    pub fn holder(file: &Path) -> Option<String> {
+        LockFile::holder(&Self::path(file))
+    }
+
+    /// The lock's file. Of a link it is that of the file that it leads to.
+    fn path(file: &Path) -> PathBuf {
+        let file = fs::canonicalize(file).unwrap_or_else(|_| file.to_owned());
+        let mut name = OsString::from(".");
+        name.push(file.file_name().unwrap_or_default());
+        name.push(".lock");
+        file.with_file_name(name)
+    }
+}
+
+/// How often, and after how many milliseconds, a lock is tried that somebody holds: [`LockFile::holder`] holds it
+/// for a moment.
+const TRIES: u32 = 5;
+const MILLISECONDS: u64 = 10;
+
+/// A locked file that says who locked it.
+#[derive(Debug)]
+struct LockFile {
+    path: PathBuf,
+    /// None only while it is dropped.
+    file: Option<File>,
+}
+
+impl LockFile {
+    /// Makes and locks the file at `path`, for `what`.
+    fn acquire(path: PathBuf, what: &Path, purpose: &str) -> Result<Self, FolderInUse> {
         let failed = |source| WriteError { path: path.clone(), source };
         // Through a link a file of somebody else would be written.
         if fs::symlink_metadata(&path).is_ok_and(|metadata| !metadata.is_file()) {
             let what = "not a regular file: move it away";
             return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, what)).into());
         }
+        let mut tries = 0;
         loop {
             let options = File::options().read(true).write(true).create(true).truncate(false).clone();
             let mut file = options.open(&path).map_err(failed)?;
             match file.try_lock() {
+                Err(TryLockError::WouldBlock) if tries < TRIES => {
+                    tries += 1;
+                    std::thread::sleep(Duration::from_millis(MILLISECONDS));
+                    continue;
+                }
                 Err(TryLockError::WouldBlock) => {
-                    return Err(FolderInUse::By { folder: folder.to_owned(), holder: holder(&mut file) });
+                    return Err(FolderInUse::By { folder: what.to_owned(), holder: holder(&mut file) });
                 }
                 Err(TryLockError::Error(error)) if error.kind() != io::ErrorKind::Unsupported => {
                     return Err(failed(error).into());
@@ -72,17 +142,22 @@ impl FolderLock {
             return Ok(Self { path, file: Some(file) });
         }
     }
-}
 
-impl FolderLock {
-    /// Whether the lock's file is still where others look for it: the folder may have been removed or
-    /// replaced.
-    pub fn is_in_place(&self) -> bool {
+    /// Who holds the lock of the file at `path`, without making it.
+    fn holder(path: &Path) -> Option<String> {
+        // A pipe would be waited for.
+        let metadata = fs::symlink_metadata(path).ok()?;
+        let mut file = metadata.is_file().then(|| File::open(path))?.ok()?;
+        let held = matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock));
+        held.then(|| holder(&mut file))
+    }
+
+    fn is_in_place(&self) -> bool {
         self.file.as_ref().is_some_and(|file| is_file_of(file, &self.path))
     }
 }
 
-impl Drop for FolderLock {
+impl Drop for LockFile {
     fn drop(&mut self) {
         // In another folder of the same name the file is somebody else's.
         let in_place = self.is_in_place();
@@ -149,6 +224,43 @@ mod tests {
         drop(lock);
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the lock's file stayed");
         drop(FolderLock::acquire(folder.path(), "eval").unwrap());
+    }
+
+    #[test]
+    fn a_file_has_one_writer_at_a_time_and_others_beside_it_are_free() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("part.anoseg");
+        assert_eq!(FileLock::holder(&file), None);
+        let lock = FileLock::acquire(&file, "calibrate").unwrap();
+        let refused = FileLock::acquire(&file, "train").unwrap_err().to_string();
+        let holder = format!("process {} (calibrate)", std::process::id());
+        assert!(refused.contains(&holder) && refused.contains("part.anoseg is in use"), "{refused}");
+        assert_eq!(FileLock::holder(&file), Some(holder));
+        drop(FileLock::acquire(&folder.path().join("other.anoseg"), "train").unwrap());
+        drop(lock);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "the lock's file stayed");
+        fs::write(folder.path().join(".part.anoseg.lock"), "process 4294967295 (train)").unwrap();
+        assert_eq!(FileLock::holder(&file), None);
+        FileLock::acquire(&file, "train").unwrap();
+        // A device is not locked.
+        #[cfg(unix)]
+        {
+            let device = Path::new("/dev/null");
+            let both =
+                [FileLock::acquire(device, "train").unwrap(), FileLock::acquire(device, "train").unwrap()];
+            drop(both);
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_and_its_file_have_one_lock() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("a.anoseg"), folder.path().join("b.anoseg"));
+        fs::write(&file, "model").unwrap();
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let _lock = FileLock::acquire(&link, "train").unwrap();
+        assert!(FileLock::acquire(&file, "train").is_err());
     }
 
     #[test]
