@@ -155,9 +155,7 @@ fn of_inference(error: &Error) -> Option<String> {
             _ => "copy the file again, or train the model again",
         },
         Error::Io { path, source } if source.kind() == ErrorKind::NotFound => {
-            let unfinished = resume::how_to_finish(path);
-            let told = |command| format!("its training was stopped before the end; to go on: {command}");
-            return unfinished.map(told).or_else(|| of_io(source));
+            return resume::why_missing(path).or_else(|| of_io(source));
         }
         Error::Io { source, .. } => return of_io(source),
         Error::Bug(_) => "please report it",

@@ -72,6 +72,36 @@ fn a_model_whose_training_was_stopped_is_named_with_the_way_to_go_on() {
     assert!(told.contains("check the path"), "{told}");
 }
 
+/// The training was said to be stopped, and to be gone on with.
+#[test]
+fn a_model_whose_training_is_under_way_is_named_so() {
+    let shop = Workshop::new();
+    std::fs::create_dir(shop.path("models")).unwrap();
+    std::fs::create_dir(shop.path("sets")).unwrap();
+    for run_dir in ["", " --run-dir elsewhere"] {
+        let mut child = shop
+            .start(&format!("train data -o models/data.anoseg --config tiny.toml --steps 100000{run_dir}"));
+        shop.wait_for_steps(if run_dir.is_empty() { "models/data-run" } else { "elsewhere" }, 2);
+        let expected =
+            format!("its training is under way, by process {} (train): wait for its end", child.id());
+        for command in ["info", "predict -o out", "eval"] {
+            let (command, options) = command.split_once(' ').unwrap_or((command, ""));
+            let data = if command == "info" { "" } else { "data" };
+            let (_, told) = shop.run(&format!("{command} models/data.anoseg {data} {options}"), 2);
+            assert!(told.contains(&expected) && !told.contains("was stopped"), "{command}: {told}");
+        }
+        if run_dir.is_empty() {
+            std::os::unix::fs::symlink(shop.path("data"), shop.path("sets/data")).unwrap();
+        }
+        let (_, told) = shop.run("eval models sets", 2);
+        assert!(told.contains(&expected), "{told}");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    let (_, told) = shop.run("info models/data.anoseg", 2);
+    assert!(told.contains("was stopped before the end"), "{told}");
+}
+
 #[test]
 fn a_demo_goes_on_where_it_was_stopped() {
     let shop = Workshop::new();

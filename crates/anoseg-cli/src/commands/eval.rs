@@ -8,6 +8,7 @@ use anoseg::evaluation::{
 use anoseg::{Dataset, Model, RunDir, SettingError, StopToken, TrainError};
 use anyhow::Result;
 
+use super::resume;
 use crate::args::Eval;
 use crate::console;
 use crate::exit::Outcome;
@@ -60,7 +61,8 @@ fn run_all(options: &Eval, folders: &[PathBuf]) -> Result<Outcome> {
         let name = super::folder_name(folder);
         let path = options.model.join(format!("{name}.anoseg"));
         if !path.is_file() {
-            let error = format!("there is no model {}", path.display());
+            let why = resume::why_missing(&path).map_or_else(String::new, |why| format!(": {why}"));
+            let error = format!("there is no model {}{why}", path.display());
             console::warning(&format!("{name} is left out: {error}"));
             results.fail(Failure { category: name, seed: None, error });
             complete = false;

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use anoseg::{Origin, RunDir};
+use anoseg_image::write::FileLock;
 
 use crate::args::{DataOptions, LimitOptions, RegionOptions, Settings, Train};
 use crate::shell;
@@ -11,9 +12,21 @@ use crate::shell;
 /// Stands for the folder of a training that an earlier version began.
 const ITS_IMAGES: &str = "FOLDER_OF_ITS_IMAGES";
 
+/// Why a model is not there, and what to do: its training is under way, or was stopped. None if neither is
+/// known.
+pub(crate) fn why_missing(model: &Path) -> Option<String> {
+    // With a run directory elsewhere the lock of the model alone tells.
+    let user = RunDir::beside(model).user().or_else(|| FileLock::holder(model));
+    if let Some(user) = user {
+        return Some(format!("its training is under way, by {user}: wait for its end"));
+    }
+    let told = |command| format!("its training was stopped before the end; to go on: {command}");
+    how_to_finish(model).map(told)
+}
+
 /// The command that finishes the training of a model that is not there, where its run directory holds
 /// one.
-pub(crate) fn how_to_finish(model: &Path) -> Option<String> {
+fn how_to_finish(model: &Path) -> Option<String> {
     let run_dir = RunDir::beside(model);
     if !run_dir.is_unfinished().unwrap_or(false) {
         return None;
