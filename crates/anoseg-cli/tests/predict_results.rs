@@ -152,7 +152,11 @@ fn verdicts_of_another_model_are_not_gone_on_with() {
     let before = fs::read(shop.path("out/verdicts.jsonl")).unwrap();
     shop.run("calibrate model.anoseg data/test/good --false-reject 0.2", 0);
     let (_, message) = shop.run("predict model.anoseg many -o out --resume", 2);
-    assert!(message.contains("other thresholds") && message.contains("--resume"), "{message}");
+    assert!(
+        message.contains("verdicts of the same model with other thresholds (")
+            && message.contains("--resume"),
+        "{message}"
+    );
     fs::remove_file(shop.path("out/verdicts.jsonl.run.json")).unwrap();
     let (_, message) = shop.run("predict model.anoseg many -o out --resume", 2);
     assert!(message.contains("which model"), "{message}");

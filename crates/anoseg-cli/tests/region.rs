@@ -78,8 +78,9 @@ fn narrowing(shop: &Workshop) {
     assert_eq!(verdict(shop, "wide", "left")["score"], verdict(shop, "out", "left")["score"]);
     let (_, err) = shop.run(&format!("predict left.anoseg new -o x --roi {LEFT},0,20,20"), 2);
     assert!(err.contains("no pixel in common with the region of the model"), "{err}");
-    // Verdicts of another region are those of another model.
-    shop.run("predict left.anoseg new -o narrow --resume", 2);
+    // Verdicts of another region are not gone on with, and are told by that name.
+    let (_, err) = shop.run("predict left.anoseg new -o narrow --resume", 2);
+    assert!(err.contains("holds verdicts of the same model with another region of interest (left"), "{err}");
 
     let block = Mask::from_fn(SIDE, SIDE, |x, y| (15..LEFT).contains(&x) && (25..70).contains(&y));
     write::write_mask_png(&shop.path("block.png"), &block).unwrap();

@@ -26,12 +26,14 @@ pub enum ResultsError {
         source: io::Error,
     },
     /// The earlier verdicts are of another model, of other thresholds, or of another region of interest.
-    #[error("{} holds verdicts of another model, or of the same with other thresholds or another region of interest ({model})", path.display())]
+    #[error("{} holds verdicts of {what} ({model})", path.display())]
     OtherModel {
         /// The file of the verdicts.
         path: PathBuf,
         /// The model's file, as it was named then.
         model: String,
+        /// What they are of, such as "the same model with other thresholds".
+        what: &'static str,
     },
     /// The earlier verdicts do not say which model they are of.
     #[error("{} does not say which model the verdicts beside it are of", path.display())]

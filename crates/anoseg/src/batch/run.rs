@@ -23,6 +23,12 @@ pub(super) struct Run {
     model: String,
     /// [`Model::digest`]; thresholds are part of it.
     pub(super) model_blake3: String,
+    /// The same without thresholds and region of interest. Earlier versions did not write it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    network_blake3: Option<String>,
+    /// BLAKE3 of the region of interest; None where defects count everywhere.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    region_blake3: Option<String>,
     thresholds: Thresholds,
     /// False while a run writes, and after one that did not come to its end.
     complete: bool,
@@ -40,12 +46,21 @@ impl Run {
     /// Of a run that begins.
     pub(super) fn of(model: &Model, format: Format) -> Result<Self, Error> {
         let calibration = model.calibration()?;
+        let mut file = model.to_file();
+        let model_blake3 = file.digest()?;
+        file.description.calibration = None;
+        file.description.former_calibrations.clear();
+        let region = file.description.preprocess.region.take();
+        let region = region.map(|region| serde_json::to_vec(&region)).transpose();
+        let region = region.map_err(|error| Error::Bug(error.to_string()))?;
         Ok(Self {
             schema: SCHEMA,
             program: concat!("anoseg ", env!("CARGO_PKG_VERSION")).to_owned(),
             format: format.name().to_owned(),
             model: name_of(model.path()),
-            model_blake3: model.digest()?,
+            model_blake3,
+            network_blake3: Some(file.digest()?),
+            region_blake3: region.map(|region| anoseg_infer::file_digest(&region)),
             thresholds: Thresholds {
                 image: calibration.image_threshold,
                 review: calibration.review_threshold,
@@ -80,9 +95,26 @@ impl Run {
         let Some(earlier) = Self::read(&path) else { return Err(ResultsError::UnknownModel { path }) };
         if earlier.model_blake3 != self.model_blake3 {
             let path = folder.join(format.journal_name());
-            return Err(ResultsError::OtherModel { path, model: earlier.model });
+            let what = self.difference(&earlier);
+            return Err(ResultsError::OtherModel { path, model: earlier.model, what });
         }
         Ok(())
+    }
+
+    /// What the verdicts of an earlier run with another digest are of.
+    fn difference(&self, earlier: &Self) -> &'static str {
+        if earlier.network_blake3.is_none() {
+            return "another model, or the same with other thresholds or another region of interest";
+        }
+        if earlier.network_blake3 != self.network_blake3 {
+            return "another model";
+        }
+        match (earlier.region_blake3 != self.region_blake3, earlier.thresholds != self.thresholds) {
+            (true, true) => "the same model with other thresholds and another region of interest",
+            (true, false) => "the same model with another region of interest",
+            // The thresholds of regions are no part of the description of a run.
+            (false, _) => "the same model with other thresholds",
+        }
     }
 }
 
@@ -115,4 +147,36 @@ pub(super) fn keep_earlier(folder: &Path, format: Format) -> Result<Option<PathB
 /// Whether anything has this name, a dead link included.
 pub(super) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// All three were once told in one list.
+    #[test]
+    fn what_differs_is_told_by_its_name() {
+        let run = Run {
+            schema: SCHEMA,
+            program: String::new(),
+            format: String::new(),
+            model: "m.anoseg".into(),
+            model_blake3: "a".into(),
+            network_blake3: Some("n".into()),
+            region_blake3: None,
+            thresholds: Thresholds { image: 0.5, review: 0.4, pixel: 0.5 },
+            complete: true,
+        };
+        let region = Run { region_blake3: Some("r".into()), ..run.clone() };
+        let thresholds = Run { thresholds: Thresholds { image: 0.6, ..run.thresholds }, ..run.clone() };
+        let both = Run { thresholds: thresholds.thresholds, ..region.clone() };
+        let other = Run { network_blake3: Some("o".into()), ..both.clone() };
+        let old = Run { network_blake3: None, ..run.clone() };
+        let told = |earlier: &Run| run.difference(earlier);
+        assert_eq!(told(&region), "the same model with another region of interest");
+        assert_eq!(told(&thresholds), "the same model with other thresholds");
+        assert_eq!(told(&both), "the same model with other thresholds and another region of interest");
+        assert_eq!(told(&other), "another model");
+        assert!(told(&old).contains("another model, or the same with other thresholds or another region"));
+    }
 }
