@@ -73,7 +73,7 @@ fn a_resumed_run_equals_the_uninterrupted_one_at_any_number_of_threads() {
 fn on_tiles_a_second_memory_bank_shows_where_a_defect_ends() {
     let shop = workshop();
     let settings = std::fs::read_to_string(shop.path("accurate.toml")).unwrap();
-    let tiles = settings.replace("size = 64\n", "size = 64\nview = { scale = 0.5 }\n");
+    let tiles = settings.replace("size = 64\n", "size = 64\nview = { scale = 1.0 }\n");
     std::fs::write(shop.path("accurate.toml"), tiles).unwrap();
     shop.run(&format!("{TRAIN} -o whole.anoseg --steps 2"), 0);
     let one = shop.anoseg(&format!("{TRAIN} -o one.anoseg --steps 2")).env("RAYON_NUM_THREADS", "1").output();
