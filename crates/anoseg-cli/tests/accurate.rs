@@ -4,7 +4,7 @@
 
 mod common;
 
-use anoseg::PretrainedEncoder;
+use anoseg::{ModelFile, PretrainedEncoder};
 use common::{Workshop, tensor_bytes};
 use image::{ImageBuffer, Luma};
 use serde_json::Value;
@@ -67,6 +67,26 @@ fn a_resumed_run_equals_the_uninterrupted_one_at_any_number_of_threads() {
     let encoder = "--encoder data-home/anoseg/efficientnet-lite0.encoder";
     shop.run(&format!("train data -o cut.anoseg --resume {encoder}"), 0);
     assert_eq!(tensor_bytes(&shop.path("whole.anoseg")), tensor_bytes(&shop.path("cut.anoseg")));
+}
+
+#[test]
+fn on_tiles_a_second_memory_bank_shows_where_a_defect_ends() {
+    let shop = workshop();
+    let settings = std::fs::read_to_string(shop.path("accurate.toml")).unwrap();
+    let tiles = settings.replace("size = 64\n", "size = 64\nview = { scale = 1.0 }\n");
+    std::fs::write(shop.path("accurate.toml"), tiles).unwrap();
+    shop.run(&format!("{TRAIN} -o whole.anoseg --steps 2"), 0);
+    let one = shop.anoseg(&format!("{TRAIN} -o one.anoseg --steps 2")).env("RAYON_NUM_THREADS", "1").output();
+    assert!(one.unwrap().status.success());
+    assert_eq!(tensor_bytes(&shop.path("whole.anoseg")), tensor_bytes(&shop.path("one.anoseg")));
+    let file = ModelFile::read(&shop.path("whole.anoseg")).unwrap();
+    let shape = |name: &str| file.tensors.get(name).map(|data| data.shape.clone());
+    // 300 vectors as set, 176 channels; half as many of 40 channels.
+    assert_eq!(shape("backbone.memory"), Some(vec![300, 176]));
+    assert_eq!(shape("backbone.fine.memory"), Some(vec![150, 40]));
+    shop.run(&format!("{TRAIN} -o none.anoseg --steps 0"), 0);
+    let found = figures(&shop, "none.anoseg")["pixel_auroc"].as_f64().unwrap();
+    assert!(found > 0.55, "pixel AUROC {found}");
 }
 
 #[test]

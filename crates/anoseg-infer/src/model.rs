@@ -11,7 +11,8 @@ use anoseg_image::{AnomalyMap, Image, Mask, Region};
 use anoseg_kernels::Level;
 
 use crate::model_file::{BACKBONE, DETECTOR};
-use crate::network::{Backbone, Blueprint, Detector, Executor, Features, Head, ImageGenerator, head};
+use crate::network::pretrained::DOUBTFUL;
+use crate::network::{Backbone, Blueprint, Detector, Executor, Head, ImageGenerator, head};
 use crate::parameters::{ParameterData, ParameterStore, prefixed, take_prefix};
 use crate::runtime::{Program, Recorder, Value};
 use crate::strongest::strongest_place;
@@ -19,10 +20,6 @@ use crate::{
     Analysis, Calibration, Decision, Description, Error, Inspection, InspectionWarning, ModelFault,
     ModelFile, Pose, RegionOfInterest, Result, SettingError, Threads, warning,
 };
-
-/// Standard deviations above the mean distance at which a pixel's anomaly probability is 0.5, where
-/// the map comes from the distance alone.
-const DOUBTFUL: f32 = 6.0;
 
 /// Bytes of memory that a run may take.
 const MOST_BYTES: u64 = 8 << 30;
@@ -362,7 +359,7 @@ fn record(
         Network::Pretrained { backbone, head: parameters } => {
             x.use_parameters(&backbone.encoder_parameters);
             let features = backbone.forward(&mut x, &image);
-            let distance = full_size(&mut x, &features);
+            let distance = backbone.distance(&mut x, &features);
             match parameters {
                 Some(parameters) => {
                     let head: Head = head(&mut blueprint, &architecture);
@@ -384,9 +381,4 @@ fn record(
         return Err(ModelFault::TooLarge { bytes, limit: MOST_BYTES });
     }
     Ok(program)
-}
-
-/// The distance to good images at the images' resolution.
-fn full_size<X: Executor>(x: &mut X, features: &Features<X::Value>) -> X::Value {
-    (0..3).fold(features.distance.clone(), |distance, _| x.double(&distance))
 }

@@ -5,7 +5,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use anoseg_image::{Image, Mask};
-use anoseg_infer::network::pretrained::{ALL_CHANNELS, DESCRIPTOR, EfficientNet, Spread};
+use anoseg_infer::network::pretrained::{
+    ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
+};
 use anoseg_infer::network::{Backbone, Blueprint, Executor as _, MemoryBank};
 use anoseg_infer::parameters::{ParameterData, ParameterError, ParameterStore};
 use anoseg_infer::runtime::{Program, Recorder, Value};
@@ -25,6 +27,10 @@ const MEMORY_VIEWS: usize = 1024;
 
 /// Candidates for each vector of the memory bank.
 const CANDIDATES: usize = 4;
+
+/// The fine memory bank has so many times fewer vectors: features of small surroundings vary less, and it
+/// is searched at four times as many positions.
+const FINE_SHARE: usize = 2;
 
 /// The parts of good images that a backbone is measured on, all of one size.
 pub(crate) struct Views<'a> {
@@ -137,20 +143,35 @@ pub(crate) fn measure(
         spread_of(&|i| raw.run(&views.values(i), &[]), &channels)
     });
     let spread = coarse.as_ref().unwrap_or(&features);
-    let described = record(views.coarse, &|x, image| vec![Backbone::descriptors(x, &encoder, spread, image)]);
-    let describe = |i: usize| described.run(&views.values(i), &[]).swap_remove(0);
-    let memory = memory_bank(views, describe, (vectors, seed));
-    let distances = record(views.coarse, &|x, image| {
-        let descriptors = Backbone::descriptors(x, &encoder, spread, image);
-        vec![x.nearest_distance(&descriptors, &memory)]
-    });
-    let own = |i: usize| [memory.own(Some(views.owner(i)))];
-    let distances = |i: usize| {
-        let all = distances.run(&views.values(i), &own(i)).swap_remove(0);
-        vec![views.positions(i, all.len()).into_iter().map(|position| all[position]).collect()]
+    // A memory bank of descriptors that a program of `halved` images gives, and the spread of the distances.
+    let remember = |halved: bool,
+                    (channels, vectors): (usize, usize),
+                    descriptors: &dyn Fn(&mut Recorder<'_>, &Value) -> Value| {
+        let described = record(halved, &|x, image| vec![descriptors(x, image)]);
+        let describe = |i: usize| described.run(&views.values(i), &[]).swap_remove(0);
+        let memory = memory_bank(views, describe, (channels, vectors, seed));
+        let distances = record(halved, &|x, image| {
+            let descriptors = descriptors(x, image);
+            vec![x.nearest_distance(&descriptors, &memory)]
+        });
+        let distances = |i: usize| {
+            let all = distances.run(&views.values(i), &[Some(views.owner(i))]).swap_remove(0);
+            vec![views.positions(i, all.len()).into_iter().map(|position| all[position]).collect()]
+        };
+        let distances = spread_of(&distances, &[1]);
+        (memory, distances)
     };
-    let distances = spread_of(&distances, &[1]);
-    Ok(Backbone { encoder, encoder_parameters, features, memory, distances, coarse })
+    let (memory, distances) = remember(views.coarse, (DESCRIPTOR, vectors), &|x, image| {
+        Backbone::descriptors(x, &encoder, spread, image)
+    });
+    let fine = views.coarse.then(|| {
+        let vectors = (vectors / FINE_SHARE).max(1);
+        let (memory, distances) = remember(false, (FINE_DESCRIPTOR, vectors), &|x, image| {
+            FineMemory::descriptors(x, &encoder, &features, image)
+        });
+        FineMemory { memory, distances }
+    });
+    Ok(Backbone { encoder, encoder_parameters, features, memory, distances, coarse, fine })
 }
 
 /// A program that gives `outputs` of an image, or if `halved` of the image at half of its resolution.
@@ -170,7 +191,7 @@ fn record(
 fn memory_bank(
     views: &Views<'_>,
     describe: impl Fn(usize) -> Vec<f32> + Sync,
-    (vectors, seed): (usize, u64),
+    (channels, vectors, seed): (usize, usize, u64),
 ) -> MemoryBank {
     let sampled = evenly(views.len(), MEMORY_VIEWS);
     let share = (CANDIDATES * vectors).div_ceil(sampled.len().max(1));
@@ -178,26 +199,32 @@ fn memory_bank(
         .par_iter()
         .map(|&i| {
             let descriptors = describe(i);
-            let positions = views.positions(i, descriptors.len() / DESCRIPTOR);
-            draw(&descriptors, positions, share, &mut ChaCha8Rng::seed_from_u64(seed.wrapping_add(i as u64)))
+            let positions = views.positions(i, descriptors.len() / channels);
+            let mut rng = ChaCha8Rng::seed_from_u64(seed.wrapping_add(i as u64));
+            draw((&descriptors, channels), positions, share, &mut rng)
         })
         .collect();
     let owners: Vec<usize> = sampled
         .iter()
         .zip(&drawn)
-        .flat_map(|(&i, vectors)| std::iter::repeat_n(views.owner(i), vectors.len() / DESCRIPTOR))
+        .flat_map(|(&i, vectors)| std::iter::repeat_n(views.owner(i), vectors.len() / channels))
         .collect();
     let candidates = drawn.concat();
-    let chosen = coreset::choose(&candidates, DESCRIPTOR, vectors, seed);
-    let values = chosen.iter().flat_map(|&i| &candidates[i * DESCRIPTOR..(i + 1) * DESCRIPTOR]);
-    let vectors = ParameterData { shape: vec![chosen.len(), DESCRIPTOR], values: values.copied().collect() };
+    let chosen = coreset::choose(&candidates, channels, vectors, seed);
+    let values = chosen.iter().flat_map(|&i| &candidates[i * channels..(i + 1) * channels]);
+    let vectors = ParameterData { shape: vec![chosen.len(), channels], values: values.copied().collect() };
     MemoryBank::new(vectors, chosen.into_iter().map(|i| owners[i]).collect())
 }
 
-/// `count` of these positions of the descriptors `[DESCRIPTOR, all positions]`, drawn without
-/// replacement, as vectors `[count, DESCRIPTOR]`; all if there are fewer.
-fn draw(descriptors: &[f32], mut positions: Vec<usize>, count: usize, rng: &mut ChaCha8Rng) -> Vec<f32> {
-    let (len, all) = (descriptors.len() / DESCRIPTOR, positions.len());
+/// `count` of these positions of the descriptors `[channels, all positions]`, drawn without replacement, as
+/// vectors `[count, channels]`; all if there are fewer.
+fn draw(
+    (descriptors, channels): (&[f32], usize),
+    mut positions: Vec<usize>,
+    count: usize,
+    rng: &mut ChaCha8Rng,
+) -> Vec<f32> {
+    let (len, all) = (descriptors.len() / channels, positions.len());
     for i in 0..count.min(all) {
         positions.swap(i, rng.random_range(i..all));
     }

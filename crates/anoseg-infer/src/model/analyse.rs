@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anoseg_image::{AnomalyMap, Image, Mask};
 use rayon::prelude::*;
 
-use super::{Model, Network, record};
+use super::{Model, record};
 use crate::geometry::Joined;
 use crate::preprocess::Prepared;
 use crate::runtime::{Program, free_workspace};
@@ -206,18 +206,14 @@ impl Model {
         window: Window,
         number: Option<usize>,
     ) -> (AnomalyMap, Option<f32>) {
-        let excluded = match &self.network {
-            Network::Pretrained { backbone, .. } => vec![backbone.memory.own(number)],
-            Network::Images { .. } => Vec::new(),
-        };
         let [.., height, width] = program.input_shape();
         let Part { image, at: (left, top) } = part;
         let at = (window.x - *left as isize, window.y - *top as isize);
         let outputs = if (at, image.width(), image.height()) == ((0, 0), width, height) {
-            program.run_windows(image.as_slice(), &excluded, &[window])
+            program.run_windows(image.as_slice(), &[number], &[window])
         } else {
             let part = image.cut(at, width, height);
-            program.run_windows(part.as_slice(), &excluded, &[window])
+            program.run_windows(part.as_slice(), &[number], &[window])
         };
         let mut outputs = outputs.into_iter();
         let logits = AnomalyMap::from_vec(width, height, outputs.next().unwrap_or_default());

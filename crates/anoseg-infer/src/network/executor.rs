@@ -37,6 +37,9 @@ pub trait Executor {
     /// `a + b`, element by element.
     fn add(&mut self, a: &Self::Value, b: &Self::Value) -> Self::Value;
 
+    /// `a * b`, element by element.
+    fn multiply(&mut self, a: &Self::Value, b: &Self::Value) -> Self::Value;
+
     /// `relu(a + b)`, element by element.
     fn add_relu(&mut self, a: &Self::Value, b: &Self::Value) -> Self::Value;
 

@@ -3,12 +3,15 @@
 
 mod backbone;
 mod efficientnet;
+mod fine_memory;
 mod head;
 mod memory_bank;
 mod spread;
 
+pub(crate) use backbone::DOUBTFUL;
 pub use backbone::{ALL_CHANNELS, Backbone, DESCRIPTOR, Features};
 pub use efficientnet::{CHANNELS, EfficientNet, STRIDE};
+pub use fine_memory::{FINE_DESCRIPTOR, FineMemory};
 pub use head::Head;
 pub use memory_bank::MemoryBank;
 pub use spread::Spread;

@@ -35,6 +35,7 @@ pub(super) fn compute(step: &Step, x: &[&[f32]], context: Context<'_>, y: &mut [
         Operation::Scalars(scalars) => scalars_of(scalars, x[0], y),
         Operation::Standardise { mean, deviation } => standardise(shape(0), x[0], [mean, deviation], y),
         Operation::Add => pairs(x[0], x[1], y, |a, b| a + b),
+        Operation::Multiply => pairs(x[0], x[1], y, |a, b| a * b),
         // Written so that NaN stays NaN.
         Operation::AddRelu => pairs(x[0], x[1], y, |a, b| if a + b < 0.0 { 0.0 } else { a + b }),
         Operation::AveragePool(pool) => average_pool(x[0], step.inputs[0].size(), *pool, y),
@@ -55,7 +56,8 @@ pub(super) fn compute(step: &Step, x: &[&[f32]], context: Context<'_>, y: &mut [
                 .zip(x[0].chunks_exact((x[0].len() / n.max(1)).max(1)));
             let images: Vec<_> = images.enumerate().collect();
             images.into_par_iter().for_each(|(i, (y, x))| {
-                bank.nearest().distances(x, context.excluded.get(i).cloned().unwrap_or(0..0), y);
+                let own = bank.own(context.sources.get(i).copied().flatten());
+                bank.nearest().distances(x, own, y);
             });
         }
         Operation::Coordinates(stride) => coordinates(step.output.shape, *stride, context.windows, y),

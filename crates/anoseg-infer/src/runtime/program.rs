@@ -1,7 +1,6 @@
 //! A recorded program.
 
 use std::cell::Cell;
-use std::ops::Range;
 use std::sync::Arc;
 
 use anoseg_kernels::{Pool, PreparedConvolution};
@@ -26,6 +25,7 @@ pub(super) enum Operation {
         deviation: Vec<f32>,
     },
     Add,
+    Multiply,
     AddRelu,
     AveragePool(Pool),
     MaxPool(Pool),
@@ -106,8 +106,9 @@ pub struct Program {
 /// What a run knows of its images beside their pixels; each list may be empty.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Context<'a> {
-    /// Vectors of the memory bank that do not count, for each image.
-    pub(super) excluded: &'a [Range<usize>],
+    /// The number of the training image that each image is, if it is one: its own vectors in memory banks
+    /// do not count.
+    pub(super) sources: &'a [Option<usize>],
     /// The window that each image is.
     pub(super) windows: &'a [Window],
 }
@@ -137,21 +138,21 @@ impl Program {
 
     /// The outputs, in the order in which they were given to
     /// [`Recorder::finish`](super::Recorder::finish), for an input of [`Program::input_shape`].
-    /// `excluded` names, for each image of the batch, vectors of the memory bank that do not count;
-    /// it may be empty.
+    /// `sources` has the number of the training image that each image of the batch is made from, if any:
+    /// its own vectors in memory banks do not count. It may be empty.
     ///
     /// # Panics
     /// If the input has another number of values.
-    pub fn run(&self, input: &[f32], excluded: &[Range<usize>]) -> Vec<Vec<f32>> {
-        self.run_on(input, Context { excluded, windows: &[] })
+    pub fn run(&self, input: &[f32], sources: &[Option<usize>]) -> Vec<Vec<f32>> {
+        self.run_on(input, Context { sources, windows: &[] })
     }
 
     /// The same for images that are windows of larger ones, one window for each image of the batch.
     ///
     /// # Panics
     /// If the input has another number of values.
-    pub fn run_windows(&self, input: &[f32], excluded: &[Range<usize>], windows: &[Window]) -> Vec<Vec<f32>> {
-        self.run_on(input, Context { excluded, windows })
+    pub fn run_windows(&self, input: &[f32], sources: &[Option<usize>], windows: &[Window]) -> Vec<Vec<f32>> {
+        self.run_on(input, Context { sources, windows })
     }
 
     fn run_on(&self, input: &[f32], context: Context<'_>) -> Vec<Vec<f32>> {

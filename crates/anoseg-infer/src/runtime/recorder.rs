@@ -281,6 +281,10 @@ impl Executor for Recorder<'_> {
         self.elementwise(Operation::Add, &[a, b])
     }
 
+    fn multiply(&mut self, a: &Value, b: &Value) -> Value {
+        self.elementwise(Operation::Multiply, &[a, b])
+    }
+
     fn add_relu(&mut self, a: &Value, b: &Value) -> Value {
         self.elementwise(Operation::AddRelu, &[a, b])
     }

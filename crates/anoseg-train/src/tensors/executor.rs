@@ -137,6 +137,10 @@ impl Executor for Training<'_> {
         a.clone() + b.clone()
     }
 
+    fn multiply(&mut self, a: &Tensor<4>, b: &Tensor<4>) -> Tensor<4> {
+        a.clone() * b.clone()
+    }
+
     fn add_relu(&mut self, a: &Tensor<4>, b: &Tensor<4>) -> Tensor<4> {
         operators::add_relu(a.clone(), b.clone())
     }

@@ -3,7 +3,9 @@
 //! [`Stock`] runs a network with Burn's own operators and unfolded normalisation, and shares no
 //! code with the other executors.
 
-use anoseg_infer::network::pretrained::{ALL_CHANNELS, CHANNELS, DESCRIPTOR, EfficientNet, Spread};
+use anoseg_infer::network::pretrained::{
+    ALL_CHANNELS, CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
+};
 use anoseg_infer::network::{
     Architecture, Backbone, Behind, Blueprint, Convolution, ConvolutionKind, Detector, Executor, Features,
     ImageGenerator, MemoryBank, head,
@@ -102,6 +104,10 @@ impl Executor for Stock<'_> {
         a.clone() + b.clone()
     }
 
+    fn multiply(&mut self, a: &Tensor<4>, b: &Tensor<4>) -> Tensor<4> {
+        a.clone() * b.clone()
+    }
+
     fn add_relu(&mut self, a: &Tensor<4>, b: &Tensor<4>) -> Tensor<4> {
         activation::relu(a.clone() + b.clone())
     }
@@ -198,6 +204,7 @@ fn backbone(parameters: &Parameters, encoder: EfficientNet) -> Backbone {
         deviation: numbers(channels, 6).into_iter().map(|value| 0.5 + value).collect(),
     };
     let vectors = ParameterData { shape: vec![37, DESCRIPTOR], values: numbers(37 * DESCRIPTOR, 7) };
+    let fine = ParameterData { shape: vec![23, FINE_DESCRIPTOR], values: numbers(23 * FINE_DESCRIPTOR, 8) };
     Backbone {
         encoder,
         encoder_parameters: store(parameters),
@@ -205,6 +212,7 @@ fn backbone(parameters: &Parameters, encoder: EfficientNet) -> Backbone {
         memory: MemoryBank::new(vectors, Vec::new()),
         distances: spread(1),
         coarse: None,
+        fine: Some(FineMemory { memory: MemoryBank::new(fine, Vec::new()), distances: spread(1) }),
     }
 }
 
@@ -318,18 +326,21 @@ fn the_network_of_preset_accurate_is_the_same_through_every_executor() {
         let mut stock = Stock { parameters: &encoder_parameters, by_batch: false };
         let features = backbone.forward(&mut stock, &images);
         let expected = head.forward(&mut Stock { parameters: &head_parameters, by_batch: false }, &features);
+        let expected_distance = backbone.distance(&mut stock, &features);
         let (mut x, input) = Recorder::new(images.dims());
         x.use_parameters(&backbone.encoder_parameters);
         let recorded = backbone.forward(&mut x, &input);
+        let full = backbone.distance(&mut x, &recorded);
         x.use_parameters(&head_store);
         let logits = head.forward(&mut x, &recorded);
         let Features { stride2, stride4, stride8, stride16, distance } = recorded;
-        let program = x.finish(&[logits, stride2, stride4, stride8, stride16, distance]);
+        let program = x.finish(&[logits, stride2, stride4, stride8, stride16, distance, full]);
         let found = program.run(&values_of(images.clone()), &[]);
         assert!(difference(&found[0], &expected) < 1e-3, "map of {n} images");
         assert_eq!(found[1].len(), n * CHANNELS[0] * 32 * 64);
         assert!(difference(&found[4], &features.stride16) < 1e-3, "features of {n} images");
         assert!(difference(&found[5], &features.distance) < 1e-3, "distances of {n} images");
+        assert!(difference(&found[6], &expected_distance) < 1e-3, "map of distances of {n} images");
         let expected = head.forward(&mut Stock { parameters: &head_parameters, by_batch: true }, &features);
         let Features { stride2, stride4, stride8, stride16, distance } = features;
         let [stride2, stride4, stride8, stride16, distance] =

@@ -37,8 +37,8 @@ impl FrozenFeatures {
     /// `number`: constants of the graph. An image's own vectors in the memory bank do not count.
     pub(super) fn forward(&self, images: &Tensor<4>, sources: &[usize], number: u64) -> Features<Tensor<4>> {
         let shape @ [n, _, h, w] = images.dims();
-        let own: Vec<_> = sources.iter().map(|&source| self.backbone.memory.own(Some(source))).collect();
-        let values = self.program(shape).run(&values_of(images.clone()), &own);
+        let sources: Vec<Option<usize>> = sources.iter().copied().map(Some).collect();
+        let values = self.program(shape).run(&values_of(images.clone()), &sources);
         let mut strides = [2, 4, 8, 16, 8].into_iter();
         let mut tensors = values.into_iter().map(|values| {
             let stride = strides.next().unwrap_or(1);

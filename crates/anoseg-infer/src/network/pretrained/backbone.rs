@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use anoseg_kernels::Pool;
 
 use super::efficientnet::{CHANNELS, EfficientNet};
+use super::fine_memory::FineMemory;
 use super::memory_bank::MemoryBank;
 use super::spread::Spread;
 use crate::network::{Blueprint, Executor};
-use crate::parameters::{
-    ParameterData, ParameterError, ParameterStore, lookup, prefixed, take_prefix, with_prefix,
-};
+use crate::parameters::{ParameterData, ParameterError, ParameterStore, prefixed, take_prefix, with_prefix};
 
 /// Channels of all features together.
 pub const ALL_CHANNELS: usize = CHANNELS[0] + CHANNELS[1] + CHANNELS[2] + CHANNELS[3];
@@ -18,8 +17,9 @@ pub const ALL_CHANNELS: usize = CHANNELS[0] + CHANNELS[1] + CHANNELS[2] + CHANNE
 /// Channels of what is compared with the memory bank: the features at strides 4, 8 and 16.
 pub const DESCRIPTOR: usize = ALL_CHANNELS - CHANNELS[0];
 
-/// Most vectors of a memory bank; `architecture.memory` has the same range.
-const MOST_VECTORS: usize = 100_000;
+/// Standard deviations above the mean distance at which a pixel is as likely anomalous as not, where the map
+/// comes from the distance alone.
+pub(crate) const DOUBTFUL: f32 = 6.0;
 
 /// Frozen encoder, standardisation and memory bank.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Backbone {
     /// Spread of the features at half of the resolution, where the memory bank holds those: on images at
     /// a fine scale a position of the memory bank would show too little.
     pub coarse: Option<Spread>,
+    /// A second memory bank at stride 4, beside one that is at half of the resolution.
+    pub fine: Option<FineMemory>,
 }
 
 /// Standardised features of images, and their distance to those of good images.
@@ -73,12 +75,32 @@ impl Backbone {
         Features { stride2, stride4, stride8, stride16, distance }
     }
 
+    /// The distance to good images at the images' resolution, `[n, 1, h, w]`.
+    ///
+    /// Where there is a fine memory bank, the distance to the other is counted up to [`DOUBTFUL`]: it shows
+    /// that there is a defect. The distance to the fine one shows where, and counts as far as the other has
+    /// shown it.
+    pub fn distance<X: Executor>(&self, x: &mut X, features: &Features<X::Value>) -> X::Value {
+        let Some(fine) = &self.fine else {
+            return (0..3).fold(features.distance.clone(), |distance, _| x.double(&distance));
+        };
+        let limited = at_most(x, &features.distance, DOUBTFUL);
+        let limited = x.double(&limited);
+        let share = x.multiply_scalar(&limited, 1.0 / DOUBTFUL);
+        let share = x.leaky_relu(&share, 0.0);
+        let fine = fine.distance(x, features);
+        let fine = x.multiply(&fine, &share);
+        let sum = x.add(&limited, &fine);
+        (0..2).fold(sum, |distance, _| x.double(&distance))
+    }
+
     /// Everything, by name.
     pub fn export(&self) -> BTreeMap<String, ParameterData> {
         prefixed("encoder", self.encoder_parameters.export())
             .chain(prefixed("features", self.features.export()))
             .chain(prefixed("distances", self.distances.export()))
             .chain(self.coarse.iter().flat_map(|coarse| prefixed("coarse", coarse.export())))
+            .chain(self.fine.iter().flat_map(|fine| prefixed("fine", fine.export())))
             .chain([("memory".to_owned(), self.memory.vectors().clone())])
             .collect()
     }
@@ -91,9 +113,8 @@ impl Backbone {
     ) -> Result<Vec<String>, ParameterError> {
         let named = |name: &str| format!("{prefix}.{name}");
         let mut names = vec![named("memory")];
-        let memory = from.get(&names[0]).ok_or_else(|| ParameterError::Missing(names[0].clone()))?;
-        let count = memory.shape.first().copied().unwrap_or(0).clamp(1, MOST_VECTORS);
-        lookup(from, &names[0], &[count, DESCRIPTOR])?;
+        MemoryBank::check(&names[0], from, DESCRIPTOR)?;
+        names.extend(FineMemory::check(&named("fine"), from)?);
         let coarse = from.contains_key(&named("coarse.mean")).then_some(("coarse", ALL_CHANNELS));
         for (part, channels) in [("features", ALL_CHANNELS), ("distances", 1)].into_iter().chain(coarse) {
             let part = named(part);
@@ -113,22 +134,31 @@ impl Backbone {
         let encoder = EfficientNet::new(&mut blueprint);
         let mut weights = take_prefix("encoder", &mut from);
         let encoder_parameters = ParameterStore::take(&mut weights, blueprint.parameters())?;
-        let missing = || ParameterError::Missing("memory".into());
-        let count = from.get("memory").ok_or_else(missing)?.shape.first().copied().unwrap_or(0).max(1);
-        lookup(&from, "memory", &[count, DESCRIPTOR])?;
-        let vectors = from.remove("memory").ok_or_else(missing)?;
+        MemoryBank::check("memory", &from, DESCRIPTOR)?;
+        let memory = MemoryBank::take("memory", &mut from)?;
+        let fine = FineMemory::import("fine", &mut from)?;
         Ok(Self {
             encoder,
             encoder_parameters,
             features: Spread::import(&with_prefix("features", &from), ALL_CHANNELS)?,
-            memory: MemoryBank::new(vectors, Vec::new()),
+            memory,
             distances: Spread::import(&with_prefix("distances", &from), 1)?,
             coarse: from
                 .contains_key("coarse.mean")
                 .then(|| Spread::import(&with_prefix("coarse", &from), ALL_CHANNELS))
                 .transpose()?,
+            fine,
         })
     }
+}
+
+/// The smaller of each value and `limit`.
+fn at_most<X: Executor>(x: &mut X, value: &X::Value, limit: f32) -> X::Value {
+    let below = x.multiply_scalar(value, -1.0);
+    let below = x.add_scalar(&below, limit);
+    let below = x.leaky_relu(&below, 0.0);
+    let below = x.multiply_scalar(&below, -1.0);
+    x.add_scalar(&below, limit)
 }
 
 /// The encoder's features, finest first, each channel brought to mean 0 and deviation 1.
@@ -166,5 +196,67 @@ impl Backbone {
         let raw = encoder.features(x, images);
         let [_, stride4, stride8, stride16] = standardised(x, spread, &raw);
         descriptors(x, [&stride4, &stride8, &stride16])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::network::pretrained::FINE_DESCRIPTOR;
+    use crate::runtime::Recorder;
+
+    fn numbers(shape: &[usize]) -> ParameterData {
+        let len: usize = shape.iter().product();
+        let values = (0..len).map(|i| (i * 37 % 101) as f32 / 101.0 + 0.01).collect();
+        ParameterData { shape: shape.to_vec(), values }
+    }
+
+    /// What a backbone on tiles exports, without the encoder.
+    fn measured() -> BTreeMap<String, ParameterData> {
+        let mut parts = BTreeMap::new();
+        let spreads = [("features", ALL_CHANNELS), ("coarse", ALL_CHANNELS), ("distances", 1)];
+        for (part, channels) in spreads.into_iter().chain([("fine.distances", 1)]) {
+            parts.insert(format!("backbone.{part}.mean"), numbers(&[channels]));
+            parts.insert(format!("backbone.{part}.deviation"), numbers(&[channels]));
+        }
+        parts.insert("backbone.memory".into(), numbers(&[7, DESCRIPTOR]));
+        parts.insert("backbone.fine.memory".into(), numbers(&[5, FINE_DESCRIPTOR]));
+        parts
+    }
+
+    #[test]
+    fn both_memory_banks_are_read_back_and_checked() {
+        let parts = measured();
+        let mut names = Backbone::check_measured("backbone", &parts).unwrap();
+        names.sort();
+        assert_eq!(names, parts.keys().cloned().collect::<Vec<_>>());
+        let mut blueprint = Blueprint::default();
+        EfficientNet::new(&mut blueprint);
+        let encoder = blueprint.parameters().iter();
+        let encoder = encoder.map(|spec| (format!("encoder.{}", spec.name), numbers(&spec.shape)));
+        let all: BTreeMap<_, _> = with_prefix("backbone", &parts).into_iter().chain(encoder).collect();
+        assert_eq!(Backbone::import(all.clone()).unwrap().export(), all);
+        for (name, shape) in [
+            ("backbone.fine.memory", vec![5, FINE_DESCRIPTOR + 1]),
+            ("backbone.fine.memory", vec![0, FINE_DESCRIPTOR]),
+            ("backbone.fine.memory", vec![]),
+            ("backbone.fine.distances.mean", vec![2]),
+        ] {
+            let mut damaged = measured();
+            damaged.insert(name.to_owned(), numbers(&shape));
+            let error = Backbone::check_measured("backbone", &damaged).unwrap_err();
+            assert!(matches!(error, ParameterError::Shape { .. }), "{name}: {error}");
+        }
+        let mut missing = measured();
+        missing.remove("backbone.fine.distances.deviation");
+        assert!(Backbone::check_measured("backbone", &missing).is_err());
+    }
+
+    #[test]
+    fn values_above_the_limit_are_cut() {
+        let (mut x, input) = Recorder::new([1, 1, 1, 4]);
+        let limited = at_most(&mut x, &input, 6.0);
+        let found = x.finish(&[limited]).run(&[-3.0, 5.5, 6.5, 1e6], &[]);
+        assert_eq!(found[0], [-3.0, 5.5, 6.0, 6.0]);
     }
 }

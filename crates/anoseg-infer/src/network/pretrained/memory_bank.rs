@@ -1,12 +1,16 @@
 //! Feature vectors of good images (Roth et al., "Towards total recall in industrial anomaly
 //! detection", 2022).
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use anoseg_kernels::NearestVectors;
 
-use crate::parameters::ParameterData;
+use crate::parameters::{ParameterData, ParameterError, lookup};
+
+/// Most vectors of a memory bank; `architecture.memory` has the same range.
+const MOST_VECTORS: usize = 100_000;
 
 /// The vectors, and which training image each is from. Clones share them.
 #[derive(Clone, Debug)]
@@ -32,6 +36,30 @@ impl MemoryBank {
         assert_eq!(vectors.shape.len(), 2, "a memory bank is a matrix");
         let nearest = NearestVectors::new(&vectors.values, vectors.shape[1]);
         Self { bank: Arc::new(Bank { vectors, owners, nearest }) }
+    }
+
+    /// Checks that the parameter of this name is a memory bank of vectors of `channels` numbers.
+    ///
+    /// # Errors
+    /// It is missing or has another shape.
+    pub(super) fn check(
+        name: &str,
+        from: &BTreeMap<String, ParameterData>,
+        channels: usize,
+    ) -> Result<(), ParameterError> {
+        let vectors = from.get(name).ok_or_else(|| ParameterError::Missing(name.to_owned()))?;
+        let count = vectors.shape.first().copied().unwrap_or(0).clamp(1, MOST_VECTORS);
+        lookup(from, name, &[count, channels]).map(|_| ())
+    }
+
+    /// The memory bank of this name, moved out of the parameters, which were checked. The images that its
+    /// vectors are from are not kept in a file.
+    pub(super) fn take(
+        name: &str,
+        from: &mut BTreeMap<String, ParameterData>,
+    ) -> Result<Self, ParameterError> {
+        let vectors = from.remove(name).ok_or_else(|| ParameterError::Missing(name.to_owned()))?;
+        Ok(Self::new(vectors, Vec::new()))
     }
 
     /// The vectors, `[m, c]`.
