@@ -78,7 +78,9 @@ pub fn load_good_images(dataset: &Dataset, config: &Config) -> Result<GoodImages
 pub fn load_within(dataset: &Dataset, config: &Config, limits: &Limits) -> Result<GoodImages> {
     let mut movement = None;
     let preprocess = |files: &[Probed]| {
-        let learned = (config.input.align == Align::Auto).then(|| align::learn(files, limits));
+        let learned = (config.input.align == Align::Auto)
+            .then(|| align::learn(&dataset.root, files, limits, config.input.align_patch))
+            .transpose()?;
         let (alignment, found) = learned.map_or((None, None), |(alignment, found)| (alignment, Some(found)));
         movement = found;
         let sizes = sizes(files, alignment.as_ref());

@@ -165,9 +165,14 @@ impl Alignment {
         found.unwrap_or_else(|| self.at_rest(image.image))
     }
 
-    /// Whether images are aligned by a reference patch, and not by a part that stands out.
-    pub fn is_by_patch(&self) -> bool {
-        self.patch.is_some()
+    /// What images are aligned by, in words, such as `the part`.
+    pub fn way(&self) -> String {
+        match &self.patch {
+            None => "the part".to_owned(),
+            Some(Patch { size: [width, height], degrees }) => format!(
+                "a reference patch of {width} x {height} pixels, searched within {degrees} degrees to either side"
+            ),
+        }
     }
 
     /// The share of the part (or patch), as the reference shows it, that lies beyond the border of an image of this
