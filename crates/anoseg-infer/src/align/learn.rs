@@ -10,6 +10,10 @@ use super::{Alignment, Pose, ReducedImage, difference};
 /// Without a part in at least this share of the images there is nothing to align by.
 const FEWEST: f32 = 0.5;
 
+/// A single part has at least this share of all pixels that stand out from the background. Marks of a print
+/// have less each.
+const LEAST_OF_ALL: f32 = 0.5;
+
 /// Room around the part, as a share of its longer side.
 const MARGIN: f32 = 0.08;
 
@@ -42,6 +46,9 @@ impl Alignment {
     pub fn learn(images: &[ReducedImage]) -> Option<Learned> {
         let found: Vec<Option<Foreground>> = images.par_iter().map(foreground).collect();
         if (found.iter().flatten().count() as f32) < FEWEST * images.len() as f32 {
+            return None;
+        }
+        if median(found.iter().flatten().map(|found| found.of_all))? < LEAST_OF_ALL {
             return None;
         }
         let reference = reference(&found)?;
