@@ -6,8 +6,8 @@ mod sheet;
 
 use std::sync::OnceLock;
 
-use anoseg_image::Image;
-use anoseg_infer::{Alignment, NoPatch, Pose, Rectangle, ReducedImage};
+use anoseg_image::{Filter, Image};
+use anoseg_infer::{Alignment, NoPatch, Pose, Preprocess, Rectangle, ReducedImage};
 use proptest::prelude::*;
 use sheet::{SIZE, hashed, scene, sheet};
 
@@ -104,5 +104,75 @@ fn a_scene_without_the_patch_is_at_rest() {
         assert!(!pose.is_found(), "{pose:?}");
         let middle = [image.width() as f32 / 2.0, image.height() as f32 / 2.0];
         assert!(pose.centre.iter().zip(middle).all(|(a, b)| (a - b).abs() < 1e-3) && pose.angle == 0.0);
+    }
+}
+
+#[test]
+fn the_patch_goes_through_the_model_file() {
+    let preprocess = Preprocess::square(64, Filter::Bilinear).with_alignment(Some(learned().clone()));
+    let document = serde_json::to_value(&preprocess).unwrap();
+    assert_eq!(serde_json::from_value::<Preprocess>(document.clone()).unwrap(), preprocess);
+    assert!(preprocess.validate(32).is_ok());
+    assert_eq!(document["alignment"]["patch"]["degrees"], 15.0);
+    for (field, value, says) in [
+        ("size", "[0, 5]", "alignment.patch.size"),
+        ("size", "[70000, 5]", "alignment.patch.size"),
+        ("degrees", "31.0", "alignment.patch.degrees"),
+        ("degrees", "-1.0", "alignment.patch.degrees"),
+        ("surplus", "1", "unknown field"),
+    ] {
+        let mut damaged = document.clone();
+        damaged["alignment"]["patch"][field] = serde_json::from_str(value).unwrap();
+        let error = match serde_json::from_value::<Preprocess>(damaged) {
+            Ok(preprocess) => preprocess.validate(32).unwrap_err().to_string(),
+            Err(error) => error.to_string(),
+        };
+        assert!(error.contains(says), "{field} = {value}: {error}");
+    }
+}
+
+#[test]
+fn an_image_of_twice_the_size_has_the_same_pose() {
+    let small = scene(sheet, [12.0, -9.0], 0.05, 3);
+    let large = anoseg_image::resample::resize(&small, 2 * SIZE[0], 2 * SIZE[1], Filter::Bilinear);
+    let [a, b] = [&small, &large].map(|image| learned().find(image));
+    assert!((b.centre[0] - 2.0 * a.centre[0]).hypot(b.centre[1] - 2.0 * a.centre[1]) < 1.0, "{a:?} {b:?}");
+    assert!((a.angle - b.angle).abs() < 0.003 && (b.scale - 2.0).abs() < 1e-3, "{a:?} {b:?}");
+    // And one of a quarter of it, which is smaller than a reduced image.
+    let tiny = anoseg_image::resample::resize(&small, SIZE[0] / 4, SIZE[1] / 4, Filter::Bilinear);
+    let found = learned().find(&tiny);
+    let off = (found.centre[0] - a.centre[0] / 4.0).hypot(found.centre[1] - a.centre[1] / 4.0);
+    assert!(found.is_found() && off < 0.5, "{a:?} {found:?}");
+}
+
+/// Defects on the patch itself do not move it.
+#[test]
+fn a_defect_on_the_patch_leaves_the_pose() {
+    let mut image = scene(sheet, [12.0, -9.0], 0.05, 3);
+    let whole = learned().find(&image);
+    for (y, x) in (150..190).flat_map(|y| (180..220).map(move |x| (y, x))) {
+        image.set(x, y, [0.05; 3]);
+    }
+    let found = learned().find(&image);
+    let off = (found.centre[0] - whole.centre[0]).hypot(found.centre[1] - whole.centre[1]);
+    assert!(found.is_found() && off < 1.0, "{whole:?} {found:?}");
+    assert!((found.angle - whole.angle).to_degrees().abs() < 0.3, "{whole:?} {found:?}");
+}
+
+/// Where the border was repeated beyond an image, good images had the highest scores.
+#[test]
+fn the_frame_is_what_all_images_show() {
+    let alignment = learned();
+    let [width, height] = alignment.frame();
+    assert!(width > SIZE[0] / 2 && height > SIZE[1] / 2, "{width} x {height}");
+    for number in 0..10 {
+        let (shift, angle) = movement(number);
+        let pose = alignment.find(&scene(sheet, shift, angle, number));
+        let (sin, cos) = pose.angle.sin_cos();
+        for (x, y) in [(-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5)] {
+            let (x, y) = (x * width as f32, y * height as f32);
+            let at = [pose.centre[0] + cos * x - sin * y, pose.centre[1] + sin * x + cos * y];
+            assert!((0..2).all(|i| (-1.0..=SIZE[i] as f32 + 1.0).contains(&at[i])), "{number}: {at:?}");
+        }
     }
 }

@@ -29,6 +29,13 @@ const DEGREES: f32 = 15.0;
 /// The range is so many times what the training images turn by.
 const RANGE_OF_TURNED: f32 = 1.25;
 
+/// The frame lies wholly within this share of the images. What few show only cannot be compared, and where
+/// the border is repeated in its place, good images have high scores.
+const SHARED: f32 = 0.95;
+
+/// The frame is tried smaller by up to so many hundredths of each side of the image.
+const MOST_CUT: usize = 50;
+
 /// A patch is found from this share of the usual correlation on.
 const LEAST_OF_USUAL: f32 = 0.6;
 
@@ -45,8 +52,8 @@ pub struct Rectangle {
 /// What good images tell of the pose, measured by a reference patch.
 #[derive(Clone, Debug)]
 pub struct LearnedPatch {
-    /// How the patch is found. The frame has the size of the image that the patch was taken from, and
-    /// lies as the median image does.
+    /// How the patch is found. The frame is the area that nearly all images show, in the middle of the
+    /// median one.
     pub alignment: Alignment,
     /// The pose in each image; not [found](Pose::is_found) where it was not.
     pub poses: Vec<Pose>,
@@ -54,6 +61,8 @@ pub struct LearnedPatch {
     pub reference: usize,
     /// The patch in that image.
     pub patch: Rectangle,
+    /// The frame's share of the image, above 0 and at most 1.
+    pub share: f32,
     /// The patch is searched at up to so many degrees to either side.
     pub degrees: f32,
 }
@@ -96,6 +105,7 @@ impl Alignment {
             .map(|place| place.map(|place| alignment.moved_to(place.pose, &usual)))
             .collect();
         alignment.move_to(&usual);
+        alignment.frame = alignment.shared(images, &poses);
         alignment.patch = alignment.patch.map(|patch| Patch { degrees, ..patch });
         alignment.template = alignment.averaged(images, &poses);
         let located = alignment.locate_all(images);
@@ -103,7 +113,9 @@ impl Alignment {
         alignment.least_quality = least_quality(&located);
         alignment.validate().map_err(|_| NoPatch::NotLocated((0..images.len()).collect()))?;
         let poses = images.par_iter().map(|image| alignment.find_reduced(image)).collect();
-        Ok(LearnedPatch { alignment, poses, reference, patch, degrees })
+        let pixels = |[width, height]: [usize; 2]| width as f32 * height as f32;
+        let share = pixels(alignment.frame) / pixels(alignment.image);
+        Ok(LearnedPatch { alignment, poses, reference, patch, share, degrees })
     }
 
     fn locate_all(&self, images: &[ReducedImage]) -> Vec<Option<Place>> {
@@ -142,6 +154,29 @@ impl Alignment {
         let values: Vec<Option<f32>> = alignment.places(&rest).map(|[x, y]| level.value(x, y)).collect();
         alignment.template = Template::of(size, &values);
         if alignment.template.is_sound() { Ok(alignment) } else { Err(NoPatch::NotLocated(vec![0])) }
+    }
+
+    /// The largest frame that lies wholly within nearly all images of these poses.
+    fn shared(&self, images: &[ReducedImage], poses: &[Option<Pose>]) -> [usize; 2] {
+        let found = || images.iter().zip(poses).filter_map(|(image, pose)| Some((image.image, (*pose)?)));
+        let most = (found().count() as f32 * (1.0 - SHARED)) as usize;
+        let cut = |i: usize, hundredths: usize| (self.image[i] * (100 - hundredths) / 100).max(1);
+        let is_shared = |frame: [usize; 2]| {
+            let half = frame.map(|side| side as f32 / 2.0);
+            let is_cut = |([width, height], pose): &([usize; 2], Pose)| {
+                let corners = [[-1.0, -1.0], [1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]];
+                let mut places =
+                    corners.into_iter().map(|[x, y]| pose.place(pose.turn(), [x * half[0], y * half[1]]));
+                places.any(|[x, y]| x < 0.0 || y < 0.0 || x > *width as f32 || y > *height as f32)
+            };
+            found().filter(is_cut).count() <= most
+        };
+        let frames = (0..=MOST_CUT).filter_map(|across| {
+            let frames = (0..=MOST_CUT).map(|down| [cut(0, across), cut(1, down)]);
+            frames.into_iter().find(|frame| is_shared(*frame))
+        });
+        let largest = frames.max_by_key(|[width, height]| width * height);
+        largest.unwrap_or([cut(0, MOST_CUT), cut(1, MOST_CUT)])
     }
 
     /// Moves the frame so that it covers an image in which it had this pose.

@@ -5,7 +5,7 @@ mod movement;
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Limits, decode};
-use anoseg_infer::{Alignment, NoPatch, Pose, Rectangle, ReducedImage, SettingError};
+use anoseg_infer::{Alignment, LearnedPatch, NoPatch, Pose, Rectangle, ReducedImage, SettingError};
 
 use crate::Result;
 use crate::in_parallel::{Probed, probe_all, read_all};
@@ -83,7 +83,7 @@ pub(crate) fn learn(
 }
 
 /// How the part or the image moves, where it does so in most of these images: they are to be aligned.
-/// Measured on a few images, which takes a second or less.
+/// Measured on a few images, which takes a second or two.
 pub(crate) fn advised(paths: &[PathBuf], limits: &Limits) -> Option<Movement> {
     let count = paths.len().min(MEASURED);
     let chosen: Vec<PathBuf> = (0..count).map(|i| paths[i * paths.len() / count].clone()).collect();
@@ -127,12 +127,7 @@ impl Sample {
             return Ok(self.with(part.alignment, &part.poses, AlignedBy::Part));
         }
         match Alignment::learn_patch(&self.images, None) {
-            Ok(learned) => {
-                let (image, patch, degrees) =
-                    (self.paths[learned.reference].clone(), learned.patch, learned.degrees);
-                let by = AlignedBy::Patch { image, patch, degrees, given: false };
-                Ok(self.with(learned.alignment, &learned.poses, by))
-            }
+            Ok(learned) => Ok(self.by_patch(learned, false)),
             Err(refused) => Err(Movement::NoPart { found, of, unlocated: self.unlocated(&refused) }),
         }
     }
@@ -154,9 +149,13 @@ impl Sample {
             let text = given.map(|number| number.to_string()).join(",");
             SettingError::new("input.align_patch", text, allowed)
         })?;
-        let (image, degrees) = (self.paths[learned.reference].clone(), learned.degrees);
-        let by = AlignedBy::Patch { image, patch, degrees, given: true };
-        Ok(self.with(learned.alignment, &learned.poses, by))
+        Ok(self.by_patch(learned, true))
+    }
+
+    fn by_patch(&self, learned: LearnedPatch, given: bool) -> Measured {
+        let LearnedPatch { alignment, poses, reference, patch, share, degrees } = learned;
+        let image = self.paths[reference].clone();
+        self.with(alignment, &poses, AlignedBy::Patch { image, patch, degrees, share, given })
     }
 
     /// The images in which no patch is located.

@@ -65,6 +65,8 @@ pub enum AlignedBy {
         patch: Rectangle,
         /// It is searched at up to so many degrees to either side.
         degrees: f32,
+        /// The share of the image that nearly all images show, and that is inspected, above 0 to 1.
+        share: f32,
         /// Whether the user gave it. Otherwise no part stands out from a plain background.
         given: bool,
     },
@@ -128,12 +130,13 @@ impl fmt::Display for Movement {
 
 impl fmt::Display for AlignedBy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Patch { image, patch, degrees, given } = self else {
+        let Self::Patch { image, patch, degrees, share, given } = self else {
             return f.write_str("the part, which stands out from its background");
         };
         let Rectangle { left, top, width, height } = patch;
         write!(f, "a reference patch, {left},{top},{width},{height} of {}", display_name(image))?;
         write!(f, ", searched within {degrees:.0} degrees to either side")?;
+        write!(f, ", in the {:.0} % of the image that nearly all images show", 100.0 * share)?;
         if !given {
             f.write_str(" (no part stands out from a plain background)")?;
         }
@@ -167,11 +170,12 @@ mod tests {
         let told = Movement::Still { pixels: 1.24, degrees: 0.41, by: AlignedBy::Part }.to_string();
         assert_eq!(told, "the part is held still within 1.2 pixels and 0.4 degrees");
         let patch = Rectangle { left: 20, top: 30, width: 90, height: 80 };
-        let by = AlignedBy::Patch { image: "a/0.png".into(), patch, degrees: 15.0, given: false };
+        let by =
+            AlignedBy::Patch { image: "a/0.png".into(), patch, degrees: 15.0, share: 0.81, given: false };
         let told = Movement::Aligned { pixels: 9.0, degrees: 3.0, missed: 0, cut: 0, of: 9, by }.to_string();
         let expected = "the images are turned by up to 3.0 degrees and shifted by up to 9 pixels: aligned by a \
-                        reference patch, 20,30,90,80 of 0.png, searched within 15 degrees to either side (no part \
-                        stands out from a plain background)";
+                        reference patch, 20,30,90,80 of 0.png, searched within 15 degrees to either side, in the \
+                        81 % of the image that nearly all images show (no part stands out from a plain background)";
         assert_eq!(told, expected);
         let unlocated = (0..5).map(|i| PathBuf::from(format!("{i}.png"))).collect();
         let told = Movement::NoPart { found: 1, of: 9, unlocated }.to_string();
