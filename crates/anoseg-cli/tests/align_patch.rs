@@ -18,7 +18,12 @@ const TRAIN: &str = "train sheets --config tiny.toml --steps 2";
 
 /// A sheet shifted by up to 20 pixels and turned by up to 5 degrees.
 fn moved(number: u32) -> Image {
-    let from = |k: u32, most: f32| (2.0 * hashed(number, k, 78) - 1.0) * most;
+    moved_by(number, 1.0)
+}
+
+/// The same, so many times as far.
+fn moved_by(number: u32, times: f32) -> Image {
+    let from = |k: u32, most: f32| (2.0 * hashed(number, k, 78) - 1.0) * most * times;
     scene(sheet, [from(1, 20.0), from(2, 20.0)], from(3, 5.0).to_radians(), number)
 }
 
@@ -74,7 +79,6 @@ fn a_dot_is_found_where_it_is_in_the_image() {
             middle = [0, 1].map(|axis| middle[axis] + value * at[axis]);
         }
         let off = (middle[0] / sum - place[0]).hypot(middle[1] / sum - place[1]);
-        println!("{off}");
         assert!(off < 2.0, "{off} pixels off {place:?}, at {middle:?} / {sum}");
     }
     let (info, _) = shop.run("info model.anoseg", 0);
@@ -89,7 +93,8 @@ fn a_dot_is_found_where_it_is_in_the_image() {
 #[test]
 fn aligning_is_advised_for_sheets_too() {
     let shop = workshop();
-    let (_, err) = shop.run(&format!("{TRAIN} -o plain.anoseg"), 0);
+    save(&shop, "far", (0..16).map(|number| moved_by(number, 1.6)));
+    let (_, err) = shop.run("train far --config tiny.toml --steps 2 -o far.anoseg", 0);
     assert!(err.contains("the images are turned by up to"), "{err}");
     assert!(
         err.contains("with --align each image is inspected in a frame that follows a reference patch"),
