@@ -54,7 +54,8 @@ fn painted(mut image: Image, [x, y]: [f32; 2]) -> Image {
 fn a_dot_is_found_where_it_is_in_the_image() {
     let shop = workshop();
     PretrainedEncoder::random(3).store(&shop.path("home/anoseg")).unwrap();
-    let settings = "preset = \"accurate\"\n[input]\nsize = 320\n[architecture]\nmemory = 2000\n";
+    // A position of the network has eight of its pixels, fewer than five of the image.
+    let settings = "preset = \"accurate\"\n[input]\nsize = 512\n[architecture]\nmemory = 2000\n";
     std::fs::write(shop.path("accurate.toml"), settings).unwrap();
     let encoder = "--encoder home/anoseg/efficientnet-lite0.encoder";
     let (_, err) = shop
@@ -79,7 +80,8 @@ fn a_dot_is_found_where_it_is_in_the_image() {
             middle = [0, 1].map(|axis| middle[axis] + value * at[axis]);
         }
         let off = (middle[0] / sum - place[0]).hypot(middle[1] / sum - place[1]);
-        assert!(off < 2.0, "{off} pixels off {place:?}, at {middle:?} / {sum}");
+        // Less than a position; the pose itself is exact to half a pixel (tests of anoseg-infer).
+        assert!(off < 4.0, "{off} pixels off {place:?}, at {middle:?} / {sum}");
     }
     let (info, _) = shop.run("info model.anoseg", 0);
     assert!(info.contains("aligned by a reference patch of"), "{info}");

@@ -6,7 +6,7 @@ mod sheet;
 
 use std::sync::OnceLock;
 
-use anoseg_image::{Filter, Image};
+use anoseg_image::{AnomalyMap, Filter, Image};
 use anoseg_infer::{Alignment, NoPatch, Pose, Preprocess, Rectangle, ReducedImage};
 use proptest::prelude::*;
 use sheet::{SIZE, hashed, scene, sheet};
@@ -175,4 +175,26 @@ fn the_frame_is_what_all_images_show() {
             assert!((0..2).all(|i| (-1.0..=SIZE[i] as f32 + 1.0).contains(&at[i])), "{number}: {at:?}");
         }
     }
+}
+
+#[test]
+fn a_dot_comes_back_to_its_place() {
+    let ([x, y], alignment) = ([230.0, 140.0], learned());
+    let mut image = scene(sheet, [14.0, -11.0], -0.06, 5);
+    let pose = alignment.find(&image);
+    image.as_mut_slice().fill(0.0);
+    for (row, column) in (135..145).flat_map(|row| (225..235).map(move |column| (row, column))) {
+        image.set(column, row, [1.0; 3]);
+    }
+    let framed = alignment.framed(&image, &pose);
+    let map = AnomalyMap::from_vec(framed.width(), framed.height(), framed.plane(0).to_vec());
+    let back = alignment.unframed(&map, &pose, SIZE[0], SIZE[1]);
+    let (mut sum, mut middle) = (0.0, [0.0, 0.0]);
+    for (i, value) in back.as_slice().iter().enumerate() {
+        let at = [(i % SIZE[0]) as f32 + 0.5, (i / SIZE[0]) as f32 + 0.5];
+        sum += value;
+        middle = [0, 1].map(|axis| middle[axis] + value * at[axis]);
+    }
+    let off = (middle[0] / sum - x).hypot(middle[1] / sum - y);
+    assert!(off < 0.2, "{off}");
 }
