@@ -28,6 +28,7 @@ fn option(setting: &SettingError) -> Option<String> {
         "calibration.false_reject" => "--false-reject",
         "calibration.review" => "--review",
         "input.align" => "--align",
+        "input.align_patch" => "--align-patch",
         "input.tile" => "--tile",
         "input.view.scale" => "--scale",
         "input.view.smallest" => "--smallest-defect",

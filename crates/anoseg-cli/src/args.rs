@@ -145,11 +145,16 @@ pub(crate) struct Settings {
     /// less memory, larger ones show more of the surroundings [default: parts of 256, tiles of up to 1280].
     #[arg(long, value_name = "PIXELS", allow_hyphen_values = true, value_parser = tile)]
     pub(crate) tile: Option<usize>,
-    /// Parts that are not held still: find position and rotation of the part in each image and inspect
-    /// it in its own frame. It must stand out from a plain background. auto: if it moves in the training
-    /// images; off [default: off; without a value: auto].
+    /// Images that are shifted or turned: find position and rotation in each image and inspect it in a
+    /// frame that follows. They come from the part where one stands out from a plain background, otherwise
+    /// from a reference patch. auto: if it moves in the training images; off [default: off; without a
+    /// value: auto].
     #[arg(long, value_name = "WHEN", num_args = 0..=1, default_missing_value = "auto", value_parser = align)]
     pub(crate) align: Option<Align>,
+    /// Align by this patch, in pixels of the first training image: an area that all good images show, such
+    /// as a printed mark [default: found where no part stands out].
+    #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT", allow_hyphen_values = true, value_parser = patch)]
+    pub(crate) align_patch: Option<[usize; 4]>,
     /// The pretrained encoder's file, for preset accurate [default: the one added with
     /// `anoseg encoder add`].
     #[arg(long)]
@@ -178,7 +183,7 @@ pub(crate) struct Train {
     pub(crate) run_dir: Option<PathBuf>,
     /// Go on from the checkpoint in the run directory, with the settings stored there: without
     /// --preset, --config, --time, --steps, --seed, --scale, --smallest-defect, --tile,
-    /// --align, --roi and --ignore.
+    /// --align, --align-patch, --roi and --ignore.
     #[arg(long)]
     pub(crate) resume: bool,
     #[command(flatten)]
@@ -400,6 +405,14 @@ fn align(text: &str) -> Result<Align, String> {
         "off" => Ok(Align::Off),
         _ => Err("give auto or off".to_owned()),
     }
+}
+
+/// A rectangle in whole pixels.
+fn patch(text: &str) -> Result<[usize; 4], String> {
+    let numbers: Vec<usize> = text.split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    let whole = text.split(',').count() == numbers.len();
+    let rectangle = <[usize; 4]>::try_from(numbers).ok().filter(|_| whole);
+    rectangle.ok_or_else(|| "give LEFT,TOP,WIDTH,HEIGHT in whole pixels, such as 40,30,120,90".to_owned())
 }
 
 /// A whole number of 64 bits that is not negative.

@@ -41,7 +41,7 @@ mod threads;
 mod training_images;
 mod warning;
 
-pub use align::{Alignment, Learned, Pose, ReducedImage};
+pub use align::{Alignment, Learned, LearnedPatch, NoPatch, Pose, Rectangle, ReducedImage};
 pub use calibration::{Calibration, Decision, Rule, images_needed};
 pub use description::{Description, Provenance, file_digest, json_value};
 pub use error::{Error, ErrorKind, ModelFault, Result};

@@ -58,7 +58,7 @@ pub enum InspectionWarning {
     ColourOnGrey,
     /// A grey image; all training images had colours.
     GreyOnColour,
-    /// No part like that of the training images was found in the image, so that it was inspected in the
+    /// No part or reference patch like that of the training images was found in the image, so that it was inspected in the
     /// usual place.
     NotAligned,
     /// The part lies partly beyond the image's border. There nothing was inspected: the border was
@@ -96,7 +96,7 @@ impl InspectionWarning {
             "other_size" => "of another size than the training images",
             "colour_on_grey" => "in colour, unlike the training images",
             "grey_on_colour" => "grey, unlike the training images",
-            "not_aligned" => "in which no part was found to align by",
+            "not_aligned" => "in which no part or patch was found to align by",
             "part_cut" => "in which the part lies partly beyond the border",
             "further_pages" => "in files with further images, of which only the first was inspected",
             code => code,
@@ -146,10 +146,15 @@ impl fmt::Display for InspectionWarning {
             Self::ColourOnGrey => f.write_str("a colour image, and all training images were grey"),
             Self::GreyOnColour => f.write_str("a grey image, and all training images had colours"),
             Self::NotAligned => f.write_str(
-                "no part like that of the training images was found to align by; inspected in its usual place",
+                "no part or patch like that of the training images was found to align by; inspected in its \
+                 usual place",
             ),
             Self::PartCut { share } => {
-                write!(f, "{} of the part lie beyond the image's border and were not inspected", percent(*share))
+                write!(
+                    f,
+                    "{} of the part lie beyond the image's border and were not inspected",
+                    percent(*share)
+                )
             }
         }
     }

@@ -183,7 +183,10 @@ fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
         let [width, height] = alignment.frame();
         (
             "Aligned",
-            format!("by the part: its frame has {width} x {height} pixels, and nothing else is inspected"),
+            format!(
+                "by {}: its frame has {width} x {height} pixels, and nothing else is inspected",
+                alignment.way()
+            ),
         )
     });
     let rows = [

@@ -92,7 +92,9 @@ pub(crate) fn load_until(
 ) -> Result<GoodImages> {
     let mut movement = None;
     let preprocess = |files: &[Probed]| {
-        let learned = (config.input.align == Align::Auto).then(|| align::learn(files, limits));
+        let learned = (config.input.align == Align::Auto)
+            .then(|| align::learn(&dataset.root, files, limits, config.input.align_patch))
+            .transpose()?;
         let (alignment, found) = learned.map_or((None, None), |(alignment, found)| (alignment, Some(found)));
         movement = found;
         let sizes = sizes(files, alignment.as_ref());

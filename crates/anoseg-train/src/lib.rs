@@ -44,7 +44,7 @@ mod table;
 mod tensors;
 mod train;
 
-pub use align::Movement;
+pub use align::{AlignedBy, Movement};
 pub use config::{Align, Budget, Config, Preset, View};
 pub use data::{
     GoodImages, few_good_images, load_good_images, load_good_images_as,

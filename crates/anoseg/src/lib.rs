@@ -42,8 +42,8 @@ pub use anoseg_infer::{
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{
-    Align, Budget, Config, Error as TrainError, Event, Movement, Origin, Preset, PretrainedEncoder, Progress,
-    RunDir, StepLosses, StopToken, Trainer, View, few_good_images,
+    Align, AlignedBy, Budget, Config, Error as TrainError, Event, Movement, Origin, Preset,
+    PretrainedEncoder, Progress, RunDir, StepLosses, StopToken, Trainer, View, few_good_images,
 };
 
 /// The types that most programs need.

@@ -68,7 +68,8 @@ fn input(preprocess: &Preprocess) -> String {
     match &preprocess.alignment {
         Some(alignment) => {
             let [width, height] = alignment.frame();
-            format!("{geometry}, aligned by the part: its frame has {width} x {height} pixels")
+            let by = alignment.way();
+            format!("{geometry}, aligned by {by}: its frame has {width} x {height} pixels")
         }
         None => geometry.to_string(),
     }

@@ -155,7 +155,12 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
     let smallest = options.smallest_defect.map(View::Smallest);
     config.input.view = smallest.or(options.scale).unwrap_or(config.input.view);
     config.input.tile = options.tile.or(config.input.tile);
-    config.input.align = options.align.unwrap_or(config.input.align);
+    config.input.align = match options.align_patch {
+        Some(_) => options.align.unwrap_or(Align::Auto),
+        None => options.align.unwrap_or(config.input.align),
+    };
+    let off = options.align == Some(Align::Off);
+    config.input.align_patch = options.align_patch.or(config.input.align_patch.filter(|_| !off));
     config.validate()?;
     Ok(config)
 }
@@ -163,7 +168,8 @@ pub(super) fn config(preset: Option<PresetName>, options: &Settings) -> Result<C
 /// The settings of a training that is to be resumed. Others beside them are refused.
 fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError> {
     let stored = run_dir.config()?;
-    let Settings { config, time, steps, seed, smallest_defect, scale, tile, align, .. } = &options.settings;
+    let Settings { config, time, steps, seed, smallest_defect, scale, tile, align, align_patch, .. } =
+        &options.settings;
     let preset = options.preset.and_then(|preset| preset.to_possible_value());
     let given = [
         ("--preset", preset.map(|preset| preset.get_name().to_owned())),
@@ -175,6 +181,7 @@ fn stored_config(options: &Train, run_dir: &RunDir) -> Result<Config, TrainError
         ("--scale", scale.map(|scale| format!("{scale:?}").to_lowercase())),
         ("--tile", tile.map(|side| side.to_string())),
         ("--align", align.map(|align| format!("{align:?}").to_lowercase())),
+        ("--align-patch", align_patch.map(|patch| patch.map(|number| number.to_string()).join(","))),
     ];
     let region = options.region.given().map(|(name, path)| (name, path.display().to_string()));
     let given: Vec<_> =
@@ -266,9 +273,12 @@ fn show(bar: &mut TrainingBar, event: Event) {
         },
         Event::Moves(movement) => {
             if let Some(extent) = movement.extent() {
-                console::note(&format!(
-                    "{extent} from image to image: with --align each part is inspected in its own frame"
-                ));
+                let frame = if movement.is_of_scene() {
+                    "each image is inspected in a frame that follows a reference patch"
+                } else {
+                    "each part is inspected in its own frame"
+                };
+                console::note(&format!("{extent} from image to image: with --align {frame}"));
             }
         }
         Event::FellBack { lost_at, why, step } => bar.warning(&format!(

@@ -33,6 +33,8 @@ pub(super) struct Foreground {
     pub(super) axis: f32,
     /// Whether it touches the border, so that a part of it may be missing.
     pub(super) touches: bool,
+    /// Its share of all pixels that stand out, 0..=1.
+    pub(super) of_all: f32,
 }
 
 /// The largest connected region that stands out from the background, without holes; None if none does.
@@ -48,7 +50,9 @@ pub(super) fn foreground(image: &ReducedImage) -> Option<Foreground> {
     let threshold = (OF_OTSU * otsu(&distance)).max(OF_NOISE * noise[noise.len() / 2]);
     let above = Mask::from_vec(width, height, distance.iter().map(|&d| d > threshold).collect());
     let mask = filled(&largest(&above)?);
-    let found = measured(mask);
+    let standing_out = above.as_slice().iter().zip(mask.as_slice()).filter(|(above, _)| **above);
+    let of_all = standing_out.filter(|(_, part)| **part).count() as f32 / above.count().max(1) as f32;
+    let found = Foreground { of_all, ..measured(mask) };
     let share = found.area as f32 / (width * height) as f32;
     (SHARES[0]..=SHARES[1]).contains(&share).then_some(found)
 }
@@ -209,5 +213,5 @@ fn measured(mask: Mask) -> Foreground {
     let xy = squares[1] / n - centre[0] * centre[1];
     let yy = squares[2] / n - centre[1] * centre[1];
     let axis = (0.5 * (2.0 * xy).atan2(xx - yy)) as f32;
-    Foreground { mask, centre: centre.map(|c| c as f32), area: count, axis, touches }
+    Foreground { mask, centre: centre.map(|c| c as f32), area: count, axis, touches, of_all: 1.0 }
 }

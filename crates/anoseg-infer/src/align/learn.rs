@@ -10,6 +10,10 @@ use super::{Alignment, Pose, ReducedImage, difference};
 /// Without a part in at least this share of the images there is nothing to align by.
 const FEWEST: f32 = 0.5;
 
+/// A single part has at least this share of all pixels that stand out from the background. Marks of a print
+/// have less each.
+const LEAST_OF_ALL: f32 = 0.5;
+
 /// Room around the part, as a share of its longer side.
 const MARGIN: f32 = 0.08;
 
@@ -42,6 +46,9 @@ impl Alignment {
     pub fn learn(images: &[ReducedImage]) -> Option<Learned> {
         let found: Vec<Option<Foreground>> = images.par_iter().map(foreground).collect();
         if (found.iter().flatten().count() as f32) < FEWEST * images.len() as f32 {
+            return None;
+        }
+        if median(found.iter().flatten().map(|found| found.of_all))? < LEAST_OF_ALL {
             return None;
         }
         let reference = reference(&found)?;
@@ -89,6 +96,7 @@ impl Alignment {
             area: found.area as f32 / (across * down),
             least_quality: 1.0,
             template: Template { size, pixels: Vec::new() },
+            patch: None,
         };
         let edge = (EDGE * size[0].max(size[1]) as f32).max(1.5);
         let near = nearby(found, edge);
@@ -107,12 +115,16 @@ impl Alignment {
 
     /// The places in an image of this pose that the template's pixels lie at, row by row.
     pub(super) fn places(&self, pose: &Pose) -> impl Iterator<Item = [f32; 2]> {
-        let ([width, height], [across, down], pose) = (self.template.size, self.frame, *pose);
+        let ([width, height], pose) = (self.template.size, *pose);
+        let ([across, down], middle) = match &self.patch {
+            Some(patch) => (patch.size, self.centroid),
+            None => (self.frame, [0.0, 0.0]),
+        };
         let step = [across as f32 / width as f32, down as f32 / height as f32];
         let at = move |x: usize, y: usize| {
             let from_middle = [
-                (x as f32 + 0.5) * step[0] - across as f32 / 2.0,
-                (y as f32 + 0.5) * step[1] - down as f32 / 2.0,
+                (x as f32 + 0.5) * step[0] - across as f32 / 2.0 + middle[0],
+                (y as f32 + 0.5) * step[1] - down as f32 / 2.0 + middle[1],
             ];
             pose.place(pose.turn(), from_middle)
         };
@@ -120,7 +132,7 @@ impl Alignment {
     }
 
     /// The template averaged over the images in these poses, each at the same mean and contrast.
-    fn averaged(&self, images: &[ReducedImage], poses: &[Option<Pose>]) -> Template {
+    pub(super) fn averaged(&self, images: &[ReducedImage], poses: &[Option<Pose>]) -> Template {
         let pixels = &self.template.pixels;
         let (mut sums, mut counts) = (vec![0.0f64; pixels.len()], vec![0u32; pixels.len()]);
         for (image, pose) in images.iter().zip(poses) {
@@ -165,7 +177,7 @@ fn usual_quality(found: &[Option<Candidate>]) -> Option<f32> {
     median(found.iter().flatten().map(|found| found.pose.quality)).filter(|&quality| quality > 0.1)
 }
 
-fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
+pub(super) fn median(values: impl Iterator<Item = f32>) -> Option<f32> {
     let mut values: Vec<f32> = values.collect();
     values.sort_unstable_by(f32::total_cmp);
     values.get(values.len() / 2).copied()

@@ -1,16 +1,27 @@
 //! Parts that are not held still: where the part lies in an image, and the image in its frame.
 //!
+//! There are two ways: a part that stands out from a plain background, and, in scenes without one, a
+//! patch of the image that is found by correlation.
+//!
 //! | module | what |
 //! |---|---|
 //! | `reduced` | the small copy of an image that the search works on |
 //! | `foreground` | the part told from its background, its centroid and area |
 //! | `template` | the reference, correlation with it, refinement of a pose |
-//! | `search` | from an image to a pose |
-//! | `learn` | from good images to an [`Alignment`] |
+//! | `search` | from an image to the pose of a part |
+//! | `locate` | from an image to the pose of a reference patch |
+//! | `correlate` | the normalised correlation of a patch at all places of an image |
+//! | `learn` | from good images to an [`Alignment`] by a part |
+//! | `learn_patch` | from good images to an [`Alignment`] by a reference patch |
+//! | `patch` | the reference patch, and which areas suit as one |
 //! | `warp` | images into the frame, maps out of it |
 
+mod correlate;
 mod foreground;
 mod learn;
+mod learn_patch;
+mod locate;
+mod patch;
 mod reduced;
 mod search;
 mod solve;
@@ -23,10 +34,12 @@ use anoseg_image::Image;
 use serde::{Deserialize, Serialize};
 
 pub use learn::Learned;
+pub use learn_patch::{LearnedPatch, NoPatch, Rectangle};
 pub use reduced::ReducedImage;
 
 use crate::SettingError;
 use crate::settings::require;
+use patch::Patch;
 use template::Template;
 
 /// Longest side of images and frames.
@@ -117,13 +130,17 @@ pub struct Alignment {
     frame: [usize; 2],
     /// Pose of an image in which no part is found.
     rest: Pose,
-    /// Centroid of the part from the middle of the frame.
+    /// Centroid of the part, or middle of the patch, from the middle of the frame.
     centroid: [f32; 2],
-    /// Pixels that the part covers.
+    /// Pixels that the part or the patch covers.
     area: f32,
     /// A part with a lower correlation is not taken for found.
     least_quality: f32,
     template: Template,
+    /// The reference patch, where images are aligned by one; the template then shows it alone. Not
+    /// written where there is none, so that earlier versions can read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    patch: Option<Patch>,
 }
 
 impl Alignment {
@@ -140,12 +157,25 @@ impl Alignment {
 
     /// As [`Alignment::find`], in an image that is reduced already.
     pub fn find_reduced(&self, image: &ReducedImage) -> Pose {
-        let found =
-            self.search(image).map(|found| found.pose).filter(|pose| pose.quality >= self.least_quality);
+        let found = match &self.patch {
+            Some(patch) => self.locate(image, patch).map(|found| found.pose),
+            None => self.search(image).map(|found| found.pose),
+        };
+        let found = found.filter(|pose| pose.quality >= self.least_quality);
         found.unwrap_or_else(|| self.at_rest(image.image))
     }
 
-    /// The share of the part, as the reference shows it, that lies beyond the border of an image of this
+    /// What images are aligned by, in words, such as `the part`.
+    pub fn way(&self) -> String {
+        match &self.patch {
+            None => "the part".to_owned(),
+            Some(Patch { size: [width, height], degrees }) => format!(
+                "a reference patch of {width} x {height} pixels, searched within {degrees} degrees to either side"
+            ),
+        }
+    }
+
+    /// The share of the part (or patch), as the reference shows it, that lies beyond the border of an image of this
     /// width and height, 0..=1.
     pub fn share_beyond(&self, pose: &Pose, [width, height]: [usize; 2]) -> f32 {
         let (width, height) = (width as f32, height as f32);
@@ -196,6 +226,7 @@ impl Alignment {
         let Pose { centre, angle, scale, quality } = self.rest;
         let sound = centre.into_iter().all(near) && angle.abs() <= 4.0 && scale == 1.0 && quality == 0.0;
         require(sound, "preprocess.alignment.rest", self.rest, "must be a pose at scale 1, of quality 0")?;
+        self.patch.as_ref().map_or(Ok(()), Patch::validate)?;
         let sound = self.centroid.into_iter().all(near);
         require(sound, "preprocess.alignment.centroid", self.centroid, "must lie in the frame")?;
         let sound = self.area >= 1.0 && self.area <= (LONGEST_SIDE * LONGEST_SIDE) as f32;

@@ -250,10 +250,15 @@ pub struct Input {
     pub tile: Option<usize>,
     /// Resampling filter.
     pub filter: Filter,
-    /// Whether the part is found in each image and inspected in its own frame. Not written where it is
+    /// Whether the part, or a reference patch, is found in each image, which is then inspected in a frame
+    /// that follows it. Not written where it is
     /// off, so that earlier versions can read the file.
     #[serde(default, skip_serializing_if = "is_off")]
     pub align: Align,
+    /// Images are aligned by this patch: left, top, width and height in pixels of the first training
+    /// image. Not written where it is left out, so that earlier versions can read the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub align_patch: Option<[usize; 4]>,
     /// Most pixels (width x height) of a training image, at least 1; larger ones are left out. The default
     /// of [`Limits`] if it is left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -268,7 +273,7 @@ impl Input {
     }
 }
 
-/// Whether images are aligned by the part that they show.
+/// Whether images are aligned by what they show.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -276,7 +281,8 @@ pub enum Align {
     /// Images are taken as they are.
     #[default]
     Off,
-    /// Images are aligned if the part moves in the training images.
+    /// Images are aligned if they move in training: by the part where one stands out from a plain
+    /// background, otherwise by a reference patch.
     Auto,
 }
 
@@ -314,6 +320,7 @@ impl Default for Input {
             tile: None,
             filter: Filter::Bilinear,
             align: Align::Off,
+            align_patch: None,
             max_pixels: None,
         }
     }

@@ -50,7 +50,22 @@ impl Config {
         let fixed = self.region.is_none() || self.input.align == Align::Off;
         let allowed = "a region of interest (region) is fixed on the image, aligned parts (input.align) move: leave one off";
         require(fixed, "input.align", "auto", allowed)?;
+        self.validate_patch()?;
         Ok(())
+    }
+
+    fn validate_patch(&self) -> Result<(), SettingError> {
+        let Some([left, top, width, height]) = self.input.align_patch else { return Ok(()) };
+        let patch = format!("{left},{top},{width},{height}");
+        let sound = width > 0 && height > 0;
+        require(sound, "input.align_patch", &patch, "width and height must be above 0")?;
+        let aligned = self.input.align != Align::Off;
+        require(
+            aligned,
+            "input.align_patch",
+            &patch,
+            "is for images that are aligned: set input.align to auto",
+        )
     }
 
     /// The network's input has sides that are multiples of this.
