@@ -320,7 +320,8 @@ pub(crate) struct Predict {
     /// Form of the verdicts: jsonl, csv or coco.
     #[arg(long, default_value = "jsonl")]
     pub(crate) format: Format,
-    /// Regions in the COCO document: rle (run lengths), or polygons (run lengths where there are holes).
+    /// Regions in the COCO document: rle (run lengths), or polygons (a hole is cut in by a line of no
+    /// width).
     #[arg(long, value_name = "FORM", default_value = "rle")]
     pub(crate) coco_segmentation: CocoSegmentation,
     /// Also write each image with the anomaly drawn over it.

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::Read as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anoseg::SettingError;
 use anoseg_image::write;
@@ -88,6 +88,37 @@ fn is_pipe(_metadata: &Metadata) -> bool {
     false
 }
 
+/// Checks that options name outputs apart from each other: of two in one place the second would replace the
+/// first. Devices such as /dev/null take any number.
+///
+/// # Errors
+/// Names both options.
+pub(crate) fn require_apart(outputs: &[(&str, Option<&Path>)]) -> Result<(), SettingError> {
+    let given: Vec<_> = outputs.iter().filter_map(|(option, path)| Some((*option, (*path)?))).collect();
+    for (number, (option, path)) in given.iter().enumerate() {
+        let is_device = std::fs::metadata(path)
+            .is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir() && !is_pipe(&metadata));
+        let same = given[..number].iter().find(|(_, other)| !is_device && place_of(other) == place_of(path));
+        if let Some((other, _)) = same {
+            let allowed = format!("{other} names the same; give each its own");
+            return Err(SettingError::new(*option, path.display(), allowed));
+        }
+    }
+    Ok(())
+}
+
+/// A path by which the same file has one name, also where it does not exist yet.
+fn place_of(path: &Path) -> PathBuf {
+    if let Ok(whole) = std::fs::canonicalize(path) {
+        return whole;
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    match (std::fs::canonicalize(folder), path.file_name()) {
+        (Ok(folder), Some(name)) => folder.join(name),
+        _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    }
+}
+
 /// Checks that no image of the user lies where a result is to be written.
 ///
 /// # Errors
@@ -132,6 +163,26 @@ pub(crate) fn prepare_folder(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The second of two outputs once replaced the first.
+    #[test]
+    fn two_outputs_in_one_place_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::create_dir(path("in")).unwrap();
+        for (one, other) in [("a", "a"), ("in/../a", "a"), ("no/a", "no/./a")] {
+            let (one, other) = (path(one), path(other));
+            let refused =
+                require_apart(&[("--json", Some(&one)), ("--maps", None), ("--report", Some(&other))]);
+            let text = refused.unwrap_err().to_string();
+            assert!(text.contains("--json") && text.contains("--report"), "{text}");
+        }
+        require_apart(&[("--json", Some(&path("a"))), ("--report", Some(&path("in/a")))]).unwrap();
+        let null = Some(Path::new("/dev/null"));
+        if cfg!(unix) {
+            require_apart(&[("--json", null), ("--report", null)]).unwrap();
+        }
+    }
 
     #[test]
     fn folders_are_made_and_what_is_no_file_is_refused() {

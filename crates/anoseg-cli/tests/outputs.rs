@@ -34,6 +34,19 @@ fn late_output_check() {
     assert!(told.contains("tiny.toml"), "{told}");
 }
 
+/// The report once replaced the figures.
+#[test]
+fn two_outputs_in_one_place_are_refused_before_the_work() {
+    let shop = Workshop::new();
+    shop.train(2);
+    let (figures, told) = shop.run("eval model.anoseg data --json x --report ./x", 2);
+    assert_eq!(figures, "");
+    assert!(told.contains("--report") && told.contains("--json names the same"), "{told}");
+    let (_, told) = shop.run("train data -o x --run-dir x --config tiny.toml --steps 2", 2);
+    assert!(told.contains("--run-dir") && told.contains("--output names the same"), "{told}");
+    assert!(!shop.path("x").exists());
+}
+
 /// The figures were once lost with the file.
 #[cfg(target_os = "linux")]
 #[test]

@@ -107,7 +107,15 @@ fn files_are_moved_and_wrong_use_is_refused() {
 
     let (_, message) = shop.run("predict model.anoseg in -o out --watch --format csv", 2);
     assert!(message.contains("leave --format out"), "{message}");
+    let line = &verdicts(&shop)[0];
+    let moved = shop.path(line["moved_to"].as_str().unwrap());
+    assert_eq!(fs::read(moved).unwrap(), fs::read(shop.path("data/train/good/000.png")).unwrap());
+    assert!(line.get("linked_to").is_none());
     shop.run("predict model.anoseg in -o out --move-to x", 2);
+    for option in ["--move-to", "--link-to"] {
+        let (_, message) = shop.run(&format!("predict model.anoseg in -o out --watch {option} tiny.toml"), 2);
+        assert!(message.contains(option) && message.contains("tiny.toml is a file"), "{message}");
+    }
     fs::create_dir_all(shop.path("in/good")).unwrap();
     for (folder, option) in [("in", "--move-to in"), ("in/good", "--link-to in")] {
         let (_, message) = shop.run(&format!("predict model.anoseg {folder} -o out --watch {option}"), 2);

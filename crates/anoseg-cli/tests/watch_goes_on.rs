@@ -300,3 +300,77 @@ fn a_backlog_has_one_verdict_each() {
     let decisions = decisions(&verdicts);
     assert!(decisions.len() == 1300 && decisions.values().all(|&count| count == 1), "{decisions:?}");
 }
+
+/// Files of folders that were moved away and back, in a watch or across restarts, once got a second line, and
+/// so did broken ones at every restart.
+#[test]
+fn unchanged_files_of_folders_moved_away_and_back_have_one_line() {
+    let shop = shop();
+    for folder in ["in/lot", "in/rest"] {
+        fs::create_dir(shop.path(folder)).unwrap();
+        (0..4).for_each(|number| put(&shop, number, &format!("{}/{number}.png", &folder[3..])));
+    }
+    fs::write(shop.path("in/rest/broken.png"), &fs::read(shop.path("in/lot/0.png")).unwrap()[..500]).unwrap();
+    let (verdicts, arguments) = (shop.path("out/verdicts.jsonl"), "predict model.anoseg in -o out --watch");
+    let swap = |from: &str, to: &str| fs::rename(shop.path(from), shop.path(to)).unwrap();
+    let child = shop.start(arguments);
+    wait_until("all", || lines(&verdicts).len() == 9);
+    swap("in/lot", "aside");
+    sleep(Duration::from_millis(2500));
+    swap("aside", "in/lot");
+    sleep(Duration::from_millis(1500));
+    // Another folder in the place of the watched one, as of a share.
+    swap("in", "aside");
+    fs::create_dir(shop.path("in")).unwrap();
+    put(&shop, 5, "new.png");
+    wait_until("new", || lines(&verdicts).len() == 10);
+    sleep(Duration::from_millis(2500));
+    swap("in", "other");
+    swap("aside", "in");
+    sleep(Duration::from_millis(1500));
+    signal(child.id(), "-KILL");
+    child.wait_with_output().unwrap();
+    // Away at a start, and back.
+    swap("in/lot", "aside");
+    let child = shop.start(arguments);
+    sleep(Duration::from_millis(2500));
+    swap("aside", "in/lot");
+    sleep(Duration::from_millis(6000));
+    assert_eq!(lines(&verdicts).len(), 10, "{:?}", lines(&verdicts));
+    assert_eq!(end(child).0, Some(0));
+    assert_eq!(lines(&verdicts).len(), 10);
+}
+
+/// A line is written once, with the place of its file, and is true after a kill between line and move.
+#[test]
+fn each_line_says_where_its_file_was_moved() {
+    let shop = shop();
+    (0..30).for_each(|number| put(&shop, number, &format!("{number:02}.png")));
+    std::os::unix::fs::symlink("../data/train/good/000.png", shop.path("in/link.png")).unwrap();
+    let (verdicts, arguments) =
+        (shop.path("out/verdicts.jsonl"), "predict model.anoseg in -o out --watch --move-to sorted");
+    for kill_at in [5, 12, 20] {
+        let child = shop.start(arguments);
+        wait_until("some", || lines(&verdicts).len() >= kill_at);
+        signal(child.id(), "-KILL");
+        child.wait_with_output().unwrap();
+    }
+    let child = shop.start(arguments);
+    wait_until("all", || fs::read_dir(shop.path("in")).unwrap().count() == 0);
+    sleep(Duration::from_millis(1500));
+    assert_eq!(end(child).0, Some(0));
+    let lines = lines(&verdicts);
+    assert_eq!(lines.len(), 31);
+    let mut places: Vec<_> = lines.iter().map(|line| line["moved_to"].as_str().unwrap().to_owned()).collect();
+    for (line, place) in lines.iter().zip(&places) {
+        let decision = line["decision"].as_str().unwrap();
+        assert!(place.starts_with(&format!("sorted/{decision}/")), "{place}");
+        let number = line["image"].as_str().unwrap().strip_prefix("in/").unwrap();
+        let number: usize = number.strip_suffix(".png").unwrap().parse().unwrap_or(0);
+        let image = fs::read(shop.path(&format!("data/train/good/{:03}.png", number % 20))).unwrap();
+        assert_eq!(fs::read(shop.path(place)).unwrap(), image, "{place}");
+    }
+    places.sort_unstable();
+    places.dedup();
+    assert_eq!(places.len(), 31);
+}

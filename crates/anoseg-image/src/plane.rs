@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::samples::Stored;
+use crate::samples::{Stored, on_scale};
 
 /// One value per pixel, row by row from the top left.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -167,6 +167,23 @@ impl Image {
     /// The same values, made of samples of this type.
     pub fn with_sample_type(self, samples: SampleType) -> Self {
         Self { samples, ..self }
+    }
+
+    /// The image with values on a scale of 0..=1, on which `black` is 0 and `white` is 1. Samples stay in
+    /// the depth of their file, and values are scaled as they are asked for.
+    pub fn scaled(self, black: f32, white: f32) -> Self {
+        let Self { width, height, stored, .. } = self;
+        match stored {
+            Some(stored) if !stored.is_scaled() => {
+                Self::from_stored(width, height, stored.scaled(black, white))
+            }
+            stored => {
+                let mut image = Self { stored, ..self };
+                image.values_mut().iter_mut().for_each(|value| *value = on_scale(*value, (black, white)));
+                image
+            }
+        }
+        .with_sample_type(self.samples)
     }
 
     /// The type of the samples that the image was made of.
@@ -346,11 +363,16 @@ impl Image {
 
     /// Row `y` as interleaved 8-bit RGB, `[width, 3]`, rounded.
     pub(crate) fn write_rgb8(&self, y: usize, bytes: &mut [u8]) {
-        let rows = [0, 1, 2].map(|c| self.row(c, y));
-        for (x, pixel) in bytes.chunks_exact_mut(3).enumerate() {
-            for (byte, row) in pixel.iter_mut().zip(&rows) {
-                *byte = (row[x].clamp(0.0, 1.0) * 255.0).round() as u8;
-            }
+        interleave(&[0, 1, 2].map(|c| self.row(c, y)), bytes);
+    }
+}
+
+/// Rows of red, green and blue as interleaved 8-bit RGB, `[width, 3]`, rounded.
+pub(crate) fn interleave(rows: &[impl AsRef<[f32]>; 3], bytes: &mut [u8]) {
+    let rows = rows.each_ref().map(AsRef::as_ref);
+    for (x, pixel) in bytes.chunks_exact_mut(3).enumerate() {
+        for (byte, row) in pixel.iter_mut().zip(rows) {
+            *byte = (row[x].clamp(0.0, 1.0) * 255.0).round() as u8;
         }
     }
 }

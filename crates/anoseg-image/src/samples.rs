@@ -31,12 +31,19 @@ pub(crate) fn of_u16(sample: u16) -> f32 {
     f32::from(sample) / 65_535.0
 }
 
+/// The value where `black` is 0 and `white` is 1, clipped to 0..=1.
+pub(crate) fn on_scale(value: f32, (black, white): (f32, f32)) -> f32 {
+    ((value - black) / (white - black)).clamp(0.0, 1.0)
+}
+
 /// The samples of an upright image, `[height, width, channels]`.
 #[derive(Clone, Debug)]
 pub(crate) struct Stored {
     samples: Samples,
     /// 1 grey, 3 RGB.
     channels: usize,
+    /// Black and white that the values are scaled by, if they are.
+    levels: Option<(f32, f32)>,
 }
 
 impl Stored {
@@ -44,7 +51,20 @@ impl Stored {
     /// If there are neither 1 nor 3 channels.
     pub(crate) fn new(samples: Samples, channels: usize) -> Self {
         assert!(matches!(channels, 1 | 3), "grey or RGB");
-        Self { samples, channels }
+        Self { samples, channels, levels: None }
+    }
+
+    /// The same samples with values on a scale of 0..=1, on which `black` is 0 and `white` is 1.
+    ///
+    /// # Panics
+    /// If they are scaled already.
+    pub(crate) fn scaled(self, black: f32, white: f32) -> Self {
+        assert!(!self.is_scaled(), "samples are scaled once");
+        Self { levels: Some((black, white)), ..self }
+    }
+
+    pub(crate) fn is_scaled(&self) -> bool {
+        self.levels.is_some()
     }
 
     pub(crate) fn sample_type(&self) -> SampleType {
@@ -71,11 +91,12 @@ impl Stored {
     /// The colour of a pixel: integers as shares of full scale, floats as they are.
     pub(crate) fn get(&self, pixel: usize) -> [f32; 3] {
         let at = |channel: usize| pixel * self.channels + channel.min(self.channels - 1);
-        [0, 1, 2].map(|channel| match &self.samples {
+        let colour = [0, 1, 2].map(|channel| match &self.samples {
             Samples::U8(values) => of_u8(values[at(channel)]),
             Samples::U16(values) => of_u16(values[at(channel)]),
             Samples::F32(values) => values[at(channel)],
-        })
+        });
+        self.levels.map_or(colour, |levels| colour.map(|value| on_scale(value, levels)))
     }
 
     /// Channel 0 (red), 1 or 2 of consecutive pixels, of which `first` is the first.
@@ -84,6 +105,9 @@ impl Stored {
             Samples::U8(samples) => self.copy_of(samples, of_u8, channel, first, values),
             Samples::U16(samples) => self.copy_of(samples, of_u16, channel, first, values),
             Samples::F32(samples) => self.copy_of(samples, |sample| sample, channel, first, values),
+        }
+        if let Some(levels) = self.levels {
+            values.iter_mut().for_each(|value| *value = on_scale(*value, levels));
         }
     }
 

@@ -408,3 +408,16 @@ fn mutated_files_give_an_error_or_an_image_within_the_limits() {
         }
     }
 }
+
+/// A PNG of a few bytes was once called text.
+#[test]
+fn a_png_that_is_cut_or_was_sent_as_text_is_damaged() {
+    let png = anoseg_image::write::encode_png(&Image::filled(16, 16, [0.5; 3]));
+    let told = |bytes: &[u8]| load(bytes).unwrap_err().to_string();
+    for length in 2..32 {
+        let text = told(&png[..length]);
+        assert!(text.contains("is damaged"), "{length}: {text}");
+    }
+    let as_text = [&png[..4], &png[5..]].concat();
+    assert!(told(&as_text).contains("transfer as text"), "{}", told(&as_text));
+}

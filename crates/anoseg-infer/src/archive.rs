@@ -2,12 +2,13 @@
 //! checkpoints.
 
 use std::collections::BTreeMap;
-use std::io::ErrorKind;
+use std::fmt;
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 
 use anoseg_image::{read as files, write};
-use safetensors::tensor::TensorView;
-use safetensors::{Dtype, SafeTensors};
+use safetensors::tensor::{Metadata, TensorView};
+use safetensors::{Dtype, SafeTensorError, SafeTensors};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,12 @@ use crate::{Error, ModelFault, Result};
 
 /// Files larger than this are refused before they are read.
 const MAX_BYTES: u64 = 4 << 30;
+
+/// Bytes of the header's length, which a file begins with.
+const LENGTH_BYTES: usize = 8;
+
+/// Longest header that the parser takes.
+const MAX_HEADER: u64 = 100_000_000;
 
 /// Key of the document in the file's metadata. One key only: the format keeps no order among
 /// several, and the same model must give the same bytes.
@@ -114,9 +121,55 @@ pub fn load<T: DeserializeOwned>(path: &Path, kind: &str, format: u32) -> Result
     parse(&read(path, kind)?, kind, format).map_err(|fault| Error::model(path, fault))
 }
 
-/// The bytes of a file of at most 4 GiB.
+/// The bytes of a file of at most 4 GiB. One that is no archive of ours, or of another length than its
+/// header says, is refused before more than the header is read.
 pub(crate) fn read(path: &Path, kind: &str) -> Result<Vec<u8>> {
-    files::regular(path, MAX_BYTES).map_err(|source| match source.kind() {
+    let start = start(path).map_err(|source| unreadable(path, kind, source))?;
+    if let Some((start, size)) = start {
+        check_start(&start, size, kind).map_err(|fault| Error::model(path, fault))?;
+    }
+    files::regular(path, MAX_BYTES).map_err(|source| unreadable(path, kind, source))
+}
+
+/// The header of a file with its length before it, as far as the file has them, and the size of the file;
+/// None where the size alone forbids to read it.
+fn start(path: &Path) -> io::Result<Option<(Vec<u8>, u64)>> {
+    let mut file = files::open_regular(path)?;
+    let size = file.metadata()?.len();
+    if size > MAX_BYTES {
+        return Ok(None);
+    }
+    let mut start = Vec::new();
+    (&mut file).take(LENGTH_BYTES as u64).read_to_end(&mut start)?;
+    let length = start.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+    if length <= MAX_HEADER {
+        file.take(length).read_to_end(&mut start)?;
+    }
+    Ok(Some((start, size)))
+}
+
+/// Checks what comes before the tensors of a file of `size` bytes.
+fn check_start(start: &[u8], size: u64, kind: &str) -> Result<(), ModelFault> {
+    let no_archive = |error: &dyn fmt::Display| ModelFault::NotAnArchive {
+        kind: kind.to_owned(),
+        what: error.to_string(),
+    };
+    match SafeTensors::read_metadata(start) {
+        // The tensors follow.
+        Ok(_) | Err(SafeTensorError::MetadataIncompleteBuffer) => {}
+        Err(error) => return Err(no_archive(&error)),
+    }
+    let header: Metadata =
+        serde_json::from_slice(&start[LENGTH_BYTES..]).map_err(|error| no_archive(&error))?;
+    if (start.len() + header.data_len()) as u64 != size {
+        return Err(no_archive(&SafeTensorError::MetadataIncompleteBuffer));
+    }
+    let is_ours = header.metadata().as_ref().is_some_and(|entries| entries.contains_key(KEY));
+    if is_ours { Ok(()) } else { Err(ModelFault::Foreign { kind: kind.to_owned() }) }
+}
+
+fn unreadable(path: &Path, kind: &str, source: io::Error) -> Error {
+    match source.kind() {
         ErrorKind::IsADirectory => {
             let what = "it is a folder".to_owned();
             Error::model(path, ModelFault::NotAnArchive { kind: kind.to_owned(), what })
@@ -125,7 +178,7 @@ pub(crate) fn read(path: &Path, kind: &str) -> Result<Vec<u8>> {
             Error::model(path, ModelFault::NotAnArchive { kind: kind.to_owned(), what: source.to_string() })
         }
         _ => Error::io(path, source),
-    })
+    }
 }
 
 /// As [`load`], from the bytes of a file.

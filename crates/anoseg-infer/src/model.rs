@@ -274,6 +274,11 @@ impl Model {
         self.description.preprocess.scaled(image)
     }
 
+    /// As [`Model::scaled`], of an image that is not needed as it was.
+    pub fn into_scaled(&self, image: Image) -> Image {
+        self.description.preprocess.into_scaled(image)
+    }
+
     /// The network's input of an image.
     pub fn prepare(&self, image: &Image) -> Image {
         self.description.preprocess.apply(image)

@@ -114,7 +114,8 @@ impl Preprocess {
     /// As [`Preprocess::apply_at`], of which any part is made when it is asked for.
     pub(crate) fn prepare<'a>(&'a self, image: &'a Image, pose: Option<&Pose>) -> Prepared<'a> {
         let framed = self.alignment.as_ref().zip(pose);
-        let framed = framed.map(|(alignment, pose)| alignment.framed(&self.scale.clipped(image), pose));
+        let clip = self.scale.clip(image.sample_type());
+        let framed = framed.map(|(alignment, pose)| alignment.framed_of(image, pose, clip));
         Prepared { preprocess: self, image: framed.map_or(Cow::Borrowed(image), Cow::Owned) }
     }
 
@@ -140,6 +141,11 @@ impl Preprocess {
     /// The image at its own size, values in 0..=1: what people are to see.
     pub fn scaled<'a>(&self, image: &'a Image) -> Cow<'a, Image> {
         self.scale.apply(image)
+    }
+
+    /// As [`Preprocess::scaled`], of an image that is not needed as it was.
+    pub fn into_scaled(&self, image: Image) -> Image {
+        self.scale.apply_to(image)
     }
 
     /// The first half of [`Preprocess::apply`], for images whose scale is not known yet: the image
@@ -202,12 +208,7 @@ impl Prepared<'_> {
         let Self { preprocess, image } = self;
         let Extent { width, height } = self.extent();
         let samples = image.sample_type();
-        let levels = preprocess.scale.levels(samples);
-        let clip = |row: &mut [f32]| {
-            if samples != SampleType::U8 {
-                row.iter_mut().for_each(|value| *value = value.clamp(levels.black, levels.white));
-            }
-        };
+        let clip = preprocess.scale.clip(samples);
         let (size, part) = ((width, height), (columns, rows));
         let mut resampled = resample::resize_part(image, size, part, preprocess.filter, clip);
         if samples == SampleType::U8 {

@@ -87,28 +87,35 @@ impl ValueScale {
 
     /// The image with values in 0..=1. No copy is made where they are already.
     pub fn apply<'a>(&self, image: &'a Image) -> Cow<'a, Image> {
-        let clipped = self.clipped(image);
-        let levels = self.levels(image.sample_type());
-        if levels == Levels::default() {
-            return clipped;
-        }
-        let mut scaled = clipped.into_owned().with_sample_type(SampleType::U8);
-        scaled.as_mut_slice().iter_mut().for_each(|value| *value = levels.scaled(*value));
-        Cow::Owned(scaled)
+        if self.is_applied(image) { Cow::Borrowed(image) } else { Cow::Owned(self.apply_to(image.clone())) }
     }
 
-    /// The image with values beyond the scale set to black or white, not yet scaled. It is done
-    /// before an image is resampled, so that one hot pixel has no effect beyond its place.
-    pub(crate) fn clipped<'a>(&self, image: &'a Image) -> Cow<'a, Image> {
+    /// As [`ValueScale::apply`], of an image that is not needed as it was.
+    pub fn apply_to(&self, image: Image) -> Image {
+        if self.is_applied(&image) {
+            return image;
+        }
+        let levels = self.levels(image.sample_type());
+        let samples = if levels == Levels::default() { image.sample_type() } else { SampleType::U8 };
+        image.scaled(levels.black, levels.white).with_sample_type(samples)
+    }
+
+    /// Whether the values are in 0..=1 on this scale already.
+    fn is_applied(&self, image: &Image) -> bool {
         let levels = self.levels(image.sample_type());
         let holds = || image.rows().all(|row| row.iter().all(|&value| levels.holds(value)));
-        if image.sample_type() == SampleType::U8 || holds() {
-            return Cow::Borrowed(image);
+        image.sample_type() == SampleType::U8 || (levels == Levels::default() && holds())
+    }
+
+    /// What sets values of such samples beyond the scale to black or white, and does not scale them. It is
+    /// done before an image is resampled, so that one hot pixel has no effect beyond its place.
+    pub(crate) fn clip(&self, samples: SampleType) -> impl Fn(&mut [f32]) + Sync + use<> {
+        let levels = self.levels(samples);
+        move |values| {
+            if samples != SampleType::U8 {
+                values.iter_mut().for_each(|value| *value = value.clamp(levels.black, levels.white));
+            }
         }
-        let mut clipped = image.clone();
-        let clip = |value: &mut f32| *value = value.clamp(levels.black, levels.white);
-        clipped.as_mut_slice().iter_mut().for_each(clip);
-        Cow::Owned(clipped)
     }
 
     /// The share of pixels beyond the scale, 0..=1. Floats count from a hundredth of the scale on.
@@ -146,12 +153,19 @@ impl fmt::Display for ValueScale {
     /// The scales that are not the full one, or `full scale`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let integers = (!is_default(&self.u16)).then(|| integer_scale(self.u16));
-        let floats = (!is_default(&self.f32))
-            .then(|| format!("floats from {} (black) to {} (white)", self.f32.black, self.f32.white));
+        let floats = (!is_default(&self.f32)).then(|| {
+            format!("floats from {} (black) to {} (white)", short(self.f32.black), short(self.f32.white))
+        });
         let parts: Vec<String> = integers.into_iter().chain(floats).collect();
         f.write_str(if parts.is_empty() { "full scale" } else { "" })?;
         f.write_str(&parts.join(", "))
     }
+}
+
+/// A number without rows of zeros: `0.000001` as `1e-6`.
+fn short(value: f32) -> String {
+    let is_plain = value == 0.0 || (1e-3..1e6).contains(&value.abs());
+    if is_plain { value.to_string() } else { format!("{value:e}") }
 }
 
 /// 16-bit levels in the unit of the samples.
@@ -220,6 +234,11 @@ mod tests {
         assert_eq!(ValueScale::default().to_string(), "full scale");
         let floats = ValueScale { f32: Levels { black: -1.0, white: 2.0 }, ..twelve_bits() };
         assert_eq!(floats.to_string(), "12 of 16 bits (white = 4095), floats from -1 (black) to 2 (white)");
+        let told =
+            |black, white| ValueScale { f32: Levels { black, white }, ..ValueScale::default() }.to_string();
+        assert_eq!(told(0.0, 1e-6), "floats from 0 (black) to 1e-6 (white)");
+        assert_eq!(told(-0.25, 3.0e9), "floats from -0.25 (black) to 3e9 (white)");
+        assert_eq!(told(0.001, 999_999.0), "floats from 0.001 (black) to 999999 (white)");
         let part = ValueScale { u16: Levels { black: 0.25, white: 0.75 }, ..Default::default() };
         assert_eq!(part.to_string(), "16 bits from 16384 (black) to 49151 (white)");
     }

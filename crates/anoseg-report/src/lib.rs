@@ -34,7 +34,7 @@ pub use outline::{
     GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, REGION_COLOUR, contours, draw_outline, draw_region,
     outline_thickness, outlined,
 };
-pub use overlay::{draw_overlay, heat_overlay, heatmap, overlay};
+pub use overlay::{OverlayRows, draw_overlay, heat_overlay, heatmap, overlay};
 pub use sheet::contact_sheet;
 pub use summary::plain_summary;
 pub use thumbnail::Thumbnail;

@@ -18,7 +18,12 @@ const CASING: [f32; 3] = [0.05, 0.06, 0.08];
 /// The line thickness in pixels, proportional to the size of the image: 1/160 of the shorter side,
 /// at least 1.
 pub fn outline_thickness(image: &Image) -> usize {
-    (image.width().min(image.height()) as f32 / 160.0).round().max(1.0) as usize
+    thickness(image.width(), image.height())
+}
+
+/// As [`outline_thickness`], from width and height.
+pub(crate) fn thickness(width: usize, height: usize) -> usize {
+    (width.min(height) as f32 / 160.0).round().max(1.0) as usize
 }
 
 /// Draws a line of `thickness` pixels around the regions of `mask`.
@@ -27,12 +32,10 @@ pub fn outline_thickness(image: &Image) -> usize {
 /// image's edge it is closed along the edge. A thickness of 0 draws nothing. Pixels of `image`
 /// beyond the mask's size are left alone.
 pub fn draw_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3], thickness: usize) {
-    let line = outline(mask, thickness);
+    let mut line = OutlineRows::new(mask, thickness);
     for y in 0..image.height().min(mask.height()) {
-        for x in 0..image.width().min(mask.width()) {
-            if line.get(x, y) {
-                image.set(x, y, rgb);
-            }
+        for (x, _) in line.row(y).iter().enumerate().take(image.width()).filter(|(_, drawn)| **drawn) {
+            image.set(x, y, rgb);
         }
     }
 }
@@ -45,7 +48,22 @@ pub fn outlined(image: &Image, mask: &Mask, rgb: [f32; 3]) -> Image {
     out
 }
 
-pub(crate) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) {
+/// The two lines around what the model marks: the dark one first, then the bright one on it.
+pub(crate) fn marked_lines(mask: &Mask, thickness: usize) -> [(OutlineRows<'_>, [f32; 3]); 2] {
+    cased(mask, PREDICTION_COLOUR, thickness, thickness.div_ceil(2))
+}
+
+/// The two lines around the region of interest. They are half as thick as those around defects, on a dark
+/// line that is wider by one pixel.
+pub(crate) fn region_lines(inside: &Mask, thickness: usize) -> [(OutlineRows<'_>, [f32; 3]); 2] {
+    cased(inside, REGION_COLOUR, thickness.div_ceil(2), 1)
+}
+
+fn cased(mask: &Mask, rgb: [f32; 3], thickness: usize, wider: usize) -> [(OutlineRows<'_>, [f32; 3]); 2] {
+    [(OutlineRows::new(mask, thickness + wider), CASING), (OutlineRows::new(mask, thickness), rgb)]
+}
+
+fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) {
     let thickness = outline_thickness(image);
     draw_outline(image, mask, CASING, thickness + thickness.div_ceil(2));
     draw_outline(image, mask, rgb, thickness);
@@ -79,56 +97,95 @@ pub fn contours(image: &Image, marked: &Mask, ground_truth: Option<&Mask>) -> Im
     out
 }
 
-/// The pixels outside `mask` within `thickness` (Euclidean) of it, and those inside it that lie
-/// within `thickness` of the image's edge.
+/// The pixels outside a mask within `thickness` (Euclidean) of it, and those inside it that lie within
+/// `thickness` of the image's edge. Rows come one by one, so that only some rows are in memory.
 ///
-/// Two passes, as for a distance transform: the vertical distance to the mask first, then the
-/// smallest sum of squares along each row.
-fn outline(mask: &Mask, thickness: usize) -> Mask {
-    let (width, height) = (mask.width(), mask.height());
-    let mut line = Mask::filled(width, height, false);
-    if thickness == 0 || !mask.any() {
-        return line;
-    }
-    let vertical = vertical_distances(mask, thickness);
-    let reach = thickness * thickness;
-    for y in 0..height {
-        let distances = &vertical[y * width..(y + 1) * width];
-        if distances.iter().all(|&d| d > thickness) {
-            continue;
+/// As for a distance transform: the vertical distance to the mask first, then the smallest sum of squares
+/// along each row.
+pub(crate) struct OutlineRows<'a> {
+    mask: &'a Mask,
+    thickness: usize,
+    /// The row that comes next.
+    next: usize,
+    /// For each column the distance to the nearest masked pixel in this row or above, as far as it matters.
+    above: Vec<usize>,
+    /// For each column the nearest row from this one on in which it is masked, as far as it matters.
+    below: Vec<Option<usize>>,
+    /// The row that was given last.
+    line: Vec<bool>,
+    /// Nothing is drawn.
+    is_empty: bool,
+}
+
+impl<'a> OutlineRows<'a> {
+    pub(crate) fn new(mask: &'a Mask, thickness: usize) -> Self {
+        let width = mask.width();
+        Self {
+            mask,
+            thickness,
+            next: 0,
+            above: vec![thickness + 1; width],
+            below: vec![None; width],
+            line: vec![false; width],
+            is_empty: thickness == 0 || !mask.any(),
         }
-        for x in 0..width {
+    }
+
+    /// Rows of the mask.
+    pub(crate) fn height(&self) -> usize {
+        self.mask.height()
+    }
+
+    /// Which pixels of row `y` belong to the line. Rows are asked for in their order.
+    ///
+    /// # Panics
+    /// If another row comes next.
+    pub(crate) fn row(&mut self, y: usize) -> &[bool] {
+        assert_eq!(y, self.next, "rows in their order");
+        self.next += 1;
+        if !self.is_empty {
+            self.advance(y);
+            self.draw(y);
+        }
+        &self.line
+    }
+
+    /// Vertical distances of row `y`.
+    fn advance(&mut self, y: usize) {
+        let Self { mask, thickness, .. } = *self;
+        let last = (y + thickness).min(mask.height() - 1);
+        let columns = self.above.iter_mut().zip(&mut self.below).enumerate();
+        for (x, (above, below)) in columns {
+            *above = if mask.get(x, y) { 0 } else { (*above + 1).min(thickness + 1) };
+            match *below {
+                Some(row) if row >= y => {}
+                // The rows before the last one were searched when it came.
+                None if y > 0 => *below = mask.get(x, last).then_some(last),
+                _ => *below = (y..=last).find(|&row| mask.get(x, row)),
+            }
+        }
+    }
+
+    fn draw(&mut self, y: usize) {
+        let Self { mask, thickness, .. } = *self;
+        let (width, height) = (mask.width(), mask.height());
+        let below = self.below.iter().map(|row| row.map_or(thickness + 1, |row| row - y));
+        let distances = &mut self.above.clone();
+        distances.iter_mut().zip(below).for_each(|(distance, below)| *distance = below.min(*distance));
+        if distances.iter().all(|&distance| distance > thickness) {
+            return self.line.fill(false);
+        }
+        let reach = thickness * thickness;
+        for (x, drawn) in self.line.iter_mut().enumerate() {
             let edge = x.min(y).min(width - 1 - x).min(height - 1 - y);
-            let marked = if mask.get(x, y) {
+            *drawn = if mask.get(x, y) {
                 edge < thickness
             } else {
                 let (from, to) = (x.saturating_sub(thickness), (x + thickness).min(width - 1));
                 (from..=to).any(|at| at.abs_diff(x).pow(2) + distances[at].pow(2) <= reach)
             };
-            line.set(x, y, marked);
         }
     }
-    line
-}
-
-/// For every pixel the distance, within its column, to the nearest masked pixel; `limit + 1` where
-/// it is farther.
-fn vertical_distances(mask: &Mask, limit: usize) -> Vec<usize> {
-    let (width, height) = (mask.width(), mask.height());
-    let mut distances = vec![limit + 1; width * height];
-    let mut sweep = |rows: &mut dyn Iterator<Item = usize>| {
-        let mut since = vec![limit + 1; width];
-        for y in rows {
-            for x in 0..width {
-                since[x] = if mask.get(x, y) { 0 } else { (since[x] + 1).min(limit + 1) };
-                let distance = &mut distances[y * width + x];
-                *distance = since[x].min(*distance);
-            }
-        }
-    };
-    sweep(&mut (0..height));
-    sweep(&mut (0..height).rev());
-    distances
 }
 
 #[cfg(test)]
@@ -163,7 +220,9 @@ mod tests {
                 state >> 60 == 0
             });
             let expected = if mask.any() { outline_by_definition(&mask, thickness) } else { mask.clone() };
-            prop_assert_eq!(outline(&mask, thickness), expected);
+            let mut rows = OutlineRows::new(&mask, thickness);
+            let drawn: Vec<bool> = (0..height).flat_map(|y| rows.row(y).to_vec()).collect();
+            prop_assert_eq!(Mask::from_vec(width, height, drawn), expected);
         }
     }
 

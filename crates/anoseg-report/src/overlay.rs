@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use anoseg_image::{AnomalyMap, Image, Mask};
 
 use crate::colour::colour_map;
-use crate::outline::{PREDICTION_COLOUR, draw_cased_outline};
+use crate::outline::{OutlineRows, marked_lines, region_lines, thickness};
 
 /// Opacity of the colour map at the top of the scale. The image shows through, so that the defect
 /// stays visible.
@@ -31,8 +31,60 @@ pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -
 
 /// As [`overlay`], drawn onto the image itself.
 pub fn draw_overlay(image: &mut Image, map: &AnomalyMap, marked: &Mask, threshold: f32) {
-    draw_heat(image, map, threshold, 1.0);
-    draw_cased_outline(image, marked, PREDICTION_COLOUR);
+    let (width, height) = (image.width(), image.height());
+    let mut drawn = OverlayRows::new((width, height), map, marked, threshold);
+    let (red, others) = image.as_mut_slice().split_at_mut(width * height);
+    let (green, blue) = others.split_at_mut(width * height);
+    for y in 0..height {
+        let row = y * width..(y + 1) * width;
+        drawn.draw(y, [&mut red[row.clone()], &mut green[row.clone()], &mut blue[row]]);
+    }
+}
+
+/// What [`overlay`] draws, row by row: a large image is never whole in memory as floats.
+pub struct OverlayRows<'a> {
+    heat: Option<HeatRows<'a>>,
+    region: Option<[Line<'a>; 2]>,
+    marks: [Line<'a>; 2],
+    thickness: usize,
+}
+
+type Line<'a> = (OutlineRows<'a>, [f32; 3]);
+
+impl<'a> OverlayRows<'a> {
+    /// For an image of this width and height; its map, marked pixels and pixel threshold as in [`overlay`].
+    pub fn new(size: (usize, usize), map: &'a AnomalyMap, marked: &'a Mask, threshold: f32) -> Self {
+        let thickness = thickness(size.0, size.1);
+        let marks = marked_lines(marked, thickness);
+        Self { heat: HeatRows::new(size, map, threshold, 1.0), region: None, marks, thickness }
+    }
+
+    /// Also draws the region of interest, below the colours of the map.
+    #[must_use]
+    pub fn with_region(self, inside: &'a Mask) -> Self {
+        Self { region: Some(region_lines(inside, self.thickness)), ..self }
+    }
+
+    /// Draws onto row `y` (red, green, blue). Rows are drawn in their order.
+    ///
+    /// # Panics
+    /// If another row comes next.
+    pub fn draw(&mut self, y: usize, mut row: [&mut [f32]; 3]) {
+        self.region.iter_mut().flatten().for_each(|line| draw_line(line, y, &mut row));
+        self.heat.iter().for_each(|heat| heat.draw(y, &mut row));
+        self.marks.iter_mut().for_each(|line| draw_line(line, y, &mut row));
+    }
+}
+
+fn draw_line((line, rgb): &mut Line<'_>, y: usize, row: &mut [&mut [f32]; 3]) {
+    if y >= line.height() {
+        return;
+    }
+    let drawn = line.row(y);
+    for (channel, value) in row.iter_mut().zip(rgb) {
+        let pixels = channel.iter_mut().zip(drawn).filter(|(_, drawn)| **drawn);
+        pixels.for_each(|(pixel, _)| *pixel = *value);
+    }
 }
 
 /// The image with its anomaly map in colour; same size as `image`.
@@ -51,25 +103,53 @@ pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: 
 }
 
 fn draw_heat(image: &mut Image, map: &AnomalyMap, threshold: f32, scale_max: f32) {
-    let Some(map) = fitted(map, image) else { return };
-    let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
-    let span = (scale_max - onset).max(f32::MIN_POSITIVE);
-    for y in 0..image.height() {
-        for x in 0..image.width() {
-            let part = (map.get(x, y) - onset) / span;
+    let (width, height) = (image.width(), image.height());
+    let Some(heat) = HeatRows::new((width, height), map, threshold, scale_max) else { return };
+    let (red, others) = image.as_mut_slice().split_at_mut(width * height);
+    let (green, blue) = others.split_at_mut(width * height);
+    for y in 0..height {
+        let row = y * width..(y + 1) * width;
+        heat.draw(y, &mut [&mut red[row.clone()], &mut green[row.clone()], &mut blue[row]]);
+    }
+}
+
+/// The colours of a map, row by row.
+struct HeatRows<'a> {
+    map: Cow<'a, AnomalyMap>,
+    /// The value from which on there is colour, and how far above it the strongest colour is.
+    onset: f32,
+    span: f32,
+}
+
+impl<'a> HeatRows<'a> {
+    /// None for a map without pixels.
+    fn new(
+        (width, height): (usize, usize),
+        map: &'a AnomalyMap,
+        threshold: f32,
+        scale_max: f32,
+    ) -> Option<Self> {
+        let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
+        let span = (scale_max - onset).max(f32::MIN_POSITIVE);
+        Some(Self { map: fitted(map, width, height)?, onset, span })
+    }
+
+    fn draw(&self, y: usize, row: &mut [&mut [f32]; 3]) {
+        for (x, value) in self.map.row(y).iter().enumerate() {
+            let part = (value - self.onset) / self.span;
             if part > 0.0 {
                 let part = part.min(1.0);
-                let (pixel, colour) = (image.get(x, y), blended_colour(part));
-                let blend = STRONGEST_BLEND * part;
-                image.set(x, y, [0, 1, 2].map(|c| pixel[c] + blend * (colour[c] - pixel[c])));
+                let (colour, blend) = (blended_colour(part), STRONGEST_BLEND * part);
+                for (channel, colour) in row.iter_mut().zip(colour) {
+                    channel[x] += blend * (colour - channel[x]);
+                }
             }
         }
     }
 }
 
 /// The map at the image's size; `None` for a map without pixels.
-fn fitted<'a>(map: &'a AnomalyMap, image: &Image) -> Option<Cow<'a, AnomalyMap>> {
-    let (width, height) = (image.width(), image.height());
+fn fitted(map: &AnomalyMap, width: usize, height: usize) -> Option<Cow<'_, AnomalyMap>> {
     if map.as_slice().is_empty() {
         None
     } else if (map.width(), map.height()) == (width, height) {
@@ -101,6 +181,7 @@ fn nearest(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::PREDICTION_COLOUR;
     use proptest::prelude::*;
 
     fn image(width: usize, height: usize) -> Image {

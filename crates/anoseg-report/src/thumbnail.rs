@@ -7,6 +7,12 @@ use std::fmt;
 use crate::fit::fit_within;
 
 const MAX_SIDE: usize = 320;
+
+/// Longest side of thumbnails of long images. Their shorter side is what shows whether a crack is there.
+const MAX_LONG_SIDE: usize = 960;
+
+/// The shorter side that long images are to have.
+const SHORT_SIDE: usize = 240;
 const QUALITY: u8 = 80;
 
 /// Three thumbnails for each of 100 images take 8.8 MB in base64 at most, which leaves room for the
@@ -28,12 +34,13 @@ pub struct Thumbnail {
 
 impl Thumbnail {
     /// The image with its longer side reduced to at most 320 pixels, JPEG quality 80 and at most 22
-    /// kB.
+    /// kB. Long images keep 240 pixels on their shorter side, up to 960 on the longer one.
     ///
     /// Images that are too noisy for that get a lower quality first, then fewer pixels.
     pub fn from_image(image: &Image) -> Self {
-        let small = fit_within(image, MAX_SIDE);
-        let mut side = MAX_SIDE;
+        let (short, long) = (image.width().min(image.height()), image.width().max(image.height()));
+        let mut side = (SHORT_SIDE * long / short.max(1)).clamp(MAX_SIDE, MAX_LONG_SIDE);
+        let small = fit_within(image, side);
         loop {
             for quality in QUALITIES {
                 let thumbnail = Self::with_size(&small, side, quality);
@@ -102,6 +109,25 @@ mod tests {
         assert_eq!((decoded.width(), decoded.height()), (320, 160));
         let middle = decoded.get(160, 80);
         assert!(middle.iter().zip([0.5, 0.5, 0.25]).all(|(a, b)| (a - b).abs() < 0.03), "{middle:?}");
+    }
+
+    /// A crack of 5 pixels on a part of 500 x 1263 once had little more than one.
+    #[test]
+    fn long_images_stay_wide() {
+        let size = |width, height| {
+            let thumbnail = Thumbnail::from_image(&Image::filled(width, height, [0.5; 3]));
+            (thumbnail.width(), thumbnail.height())
+        };
+        assert_eq!(size(500, 1263), (240, 606));
+        assert_eq!(size(1263, 500), (606, 240));
+        assert_eq!(size(640, 480), (320, 240));
+        assert_eq!(size(100, 4000), (24, 960));
+        let crack =
+            Image::from_fn(500, 1263, |x, _| if (250..255).contains(&x) { [0.0; 3] } else { [0.8; 3] });
+        let thumbnail = Thumbnail::from_image(&crack);
+        let decoded = load_bytes(thumbnail.jpeg(), Path::new("thumbnail.jpg"), &Limits::default()).unwrap();
+        let dark = (0..240).filter(|&x| decoded.get(x, 300)[1] < 0.4).count();
+        assert!(dark >= 2, "{dark}");
     }
 
     #[test]

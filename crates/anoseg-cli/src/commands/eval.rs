@@ -104,6 +104,8 @@ pub(super) fn stop_on_signals() -> StopToken {
 
 /// Checks before the evaluation that its outputs can be written.
 fn prepare_outputs(options: &Eval) -> Result<()> {
+    let [json, report, maps] = [&options.json, &options.report, &options.maps].map(Option::as_deref);
+    outputs::require_apart(&[("--json", json), ("--report", report), ("--maps", maps)])?;
     if let Some(path) = &options.json {
         outputs::prepare_file(path, "--json", outputs::Output::Figures)?;
     }

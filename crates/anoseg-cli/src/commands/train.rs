@@ -25,6 +25,10 @@ use crate::{advice, outputs, stop};
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
     check_device(&options.device)?;
+    outputs::require_apart(&[
+        ("--output", Some(&options.output)),
+        ("--run-dir", options.run_dir.as_deref()),
+    ])?;
     let run_dir = options.run_dir.as_ref().map_or_else(|| RunDir::beside(&options.output), RunDir::open);
     let mut config = if options.resume {
         stored_config(options, &run_dir)?

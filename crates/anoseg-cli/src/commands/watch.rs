@@ -59,6 +59,10 @@ fn delivery(options: &Predict, folder: &Path) -> Result<Option<Delivery>, Settin
         (None, Some(to)) => ("--link-to", to, Delivery::Link(to.clone())),
         (None, None) => return Ok(None),
     };
+    if let Some(file) = delivery.folders().into_iter().find(|folder| folder.exists() && !folder.is_dir()) {
+        let allowed = format!("{} is a file; give a folder", display_name(&file));
+        return Err(SettingError::new(option, to.display(), allowed));
+    }
     if delivery.sorts_into(folder) {
         let allowed =
             "it has the watched folder as its own or as good, review or reject; give another folder";

@@ -93,7 +93,7 @@ pub enum DatasetError {
         path: PathBuf,
     },
     /// The folder holds several datasets, so it is not one itself.
-    #[error("{} holds several datasets ({}); choose one of them", display_name(path), names.join(", "))]
+    #[error("{} {}", display_name(path), held(names))]
     ManyDatasets {
         /// The folder.
         path: PathBuf,
@@ -186,5 +186,12 @@ impl DatasetError {
             Self::MaskSize { mask, .. } => mask,
             Self::Image(error) => error.path(),
         }
+    }
+}
+/// The datasets in a folder that is none itself, and what to do.
+fn held(names: &[String]) -> String {
+    match names {
+        [one] => format!("is no dataset itself but holds one, {one}; give that folder"),
+        _ => format!("holds several datasets ({}); choose one of them", names.join(", ")),
     }
 }

@@ -44,6 +44,9 @@ pub(super) fn is_apple_png(bytes: &[u8]) -> bool {
 /// Width and height from the first chunk of a PNG (PNG specification, 11.2.2).
 pub(super) fn png_size(bytes: &[u8]) -> Result<(usize, usize), Fault> {
     let size = bytes.get(16..24).ok_or_else(cut)?;
+    if !bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        return Err(Fault::damaged("its first bytes were changed, as by a transfer as text"));
+    }
     let side = |at: usize| u32::from_be_bytes([size[at], size[at + 1], size[at + 2], size[at + 3]]) as usize;
     Ok((side(0), side(4)))
 }

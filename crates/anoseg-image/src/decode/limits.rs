@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 /// that every image that was read can also be written.
 pub const LONGEST_SIDE: usize = 65_535;
 
-/// Bytes per pixel that an image takes at most beside its decoding: its values as f32 where they are asked
-/// for as a whole (12), an anomaly map (4), a mask (1) and an overlay of 8 bits (3).
+/// Bytes per pixel that an image takes at most beside its decoding. While the map is smoothed inside a region
+/// of interest there are three maps (12) and a mask (1); labels of regions (4) follow. An aligned image is
+/// there as floats in the frame of its part (12), and reduced to its scale (up to 8). Files of results are
+/// written row by row.
 pub const BYTES_PER_PIXEL: u64 = 20;
 
 /// Limits on one image, checked against its header before memory is allocated for its pixels.

@@ -110,8 +110,23 @@ pub(super) fn content(head: &[u8]) -> Content {
         }
         Some((_, _, found)) => *found,
         None if is_targa(head) => OtherImage("a TGA image"),
-        None => text(head),
+        None => cut(head).unwrap_or_else(|| text(head)),
     }
+}
+
+/// What a file would be whose signature is cut off after at least two bytes. Letters alone are a word of
+/// a text as well, so that it takes four of them, and an image.
+fn cut(head: &[u8]) -> Option<Content> {
+    let is_word = head.iter().all(u8::is_ascii_graphic);
+    let least = if is_word { 4 } else { 2 };
+    if head.len() < least {
+        return None;
+    }
+    let begins = SIGNATURES.iter().filter(|(at, magic, _)| *at == 0 && magic.starts_with(head));
+    let mut found = begins.map(|(_, _, content)| *content);
+    let first = found.next()?;
+    let is_one = found.all(|other| other == first);
+    (is_one && (!is_word || matches!(first, Image(_)))).then_some(first)
 }
 
 use Content::{Image, NoImage, OtherImage};
@@ -122,6 +137,8 @@ use Content::{Image, NoImage, OtherImage};
 #[rustfmt::skip]
 const SIGNATURES: &[(usize, &[u8], Content)] = &[
     (0, b"\x89PNG\r\n\x1a\n", Image(Format::Png)),
+    // Cut, or with other ends of lines, which a transfer as text makes: damaged, and no text.
+    (0, b"\x89PNG", Image(Format::Png)),
     (0, b"\xFF\xD8\xFF\xF7", OtherImage("a JPEG-LS image")),
     // Without the byte of 255 that should follow: some cameras put others there.
     (0, b"\xFF\xD8", Image(Format::Jpeg)),
@@ -205,6 +222,7 @@ fn riff(head: &[u8]) -> Option<Content> {
         Some(b"WEBP") => Image(Format::WebP),
         Some(b"AVI ") => NoImage("an AVI video"),
         Some(b"WAVE") => NoImage("a WAV recording"),
+        None => NoImage("the beginning of a WebP image, a video or a recording (RIFF)"),
         _ => Content::Unknown,
     })
 }
@@ -217,6 +235,9 @@ fn iso_media(head: &[u8]) -> Option<Content> {
     let size = u32::from_be_bytes(head.get(..4)?.try_into().ok()?) as usize;
     let brands = head.get(8..head.len().min(size.max(12))).unwrap_or_default();
     let has = |wanted: &[&[u8; 4]]| brands.chunks_exact(4).any(|brand| wanted.iter().any(|w| brand == *w));
+    if brands.is_empty() {
+        return Some(NoImage("the beginning of a HEIC or AVIF image, or of a video"));
+    }
     // AVIF first: its files name the common brand `mif1` as well.
     Some(if has(&[b"avif", b"avis"]) {
         OtherImage("an AVIF image")
@@ -238,6 +259,9 @@ fn tiff_like(head: &[u8]) -> Option<Content> {
         b"MM" => false,
         _ => return None,
     };
+    if head.len() == 3 && matches!((head[2], little), (b'\x2A' | b'\x2B', true) | (0, false)) {
+        return Some(Image(Format::Tiff));
+    }
     Some(match (head.get(2..4)?, little) {
         // 43 is BigTIFF (libtiff's specification).
         (b"\x2A\0" | b"\x2B\0", true) | (b"\0\x2A" | b"\0\x2B", false) => {
@@ -332,6 +356,30 @@ mod tests {
         assert_eq!(kind(b"RIFF\x10\0\0\0AVI LIST"), Kind::Known("an AVI video"));
         assert_eq!(kind(b"II*\0\x10\0\0\0CR\x02\0"), Kind::OtherImage("a raw camera image (Canon CR2)"));
         assert_eq!(kind(b"MM\0+\0\x08\0\0"), Kind::Readable("TIFF"));
+    }
+
+    /// A PNG of 4 to 6 bytes was once called text.
+    #[test]
+    fn what_is_left_of_a_signature_tells_the_format() {
+        let png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
+        for length in 2..png.len() {
+            assert_eq!(kind(&png[..length]), Kind::Readable("PNG"), "{length}");
+        }
+        assert_eq!(kind(b"\x89PNG\n\x1a\n\0\0\0\rIHDR"), Kind::Readable("PNG"), "sent as text");
+        for length in 4..6 {
+            assert_eq!(kind(&b"GIF89a"[..length]), Kind::Readable("GIF"), "{length}");
+        }
+        assert_eq!(kind(b"II*"), Kind::Readable("TIFF"));
+        assert_eq!(kind(b"MM\0"), Kind::Readable("TIFF"));
+        assert_eq!(kind(b"\xFF\xD8"), Kind::Readable("JPEG"));
+        assert_eq!(kind(b"\xFF\x4F\xFF"), Kind::OtherImage("a JPEG 2000 image"));
+        for cut in [&b"RIFF"[..], b"RIFF\x10\0\0\0WE"] {
+            assert!(matches!(kind(cut), Kind::Known(name) if name.contains("beginning of a WebP")));
+        }
+        assert!(matches!(kind(b"\0\0\0\x18ftyp"), Kind::Known(name) if name.contains("beginning of a HEIC")));
+        for word in [&b"GI"[..], b"GIF", b"vers", b"SIMPLE", b"P5", b"hello"] {
+            assert_eq!(kind(word), Kind::Known("text"), "{word:?}");
+        }
     }
 
     #[test]

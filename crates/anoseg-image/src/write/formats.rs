@@ -10,7 +10,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use super::marker::{KEYWORD, MARKER, SOFTWARE_TAG};
 use super::{WriteError, atomic};
 use crate::decode::{ImageError, Limits};
-use crate::plane::{AnomalyMap, Image, Mask};
+use crate::plane::{AnomalyMap, Image, Mask, interleave};
 
 /// Writes an image as 8-bit RGB PNG.
 ///
@@ -34,6 +34,30 @@ pub fn write_png(path: &Path, image: &Image) -> Result<(), WriteError> {
 pub fn write_result_png(path: &Path, image: &Image) -> Result<(), WriteError> {
     let kind = (png::ColorType::Rgb, png::BitDepth::Eight);
     marked_png(path, (image.width(), image.height()), kind, |y, row| image.write_rgb8(y, row))
+}
+
+/// As [`write_result_png`], each row (red, green, blue) as `change` leaves it, which is called with the
+/// number of the row, from the top on. No floats of the whole image are made.
+///
+/// # Errors
+/// As for [`atomic()`].
+///
+/// # Panics
+/// If the image has no pixels.
+pub fn write_result_rows(
+    path: &Path,
+    image: &Image,
+    mut change: impl FnMut(usize, [&mut [f32]; 3]),
+) -> Result<(), WriteError> {
+    let kind = (png::ColorType::Rgb, png::BitDepth::Eight);
+    let mut rows = [0, 1, 2].map(|_| vec![0.0; image.width()]);
+    marked_png(path, (image.width(), image.height()), kind, |y, bytes| {
+        for (c, row) in rows.iter_mut().enumerate() {
+            image.copy_row(c, 0, y, row);
+        }
+        change(y, rows.each_mut().map(Vec::as_mut_slice));
+        interleave(&rows, bytes);
+    })
 }
 
 /// Writes a mask as 8-bit grey PNG: 255 anomalous, 0 normal.

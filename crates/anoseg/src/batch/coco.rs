@@ -20,8 +20,8 @@ pub enum CocoSegmentation {
     /// Run lengths.
     #[default]
     Rle,
-    /// Polygons along the edges of the pixels. A region with a hole has run lengths, because COCO's
-    /// polygons cannot have holes.
+    /// Polygons along the edges of the pixels. COCO's polygons have no holes: a hole is joined to the
+    /// outline around it by a line there and back, which has no area.
     Polygons,
 }
 
@@ -135,11 +135,10 @@ enum Pixels<'a> {
 impl<'a> Pixels<'a> {
     fn of(region: &'a RegionRecord, form: CocoSegmentation) -> Option<Self> {
         let rle = region.segmentation.as_ref()?;
-        let outlines = match form {
-            CocoSegmentation::Rle => None,
-            CocoSegmentation::Polygons => polygons(rle, region.bounds),
-        };
-        Some(outlines.map_or(Self::Rle(rle), Self::Polygons))
+        Some(match form {
+            CocoSegmentation::Rle => Self::Rle(rle),
+            CocoSegmentation::Polygons => Self::Polygons(polygons(rle, region.bounds)),
+        })
     }
 }
 

@@ -155,6 +155,8 @@ mod tests {
             size: None,
             modified: None,
             file_digest: None,
+            moved_to: None,
+            linked_to: None,
             schema: SCHEMA,
         }
     }

@@ -114,7 +114,7 @@ impl ImageFiles {
     }
 
     /// Writes the files and takes the names of those that cannot be written out of `names`. The
-    /// overlay is drawn onto the image itself, so that a large one is not held twice; it shows `region`.
+    /// overlay is drawn row by row, so that a large one is never whole in memory; it shows `region`.
     pub(super) fn write(
         self,
         folder: &Path,
@@ -149,13 +149,14 @@ impl ImageFiles {
         }
         #[cfg(feature = "train")]
         if let Some(pixel_threshold) = self.overlay {
-            let mut image = inspected.image;
-            if let Some(region) = region {
-                let inside = region.mask(image.width(), image.height());
-                anoseg_report::draw_region(&mut image, &inside);
-            }
-            anoseg_report::draw_overlay(&mut image, &result.map, &result.mask, pixel_threshold);
-            attempt(&mut names.overlay, &mut |path| write::write_result_png(path, &image));
+            let image = &inspected.image;
+            let size = (image.width(), image.height());
+            let inside = region.map(|region| region.mask(size.0, size.1));
+            attempt(&mut names.overlay, &mut |path| {
+                let drawn = anoseg_report::OverlayRows::new(size, &result.map, &result.mask, pixel_threshold);
+                let mut drawn = inside.iter().fold(drawn, anoseg_report::OverlayRows::with_region);
+                write::write_result_rows(path, image, |y, row| drawn.draw(y, row))
+            });
         }
         errors
     }

@@ -21,7 +21,6 @@ mod verdict;
 mod watch;
 mod work;
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Decoded, Image, Limits, WriteError};
@@ -171,11 +170,8 @@ pub fn inspect_file(model: &Model, path: &Path, limits: &Limits) -> Result<Inspe
 fn inspected(model: &Model, path: &Path, decoded: Decoded) -> Result<Inspected> {
     let Decoded { image, further_pages, .. } = decoded;
     let inspection = model.inspect(&image)?;
-    let scaled = match model.scaled(&image) {
-        Cow::Owned(scaled) => Some(scaled),
-        Cow::Borrowed(_) => None,
-    };
-    Ok(Inspected { path: path.to_owned(), image: scaled.unwrap_or(image), further_pages, inspection })
+    let image = model.into_scaled(image);
+    Ok(Inspected { path: path.to_owned(), image, further_pages, inspection })
 }
 
 /// What happens to an image of [`inspect_into`].

@@ -85,6 +85,13 @@ pub(super) struct Recorded {
     pub(super) stop: Option<ResultsError>,
 }
 
+impl Written {
+    /// What is to be written down.
+    pub(super) fn verdict_mut(&mut self) -> &mut Verdict {
+        &mut self.verdict
+    }
+}
+
 impl Unwritten {
     /// Writes the files. Those that cannot be written are in the verdict's errors.
     pub(super) fn write(self) -> Written {

@@ -14,7 +14,7 @@ use super::rle::{self, Rle};
 pub const SCHEMA: u32 = 1;
 
 /// The verdict on one image, or why there is none. A line of `verdicts.jsonl`; every line has all
-/// fields but `size`, `modified` and `file_digest`.
+/// fields but `size`, `modified`, `file_digest`, `moved_to` and `linked_to`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Verdict {
     /// The image's file as it was named, [`display_name`](anoseg_image::dataset::display_name).
@@ -49,6 +49,12 @@ pub struct Verdict {
     /// BLAKE3 of the image's file, its first 128 bits as 32 hexadecimal digits; only of a watched folder.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file_digest: Option<String>,
+    /// Where the image's file was moved to; only of a watched folder whose files are moved.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
+    /// The link to the image's file; only of a watched folder whose files are linked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub linked_to: Option<String>,
     /// [`SCHEMA`].
     pub schema: u32,
 }
@@ -76,6 +82,8 @@ impl Verdict {
             size: None,
             modified: None,
             file_digest: None,
+            moved_to: None,
+            linked_to: None,
             schema: SCHEMA,
         }
     }
@@ -97,6 +105,8 @@ impl Verdict {
             size: None,
             modified: None,
             file_digest: None,
+            moved_to: None,
+            linked_to: None,
             schema: SCHEMA,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anoseg_infer::Decision;
 
@@ -16,6 +16,24 @@ pub enum Delivery {
     Link(PathBuf),
 }
 
+/// A file at the place where it is delivered.
+pub(super) struct Placed {
+    pub(super) place: PathBuf,
+    /// Whether it was not there before.
+    is_new: bool,
+    /// Whether it is a link, beside a file that stays.
+    pub(super) is_link: bool,
+}
+
+impl Placed {
+    /// Takes it away again, as if it had not been delivered.
+    pub(super) fn withdraw(&self) {
+        if self.is_new {
+            _ = fs::remove_file(&self.place);
+        }
+    }
+}
+
 /// Each has a folder.
 const DECISIONS: [Decision; 3] = [Decision::Good, Decision::Review, Decision::Reject];
 
@@ -23,8 +41,13 @@ impl Delivery {
     /// Whether `folder` is this folder, or one of those in it that files go into, by whatever names they
     /// are reached. Files of such a folder cannot be delivered.
     pub fn sorts_into(&self, folder: &Path) -> bool {
+        self.folders().iter().any(|own| are_one_folder(own, folder))
+    }
+
+    /// This folder and those in it that files go into. They need not exist.
+    pub fn folders(&self) -> Vec<PathBuf> {
         let decided = DECISIONS.iter().map(|decision| self.folder_of(*decision));
-        std::iter::once(self.folder().to_owned()).chain(decided).any(|own| are_one_folder(&own, folder))
+        std::iter::once(self.folder().to_owned()).chain(decided).collect()
     }
 
     pub(super) fn folder(&self) -> &Path {
@@ -33,17 +56,25 @@ impl Delivery {
         }
     }
 
-    /// Delivers a file. Doing so again after an interruption gives no second copy.
-    pub(super) fn deliver(&self, file: &Path, decision: Decision) -> io::Result<()> {
+    /// Links or copies a file to its new place. Doing so again after an interruption gives the same place.
+    /// A file that is moved still lies at its old place then, from which the caller takes it.
+    pub(super) fn place(&self, file: &Path, decision: Decision) -> io::Result<Placed> {
         let folder = self.folder_of(decision);
         fs::create_dir_all(&folder)?;
-        match self {
-            Self::Move(_) => move_into(&folder, file),
-            Self::Link(_) => {
-                self.unlink_but(decision, file)?;
-                link_into(&folder, file).or_else(|_| symbolic_into(&folder, file))
-            }
+        let is_link = matches!(self, Self::Link(_));
+        if is_link {
+            self.unlink_but(decision, file)?;
+        } else if lies_in(&folder, file) {
+            // Its own name there would be taken for a link that is made already, and the file removed.
+            return Err(io::Error::other("it lies in that folder already"));
         }
+        let linked = match fs::read_link(file) {
+            Ok(text) => relinked_into(&folder, file, &text),
+            Err(_) => link_into(&folder, file),
+        };
+        let otherwise = |_| if is_link { symbolic_into(&folder, file) } else { copy_into(&folder, file) };
+        let (place, is_new) = linked.or_else(otherwise)?;
+        Ok(Placed { place, is_new, is_link })
     }
 
     fn folder_of(&self, decision: Decision) -> PathBuf {
@@ -86,82 +117,111 @@ fn names(folder: &Path, file: &Path) -> impl Iterator<Item = PathBuf> {
     })
 }
 
-/// Tries names until one is free or `is_same` says that it is this file already. Gives the name.
+/// Tries names until one is free or `is_same` says that it is this file already. Gives the name, and whether
+/// it was free.
 fn first_free(
     folder: &Path,
     file: &Path,
     create: impl Fn(&Path) -> io::Result<()>,
     is_same: impl Fn(&Path) -> bool,
-) -> io::Result<PathBuf> {
+) -> io::Result<(PathBuf, bool)> {
     for name in names(folder, file) {
         match create(&name) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists && !is_same(&name) => {}
             Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => return Ok(name),
+            created => return Ok((name, created.is_ok())),
         }
     }
     Err(ErrorKind::AlreadyExists.into())
 }
 
-fn link_into(folder: &Path, file: &Path) -> io::Result<()> {
-    first_free(folder, file, |name| fs::hard_link(file, name), |name| are_one(file, name)).map(drop)
+fn link_into(folder: &Path, file: &Path) -> io::Result<(PathBuf, bool)> {
+    first_free(folder, file, |name| fs::hard_link(file, name), |name| are_one(file, name))
 }
 
 /// Whether this is a symbolic link to the file.
 fn leads_to(name: &Path, file: &Path) -> bool {
-    fs::read_link(name).is_ok_and(|to| fs::canonicalize(file).is_ok_and(|file| file == to))
+    let is_link = fs::symlink_metadata(name).is_ok_and(|metadata| metadata.is_symlink());
+    is_link && matches!((fs::canonicalize(name), fs::canonicalize(file)), (Ok(a), Ok(b)) if a == b)
+}
+
+fn symbolic_into(folder: &Path, file: &Path) -> io::Result<(PathBuf, bool)> {
+    let target = fs::canonicalize(file)?;
+    first_free(folder, file, |name| symbolic(&target, name), |name| leads_to(name, file))
+}
+
+/// A symbolic link that leads where `file`, a link of this text, leads. A relative one stays relative, so that
+/// both can be moved together, and names the file from its new folder: with its old text it would lead to
+/// nothing.
+fn relinked_into(folder: &Path, file: &Path, text: &Path) -> io::Result<(PathBuf, bool)> {
+    let target =
+        if text.is_absolute() { text.to_owned() } else { relative(folder, &folder_of(file).join(text))? };
+    let is_same = |name: &Path| fs::read_link(name).is_ok_and(|text| text == target);
+    first_free(folder, file, |name| symbolic(&target, name), is_same)
+}
+
+/// The path of a file from a folder, both of which are there. The file may be a link itself.
+fn relative(folder: &Path, file: &Path) -> io::Result<PathBuf> {
+    let name = file.file_name().ok_or(ErrorKind::InvalidFilename)?;
+    let (from, to) = (fs::canonicalize(folder)?, fs::canonicalize(folder_of(file))?);
+    let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    let up = from.components().skip(shared).map(|_| Component::ParentDir);
+    Ok(up.chain(to.components().skip(shared)).collect::<PathBuf>().join(name))
+}
+
+fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|own| !own.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]
-fn symbolic_into(folder: &Path, file: &Path) -> io::Result<()> {
-    let target = fs::canonicalize(file)?;
-    let create = |name: &Path| std::os::unix::fs::symlink(&target, name);
-    first_free(folder, file, create, |name| leads_to(name, file)).map(drop)
+fn symbolic(target: &Path, name: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, name)
 }
 
 #[cfg(not(unix))]
-fn symbolic_into(_: &Path, _: &Path) -> io::Result<()> {
+fn symbolic(_: &Path, _: &Path) -> io::Result<()> {
     Err(ErrorKind::Unsupported.into())
 }
 
-/// A hard link first, because a rename would overwrite.
-fn move_into(folder: &Path, file: &Path) -> io::Result<()> {
-    // Its own name there would be taken for a link that is made already, and the file removed.
-    if lies_in(folder, file) {
-        return Err(io::Error::other("it lies in that folder already"));
-    }
-    if link_into(folder, file).is_ok() {
-        return fs::remove_file(file);
-    }
-    let reserve = |name: &Path| File::options().write(true).create_new(true).open(name).map(drop);
-    let name = first_free(folder, file, reserve, |_| false)?;
-    let moved = fs::rename(file, &name).or_else(|_| copy_over(file, &name));
-    if moved.is_err() {
-        _ = fs::remove_file(&name);
-    }
-    moved
+/// To another file system, or one without links. A link as well becomes the file that it leads to.
+fn copy_into(folder: &Path, file: &Path) -> io::Result<(PathBuf, bool)> {
+    first_free(folder, file, |name| copy_to(file, name), |name| is_copy(file, name))
 }
 
-/// To another file system: the name has the whole file or the empty one that reserved it.
-fn copy_over(file: &Path, name: &Path) -> io::Result<()> {
+/// The name has the whole file or the empty one that reserves it.
+fn copy_to(file: &Path, name: &Path) -> io::Result<()> {
+    File::options().write(true).create_new(true).open(name)?;
     let mut hidden = std::ffi::OsString::from(".");
     hidden.push(name.file_name().unwrap_or_default());
     hidden.push(".tmp");
     let half = name.with_file_name(hidden);
-    let copied = fs::copy(file, &half)
-        .and_then(|_| File::open(&half)?.sync_all())
-        .and_then(|()| fs::rename(&half, name));
+    let copied = fs::copy(file, &half).and_then(|_| {
+        let written = File::options().write(true).open(&half).or_else(|_| File::open(&half))?;
+        // By its time a copy that was made before a kill is known.
+        _ = fs::metadata(file)?.modified().and_then(|time| written.set_modified(time));
+        written.sync_all()?;
+        fs::rename(&half, name)
+    });
     if copied.is_err() {
         _ = fs::remove_file(&half);
+        _ = fs::remove_file(name);
     }
-    copied?;
-    fs::remove_file(file)
+    copied
+}
+
+/// Whether this is a copy of the file with its time.
+fn is_copy(file: &Path, name: &Path) -> bool {
+    let state = |path: &Path| {
+        let metadata = fs::metadata(path)?;
+        Ok::<_, io::Error>((metadata.is_file(), metadata.len(), metadata.modified()?))
+    };
+    let are_alike = matches!((state(file), state(name)), (Ok(a), Ok(b)) if a == b && a.0);
+    are_alike && matches!((fs::read(file), fs::read(name)), (Ok(a), Ok(b)) if a == b)
 }
 
 /// Whether the file lies in this folder, by whatever names the two are reached.
 fn lies_in(folder: &Path, file: &Path) -> bool {
-    let own = file.parent().filter(|own| !own.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    are_one_folder(own, folder)
+    are_one_folder(folder_of(file), folder)
 }
 
 fn are_one_folder(a: &Path, b: &Path) -> bool {
@@ -195,10 +255,10 @@ mod tests {
         fs::write(target.join("good/a.png"), "another").unwrap();
         fs::write(&file, "good").unwrap();
         let link = Delivery::Link(target.clone());
-        link.deliver(&file, Decision::Good).unwrap();
+        link.place(&file, Decision::Good).unwrap();
         std::os::unix::fs::symlink(fs::canonicalize(&file).unwrap(), target.join("good/a-3.png")).unwrap();
         fs::write(&file, "defective").unwrap();
-        link.deliver(&file, Decision::Reject).unwrap();
+        link.place(&file, Decision::Reject).unwrap();
         let names = |of: &str| -> Vec<PathBuf> {
             fs::read_dir(target.join(of)).unwrap().map(|entry| entry.unwrap().path()).collect()
         };
@@ -218,15 +278,17 @@ mod tests {
         let (moved, linked) = (Delivery::Move(target.clone()), Delivery::Link(target.clone()));
         assert!(moved.sorts_into(&target) && linked.sorts_into(&target.join("good")));
         assert!(!moved.sorts_into(&target.join("review")), "it is not there");
-        moved.deliver(&file, Decision::Good).unwrap_err();
+        assert!(moved.place(&file, Decision::Good).is_err());
         for decision in DECISIONS {
-            linked.deliver(&file, decision).unwrap();
+            linked.place(&file, decision).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), "image");
         }
         #[cfg(unix)]
         {
             std::os::unix::fs::symlink(target.join("good"), target.join("camera")).unwrap();
-            Delivery::Move(target.clone()).deliver(&target.join("camera/a.png"), Decision::Good).unwrap_err();
+            assert!(
+                Delivery::Move(target.clone()).place(&target.join("camera/a.png"), Decision::Good).is_err()
+            );
         }
         assert_eq!(fs::read_to_string(&file).unwrap(), "image");
     }
@@ -240,16 +302,53 @@ mod tests {
         fs::write(&file, "image").unwrap();
         let link = Delivery::Link(target.clone());
         for _ in 0..2 {
-            link.deliver(&file, Decision::Good).unwrap();
+            link.place(&file, Decision::Good).unwrap();
             assert_eq!(fs::read_dir(target.join("good")).unwrap().count(), 2);
         }
-        Delivery::Move(target.clone()).deliver(&file, Decision::Good).unwrap();
-        assert!(!file.exists());
+        let place = Delivery::Move(target.clone()).place(&file, Decision::Good).unwrap().place;
+        assert_eq!(place, target.join("good/a-2.png"));
         assert_eq!(fs::read_to_string(target.join("good/a.png")).unwrap(), "another");
-        assert_eq!(fs::read_to_string(target.join("good/a-2.png")).unwrap(), "image");
-        let other = folder.path().join("b.png");
+        assert_eq!(fs::read_to_string(&place).unwrap(), "image");
+        let (review, other) = (target.join("review"), folder.path().join("b.png"));
+        fs::create_dir_all(&review).unwrap();
+        fs::write(review.join("b.png"), "another").unwrap();
         fs::write(&other, "other").unwrap();
-        copy_over(&other, &target.join("good/b.png")).unwrap();
-        assert!(!other.exists() && target.join("good/b.png").exists());
+        for is_new in [true, false] {
+            assert_eq!(copy_into(&review, &other).unwrap(), (review.join("b-2.png"), is_new));
+        }
+        assert_eq!(fs::read_to_string(review.join("b-2.png")).unwrap(), "other");
+        assert_eq!(fs::read_dir(&review).unwrap().count(), 2);
+    }
+
+    /// Relative links led to nothing after they were moved or linked.
+    #[cfg(unix)]
+    #[test]
+    fn links_lead_to_their_file_from_their_new_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        for made in ["store", "in/below"] {
+            fs::create_dir_all(path(made)).unwrap();
+        }
+        fs::write(path("store/x.png"), "image").unwrap();
+        let links = [
+            ("in/a.png", "../store/x.png".into()),
+            ("in/below/b.png", "../../store/x.png".into()),
+            ("in/below/c.png", "../a.png".into()),
+            ("in/d.png", path("store/x.png")),
+        ];
+        for (name, text) in &links {
+            std::os::unix::fs::symlink(text, path(name)).unwrap();
+        }
+        for delivery in [Delivery::Link(path("linked")), Delivery::Move(path("moved/deep"))] {
+            for (name, text) in &links {
+                for is_new in [true, false] {
+                    let placed = delivery.place(&path(name), Decision::Good).unwrap();
+                    assert_eq!(placed.is_new, is_new, "{name}");
+                    assert_eq!(fs::read_to_string(&placed.place).unwrap(), "image", "{name}");
+                    let now = fs::read_link(&placed.place).unwrap();
+                    assert_eq!(now.is_absolute(), text.is_absolute(), "{}", now.display());
+                }
+            }
+        }
     }
 }

@@ -89,9 +89,23 @@ struct Entry {
     decision: Option<Decision>,
 }
 
+/// A file that could not be judged.
+struct Failure {
+    stamp: Stamp,
+    content: Option<Content>,
+    /// A digest of the reason.
+    error: u128,
+}
+
+/// Files that are gone, such as those of a folder that was moved away, and are still known. Those that are
+/// gone longest are forgotten first.
+const MOST_GONE: usize = 100_000;
+
 /// The files that are done, by name.
 pub(super) struct Seen {
     entries: HashMap<u128, Entry>,
+    /// The files that earlier runs could not judge.
+    failed: HashMap<u128, Failure>,
     round: u32,
 }
 
@@ -104,7 +118,31 @@ impl Seen {
             let (content, decision) = (known.content, Some(known.decision?));
             Some((key(&known.image), Entry { stamp, content, round: 0, decision }))
         };
-        Self { entries: known.values().filter_map(entry).collect(), round: 0 }
+        let failure = |known: &Known| {
+            let error = known.error.as_ref().filter(|_| known.decision.is_none())?;
+            let failure = Failure { stamp: known.stamp?, content: known.content, error: key(error) };
+            Some((key(&known.image), failure))
+        };
+        Self {
+            entries: known.values().filter_map(entry).collect(),
+            failed: known.values().filter_map(failure).collect(),
+            round: 0,
+        }
+    }
+
+    /// Whether an earlier run wrote down that a file cannot be judged, for this reason, in this state or with
+    /// this content; once.
+    pub(super) fn take_failure(
+        &mut self,
+        image: &str,
+        stamp: Stamp,
+        content: Option<Content>,
+        error: &str,
+    ) -> bool {
+        self.failed.remove(&key(image)).is_some_and(|former| {
+            let is_same = former.stamp == stamp || (content.is_some() && former.content == content);
+            is_same && former.error == key(error)
+        })
     }
 
     /// Whether this state of a file is done. The file counts as there in either case.
@@ -131,8 +169,11 @@ impl Seen {
         self.entries.insert(key(image), Entry { stamp, content, round: self.round, decision: None });
     }
 
-    pub(super) fn forget(&mut self, image: &str) {
-        self.entries.remove(&key(image));
+    /// A file was moved away after its verdict. If it is put back, it is moved again.
+    pub(super) fn moved(&mut self, image: &str, decision: Decision) {
+        if let Some(entry) = self.entries.get_mut(&key(image)) {
+            (entry.content, entry.decision) = (None, Some(decision));
+        }
     }
 
     /// A listing begins.
@@ -140,10 +181,30 @@ impl Seen {
         self.round = self.round.wrapping_add(1);
     }
 
-    /// Forgets what the listing did not see.
+    /// Takes note of what the listing did not see. Such a file has its verdict when it comes back as it was:
+    /// whole folders are moved away and back. With another time it is a new file, even if its content is
+    /// the same.
     pub(super) fn end_round(&mut self) {
         let round = self.round;
-        self.entries.retain(|_, entry| entry.round == round);
+        let mut gone: Vec<u32> = Vec::new();
+        for entry in self.entries.values_mut().filter(|entry| entry.round != round) {
+            // One that was never there in this run may have got its time before the run.
+            if entry.round > 0 {
+                entry.content = None;
+            }
+            gone.push(entry.round);
+        }
+        if gone.len() <= MOST_GONE {
+            return;
+        }
+        let mut surplus = gone.len() - MOST_GONE;
+        let (_, last, _) = gone.select_nth_unstable(surplus - 1);
+        let last = *last;
+        self.entries.retain(|_, entry| {
+            let stays = entry.round == round || entry.round > last || surplus == 0;
+            surplus -= usize::from(!stays);
+            stays
+        });
         if self.entries.capacity() > 4 * self.entries.len() + 1024 {
             self.entries.shrink_to_fit();
         }
@@ -163,6 +224,39 @@ mod tests {
         }
         assert_eq!(Content::parse("12"), None);
         assert_eq!(Content::parse(&"x".repeat(32)), None);
+    }
+
+    /// Files of a folder that was moved away and back once got a second line.
+    #[test]
+    fn a_file_that_comes_back_as_it_was_is_done() {
+        let mut seen = Seen::of(HashMap::new());
+        let stamp = |size| Stamp { size, modified: 7 };
+        seen.begin_round();
+        seen.add("a.png", stamp(1), Some(Content::of(b"a")));
+        for _ in 0..3 {
+            seen.begin_round();
+            seen.end_round();
+        }
+        assert!(seen.is_done("a.png", stamp(1)));
+        assert_eq!(seen.former("a.png", Stamp { modified: 8, ..stamp(1) }), None, "a new file");
+    }
+
+    #[test]
+    fn of_the_files_that_are_gone_the_last_are_known() {
+        let mut seen = Seen::of(HashMap::new());
+        for half in 0..2 {
+            seen.begin_round();
+            for number in 0..MOST_GONE {
+                seen.add(&format!("{half}-{number}"), Stamp { size: 1, modified: 7 }, None);
+            }
+        }
+        for _ in 0..2 {
+            seen.begin_round();
+            seen.end_round();
+        }
+        assert_eq!(seen.entries.len(), MOST_GONE);
+        let stamp = Stamp { size: 1, modified: 7 };
+        assert!((0..MOST_GONE).all(|number| seen.is_done(&format!("1-{number}"), stamp)));
     }
 
     #[test]

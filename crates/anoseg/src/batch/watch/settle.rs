@@ -1,10 +1,12 @@
 //! What becomes of a file after its turn: its line, its delivery, or another turn.
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anoseg_infer::{Decision, Error};
 
+use super::delivery::Placed;
 use super::seen::{Content, Stamp};
 use super::turn::{Outcome, Turn};
 use super::{Delivery, PATIENCE, SETTLE, Waiting, WatchStep, Watcher};
@@ -23,7 +25,7 @@ impl Watcher<'_> {
             Outcome::Same(content) => {
                 let decision = self.seen.take_decision(&image);
                 self.seen.add(&image, *stamp, Some(content));
-                decision.into_iter().for_each(|decision| _ = self.deliver(path, *stamp, decision));
+                decision.into_iter().for_each(|decision| self.deliver(path, *stamp, decision));
             }
             Outcome::Judged(written, content) => return self.judged(path, *stamp, written, content),
             Outcome::Failed(error, content) if changed.elapsed() >= PATIENCE => {
@@ -37,26 +39,38 @@ impl Watcher<'_> {
         Ok(())
     }
 
+    /// The file is linked or copied to its new place first, so that the line can say where it is, and taken
+    /// from its old place last. Whenever this is interrupted, the file still lies at one of the two, and
+    /// doing it again gives the same.
     fn judged(
         &mut self,
         path: &Path,
         stamp: Stamp,
-        written: Written,
+        mut written: Written,
         content: Content,
     ) -> Result<(), ResultsError> {
-        let (mut verdict, unwritten) = self.results.record_whole(written)?;
+        let Some(decision) = written.verdict_mut().decision else { return Ok(()) };
+        let placed = self.place(path, stamp, decision);
+        note(&placed, written.verdict_mut());
+        let (mut verdict, unwritten) = match self.results.record_whole(written) {
+            Ok(recorded) => recorded,
+            Err(error) => {
+                placed.iter().flatten().for_each(Placed::withdraw);
+                return Err(error);
+            }
+        };
         self.go_on();
         self.seen.add(&verdict.image, stamp, Some(content));
-        let Some(decision) = verdict.decision else { return Ok(()) };
         match decision {
             Decision::Good => self.counts.good += 1,
             Decision::Review => self.counts.review += 1,
             Decision::Reject => self.counts.rejected += 1,
         }
-        let undelivered = self.deliver(path, stamp, decision);
-        let noted = undelivered.map_or(Ok(()), |error| {
+        let is_placed = matches!(placed, Some(Ok(_)));
+        let undelivered = self.finish(path, stamp, decision, placed);
+        let noted = undelivered.filter(|_| is_placed).map_or(Ok(()), |error| {
             // This line replaces the one before.
-            verdict.errors.push(plain(&format!("not moved or linked: {error}")));
+            note(&Some(Err(error)), &mut verdict);
             self.results.append(&verdict)
         });
         (self.on_step)(&WatchStep::Judged(&verdict, &unwritten));
@@ -72,27 +86,67 @@ impl Watcher<'_> {
     ) -> Result<(), ResultsError> {
         let verdict = self.results.signed(stamp.on(Verdict::failed(path, error), content));
         self.results.require_in_place()?;
-        self.results.append(&verdict)?;
-        self.go_on();
+        let error_text = verdict.error.as_deref().unwrap_or_default();
+        let is_known = self.seen.take_failure(&verdict.image, stamp, content, error_text);
+        if !is_known {
+            self.results.append(&verdict)?;
+            self.go_on();
+        }
         self.seen.add(&verdict.image, stamp, content);
         self.counts.failed += 1;
         (self.on_step)(&WatchStep::Failed(error));
         Ok(())
     }
 
-    /// Moves or links a file that is still the one that was judged. Gives what went wrong.
-    pub(super) fn deliver(&mut self, path: &Path, stamp: Stamp, decision: Decision) -> Option<io::Error> {
+    /// Moves or links a file that was judged before.
+    pub(super) fn deliver(&mut self, path: &Path, stamp: Stamp, decision: Decision) {
+        let placed = self.place(path, stamp, decision);
+        self.finish(path, stamp, decision, placed);
+    }
+
+    /// Links or copies a file that is still the one that was judged to where it is delivered.
+    fn place(&self, path: &Path, stamp: Stamp, decision: Decision) -> Option<io::Result<Placed>> {
         let delivery = self.watch.delivery.as_ref()?;
-        if Stamp::of(path).ok() != Some(stamp) {
-            return None;
+        (Stamp::of(path).ok() == Some(stamp)).then(|| delivery.place(path, decision))
+    }
+
+    /// Takes a file that is to be moved from its old place. Gives what went wrong with its delivery.
+    fn finish(
+        &mut self,
+        path: &Path,
+        stamp: Stamp,
+        decision: Decision,
+        placed: Option<io::Result<Placed>>,
+    ) -> Option<io::Error> {
+        let delivery = self.watch.delivery.as_ref()?;
+        let finished = placed?.and_then(|placed| {
+            let Delivery::Move(_) = delivery else { return Ok(()) };
+            let removed = match Stamp::of(path) {
+                Ok(now) if now == stamp => fs::remove_file(path),
+                _ => Err(io::Error::other("it was changed after its verdict")),
+            };
+            removed.inspect_err(|_| placed.withdraw())
+        });
+        match finished {
+            Err(error) => {
+                (self.on_step)(&WatchStep::Undelivered(path, &error));
+                return Some(error);
+            }
+            Ok(()) if matches!(delivery, Delivery::Move(_)) => self.seen.moved(&name_of(path), decision),
+            Ok(()) => {}
         }
-        let error = delivery.deliver(path, decision).err();
-        match &error {
-            Some(error) => (self.on_step)(&WatchStep::Undelivered(path, error)),
-            None if matches!(delivery, Delivery::Move(_)) => self.seen.forget(&name_of(path)),
-            None => {}
-        }
-        error
+        None
+    }
+}
+
+/// Writes into a verdict where its file is delivered, or why it is not.
+fn note(placed: &Option<io::Result<Placed>>, verdict: &mut Verdict) {
+    (verdict.moved_to, verdict.linked_to) = (None, None);
+    match placed {
+        None => {}
+        Some(Ok(Placed { place, is_link: false, .. })) => verdict.moved_to = Some(name_of(place)),
+        Some(Ok(Placed { place, .. })) => verdict.linked_to = Some(name_of(place)),
+        Some(Err(error)) => verdict.errors.push(plain(&format!("not moved or linked: {error}"))),
     }
 }
 
