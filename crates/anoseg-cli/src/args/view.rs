@@ -1,6 +1,6 @@
 //! The options that say what the network takes of an image.
 
-use anoseg::View;
+use anoseg::{Align, View};
 
 /// What the network takes of an image.
 pub(super) fn view(text: &str) -> Result<View, String> {
@@ -28,6 +28,23 @@ pub(super) fn tile(text: &str) -> Result<usize, String> {
     let allowed = || "give a multiple of 32 from 64 to 1024, such as 256".to_owned();
     let fits = |side: &usize| (64..=1024).contains(side) && side.is_multiple_of(32);
     text.parse().ok().filter(fits).ok_or_else(allowed)
+}
+
+/// Whether images are aligned.
+pub(super) fn align(text: &str) -> Result<Align, String> {
+    match text {
+        "auto" => Ok(Align::Auto),
+        "off" => Ok(Align::Off),
+        _ => Err("give auto or off".to_owned()),
+    }
+}
+
+/// A rectangle in whole pixels.
+pub(super) fn patch(text: &str) -> Result<[usize; 4], String> {
+    let numbers: Vec<usize> = text.split(',').filter_map(|number| number.trim().parse().ok()).collect();
+    let whole = text.split(',').count() == numbers.len();
+    let rectangle = <[usize; 4]>::try_from(numbers).ok().filter(|_| whole);
+    rectangle.ok_or_else(|| "give LEFT,TOP,WIDTH,HEIGHT in whole pixels, such as 40,30,120,90".to_owned())
 }
 
 #[cfg(test)]
