@@ -104,10 +104,10 @@ mod tests {
     fn decodes_to_the_image() {
         let image = Image::from_fn(640, 320, |x, y| [x as f32 / 640.0, y as f32 / 320.0, 0.25]);
         let thumbnail = Thumbnail::from_image(&image);
-        assert_eq!((thumbnail.width(), thumbnail.height()), (320, 160));
+        assert_eq!((thumbnail.width(), thumbnail.height()), (480, 240));
         let decoded = load_bytes(thumbnail.jpeg(), Path::new("thumbnail.jpg"), &Limits::default()).unwrap();
-        assert_eq!((decoded.width(), decoded.height()), (320, 160));
-        let middle = decoded.get(160, 80);
+        assert_eq!((decoded.width(), decoded.height()), (480, 240));
+        let middle = decoded.get(240, 120);
         assert!(middle.iter().zip([0.5, 0.5, 0.25]).all(|(a, b)| (a - b).abs() < 0.03), "{middle:?}");
     }
 

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use anoseg_image::{Dataset, Image, write};
-use anoseg_train::{Budget, Config, Error, Preset, RunDir, StopToken, Trainer};
+use anoseg_train::{Budget, Config, Error, Event, Preset, RunDir, StopToken, Trainer};
 use tempfile::TempDir;
 
 /// Images and a training of one step, with the smallest of networks.
@@ -64,8 +64,14 @@ pub(super) fn resume(bytes: &[u8]) -> bool {
     let backup = checkpoints(&shop.checkpoint());
     std::fs::write(shop.checkpoint(), bytes).expect("a file can be written");
     let stop = StopToken::new();
-    stop.stop();
-    let trainer = shop.trainer().stop(stop).resume(shop.run_dir());
+    let token = stop.clone();
+    // A training that is stopped while it reads images does not come to its checkpoint.
+    let at_checkpoint = move |event: Event| {
+        if let Event::Loaded { .. } = event {
+            token.stop();
+        }
+    };
+    let trainer = shop.trainer().stop(stop).on_event(at_checkpoint).resume(shop.run_dir());
     // It fails, stops at once, or is over.
     let resumed =
         trainer.is_ok_and(|trainer| matches!(trainer.run(), Ok(_) | Err(Error::Interrupted { .. })));

@@ -174,7 +174,7 @@ mod tests {
             AlignedBy::Patch { image: "a/0.png".into(), patch, degrees: 15.0, share: 0.81, given: false };
         let told = Movement::Aligned { pixels: 9.0, degrees: 3.0, missed: 0, cut: 0, of: 9, by }.to_string();
         let expected = "the images are turned by up to 3.0 degrees and shifted by up to 9 pixels: aligned by a \
-                        reference patch, 20,30,90,80 of 0.png, searched within 15 degrees to either side, in the \
+                        reference patch, 20,30,90,80 of a/0.png, searched within 15 degrees to either side, in the \
                         81 % of the image that nearly all images show (no part stands out from a plain background)";
         assert_eq!(told, expected);
         let unlocated = (0..5).map(|i| PathBuf::from(format!("{i}.png"))).collect();
