@@ -152,7 +152,7 @@ impl fmt::Display for InspectionWarning {
             Self::PartCut { share } => {
                 write!(
                     f,
-                    "{} of the part lie beyond the image's border and were not inspected",
+                    "{} of the part or patch that it is aligned by lie beyond the image's border, where nothing is inspected",
                     percent(*share)
                 )
             }

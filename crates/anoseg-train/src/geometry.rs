@@ -25,6 +25,9 @@ const OF_ONE_SHAPE: f32 = 0.9;
 /// the network computes less than a quarter more pixels than the image has.
 const OVERLAP: [usize; 2] = [3, 8];
 
+/// Images up to so many times as long or wide as the median decide how large tiles are.
+const USUAL: f32 = 1.25;
+
 /// Longest side of a tile, in [`Input::size`]. The effect of a tile's border on the map falls to a half
 /// every 20 pixels or so; the fewer borders, the less the result depends on where they lie.
 const LONGEST: usize = 5;
@@ -41,13 +44,13 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
     match input.view {
         View::Square => square,
         View::Whole => shaped(input.size, multiple, (width, height)),
-        View::Scale(scale) => tiles(input, multiple, scale, (width, height)),
+        View::Scale(scale) => tiles(input, multiple, scale, largest(sizes, (width, height))),
         View::Smallest(pixels) => {
             let scale = (SMALLEST_AT_NETWORK / pixels).min(1.0);
             if scale <= whole_scale(input.size, (width, height)) && of_one_shape(sizes, (width, height)) {
                 shaped(input.size, multiple, (width, height))
             } else {
-                tiles(input, multiple, scale, (width, height))
+                tiles(input, multiple, scale, largest(sizes, (width, height)))
             }
         }
         View::Auto if !(is_elongated((width, height)) && of_one_shape(sizes, (width, height))) => square,
@@ -57,7 +60,7 @@ pub(crate) fn choose(input: &Input, stride: usize, sizes: &[(usize, usize)]) -> 
                 shaped(input.size, multiple, (width, height))
             } else {
                 let scale = (whole * (MOST_WORK as f32).sqrt()).min(FINE_ENOUGH);
-                tiles(input, multiple, scale, (width, height))
+                tiles(input, multiple, scale, largest(sizes, (width, height)))
             }
         }
     }
@@ -188,6 +191,16 @@ fn shaped(size: usize, multiple: usize, (width, height): (usize, usize)) -> Geom
     let best = candidates.into_iter().min_by(|a, b| cost(a).total_cmp(&cost(b)));
     let (width, height) = best.unwrap_or((size, size));
     if width == height { Geometry::Whole { width, height } } else { Geometry::Fitted { width, height } }
+}
+
+/// The largest width and height among sizes like the median: tiles of the median's size would not hold images
+/// that are a few pixels longer, and two would be needed for each.
+fn largest(sizes: &[(usize, usize)], median: (usize, usize)) -> (usize, usize) {
+    let most = |usual: usize, sides: &dyn Fn(&(usize, usize)) -> usize| {
+        let like = sizes.iter().map(sides).filter(|&side| side as f32 <= USUAL * usual as f32);
+        like.max().unwrap_or(usual)
+    };
+    (most(median.0, &|size| size.0), most(median.1, &|size| size.1))
 }
 
 /// Tiles of the side that was asked for, or as few as possible.
@@ -321,6 +334,16 @@ mod tests {
         let plane = geometry.plane(8000, 3000);
         assert!(plane.width * plane.height <= 4 * 256 * 256 + 32 * (plane.width + plane.height));
         assert_eq!(chosen(View::Auto, &[]), square);
+    }
+
+    /// Images of 1300 pixels once took two tiles where the median had 1248.
+    #[test]
+    fn images_a_little_longer_than_the_median_take_one_tile() {
+        let mut sizes = vec![(500, 1248); 8];
+        sizes.extend([(500, 1300), (4000, 9000)]);
+        let geometry = chosen(View::Smallest(6.5), &sizes);
+        assert!(matches!(geometry, Geometry::Tiles { width: 320, height: 800, .. }), "{geometry:?}");
+        assert_eq!(geometry.windows(geometry.plane(500, 1300)).len(), 1);
     }
 
     #[test]

@@ -270,7 +270,9 @@ fn show(bar: &mut TrainingBar, event: Event) {
         Event::Warning(message) => bar.warning(&advice::with_limit_option(&message)),
         Event::ValueScale(scale) => console::note(&format!("values: {scale}")),
         Event::Movement(movement) => match movement {
-            Movement::Aligned { missed: 0, cut: 0, .. } => console::note(&movement.to_string()),
+            Movement::Aligned { ref missed, cut: 0, .. } if missed.is_empty() => {
+                console::note(&movement.to_string());
+            }
             Movement::Aligned { .. } => bar.warning(&movement.to_string()),
             Movement::Still { .. } => console::note(&format!("{movement}: --align has no effect, left off")),
             _ => bar.warning(&format!("{movement}: --align is left off")),
@@ -306,7 +308,9 @@ fn show(bar: &mut TrainingBar, event: Event) {
         Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
             let resumed = match resumed_at {
                 0 => String::new(),
-                _ if complete => format!("; all {resumed_at} steps are done"),
+                _ if complete => {
+                    format!("; all {resumed_at} steps are done: only the thresholds are derived anew")
+                }
                 _ => format!(", going on at step {resumed_at}"),
             };
             let mirrored = match mirrored {
@@ -341,7 +345,7 @@ fn show(bar: &mut TrainingBar, event: Event) {
                 &format!("of {of} good images score"),
             );
             bar.warning(&format!(
-                "{score} far above the others: {}; look for defects, \
+                "{score} far above the others, each compared with the others alone: {}; look for defects, \
                  and train without those that show any",
                 files.join(", ")
             ));

@@ -173,7 +173,9 @@ impl Sample {
         let [pixels, degrees] = spread(&found);
         let cut =
             sized().filter(|(image, pose)| alignment.share_beyond(pose, image.image_size()) > CUT).count();
-        let (of, missed) = (poses.len(), poses.len() - found.len());
+        let of = poses.len();
+        let missed = self.paths.iter().zip(poses).filter(|(_, pose)| !pose.is_found());
+        let missed = missed.map(|(path, _)| path.clone()).collect();
         Measured { alignment, found, movement: Movement::Aligned { pixels, degrees, missed, cut, of, by } }
     }
 }

@@ -40,7 +40,7 @@ pub enum Movement {
         /// The largest angle to the usual one, in degrees.
         degrees: f32,
         /// Images in which the part or the patch was not found. They are taken as they are.
-        missed: usize,
+        missed: Vec<PathBuf>,
         /// Images in which the part or the patch lies partly beyond the border. What is missing is repeated
         /// from the border and learned as good.
         cut: usize,
@@ -116,8 +116,12 @@ impl fmt::Display for Movement {
             }
             Self::Aligned { missed, cut, of, by, .. } => {
                 write!(f, "{}: aligned by {by}", self.extent().unwrap_or_default())?;
-                if *missed > 0 {
-                    write!(f, "; it was not found in {missed} of {of} images")?;
+                if !missed.is_empty() {
+                    let (count, named) = (missed.len(), named(missed));
+                    write!(
+                        f,
+                        "; it was not found in {count} of {of} images, which are taken as they are: {named}"
+                    )?;
                 }
                 if *cut > 0 {
                     write!(f, "; in {cut} of {of} images it lies partly beyond the border")?;
@@ -161,10 +165,17 @@ mod tests {
     #[test]
     fn the_movement_is_told() {
         let by = AlignedBy::Part;
-        let told =
-            Movement::Aligned { pixels: 80.4, degrees: 173.2, missed: 1, cut: 2, of: 60, by }.to_string();
+        let told = Movement::Aligned {
+            pixels: 80.4,
+            degrees: 173.2,
+            missed: vec!["7.png".into()],
+            cut: 2,
+            of: 60,
+            by,
+        }
+        .to_string();
         let expected = "the part turns by up to 173 degrees and moves by up to 80 pixels: aligned by the part, \
-                        which stands out from its background; it was not found in 1 of 60 images; in 2 of 60 images \
+                        which stands out from its background; it was not found in 1 of 60 images, which are taken as they are: 7.png; in 2 of 60 images \
                         it lies partly beyond the border";
         assert_eq!(told, expected);
         let told = Movement::Still { pixels: 1.24, degrees: 0.41, by: AlignedBy::Part }.to_string();
@@ -172,7 +183,8 @@ mod tests {
         let patch = Rectangle { left: 20, top: 30, width: 90, height: 80 };
         let by =
             AlignedBy::Patch { image: "a/0.png".into(), patch, degrees: 15.0, share: 0.81, given: false };
-        let told = Movement::Aligned { pixels: 9.0, degrees: 3.0, missed: 0, cut: 0, of: 9, by }.to_string();
+        let told = Movement::Aligned { pixels: 9.0, degrees: 3.0, missed: Vec::new(), cut: 0, of: 9, by }
+            .to_string();
         let expected = "the images are turned by up to 3.0 degrees and shifted by up to 9 pixels: aligned by a \
                         reference patch, 20,30,90,80 of a/0.png, searched within 15 degrees to either side, in the \
                         81 % of the image that nearly all images show (no part stands out from a plain background)";
