@@ -1,9 +1,9 @@
 //! Outlines of regions.
 
-use anoseg_image::{Image, Mask};
+use crate::{Image, Mask};
 
 /// Outline colour of what the model marks: a light blue that stands out from
-/// [`colour_map`](crate::colour_map)'s warm colours for every kind of colour vision.
+/// [`colour_map`](super::colour_map)'s warm colours for every kind of colour vision.
 pub const PREDICTION_COLOUR: [f32; 3] = [0.30, 0.84, 1.0];
 
 /// Outline colour of the ground truth.
@@ -13,12 +13,17 @@ pub const GROUND_TRUTH_COLOUR: [f32; 3] = [1.0, 0.85, 0.20];
 pub const REGION_COLOUR: [f32; 3] = [1.0, 1.0, 1.0];
 
 /// The dark line under a bright one, so that the outline is visible on light images too.
-const CASING: [f32; 3] = [0.05, 0.06, 0.08];
+pub(super) const CASING: [f32; 3] = [0.05, 0.06, 0.08];
 
 /// The line thickness in pixels, proportional to the size of the image: 1/160 of the shorter side,
 /// at least 1.
 pub fn outline_thickness(image: &Image) -> usize {
-    (image.width().min(image.height()) as f32 / 160.0).round().max(1.0) as usize
+    thickness(image.width(), image.height())
+}
+
+/// [`outline_thickness`] of an image of this size.
+pub(super) fn thickness(width: usize, height: usize) -> usize {
+    (width.min(height) as f32 / 160.0).round().max(1.0) as usize
 }
 
 /// Draws a line of `thickness` pixels around the regions of `mask`.
@@ -45,7 +50,7 @@ pub fn outlined(image: &Image, mask: &Mask, rgb: [f32; 3]) -> Image {
     out
 }
 
-pub(crate) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) {
+pub(super) fn draw_cased_outline(image: &mut Image, mask: &Mask, rgb: [f32; 3]) {
     let thickness = outline_thickness(image);
     draw_outline(image, mask, CASING, thickness + thickness.div_ceil(2));
     draw_outline(image, mask, rgb, thickness);
@@ -84,7 +89,7 @@ pub fn contours(image: &Image, marked: &Mask, ground_truth: Option<&Mask>) -> Im
 ///
 /// Two passes, as for a distance transform: the vertical distance to the mask first, then the
 /// smallest sum of squares along each row.
-fn outline(mask: &Mask, thickness: usize) -> Mask {
+pub(super) fn outline(mask: &Mask, thickness: usize) -> Mask {
     let (width, height) = (mask.width(), mask.height());
     let mut line = Mask::filled(width, height, false);
     if thickness == 0 || !mask.any() {

@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use anoseg_image::{AnomalyMap, Image, Mask};
-
-use crate::colour::colour_map;
-use crate::outline::{PREDICTION_COLOUR, draw_cased_outline};
+use super::colour::colour_map;
+use super::outline::{PREDICTION_COLOUR, draw_cased_outline};
+use crate::{AnomalyMap, Image, Mask};
 
 /// Opacity of the colour map at the top of the scale. The image shows through, so that the defect
 /// stays visible.
@@ -52,19 +51,28 @@ pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: 
 
 fn draw_heat(image: &mut Image, map: &AnomalyMap, threshold: f32, scale_max: f32) {
     let Some(map) = fitted(map, image) else { return };
-    let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
-    let span = (scale_max - onset).max(f32::MIN_POSITIVE);
     for y in 0..image.height() {
         for x in 0..image.width() {
-            let part = (map.get(x, y) - onset) / span;
+            let part = heat_part(map.get(x, y), threshold, scale_max);
             if part > 0.0 {
-                let part = part.min(1.0);
                 let (pixel, colour) = (image.get(x, y), blended_colour(part));
-                let blend = STRONGEST_BLEND * part;
+                let blend = strength(part);
                 image.set(x, y, [0, 1, 2].map(|c| pixel[c] + blend * (colour[c] - pixel[c])));
             }
         }
     }
+}
+
+/// Where a value lies between the onset of colouring, 0, and the top of the scale, 1; 0 for NaN.
+pub(super) fn heat_part(value: f32, threshold: f32, scale_max: f32) -> f32 {
+    let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
+    let span = (scale_max - onset).max(f32::MIN_POSITIVE);
+    ((value - onset) / span).max(0.0).min(1.0)
+}
+
+/// Opacity of the colour of [`heat_part`].
+pub(super) fn strength(part: f32) -> f32 {
+    STRONGEST_BLEND * part
 }
 
 /// The map at the image's size; `None` for a map without pixels.
@@ -80,7 +88,7 @@ fn fitted<'a>(map: &'a AnomalyMap, image: &Image) -> Option<Cow<'a, AnomalyMap>>
 }
 
 /// The colour blended over an image: 0 = onset, 1 = top of the scale.
-pub(crate) fn blended_colour(part: f32) -> [f32; 3] {
+pub fn blended_colour(part: f32) -> [f32; 3] {
     colour_map(COLOURS[0] + part * (COLOURS[1] - COLOURS[0]))
 }
 
