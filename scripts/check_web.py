@@ -86,7 +86,8 @@ class Browser:
             os.dup2(first, 3)
             os.dup2(second, 4)
 
-        arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe"]
+        arguments = ["--headless", "--no-sandbox", "--disable-gpu", "--remote-debugging-pipe",
+                     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
         self.process = subprocess.Popen(
             [program, *arguments, f"--user-data-dir={folder}/profile", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
@@ -203,6 +204,18 @@ def check_page(browser, options, damaged, port):
                  "!document.getElementById('rows').textContent.includes('…')", "all images")
 
 
+def check_camera(browser):
+    """Frames of Chromium's synthetic camera are inspected until it is stopped."""
+    shown = "document.getElementById('score').textContent"
+    browser.evaluate("document.getElementById('camera').click()")
+    browser.wait(f"{shown}.endsWith('camera')", "a frame of the camera")
+    first = browser.evaluate(shown)
+    browser.wait(f"{shown} !== {json.dumps(first)}", "a second frame")
+    browser.evaluate("document.getElementById('camera').click()")
+    browser.evaluate("document.querySelector('#rows button').click()")
+    browser.wait(f"!{shown}.endsWith('camera')", "the image that was chosen")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("program")
@@ -235,6 +248,8 @@ def main():
 def examine(browser, options, native, damaged):
     check_page(browser, options, damaged, serve())
     rows = json.loads(browser.evaluate(ROWS))
+    if not native[0]["error"]:
+        check_camera(browser)
     direct = json.loads(browser.evaluate(DIRECT.replace("REPEAT", str(options.repeat))))
     problems = [f"complaint of the page: {c}" for c in browser.evaluate("window.complaints")]
     for image, row, page, verdict in zip(options.images, rows, direct["results"], native):

@@ -2,7 +2,7 @@
 //!
 //! [`Session`] holds a model and the results of the newest image. [`exports`] are the functions that a
 //! page calls; `web/worker.js` does so. The interface is plain numbers and bytes: a generator of bindings
-//! would have to be installed in the one version that fits, and the page needs seven functions.
+//! would have to be installed in the one version that fits, and the page needs eight functions.
 
 pub mod exports;
 mod session;

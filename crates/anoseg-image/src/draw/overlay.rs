@@ -63,11 +63,11 @@ fn draw_heat(image: &mut Image, map: &AnomalyMap, threshold: f32, scale_max: f32
     }
 }
 
-/// Where a value lies between the onset of colouring, 0, and the top of the scale, 1; 0 for NaN.
+/// Where a value lies between the onset of colouring, 0, and the top of the scale, 1; NaN stays.
 pub(super) fn heat_part(value: f32, threshold: f32, scale_max: f32) -> f32 {
     let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
     let span = (scale_max - onset).max(f32::MIN_POSITIVE);
-    ((value - onset) / span).max(0.0).min(1.0)
+    ((value - onset) / span).clamp(0.0, 1.0)
 }
 
 /// Opacity of the colour of [`heat_part`].
