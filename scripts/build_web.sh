@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Builds web/anoseg.wasm. Needs `rustup target add wasm32-unknown-unknown`.
-#   --without-simd   for browsers without vector instructions (before 2023); several times slower
+#   --without-simd   for browsers without vector instructions (before 2023); three times slower
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

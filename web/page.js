@@ -51,6 +51,8 @@ async function loadModel(file) {
   const load = ++loads;
   fail("");
   hasModel = false;
+  stopCamera();
+  forgetResults();
   $("model").textContent = `${file.name}: loading`;
   const { error, reply } = await callWithFile("load", file);
   if (load !== loads) return;
@@ -63,11 +65,16 @@ async function loadModel(file) {
   hasModel = true;
   $("model").textContent =
     `${file.name}: review above ${number(review_threshold)}, reject above ${number(image_threshold)}`;
+  pump();
+}
+
+// What an earlier model gave is not shown beside another one.
+function forgetResults() {
   for (const entry of entries) {
     Object.assign(entry, { verdict: undefined, error: undefined, ms: undefined });
     showRow(entry);
   }
-  pump();
+  $("view").hidden = true;
 }
 
 // Images
@@ -95,8 +102,7 @@ async function pump() {
   for (let entry; hasModel && (entry = next()); ) {
     const [wanted, model] = [chosen, loads];
     const result = await callWithFile("inspect_file", entry.file);
-    if (model !== loads) continue; // of a model before
-    fail("");
+    if (model !== loads || !entries.includes(entry)) continue;
     entry.error = result.error;
     entry.verdict = result.reply && JSON.parse(result.reply);
     entry.ms = result.ms;
@@ -117,6 +123,7 @@ function showRow(entry) {
   button.type = "button";
   button.textContent = file.name;
   button.setAttribute("aria-current", entry === chosen);
+  button.disabled = Boolean(error);
   button.onclick = () => choose(entry);
   row.insertCell().append(button);
   if (error) {
@@ -139,7 +146,7 @@ async function choose(entry) {
   chosen = entry;
   markChosen();
   const result = await callWithFile("inspect_file", entry.file);
-  if (chosen !== entry) return;
+  if (chosen !== entry || !entry.verdict) return;
   if (result.error) fail(result.error);
   else show(entry, result);
 }
@@ -215,6 +222,7 @@ let camera; // the stream while it runs
 async function startCamera() {
   fail("");
   if (!hasModel) return fail("Choose a model first.");
+  if (!navigator.mediaDevices) return fail("Browsers allow the camera on localhost and over HTTPS alone.");
   try {
     camera = await navigator.mediaDevices.getUserMedia({ video: { facingMode: "environment" } });
   } catch (error) {
