@@ -228,7 +228,8 @@ def main():
     if not program or not (WEB / "anoseg.wasm").is_file():
         print("skipped:", "web/anoseg.wasm is not built" if program else "no Chromium found; set CHROMIUM to its path")
         return
-    with tempfile.TemporaryDirectory() as folder:
+    # Processes of Chromium may still write into their folder after it was ended.
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         folder = Path(folder)
         native = predicted(options.program, options.model, options.images, folder)
         damaged = folder / "damaged.anoseg"
