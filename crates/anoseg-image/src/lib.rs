@@ -8,11 +8,13 @@
 //! | [`dataset`] | dataset folders: training images, test images, ground truth |
 //! | [`ImageView`] | raw camera buffers to [`Image`]s |
 //! | [`text`] | characters of names that are not shown but obeyed; counts |
+//! | [`draw`] | anomaly maps and outlines over images |
 //! | [`regions`] | connected components of a mask |
 //! | [`write`](mod@write) | atomic writing of images, masks and anomaly maps |
 
 pub mod dataset;
 pub mod decode;
+pub mod draw;
 mod plane;
 pub mod read;
 pub mod regions;

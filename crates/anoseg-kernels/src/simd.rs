@@ -90,8 +90,12 @@ impl Level {
     pub fn available() -> Vec<Self> {
         #[cfg(target_arch = "x86_64")]
         let best = [pulp::x86::V4::try_new().map(Kind::Avx512), pulp::x86::V3::try_new().map(Kind::Avx2)];
+        // What WebAssembly has is settled when the program is compiled. Without vectors, single numbers are
+        // slower than portable code.
         #[cfg(not(target_arch = "x86_64"))]
-        let best = [Some(Kind::Native(pulp::Arch::new()))];
+        let native = cfg!(not(target_family = "wasm")) || cfg!(target_feature = "simd128");
+        #[cfg(not(target_arch = "x86_64"))]
+        let best = [native.then(|| Kind::Native(pulp::Arch::new()))];
         best.into_iter().flatten().chain([Kind::Portable]).map(Self).collect()
     }
 
@@ -135,8 +139,8 @@ impl Level {
 /// `a * b + c`, in one instruction where there is one.
 #[inline(always)]
 pub(crate) fn mul_add<S: Simd>(simd: S, a: S::f32s, b: S::f32s, c: S::f32s) -> S::f32s {
-    // The portable level has no such instruction, and its exact emulation is a slow function call.
-    if size_of::<S::f32s>() <= 16 && cfg!(target_arch = "x86_64") {
+    // The portable level and WebAssembly have no such instruction, and its exact emulation is a slow function call.
+    if size_of::<S::f32s>() <= 16 && cfg!(any(target_arch = "x86_64", target_family = "wasm")) {
         simd.add_f32s(simd.mul_f32s(a, b), c)
     } else {
         simd.mul_add_e_f32s(a, b, c)

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use anoseg_image::draw::{GROUND_TRUTH_COLOUR, contours, draw_region, heat_overlay, outlined};
 use anoseg_image::{Dataset, Image, Mask};
 use anoseg_infer::{Calibration, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
@@ -12,8 +13,6 @@ use anoseg_train::{Error, Result, RunDir, StepRecord, load_good_images_as, synth
 use crate::format::percent;
 use crate::html::render;
 use crate::model::{Curve, Report, ReportImage, Thresholds, TrainingPoint};
-use crate::outline::{GROUND_TRUTH_COLOUR, contours, draw_region, outlined};
-use crate::overlay::heat_overlay;
 use crate::summary::plain_summary;
 use crate::thumbnail::Thumbnail;
 

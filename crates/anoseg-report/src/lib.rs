@@ -12,29 +12,24 @@
 //! no file.
 
 pub mod assemble;
-mod colour;
 mod fit;
 pub mod format;
 mod html;
 mod model;
-mod outline;
-mod overlay;
 pub mod plot;
 mod sheet;
 mod shown;
 mod summary;
 mod thumbnail;
 
+pub use anoseg_image::draw::{
+    GROUND_TRUTH_COLOUR, OverlayRows, PREDICTION_COLOUR, REGION_COLOUR, colour_map, contours, draw_outline,
+    draw_overlay, draw_region, heat_overlay, heatmap, outline_thickness, outlined, overlay,
+};
 pub use anoseg_infer::Decision;
 pub use anoseg_metrics::GOOD;
-pub use colour::colour_map;
 pub use html::{GALLERY_LIMIT, index, render};
 pub use model::{Comparison, Curve, Mistake, Report, ReportImage, Thresholds, TrainingPoint};
-pub use outline::{
-    GROUND_TRUTH_COLOUR, PREDICTION_COLOUR, REGION_COLOUR, contours, draw_outline, draw_region,
-    outline_thickness, outlined,
-};
-pub use overlay::{OverlayRows, draw_overlay, heat_overlay, heatmap, overlay};
 pub use sheet::contact_sheet;
 pub use summary::plain_summary;
 pub use thumbnail::Thumbnail;

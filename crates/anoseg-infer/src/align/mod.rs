@@ -229,7 +229,7 @@ impl Alignment {
         self.patch.as_ref().map_or(Ok(()), Patch::validate)?;
         let sound = self.centroid.into_iter().all(near);
         require(sound, "preprocess.alignment.centroid", self.centroid, "must lie in the frame")?;
-        let sound = self.area >= 1.0 && self.area <= (LONGEST_SIDE * LONGEST_SIDE) as f32;
+        let sound = self.area >= 1.0 && self.area <= (LONGEST_SIDE as f32).powi(2);
         require(sound, "preprocess.alignment.area", self.area, "must be at least a pixel")?;
         let sound = self.least_quality > 0.0 && self.least_quality <= 1.0;
         let name = "preprocess.alignment.least_quality";

@@ -8,12 +8,12 @@ mod gallery;
 mod sections;
 mod threshold;
 
+use anoseg_image::draw::blended_colour;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 pub use gallery::GALLERY_LIMIT;
 
 use crate::model::{Comparison, Report};
-use crate::overlay::blended_colour;
 
 const STYLE: &str = include_str!("assets/style.css");
 const DARK: &str = include_str!("assets/dark.css");

@@ -167,6 +167,14 @@ pub fn inspect_file(model: &Model, path: &Path, limits: &Limits) -> Result<Inspe
     inspected(model, path, Decoded::load(path, limits)?)
 }
 
+/// As [`inspect_file`], for a file that is already in memory. Errors name it `name`.
+///
+/// # Errors
+/// As for [`inspect_file`].
+pub fn inspect_bytes(model: &Model, bytes: &[u8], name: &Path, limits: &Limits) -> Result<Inspected> {
+    inspected(model, name, Decoded::from_bytes(bytes, name, limits)?)
+}
+
 fn inspected(model: &Model, path: &Path, decoded: Decoded) -> Result<Inspected> {
     let Decoded { image, further_pages, .. } = decoded;
     let inspection = model.inspect(&image)?;

@@ -61,7 +61,7 @@ pub struct Verdict {
 
 impl Verdict {
     /// The verdict on an inspected image, without files and the model's digest; with the regions' pixels if `pixels`.
-    pub(super) fn of(inspected: &Inspected, pixels: bool) -> Self {
+    pub fn of(inspected: &Inspected, pixels: bool) -> Self {
         let result = &inspected.inspection;
         let record = |region: &Region| RegionRecord {
             segmentation: pixels.then(|| rle::encode(region, &result.mask)),

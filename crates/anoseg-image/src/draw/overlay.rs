@@ -2,10 +2,9 @@
 
 use std::borrow::Cow;
 
-use anoseg_image::{AnomalyMap, Image, Mask};
-
-use crate::colour::colour_map;
-use crate::outline::{OutlineRows, marked_lines, region_lines, thickness};
+use super::colour::colour_map;
+use super::outline::{OutlineRows, marked_lines, region_lines, thickness};
+use crate::{AnomalyMap, Image, Mask};
 
 /// Opacity of the colour map at the top of the scale. The image shows through, so that the defect
 /// stays visible.
@@ -116,9 +115,8 @@ fn draw_heat(image: &mut Image, map: &AnomalyMap, threshold: f32, scale_max: f32
 /// The colours of a map, row by row.
 struct HeatRows<'a> {
     map: Cow<'a, AnomalyMap>,
-    /// The value from which on there is colour, and how far above it the strongest colour is.
-    onset: f32,
-    span: f32,
+    threshold: f32,
+    scale_max: f32,
 }
 
 impl<'a> HeatRows<'a> {
@@ -129,23 +127,32 @@ impl<'a> HeatRows<'a> {
         threshold: f32,
         scale_max: f32,
     ) -> Option<Self> {
-        let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
-        let span = (scale_max - onset).max(f32::MIN_POSITIVE);
-        Some(Self { map: fitted(map, width, height)?, onset, span })
+        Some(Self { map: fitted(map, width, height)?, threshold, scale_max })
     }
 
     fn draw(&self, y: usize, row: &mut [&mut [f32]; 3]) {
         for (x, value) in self.map.row(y).iter().enumerate() {
-            let part = (value - self.onset) / self.span;
+            let part = heat_part(*value, self.threshold, self.scale_max);
             if part > 0.0 {
-                let part = part.min(1.0);
-                let (colour, blend) = (blended_colour(part), STRONGEST_BLEND * part);
+                let (colour, blend) = (blended_colour(part), strength(part));
                 for (channel, colour) in row.iter_mut().zip(colour) {
                     channel[x] += blend * (colour - channel[x]);
                 }
             }
         }
     }
+}
+
+/// Where a value lies between the onset of colouring, 0, and the top of the scale, 1; NaN stays.
+pub(super) fn heat_part(value: f32, threshold: f32, scale_max: f32) -> f32 {
+    let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
+    let span = (scale_max - onset).max(f32::MIN_POSITIVE);
+    ((value - onset) / span).clamp(0.0, 1.0)
+}
+
+/// Opacity of the colour of [`heat_part`].
+pub(super) fn strength(part: f32) -> f32 {
+    STRONGEST_BLEND * part
 }
 
 /// The map at the image's size; `None` for a map without pixels.
@@ -160,7 +167,7 @@ fn fitted(map: &AnomalyMap, width: usize, height: usize) -> Option<Cow<'_, Anoma
 }
 
 /// The colour blended over an image: 0 = onset, 1 = top of the scale.
-pub(crate) fn blended_colour(part: f32) -> [f32; 3] {
+pub fn blended_colour(part: f32) -> [f32; 3] {
     colour_map(COLOURS[0] + part * (COLOURS[1] - COLOURS[0]))
 }
 
@@ -181,7 +188,7 @@ fn nearest(map: &AnomalyMap, width: usize, height: usize) -> AnomalyMap {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::PREDICTION_COLOUR;
+    use crate::draw::PREDICTION_COLOUR;
     use proptest::prelude::*;
 
     fn image(width: usize, height: usize) -> Image {

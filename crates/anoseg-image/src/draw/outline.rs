@@ -1,9 +1,9 @@
 //! Outlines of regions.
 
-use anoseg_image::{Image, Mask};
+use crate::{Image, Mask};
 
 /// Outline colour of what the model marks: a light blue that stands out from
-/// [`colour_map`](crate::colour_map)'s warm colours for every kind of colour vision.
+/// [`colour_map`](super::colour_map)'s warm colours for every kind of colour vision.
 pub const PREDICTION_COLOUR: [f32; 3] = [0.30, 0.84, 1.0];
 
 /// Outline colour of the ground truth.
@@ -22,7 +22,7 @@ pub fn outline_thickness(image: &Image) -> usize {
 }
 
 /// As [`outline_thickness`], from width and height.
-pub(crate) fn thickness(width: usize, height: usize) -> usize {
+pub(super) fn thickness(width: usize, height: usize) -> usize {
     (width.min(height) as f32 / 160.0).round().max(1.0) as usize
 }
 
@@ -49,13 +49,13 @@ pub fn outlined(image: &Image, mask: &Mask, rgb: [f32; 3]) -> Image {
 }
 
 /// The two lines around what the model marks: the dark one first, then the bright one on it.
-pub(crate) fn marked_lines(mask: &Mask, thickness: usize) -> [(OutlineRows<'_>, [f32; 3]); 2] {
+pub(super) fn marked_lines(mask: &Mask, thickness: usize) -> [(OutlineRows<'_>, [f32; 3]); 2] {
     cased(mask, PREDICTION_COLOUR, thickness, thickness.div_ceil(2))
 }
 
 /// The two lines around the region of interest. They are half as thick as those around defects, on a dark
 /// line that is wider by one pixel.
-pub(crate) fn region_lines(inside: &Mask, thickness: usize) -> [(OutlineRows<'_>, [f32; 3]); 2] {
+pub(super) fn region_lines(inside: &Mask, thickness: usize) -> [(OutlineRows<'_>, [f32; 3]); 2] {
     cased(inside, REGION_COLOUR, thickness.div_ceil(2), 1)
 }
 
@@ -102,7 +102,7 @@ pub fn contours(image: &Image, marked: &Mask, ground_truth: Option<&Mask>) -> Im
 ///
 /// As for a distance transform: the vertical distance to the mask first, then the smallest sum of squares
 /// along each row.
-pub(crate) struct OutlineRows<'a> {
+pub(super) struct OutlineRows<'a> {
     mask: &'a Mask,
     thickness: usize,
     /// The row that comes next.
@@ -118,7 +118,7 @@ pub(crate) struct OutlineRows<'a> {
 }
 
 impl<'a> OutlineRows<'a> {
-    pub(crate) fn new(mask: &'a Mask, thickness: usize) -> Self {
+    pub(super) fn new(mask: &'a Mask, thickness: usize) -> Self {
         let width = mask.width();
         Self {
             mask,
@@ -132,7 +132,7 @@ impl<'a> OutlineRows<'a> {
     }
 
     /// Rows of the mask.
-    pub(crate) fn height(&self) -> usize {
+    pub(super) fn height(&self) -> usize {
         self.mask.height()
     }
 
@@ -140,7 +140,7 @@ impl<'a> OutlineRows<'a> {
     ///
     /// # Panics
     /// If another row comes next.
-    pub(crate) fn row(&mut self, y: usize) -> &[bool] {
+    pub(super) fn row(&mut self, y: usize) -> &[bool] {
         assert_eq!(y, self.next, "rows in their order");
         self.next += 1;
         if !self.is_empty {
