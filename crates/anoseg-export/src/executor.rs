@@ -320,12 +320,19 @@ impl Executor for OnnxGraph<'_> {
     }
 
     fn space_to_depth(&mut self, x: &Value, block: usize) -> Value {
-        // ONNX has the place in the block before the channel; the network has it behind.
+        // `SpaceToDepth` of ONNX has the place in the block before the channel. With a `Gather` that brings
+        // them into order OpenVINO 2026.4 gives other values than the operators define; filters of a single
+        // 1 are exact in every engine.
         let (channels, places) = (x.channels, block * block);
-        let name = self.op("SpaceToDepth", &[x], vec![integer("blocksize", block as i64)]);
-        let order = (0..channels).flat_map(|c| (0..places).map(move |place| (place * channels + c) as i64));
-        let order = self.graph.integers(&order.collect::<Vec<_>>());
-        let name = self.graph.op("Gather", &[&name, &order], vec![integer("axis", 1)]);
+        let one = |i: usize| f32::from(u8::from(i % places == i / places % places));
+        let filters: Vec<f32> = (0..channels * places * places).map(one).collect();
+        let filters = self.graph.floats(&[channels * places, 1, block, block], &filters);
+        let settings = vec![
+            integers("kernel_shape", &[block as i64; 2]),
+            integers("strides", &[block as i64; 2]),
+            integer("group", channels as i64),
+        ];
+        let name = self.graph.op("Conv", &[&x.name, &filters], settings);
         Value { name, channels: channels * places, size: x.size.map(|side| side / block), ..x.clone() }
     }
 
