@@ -7,8 +7,9 @@ use anoseg_infer::network::{Convolution, ConvolutionKind, Executor, MemoryBank, 
 use anoseg_infer::parameters::ParameterStore;
 use anoseg_kernels::{Activation, EPSILON, Pool};
 
+use crate::coordinates;
 use crate::graph::{Graph, Name, float, integer, integers, text};
-use crate::proto::{AttributeProto, DataType};
+use crate::proto::AttributeProto;
 
 /// Distances are taken to so many vectors of a memory bank at a time, so that an engine does not hold those
 /// to all of them: at stride 4 that would be gigabytes.
@@ -173,35 +174,6 @@ impl OnnxGraph<'_> {
         let all = self.graph.op("Conv", &[&x.name, &factors, &squares], Vec::new());
         self.graph.reduce("ReduceMin", &all, &[1])
     }
-
-    /// Row or column (axis 2 or 3 of the input) of each position of the window, scaled as
-    /// [`Window::coordinates`] does: `[n, 1, h, 1]` or `[n, 1, 1, w]`.
-    fn scaled(&mut self, window: &str, axis: usize, stride: usize) -> Name {
-        let g = &mut self.graph;
-        let pick = |g: &mut Graph, number: i64| {
-            let number = g.integers(&[number]);
-            let picked = g.op("Gather", &[window, &number], vec![integer("axis", 1)]);
-            let shape = g.integers(&[-1, 1, 1, 1]);
-            g.op("Reshape", &[&picked, &shape], Vec::new())
-        };
-        // The window has x, y, width and height.
-        let (start, length) = (pick(g, 3 - axis as i64), pick(g, 5 - axis as i64));
-        let pixels = g.size(&self.input.name, axis as i64);
-        let by = g.integer(stride as i64);
-        let count = g.op("Div", &[&pixels, &by], Vec::new());
-        let (zero, one) = (g.integer(0), g.integer(1));
-        let numbers = g.op("Range", &[&zero, &count, &one], Vec::new());
-        let numbers = g.cast(&numbers, DataType::Float);
-        let shape = g.integers(if axis == 2 { &[1, 1, -1, 1] } else { &[1, 1, 1, -1] });
-        let numbers = g.op("Reshape", &[&numbers, &shape], Vec::new());
-        let within = g.with_float("Mul", &numbers, stride as f32);
-        let middle = g.with_float("Add", &start, (stride as f32 - 1.0) / 2.0);
-        let at = g.op("Add", &[&within, &middle], Vec::new());
-        let twice = g.with_float("Mul", &at, 2.0);
-        let last = g.with_float("Sub", &length, 1.0);
-        let share = g.op("Div", &[&twice, &last], Vec::new());
-        g.with_float("Sub", &share, 1.0)
-    }
 }
 
 /// Settings of a convolution.
@@ -267,14 +239,8 @@ impl Executor for OnnxGraph<'_> {
             let name = self.graph.floats(&[1, 2, h, w], &values);
             return Value { name, channels: 2, size: [h, w], single: true };
         };
-        let (window, single, stride) = (window.clone(), *single, self.input.size[0] / h.max(1));
-        let [rows, columns] = [2, 3].map(|axis| self.scaled(&window, axis, stride));
-        let g = &mut self.graph;
-        // A sum with zeros of the other one's shape is the same value along the other axis.
-        let [no_rows, no_columns] = [&rows, &columns].map(|values| g.with_float("Mul", values, 0.0));
-        let rows = g.op("Add", &[&rows, &no_columns], Vec::new());
-        let columns = g.op("Add", &[&columns, &no_rows], Vec::new());
-        let name = g.op("Concat", &[&rows, &columns], vec![integer("axis", 1)]);
+        let (stride, single) = (self.input.size[0] / h.max(1), *single);
+        let name = coordinates::of_window(&mut self.graph, window, &self.input.name, stride);
         Value { name, channels: 2, size: [h, w], single }
     }
 

@@ -25,6 +25,7 @@
 //! On whole images map and score are those of [`Model::analyse`], the map before it is resampled to the
 //! image's size. Thresholds are in the file's metadata ([`DESCRIPTION_KEY`]).
 
+mod coordinates;
 mod executor;
 mod graph;
 mod input;
