@@ -13,7 +13,10 @@ use anoseg_infer::network::pretrained::{
 };
 use anoseg_infer::network::{Architecture, Backbone, Blueprint, Init, MemoryBank, head};
 use anoseg_infer::parameters::{ParameterData, ParameterStore};
-use anoseg_infer::{Description, Geometry, Model, Network, Postprocess, Preprocess, Provenance, ScoreRule};
+use anoseg_infer::runtime::Recorder;
+use anoseg_infer::{
+    Description, Extent, Geometry, Model, Network, Postprocess, Preprocess, Provenance, ScoreRule, Window,
+};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
@@ -182,6 +185,40 @@ fn graphs_of_pretrained_networks_give_map_and_score_of_inference() {
     compare("a tile", &model, Options::default(), [128, 192]);
     compare("a smaller tile", &model, Options::default(), [96, 64]);
     compare("an image of one tile", &model, WITH_PREPROCESSING, [120, 170]);
+    compare_logits(&model, [96, 64], Window { x: 64, y: 32, plane: Extent { width: 416, height: 160 } });
+}
+
+/// Compares the logits of a tile with those of the runtime.
+fn compare_logits(model: &Model, [width, height]: [usize; 2], window: Window) {
+    const RUN: &str = "
+import sys, numpy as np, onnxruntime
+folder, height, width, *window = sys.argv[1], *map(int, sys.argv[2:])
+x = np.fromfile(folder + '/input.bin', np.float32).reshape(1, 3, height, width)
+session = onnxruntime.InferenceSession(folder + '/m.onnx', providers=['CPUExecutionProvider'])
+inputs = {'input': x, 'window': np.array([window], np.float32)}
+session.run(['logits'], inputs)[0].tofile(folder + '/found.bin')
+";
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("m.onnx"), onnx(model, &Options::default()).unwrap()).unwrap();
+    let image = image(width, height);
+    let input: Vec<u8> = image.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
+    std::fs::write(path("input.bin"), input).unwrap();
+    let Window { x, y, plane } = window;
+    let numbers = [height, width, x as usize, y as usize, plane.width, plane.height];
+    let mut command = Command::new(python);
+    command.args(["-c", RUN]).arg(folder.path()).args(numbers.map(|number| number.to_string()));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (mut recorder, input) = Recorder::windowed([1, 3, height, width]);
+    let logits = model.forward(&mut recorder, &input).unwrap().logits;
+    let expected = recorder.finish(&[logits]).run_windows(image.as_slice(), &[], &[window]);
+    let found = std::fs::read(path("found.bin")).unwrap();
+    let found: Vec<f32> = found.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    assert_eq!(found.len(), expected[0].len());
+    let difference = found.iter().zip(&expected[0]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(difference < 1e-3, "{difference}");
 }
 
 /// The program of docs/deploy.md.
