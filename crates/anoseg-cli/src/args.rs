@@ -47,6 +47,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Inspect images.
     Predict(Predict),
+    /// Write a model as an ONNX file, for other engines.
+    Export(Export),
     /// Show the description of a model file.
     Info(Info),
     /// The pretrained encoder that preset accurate needs.
@@ -362,6 +364,21 @@ pub(crate) struct Predict {
     pub(crate) region: RegionOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct Export {
+    /// Model file.
+    pub(crate) model: PathBuf,
+    /// The ONNX file to write.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) onnx: PathBuf,
+    /// The graph takes 8-bit images of any size, `[batch, height, width, 3]`, and resamples them itself.
+    #[arg(long)]
+    pub(crate) with_preprocessing: bool,
+    /// Store the weights as 16-bit floats: half the size, slightly other results.
+    #[arg(long)]
+    pub(crate) fp16: bool,
 }
 
 #[derive(Args)]

@@ -114,6 +114,9 @@ pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<Error
     if let Some(error) = error.downcast_ref::<anoseg::Error>() {
         return Some(error.kind());
     }
+    if let Some(anoseg_export::ExportError::Model(error)) = error.downcast_ref() {
+        return Some(error.kind());
+    }
     if let Some(error) = error.downcast_ref::<anoseg_synth::SynthError>() {
         return Some(TrainError::Synthesis(error.clone()).kind());
     }

@@ -23,6 +23,7 @@ pub(crate) enum Output {
     Model,
     Report,
     Figures,
+    Onnx,
 }
 
 impl Output {
@@ -32,6 +33,7 @@ impl Output {
             Self::Model => "model.anoseg",
             Self::Report => "report.html",
             Self::Figures => "figures.json",
+            Self::Onnx => "model.onnx",
         }
     }
 
@@ -41,6 +43,8 @@ impl Output {
             Self::Model => start.contains("{\"__metadata__\":{\"anoseg\":"),
             Self::Report => start.contains("content=\"anoseg"),
             Self::Figures => start.trim_start().starts_with('{') && start.contains("\"schema\""),
+            // The version of the format, and then the producer with the length of its name.
+            Self::Onnx => start.starts_with("\u{8}\u{8}\u{12}\u{6}anoseg"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The trained model: ready to run, on any thread.
 
 mod analyse;
+mod forward;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -11,8 +12,7 @@ use anoseg_image::{AnomalyMap, Image, Mask, Region};
 use anoseg_kernels::Level;
 
 use crate::model_file::{BACKBONE, DETECTOR};
-use crate::network::pretrained::DOUBTFUL;
-use crate::network::{Backbone, Blueprint, Detector, Executor, Head, ImageGenerator, head};
+use crate::network::{Backbone, Blueprint, Detector, ImageGenerator, head};
 use crate::parameters::{ParameterData, ParameterStore, prefixed, take_prefix};
 use crate::runtime::{Program, Recorder, Value};
 use crate::strongest::strongest_place;
@@ -20,6 +20,9 @@ use crate::{
     Analysis, Calibration, Decision, Description, Error, Inspection, InspectionWarning, ModelFault,
     ModelFile, Pose, RegionOfInterest, Result, SettingError, Threads, warning,
 };
+
+pub use forward::NetworkOutputs;
+use forward::forward;
 
 /// Bytes of memory that a run may take.
 const MOST_BYTES: u64 = 8 << 30;
@@ -341,45 +344,11 @@ fn record(
     network: &Network,
     [height, width]: [usize; 2],
 ) -> Result<Program, ModelFault> {
-    let architecture = description.architecture.clone().in_use();
-    let mut blueprint = Blueprint::default();
     let shape = [1, 3, height, width];
     let tiled = description.preprocess.geometry.is_tiled();
     let (mut x, image) = if tiled { Recorder::windowed(shape) } else { Recorder::new(shape) };
-    let outputs: Vec<Value> = match network {
-        Network::Images { generator, detector } => {
-            let written = ImageGenerator::new(&mut blueprint, &architecture);
-            let written =
-                written.ok_or_else(|| ModelFault::Damaged("parameters of another network".into()))?;
-            x.use_parameters(generator);
-            let logits = written.forward(&mut x, &image).map_logits;
-            let score = detector.as_ref().map(|parameters| {
-                // The second GAN was trained on maps without smoothing.
-                let map = x.sigmoid(&logits);
-                x.use_parameters(parameters);
-                Detector::new(&mut Blueprint::default(), architecture.width).score(&mut x, &image, &map)
-            });
-            std::iter::once(logits).chain(score).collect()
-        }
-        Network::Pretrained { backbone, head: parameters } => {
-            x.use_parameters(&backbone.encoder_parameters);
-            let features = backbone.forward(&mut x, &image);
-            let distance = backbone.distance(&mut x, &features);
-            match parameters {
-                Some(parameters) => {
-                    let head: Head = head(&mut blueprint, &architecture);
-                    x.use_parameters(parameters);
-                    let drawn = head.forward(&mut x, &features);
-                    let distance = x.multiply_scalar(&distance, description.postprocess.distance_weight);
-                    vec![x.add(&drawn, &distance)]
-                }
-                None => {
-                    let above = x.add_scalar(&distance, -DOUBTFUL);
-                    vec![x.multiply_scalar(&above, 0.5)]
-                }
-            }
-        }
-    };
+    let NetworkOutputs { logits, score } = forward(description, network, &mut x, &image)?;
+    let outputs: Vec<Value> = std::iter::once(logits).chain(score).collect();
     let program = x.finish(&outputs);
     let bytes = program.workspace_bytes() as u64;
     if bytes > MOST_BYTES {

@@ -4,7 +4,7 @@ use anoseg_image::{AnomalyMap, Mask};
 use serde::{Deserialize, Serialize};
 
 use crate::SettingError;
-use crate::score::{ScoreRule, blur_inside};
+use crate::score::{ScoreRule, blur_inside, gaussian_kernel};
 use crate::settings::require;
 
 /// A map is smoothed in its logits, so that nearly anomalous pixels count more than clearly normal
@@ -28,6 +28,9 @@ pub struct Postprocess {
 }
 
 impl Postprocess {
+    /// Logits are clipped to plus and minus this value before they are smoothed.
+    pub const MOST_LOGIT: f32 = CERTAIN;
+
     /// The logits with their smoothing, for a network whose images have `area` pixels. Where `inside` is
     /// given, only its pixels count: what is outside has no effect on the values inside.
     ///
@@ -37,9 +40,19 @@ impl Postprocess {
         if self.smoothing_px == 0.0 {
             return logits;
         }
-        let sigma = self.smoothing_px * (area as f32).sqrt() / 256.0;
         logits.as_mut_slice().iter_mut().for_each(|logit| *logit = logit.clamp(-CERTAIN, CERTAIN));
-        blur_inside(logits, sigma, inside)
+        blur_inside(logits, self.sigma(area), inside)
+    }
+
+    /// The weights by which rows and columns of the map's logits are smoothed, for a network whose images
+    /// have `area` pixels: an odd number, which add up to 1. The border's values continue outwards. None where
+    /// nothing is smoothed.
+    pub fn smoothing(&self, area: usize) -> Option<Vec<f32>> {
+        (self.smoothing_px != 0.0).then(|| gaussian_kernel(self.sigma(area)))
+    }
+
+    fn sigma(&self, area: usize) -> f32 {
+        self.smoothing_px * (area as f32).sqrt() / 256.0
     }
 
     /// Checks the ranges.

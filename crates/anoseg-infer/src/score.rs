@@ -37,18 +37,29 @@ impl ScoreRule {
         self.score_of(if self.takes_logits() { logits } else { map }, inside, area)
     }
 
+    /// How many pixels count, of an image with `area` pixels at the network, where it has as many: at least 1.
+    pub fn pixels(area: usize) -> usize {
+        ((TOP_PIXELS * relative(area)).round() as usize).max(1)
+    }
+
+    /// The weights by which rows and columns of the map are smoothed for the score, for an image of `area`
+    /// pixels at the network: an odd number, which add up to 1. The border's values continue outwards. None
+    /// where nothing is smoothed.
+    pub fn smoothing(self, area: usize) -> Option<Vec<f32>> {
+        (self == Self::Smoothed).then(|| gaussian_kernel(SIGMA * relative(area).sqrt()))
+    }
+
     /// Whether the score comes from the logits, and not from the map.
-    pub(crate) fn takes_logits(self) -> bool {
+    pub fn takes_logits(self) -> bool {
         self == Self::Logits
     }
 
     /// As [`ScoreRule::score`], of the logits or the map, whichever the rule takes.
     pub(crate) fn score_of(self, values: &AnomalyMap, inside: Option<&Mask>, area: usize) -> f32 {
-        let area = area as f32 / (256.0 * 256.0);
         let blurred;
         let values = match self {
             Self::Smoothed => {
-                blurred = blur_inside(values.clone(), SIGMA * area.sqrt(), inside);
+                blurred = blur_inside(values.clone(), SIGMA * relative(area).sqrt(), inside);
                 pixels_inside(&blurred, inside)
             }
             Self::Logits => pixels_inside(values, inside),
@@ -56,10 +67,15 @@ impl ScoreRule {
         if values.is_empty() {
             return 0.0;
         }
-        let count = ((TOP_PIXELS * area).round() as usize).clamp(1, values.len());
+        let count = Self::pixels(area).min(values.len());
         let mean = mean_of_largest(&values, count);
         if self == Self::Logits { probability(&mean) } else { mean }
     }
+}
+
+/// Pixels as a share of 256 x 256.
+fn relative(area: usize) -> f32 {
+    area as f32 / (256.0 * 256.0)
 }
 
 /// Values of which one maximum is taken before the largest are selected.
@@ -196,7 +212,7 @@ fn weigh<'a>(kernel: &[f32], row: impl Fn(usize) -> &'a [f32], target: &mut [f32
     }
 }
 
-fn gaussian_kernel(sigma: f32) -> Vec<f32> {
+pub(crate) fn gaussian_kernel(sigma: f32) -> Vec<f32> {
     let radius = (3.0 * sigma).ceil().max(0.0) as i32;
     let weight = |i: i32| if sigma > 0.0 { (-0.5 * (i as f32 / sigma).powi(2)).exp() } else { 1.0 };
     let weights: Vec<f32> = (-radius..=radius).map(weight).collect();

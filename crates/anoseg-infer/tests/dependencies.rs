@@ -20,8 +20,8 @@ fn training_never_enters_the_inference_runtime() {
     let all = tree(&["-e", "normal,build"]);
     assert!(all.contains("anoseg-kernels") && all.contains("safetensors"));
     let forbidden = |name: &&String| {
-        let training = ["anoseg-synth", "anoseg-train", "anoseg-metrics", "anoseg-report"];
-        let others = ["zip", "pytorch-reader", "toml", "clap", "maud", "mimalloc", "rand"];
+        let training = ["anoseg-synth", "anoseg-train", "anoseg-metrics", "anoseg-report", "anoseg-export"];
+        let others = ["zip", "pytorch-reader", "toml", "clap", "maud", "mimalloc", "rand", "prost"];
         name.starts_with("burn") || training.contains(&name.as_str()) || others.contains(&name.as_str())
     };
     let found: Vec<&String> = all.iter().filter(forbidden).collect();

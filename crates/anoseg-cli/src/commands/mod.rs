@@ -7,6 +7,7 @@ pub(crate) mod check;
 pub(crate) mod demo;
 pub(crate) mod encoder;
 pub(crate) mod eval;
+pub(crate) mod export;
 mod former;
 mod image_warnings;
 pub(crate) mod info;

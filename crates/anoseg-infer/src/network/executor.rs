@@ -3,6 +3,7 @@
 use anoseg_kernels::Pool;
 
 use super::{Convolution, MemoryBank};
+use crate::parameters::ParameterStore;
 
 /// Runs the operators of a network. A forward pass is written once, generic over this trait: the
 /// runtime records a program ([`crate::runtime::Recorder`]), training computes on tensors with
@@ -85,4 +86,10 @@ pub trait Executor {
         let centred = self.add_scalar(x, -0.5);
         self.multiply_scalar(&centred, 4.0)
     }
+}
+
+/// An executor of trained networks, which takes the parameters of layers from a store.
+pub trait TrainedExecutor<'p>: Executor {
+    /// The layers that follow have their parameters in this store.
+    fn use_parameters(&mut self, parameters: &'p ParameterStore);
 }

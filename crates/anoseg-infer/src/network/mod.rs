@@ -8,13 +8,14 @@
 mod architecture;
 pub mod compact;
 mod executor;
+mod folding;
 mod generator;
 mod layer;
 pub mod pretrained;
 pub mod published;
 
 pub use architecture::{Architecture, Kind};
-pub use executor::Executor;
+pub use executor::{Executor, TrainedExecutor};
 pub use generator::{ImageGenerator, Outputs, head};
 pub use layer::{
     Behind, Blueprint, Convolution, ConvolutionKind, Init, ParameterId, ParameterSpec, Residual,

@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anoseg_kernels::{EPSILON, LayerOptions, Pool, PreparedConvolution};
+use anoseg_kernels::{LayerOptions, Pool, PreparedConvolution};
 
 use super::execute::compute;
 use super::program::{Context, Operand, Operation, Place, Program, Scalar, Step};
 use super::{fuse, plan};
-use crate::network::{Behind, Convolution, ConvolutionKind, Executor, MemoryBank};
+use crate::network::{Convolution, ConvolutionKind, Executor, MemoryBank, TrainedExecutor};
 use crate::parameters::ParameterStore;
 
 /// A value of the pass that is recorded.
@@ -168,31 +168,7 @@ impl<'p> Recorder<'p> {
 
     /// Filters and bias; normalisation by the running averages is part of them.
     fn folded(&self, layer: &Convolution) -> (Vec<f32>, Vec<f32>) {
-        let parameters = self.parameters.expect("parameters are set before layers are recorded");
-        let get = |id| &parameters.get(id).values;
-        let weight = get(layer.weight);
-        let (scale, shift, mean, variance) = match layer.behind {
-            Behind::Bias(bias) => return (weight.clone(), get(bias).clone()),
-            Behind::Normalisation { scale, shift, mean, variance } => {
-                (get(scale), get(shift), get(mean), get(variance))
-            }
-        };
-        let factors: Vec<f32> =
-            scale.iter().zip(variance).map(|(scale, variance)| scale / (variance + EPSILON).sqrt()).collect();
-        let moved = mean.iter().zip(&factors).map(|(mean, factor)| mean * factor);
-        let bias = shift.iter().zip(moved).map(|(shift, moved)| shift - moved).collect();
-        let [first, second, kernel, _] = layer.shape;
-        let taps = kernel * kernel;
-        let output = |filter: usize| match layer.kind {
-            ConvolutionKind::Transposed => filter % second,
-            _ => filter / second,
-        };
-        debug_assert_eq!(weight.len(), first * second * taps);
-        let folded = weight.chunks_exact(taps).enumerate().flat_map(|(filter, taps)| {
-            let factor = factors[output(filter)];
-            taps.iter().map(move |tap| tap * factor)
-        });
-        (folded.collect(), bias)
+        layer.folded(self.parameters.expect("parameters are set before layers are recorded"))
     }
 
     /// A layer of 1 x 1 filters over `inputs` and `uniform`, whose share in the sums is the same at
@@ -221,6 +197,12 @@ impl<'p> Recorder<'p> {
         let shape = self.shape(inputs[0]);
         let inputs: Vec<Value> = inputs.iter().map(|input| **input).collect();
         self.push(operation, &inputs, shape)
+    }
+}
+
+impl<'p> TrainedExecutor<'p> for Recorder<'p> {
+    fn use_parameters(&mut self, parameters: &'p ParameterStore) {
+        Recorder::use_parameters(self, parameters);
     }
 }
 

@@ -1,0 +1,77 @@
+//! `export`: what it writes, says and refuses.
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::path::Path;
+
+use anoseg::ModelFile;
+use assert_cmd::Command;
+
+/// Exit code, results and notes of the program in a folder.
+fn run(folder: &Path, arguments: &[&str]) -> (i32, String, String) {
+    let output = Command::cargo_bin("anoseg").unwrap().current_dir(folder).args(arguments).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+}
+
+/// A folder with a small model, `part.anoseg`.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let source =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../anoseg-infer/tests/fixtures/format1/compact.anoseg");
+    fs::copy(source, folder.path().join("part.anoseg")).unwrap();
+    folder
+}
+
+#[test]
+fn inputs_outputs_and_thresholds_are_told_and_an_earlier_export_is_replaced() {
+    let folder = folder();
+    let (code, text, notes) = run(folder.path(), &["export", "part.anoseg", "--onnx", "new/part.onnx"]);
+    assert_eq!((code, notes.as_str()), (0, ""), "{text}");
+    for line in [
+        "opset     18",
+        "input     input float32 [batch, 3, 64, 64]",
+        "output    anomaly_map float32 [batch, 1, 64, 64]",
+        "output    pred_score float32 [batch]",
+        "reject    score > ",
+    ] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    let whole = fs::metadata(folder.path().join("new/part.onnx")).unwrap().len();
+    let arguments = ["export", "part.anoseg", "--onnx", "new/part.onnx", "--with-preprocessing", "--fp16"];
+    let (code, text, _) = run(folder.path(), &arguments);
+    assert_eq!(code, 0);
+    assert!(text.contains("input     input uint8 [batch, height, width, 3]"), "{text}");
+    assert!(fs::metadata(folder.path().join("new/part.onnx")).unwrap().len() < whole);
+}
+
+#[test]
+fn files_of_others_and_models_are_never_replaced() {
+    let folder = folder();
+    fs::write(folder.path().join("mine.onnx"), "mine").unwrap();
+    for target in ["mine.onnx", "part.anoseg"] {
+        let before = fs::read(folder.path().join(target)).unwrap();
+        let (code, _, notes) = run(folder.path(), &["export", "part.anoseg", "--onnx", target]);
+        assert_eq!(code, 2);
+        assert!(notes.contains("--onnx"), "{notes}");
+        assert_eq!(fs::read(folder.path().join(target)).unwrap(), before);
+    }
+    let (code, _, notes) = run(folder.path(), &["export", "mine.onnx", "--onnx", "out.onnx"]);
+    assert_eq!(code, 4, "{notes}");
+    assert!(!folder.path().join("out.onnx").exists());
+}
+
+#[test]
+fn a_model_without_thresholds_is_exported_with_a_warning() {
+    let folder = folder();
+    let path = folder.path().join("part.anoseg");
+    let mut file = ModelFile::read(&path).unwrap();
+    file.description.calibration = None;
+    file.write(&path).unwrap();
+    let (code, text, notes) = run(folder.path(), &["export", "part.anoseg", "--onnx", "part.onnx"]);
+    assert_eq!(code, 0);
+    assert!(notes.contains("no thresholds") && !text.contains("reject"), "{notes}{text}");
+    let bytes = fs::read(folder.path().join("part.onnx")).unwrap();
+    let has = |key: &str| bytes.windows(key.len()).any(|window| window == key.as_bytes());
+    assert!(has("anoseg_model_blake3") && has("model_info model_type") && !has("image_threshold"));
+}

@@ -1,0 +1,246 @@
+//! Exported graphs in ONNX Runtime against the inference runtime. `ANOSEG_PYTHON` names the interpreter
+//! (otherwise `python3`); without the packages `onnx` and `onnxruntime` nothing is compared.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says that it is skipped")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anoseg_export::{Options, onnx};
+use anoseg_image::{Filter, Image};
+use anoseg_infer::network::pretrained::{
+    ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
+};
+use anoseg_infer::network::{Architecture, Backbone, Blueprint, Init, MemoryBank, head};
+use anoseg_infer::parameters::{ParameterData, ParameterStore};
+use anoseg_infer::runtime::Recorder;
+use anoseg_infer::{
+    Description, Extent, Geometry, Model, Network, Postprocess, Preprocess, Provenance, ScoreRule, Window,
+};
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
+
+/// Reads the graph and runs it on `input.bin`, twice in a batch, and writes map and score of both.
+const RUN: &str = "
+import sys, numpy as np, onnx, onnxruntime
+folder, height, width, tiled, bytes = sys.argv[1], *map(int, sys.argv[2:])
+onnx.checker.check_model(folder + '/m.onnx', full_check=True)
+shape = (1, height, width, 3) if bytes else (1, 3, height, width)
+x = np.fromfile(folder + '/input.bin', np.uint8 if bytes else np.float32).reshape(shape)
+inputs = {'input': np.concatenate([x[::, ::, ::-1], x])}
+if tiled and not bytes:
+    inputs['window'] = np.array([[0, 0, width, height]] * 2, np.float32)
+session = onnxruntime.InferenceSession(folder + '/m.onnx', providers=['CPUExecutionProvider'])
+map, score = session.run(['anomaly_map', 'pred_score'], inputs)
+np.concatenate([map[1].ravel(), score[1:]]).tofile(folder + '/found.bin')
+";
+
+fn python() -> Option<String> {
+    let python = std::env::var("ANOSEG_PYTHON").unwrap_or_else(|_| "python3".to_owned());
+    let found = Command::new(&python).args(["-c", "import onnx, onnxruntime, numpy, PIL"]).output().ok()?;
+    if !found.status.success() {
+        println!("skipped: {python} has no onnx and onnxruntime");
+    }
+    found.status.success().then_some(python)
+}
+
+fn random(seed: u64) -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(seed)
+}
+
+/// An image with values that bytes have.
+fn image(width: usize, height: usize) -> Image {
+    let mut random = random(1);
+    let values = (0..3 * width * height).map(|_| f32::from(random.random_range(0..=255_u8)) / 255.0);
+    Image::from_planar(width, height, values.collect())
+}
+
+/// Compares map and score of an image of this size. Without preprocessing in the graph that is the network's
+/// size.
+fn compare(name: &str, model: &Model, options: Options, [width, height]: [usize; 2]) {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("m.onnx"), onnx(model, &options).unwrap()).unwrap();
+    let image = image(width, height);
+    let values = image.as_slice();
+    let input: Vec<u8> = if options.with_preprocessing {
+        let pixels = width * height;
+        let byte = |i: usize| (values[i % 3 * pixels + i / 3] * 255.0).round() as u8;
+        (0..3 * pixels).map(byte).collect()
+    } else {
+        values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    };
+    std::fs::write(path("input.bin"), input).unwrap();
+    let tiled = model.description().preprocess.geometry.is_tiled();
+    let sizes = [height, width, usize::from(tiled), usize::from(options.with_preprocessing)];
+    let mut command = Command::new(python);
+    command.args(["-c", RUN]).arg(folder.path()).args(sizes.map(|size| size.to_string()));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    let expected = model.analyse_prepared(&model.prepare(&image), None).unwrap();
+    let found = std::fs::read(path("found.bin")).unwrap();
+    let found: Vec<f32> = found.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    let expected: Vec<f32> = expected.map.as_slice().iter().copied().chain([expected.score]).collect();
+    assert_eq!(found.len(), expected.len(), "{name}");
+    let most = if options.half { 0.02 } else { 1e-4 };
+    let difference = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(difference < most, "{name}: {difference}");
+    let spread = expected.iter().fold([1.0_f32, 0.0], |[low, high], &x| [low.min(x), high.max(x)]);
+    assert!(spread[1] - spread[0] > 1e-4, "{name}: a map that differs from place to place: {spread:?}");
+}
+
+fn fixture(name: &str) -> Model {
+    let folder: PathBuf =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../anoseg-infer/tests/fixtures/format1");
+    Model::load(&folder.join(name)).unwrap()
+}
+
+const WITH_PREPROCESSING: Options = Options { with_preprocessing: true, half: false };
+
+#[test]
+fn graphs_of_compact_and_published_networks_give_map_and_score_of_inference() {
+    for name in ["compact.anoseg", "published.anoseg"] {
+        let model = fixture(name);
+        let [height, width] = model.description().preprocess.size();
+        compare(name, &model, Options::default(), [width, height]);
+        compare(name, &model, WITH_PREPROCESSING, [width + 37, height / 2 + 3]);
+        compare(name, &model, Options { half: true, ..Options::default() }, [width, height]);
+    }
+}
+
+/// Random parameters of the scale that training begins with.
+fn parameters(blueprint: Blueprint) -> ParameterStore {
+    let mut random = random(2);
+    let specs = blueprint.into_parameters();
+    let mut tensors = BTreeMap::new();
+    for spec in &specs {
+        let mut value = || match spec.init {
+            Init::Normal(deviation) => random.random_range(-1.7..1.7) * deviation,
+            Init::Constant(value) => value + random.random_range(0.0..0.2),
+        };
+        let values = (0..spec.len()).map(|_| value()).collect();
+        tensors.insert(spec.name.clone(), ParameterData { shape: spec.shape.clone(), values });
+    }
+    ParameterStore::import(&tensors, &specs).unwrap()
+}
+
+fn spread(channels: usize, deviation: f32) -> Spread {
+    let mean = (0..channels).map(|i| i as f32 / channels as f32 - 0.5).collect();
+    Spread { mean, deviation: vec![deviation; channels] }
+}
+
+fn bank(count: usize, channels: usize) -> MemoryBank {
+    let mut random = random(3);
+    let values = (0..count * channels).map(|_| random.random_range(-1.0..1.0)).collect();
+    MemoryBank::new(ParameterData { shape: vec![count, channels], values }, Vec::new())
+}
+
+/// Preset `accurate`; on tiles with a second memory bank.
+fn accurate(geometry: Geometry, filter: Filter) -> Model {
+    let tiled = geometry.is_tiled();
+    let architecture = Architecture { context: !tiled, ..Architecture::pretrained() };
+    let mut blueprint = Blueprint::default();
+    let encoder = EfficientNet::new(&mut blueprint);
+    let backbone = Backbone {
+        encoder,
+        encoder_parameters: parameters(blueprint),
+        features: spread(ALL_CHANNELS, 2.0),
+        memory: bank(300, DESCRIPTOR),
+        distances: Spread { mean: vec![5.0], deviation: vec![2.0] },
+        coarse: tiled.then(|| spread(ALL_CHANNELS, 1.5)),
+        fine: tiled.then(|| FineMemory {
+            memory: bank(40, FINE_DESCRIPTOR),
+            distances: Spread { mean: vec![2.0], deviation: vec![1.0] },
+        }),
+    };
+    let mut blueprint = Blueprint::default();
+    head(&mut blueprint, &architecture);
+    let score = if tiled { ScoreRule::Smoothed } else { ScoreRule::Logits };
+    let description = Description {
+        preset: "accurate".into(),
+        architecture,
+        preprocess: Preprocess::square(64, filter).with_geometry(geometry),
+        postprocess: Postprocess { smoothing_px: 4.0, distance_weight: 0.5, score },
+        synthesis: serde_json::Value::Null,
+        calibration: None,
+        former_calibrations: Vec::new(),
+        provenance: Provenance { steps: 1, ..Provenance::default() },
+        training_images: None,
+    };
+    let network = Network::Pretrained { backbone: backbone.into(), head: Some(parameters(blueprint)) };
+    Model::new(description, network).unwrap()
+}
+
+#[test]
+fn graphs_of_pretrained_networks_give_map_and_score_of_inference() {
+    for filter in [Filter::Bilinear, Filter::CatmullRom, Filter::Lanczos3] {
+        let model = accurate(Geometry::Whole { width: 128, height: 64 }, filter);
+        compare("whole", &model, Options::default(), [128, 64]);
+        compare("whole images of another size", &model, WITH_PREPROCESSING, [333, 55]);
+    }
+    let (width, height) = (128, 192);
+    let geometry = Geometry::Tiles { width, height, scale: 1.0, overlap: 32, part: 64, step: 32 };
+    let model = accurate(geometry, Filter::Bilinear);
+    compare("a tile", &model, Options::default(), [128, 192]);
+    compare("a smaller tile", &model, Options::default(), [96, 64]);
+    compare("an image of one tile", &model, WITH_PREPROCESSING, [120, 170]);
+    compare_logits(&model, [96, 64], Window { x: 64, y: 32, plane: Extent { width: 416, height: 160 } });
+}
+
+/// Compares the logits of a tile with those of the runtime.
+fn compare_logits(model: &Model, [width, height]: [usize; 2], window: Window) {
+    const RUN: &str = "
+import sys, numpy as np, onnxruntime
+folder, height, width, *window = sys.argv[1], *map(int, sys.argv[2:])
+x = np.fromfile(folder + '/input.bin', np.float32).reshape(1, 3, height, width)
+session = onnxruntime.InferenceSession(folder + '/m.onnx', providers=['CPUExecutionProvider'])
+inputs = {'input': x, 'window': np.array([window], np.float32)}
+session.run(['logits'], inputs)[0].tofile(folder + '/found.bin')
+";
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    std::fs::write(path("m.onnx"), onnx(model, &Options::default()).unwrap()).unwrap();
+    let image = image(width, height);
+    let input: Vec<u8> = image.as_slice().iter().flat_map(|value| value.to_le_bytes()).collect();
+    std::fs::write(path("input.bin"), input).unwrap();
+    let Window { x, y, plane } = window;
+    let numbers = [height, width, x as usize, y as usize, plane.width, plane.height];
+    let mut command = Command::new(python);
+    command.args(["-c", RUN]).arg(folder.path()).args(numbers.map(|number| number.to_string()));
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let (mut recorder, input) = Recorder::windowed([1, 3, height, width]);
+    let logits = model.forward(&mut recorder, &input).unwrap().logits;
+    let expected = recorder.finish(&[logits]).run_windows(image.as_slice(), &[], &[window]);
+    let found = std::fs::read(path("found.bin")).unwrap();
+    let found: Vec<f32> = found.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    assert_eq!(found.len(), expected[0].len());
+    let difference = found.iter().zip(&expected[0]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+    assert!(difference < 1e-3, "{difference}");
+}
+
+/// The program of docs/deploy.md.
+#[test]
+fn the_program_in_the_documentation_gives_the_score_of_inference() {
+    let Some(python) = python() else { return };
+    let text = include_str!("../../../docs/deploy.md");
+    let program = text.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let model = fixture("compact.anoseg");
+    std::fs::write(folder.path().join("part.onnx"), onnx(&model, &WITH_PREPROCESSING).unwrap()).unwrap();
+    let source =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../anoseg-infer/tests/fixtures/format1/image.png");
+    std::fs::copy(&source, folder.path().join("part.png")).unwrap();
+    let mut command = Command::new(python);
+    let output = command.args(["-c", program]).current_dir(folder.path()).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let told = String::from_utf8(output.stdout).unwrap();
+    let image = anoseg_image::decode::load(&source, &anoseg_image::Limits::default()).unwrap();
+    let inspection = model.inspect(&image).unwrap();
+    let mut told = told.split_whitespace();
+    let score: f32 = told.next().unwrap().parse().unwrap();
+    assert!((score - inspection.score).abs() < 1e-4, "{score} is not {}", inspection.score);
+    assert_eq!(told.next().unwrap(), format!("{:?}", inspection.decision).to_lowercase());
+}
