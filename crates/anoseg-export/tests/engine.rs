@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anoseg_export::{Options, onnx};
-use anoseg_image::{Filter, Image};
+use anoseg_image::{Filter, Image, write};
 use anoseg_infer::network::pretrained::{
     ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
 };
@@ -15,7 +15,8 @@ use anoseg_infer::network::{Architecture, Backbone, Blueprint, Init, MemoryBank,
 use anoseg_infer::parameters::{ParameterData, ParameterStore};
 use anoseg_infer::runtime::Recorder;
 use anoseg_infer::{
-    Description, Extent, Geometry, Model, Network, Postprocess, Preprocess, Provenance, ScoreRule, Window,
+    Description, Drawing, Extent, Geometry, Model, Network, Postprocess, Preprocess, Provenance,
+    RegionOfInterest, ScoreRule, Window,
 };
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -219,6 +220,41 @@ session.run(['logits'], inputs)[0].tofile(folder + '/found.bin')
     assert_eq!(found.len(), expected[0].len());
     let difference = found.iter().zip(&expected[0]).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(difference < 1e-3, "{difference}");
+}
+
+/// Tiles and a region of interest, which stay outside of the graph, by scripts/onnx_tiles.py.
+#[test]
+fn tiles_that_are_joined_outside_of_the_graph_give_map_and_score_of_inference() {
+    let Some(python) = python() else { return };
+    let geometry = Geometry::Tiles { width: 128, height: 192, scale: 0.5, overlap: 32, part: 128, step: 32 };
+    for filter in [Filter::Bilinear, Filter::CatmullRom, Filter::Lanczos3] {
+        let model = accurate(geometry, filter);
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("m.onnx"), onnx(&model, &Options::default()).unwrap()).unwrap();
+        let image = image(700, 500);
+        write::write_png(&path("image.png"), &image).unwrap();
+        for region in [None, Some("90,130,333,300")] {
+            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/onnx_tiles.py");
+            let mut command = Command::new(&python);
+            command.arg(script).args(["m.onnx", "image.png", "map.tiff"]).args(region);
+            let output = command.current_dir(folder.path()).output().unwrap();
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let told = String::from_utf8(output.stdout).unwrap();
+            let score: f32 = told.split_whitespace().next().unwrap().parse().unwrap();
+            let map = write::read_tiff_f32(&path("map.tiff")).unwrap();
+            let area = region.map(|text| Drawing::rectangle(text).unwrap().on((700, 500)));
+            let model = match area {
+                Some(area) => model.clone().narrowed(RegionOfInterest::inside(area)).unwrap(),
+                None => model.clone(),
+            };
+            let expected = model.analyse(&image).unwrap();
+            assert!((score - expected.score).abs() < 1e-4, "{filter:?}: {score}, not {}", expected.score);
+            let pairs = map.as_slice().iter().zip(expected.map.as_slice());
+            let difference = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+            assert!(difference < 1e-4, "{filter:?}, {region:?}: maps differ by {difference}");
+        }
+    }
 }
 
 /// The program of docs/deploy.md.

@@ -77,7 +77,7 @@ impl Backbone {
 
     /// The distance to good images at the images' resolution, `[n, 1, h, w]`.
     ///
-    /// Where there is a fine memory bank, the distance to the other is counted up to [`DOUBTFUL`]: it shows
+    /// Where there is a fine memory bank, the distance to the other is counted up to 6 deviations: it shows
     /// that there is a defect. The distance to the fine one shows where, and counts as far as the other has
     /// shown it.
     pub fn distance<X: Executor>(&self, x: &mut X, features: &Features<X::Value>) -> X::Value {
