@@ -22,7 +22,8 @@ pub fn remarks(description: &Description, with_preprocessing: bool) -> Vec<Strin
     if preprocess.geometry.is_tiled() && with_preprocessing {
         remarks.push(
             "an image is one tile: those that are larger than a tile of the model are cut, joined and scored \
-             outside the graph"
+             outside the graph; the score of those that are smaller than the parts in training is another than \
+             that of inference"
                 .to_owned(),
         );
     } else if preprocess.geometry.is_tiled() {

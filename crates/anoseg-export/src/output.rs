@@ -20,7 +20,8 @@ pub(crate) fn outputs(
 ) -> Outputs {
     let geometry = &description.preprocess.geometry;
     let [height, width] = geometry.size();
-    // Where images are smaller than a tile, they are still no smaller than the parts that were trained on.
+    // That of images no smaller than the parts that were trained on: the graph's score of a smaller one is
+    // relative to a part, that of inference to the image.
     let area = geometry.reference_area(Extent { width, height });
     let logits = smoothed(g, &description.postprocess, logits, area);
     let map = g.op("Sigmoid", &[&logits], Vec::new());

@@ -184,29 +184,44 @@ fn symbolic(_: &Path, _: &Path) -> io::Result<()> {
 }
 
 /// To another file system, or one without links. A link as well becomes the file that it leads to.
+///
+/// The copy gets its name when it is whole. What a kill leaves of one is replaced by the next.
 fn copy_into(folder: &Path, file: &Path) -> io::Result<(PathBuf, bool)> {
-    first_free(folder, file, |name| copy_to(file, name), |name| is_copy(file, name))
+    let taken = |name: &PathBuf| fs::symlink_metadata(name).is_ok();
+    if let Some(name) = names(folder, file).take_while(taken).find(|name| is_copy(file, name)) {
+        return Ok((name, false));
+    }
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(file.file_name().unwrap_or_default());
+    hidden.push(".tmp");
+    let half = folder.join(hidden);
+    // Through a link another file would be written.
+    _ = fs::remove_file(&half);
+    let copied = copy_to(file, &half)
+        .and_then(|()| first_free(folder, file, |name| named(&half, name), |name| is_copy(file, name)));
+    _ = fs::remove_file(&half);
+    copied
 }
 
-/// The name has the whole file or the empty one that reserves it.
-fn copy_to(file: &Path, name: &Path) -> io::Result<()> {
-    File::options().write(true).create_new(true).open(name)?;
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name.file_name().unwrap_or_default());
-    hidden.push(".tmp");
-    let half = name.with_file_name(hidden);
-    let copied = fs::copy(file, &half).and_then(|_| {
-        let written = File::options().write(true).open(&half).or_else(|_| File::open(&half))?;
-        // By its time a copy that was made before a kill is known.
-        _ = fs::metadata(file)?.modified().and_then(|time| written.set_modified(time));
-        written.sync_all()?;
-        fs::rename(&half, name)
-    });
-    if copied.is_err() {
-        _ = fs::remove_file(&half);
-        _ = fs::remove_file(name);
+/// A whole copy, with the time of the file, on the disk.
+fn copy_to(file: &Path, half: &Path) -> io::Result<()> {
+    fs::copy(file, half)?;
+    let written = File::options().write(true).open(half).or_else(|_| File::open(half))?;
+    // By its time a copy that was made before a kill is known.
+    _ = fs::metadata(file)?.modified().and_then(|time| written.set_modified(time));
+    written.sync_all()
+}
+
+/// Gives a file a name that must be free. Where there are no hard links, an empty file keeps the name for a
+/// moment.
+fn named(half: &Path, name: &Path) -> io::Result<()> {
+    match fs::hard_link(half, name) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            File::options().write(true).create_new(true).open(name)?;
+            fs::rename(half, name).inspect_err(|_| _ = fs::remove_file(name))
+        }
+        linked => linked,
     }
-    copied
 }
 
 /// Whether this is a copy of the file with its time.
@@ -265,6 +280,27 @@ mod tests {
         assert_eq!(names("good"), [target.join("good/a.png")]);
         assert_eq!(fs::read_to_string(target.join("good/a.png")).unwrap(), "another");
         assert_eq!(names("reject"), [target.join("reject/a.png")]);
+    }
+
+    /// A kill in the middle of a copy once left an empty file of its name and a part of the copy for good.
+    #[test]
+    fn what_a_kill_leaves_of_a_copy_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, target) = (folder.path().join("a.png"), folder.path().join("good"));
+        fs::create_dir(&target).unwrap();
+        fs::write(&file, "image").unwrap();
+        fs::write(target.join(".a.png.tmp"), "ima").unwrap();
+        let placed = copy_into(&target, &file).unwrap();
+        assert_eq!(placed, (target.join("a.png"), true));
+        assert_eq!(copy_into(&target, &file).unwrap(), (target.join("a.png"), false));
+        fs::write(&file, "another image").unwrap();
+        assert_eq!(copy_into(&target, &file).unwrap(), (target.join("a-2.png"), true));
+        assert!(copy_into(&target, &folder.path().join("gone.png")).is_err());
+        let mut names: Vec<_> =
+            fs::read_dir(&target).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        assert_eq!(names, ["a-2.png", "a.png"]);
+        assert_eq!(fs::read_to_string(target.join("a-2.png")).unwrap(), "another image");
     }
 
     /// The only copy of a file was once removed as if it were moved already, or as a link of an earlier
