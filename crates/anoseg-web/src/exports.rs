@@ -1,6 +1,6 @@
 //! The functions that a page calls.
 //!
-//! A page asks for room with [`anoseg_input`], writes bytes there, and calls one of [`anoseg_load`],
+//! A page reserves memory with [`anoseg_input`], writes bytes there, and calls one of [`anoseg_load`],
 //! [`anoseg_inspect_file`] and [`anoseg_inspect_pixels`]. These return 1, or 0 after an error, and
 //! [`anoseg_output`] says where the reply lies: number [`TEXT`] is JSON or the error's message. Addresses
 //! are valid until the next call. After a trap the module must be dropped; [`anoseg_panic`] says why.
@@ -35,7 +35,8 @@ thread_local! {
 /// Why the module panicked. Outside the session, which is still borrowed after a panic.
 static PANIC: Mutex<String> = Mutex::new(String::new());
 
-/// Room for `length` bytes of input `which`, [`BYTES`] or [`NAME`]; null for another number.
+/// The address of a buffer of `length` bytes for input `which`, [`BYTES`] or [`NAME`]; null for another number.
+// SAFETY: no other symbol of the module has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn anoseg_input(which: u32, length: u32) -> *mut u8 {
     keep_panics();
@@ -49,18 +50,21 @@ pub extern "C" fn anoseg_input(which: u32, length: u32) -> *mut u8 {
 }
 
 /// Loads the model file that lies in the input.
+// SAFETY: no other symbol of the module has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn anoseg_load() -> u32 {
     call(|session, bytes, name| session.load(bytes, name))
 }
 
 /// Inspects the image file that lies in the input.
+// SAFETY: no other symbol of the module has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn anoseg_inspect_file() -> u32 {
     call(|session, bytes, name| session.inspect_file(bytes, name))
 }
 
 /// Inspects the pixels that lie in the input, RGBA, `height` rows of `width`.
+// SAFETY: no other symbol of the module has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn anoseg_inspect_pixels(width: u32, height: u32) -> u32 {
     let size = (width as usize, height as usize);
@@ -68,24 +72,28 @@ pub extern "C" fn anoseg_inspect_pixels(width: u32, height: u32) -> u32 {
 }
 
 /// Where output `which` lies.
+// SAFETY: no other symbol of the module has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn anoseg_output(which: u32) -> *const u8 {
     output(which, <[u8]>::as_ptr)
 }
 
 /// Bytes of output `which`; 0 for one that there is not.
+// SAFETY: no other symbol of the module has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn anoseg_output_length(which: u32) -> usize {
     output(which, <[u8]>::len)
 }
 
 /// Where the message of the panic lies that ended the module.
+// SAFETY: no other symbol of the module has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn anoseg_panic() -> *const u8 {
     PANIC.lock().unwrap_or_else(PoisonError::into_inner).as_ptr()
 }
 
 /// Bytes of [`anoseg_panic`]; 0 if there was none, as where memory ran out.
+// SAFETY: no other symbol of the module has this name.
 #[unsafe(no_mangle)]
 pub extern "C" fn anoseg_panic_length() -> usize {
     PANIC.lock().unwrap_or_else(PoisonError::into_inner).len()

@@ -1,15 +1,15 @@
 //! Overlays as layers of their own, for programs that lay them over the image themselves.
 
 use super::outline::{marked_lines, thickness};
-use super::overlay::{blended_colour, heat_part, strength};
+use super::overlay::{Heat, blended_colour, strength};
 use crate::{AnomalyMap, Mask};
 
 /// The colours that [`heat_overlay`](super::heat_overlay) blends over an image, with a scale up to 1: RGBA,
 /// four bytes a pixel, row by row. Up to half of `threshold` a pixel is transparent. NaN means normal.
 pub fn heat_layer(map: &AnomalyMap, threshold: f32) -> Vec<u8> {
-    let mut layer = vec![0; map.as_slice().len() * 4];
+    let (heat, mut layer) = (Heat::new(threshold, 1.0), vec![0; map.as_slice().len() * 4]);
     for (pixel, &value) in layer.as_chunks_mut().0.iter_mut().zip(map.as_slice()) {
-        let part = heat_part(value, threshold, 1.0);
+        let part = heat.part(value);
         if part > 0.0 {
             *pixel = rgba(blended_colour(part), strength(part));
         }

@@ -30,13 +30,18 @@ pub fn overlay(image: &Image, map: &AnomalyMap, marked: &Mask, threshold: f32) -
 
 /// As [`overlay`], drawn onto the image itself.
 pub fn draw_overlay(image: &mut Image, map: &AnomalyMap, marked: &Mask, threshold: f32) {
+    let mut drawn = OverlayRows::new((image.width(), image.height()), map, marked, threshold);
+    for_each_row(image, |y, row| drawn.draw(y, row));
+}
+
+/// Calls `draw` with each row (red, green, blue) and its number.
+fn for_each_row(image: &mut Image, mut draw: impl FnMut(usize, [&mut [f32]; 3])) {
     let (width, height) = (image.width(), image.height());
-    let mut drawn = OverlayRows::new((width, height), map, marked, threshold);
     let (red, others) = image.as_mut_slice().split_at_mut(width * height);
     let (green, blue) = others.split_at_mut(width * height);
     for y in 0..height {
         let row = y * width..(y + 1) * width;
-        drawn.draw(y, [&mut red[row.clone()], &mut green[row.clone()], &mut blue[row]]);
+        draw(y, [&mut red[row.clone()], &mut green[row.clone()], &mut blue[row]]);
     }
 }
 
@@ -55,7 +60,7 @@ impl<'a> OverlayRows<'a> {
     pub fn new(size: (usize, usize), map: &'a AnomalyMap, marked: &'a Mask, threshold: f32) -> Self {
         let thickness = thickness(size.0, size.1);
         let marks = marked_lines(marked, thickness);
-        Self { heat: HeatRows::new(size, map, threshold, 1.0), region: None, marks, thickness }
+        Self { heat: HeatRows::new(size, map, Heat::new(threshold, 1.0)), region: None, marks, thickness }
     }
 
     /// Also draws the region of interest, below the colours of the map.
@@ -102,37 +107,27 @@ pub fn heat_overlay(image: &Image, map: &AnomalyMap, threshold: f32, scale_max: 
 }
 
 fn draw_heat(image: &mut Image, map: &AnomalyMap, threshold: f32, scale_max: f32) {
-    let (width, height) = (image.width(), image.height());
-    let Some(heat) = HeatRows::new((width, height), map, threshold, scale_max) else { return };
-    let (red, others) = image.as_mut_slice().split_at_mut(width * height);
-    let (green, blue) = others.split_at_mut(width * height);
-    for y in 0..height {
-        let row = y * width..(y + 1) * width;
-        heat.draw(y, &mut [&mut red[row.clone()], &mut green[row.clone()], &mut blue[row]]);
+    let size = (image.width(), image.height());
+    if let Some(heat) = HeatRows::new(size, map, Heat::new(threshold, scale_max)) {
+        for_each_row(image, |y, mut row| heat.draw(y, &mut row));
     }
 }
 
 /// The colours of a map, row by row.
 struct HeatRows<'a> {
     map: Cow<'a, AnomalyMap>,
-    threshold: f32,
-    scale_max: f32,
+    heat: Heat,
 }
 
 impl<'a> HeatRows<'a> {
     /// None for a map without pixels.
-    fn new(
-        (width, height): (usize, usize),
-        map: &'a AnomalyMap,
-        threshold: f32,
-        scale_max: f32,
-    ) -> Option<Self> {
-        Some(Self { map: fitted(map, width, height)?, threshold, scale_max })
+    fn new((width, height): (usize, usize), map: &'a AnomalyMap, heat: Heat) -> Option<Self> {
+        Some(Self { map: fitted(map, width, height)?, heat })
     }
 
     fn draw(&self, y: usize, row: &mut [&mut [f32]; 3]) {
         for (x, value) in self.map.row(y).iter().enumerate() {
-            let part = heat_part(*value, self.threshold, self.scale_max);
+            let part = self.heat.part(*value);
             if part > 0.0 {
                 let (colour, blend) = (blended_colour(part), strength(part));
                 for (channel, colour) in row.iter_mut().zip(colour) {
@@ -143,14 +138,27 @@ impl<'a> HeatRows<'a> {
     }
 }
 
-/// Where a value lies between the onset of colouring, 0, and the top of the scale, 1; NaN stays.
-pub(super) fn heat_part(value: f32, threshold: f32, scale_max: f32) -> f32 {
-    let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
-    let span = (scale_max - onset).max(f32::MIN_POSITIVE);
-    ((value - onset) / span).clamp(0.0, 1.0)
+/// The values that are coloured.
+pub(super) struct Heat {
+    /// The value from which on there is colour, and how far above it the strongest colour is.
+    onset: f32,
+    span: f32,
 }
 
-/// Opacity of the colour of [`heat_part`].
+impl Heat {
+    /// From a share of the pixel threshold to `scale_max`.
+    pub(super) fn new(threshold: f32, scale_max: f32) -> Self {
+        let onset = if threshold > 0.0 && threshold.is_finite() { ONSET * threshold } else { 0.0 };
+        Self { onset, span: (scale_max - onset).max(f32::MIN_POSITIVE) }
+    }
+
+    /// Where a value lies between the onset, 0, and the top of the scale, 1; NaN stays.
+    pub(super) fn part(&self, value: f32) -> f32 {
+        ((value - self.onset) / self.span).clamp(0.0, 1.0)
+    }
+}
+
+/// Opacity of the colour of a [`Heat::part`].
 pub(super) fn strength(part: f32) -> f32 {
     STRONGEST_BLEND * part
 }

@@ -47,8 +47,8 @@ pub(super) struct Canvas {
 }
 
 impl Canvas {
-    /// `pitch` is the distance of two pixels in pixels of the image of `size`. Around the image there is
-    /// room for a quarter of the patch.
+    /// `pitch` is the distance of two pixels in pixels of the image of `size`. The canvas extends beyond the
+    /// image by a quarter of the patch on each side.
     pub(super) fn of(level: &Level, size: [usize; 2], angle: f32, pitch: f32, patch: &CoarsePatch) -> Self {
         let ([width, height], (sin, cos)) = (size.map(|side| side as f32), angle.sin_cos());
         let extent = |a: f32, b: f32, patch: usize| {

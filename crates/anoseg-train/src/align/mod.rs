@@ -54,7 +54,7 @@ struct Measured {
 
 /// Learns from these images how they are aligned: by the part that stands out from a plain background, by
 /// the reference patch that is `given` in pixels of the first image, or by one that is found; None where
-/// they are not. Files that cannot be read have no say.
+/// they are not. Files that cannot be read are left out.
 ///
 /// # Errors
 /// The given patch does not lie in the first image, or is not located reliably.

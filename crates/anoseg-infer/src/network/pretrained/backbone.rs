@@ -134,8 +134,7 @@ impl Backbone {
         let encoder = EfficientNet::new(&mut blueprint);
         let mut weights = take_prefix("encoder", &mut from);
         let encoder_parameters = ParameterStore::take(&mut weights, blueprint.parameters())?;
-        MemoryBank::check("memory", &from, DESCRIPTOR)?;
-        let memory = MemoryBank::take("memory", &mut from)?;
+        let memory = MemoryBank::take("memory", &mut from, DESCRIPTOR)?;
         let fine = FineMemory::import("fine", &mut from)?;
         Ok(Self {
             encoder,

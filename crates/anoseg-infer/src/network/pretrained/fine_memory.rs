@@ -82,11 +82,12 @@ impl FineMemory {
         prefix: &str,
         from: &mut BTreeMap<String, ParameterData>,
     ) -> Result<Option<Self>, ParameterError> {
-        if Self::check(prefix, from)?.is_empty() {
+        let memory = format!("{prefix}.memory");
+        if !from.contains_key(&memory) {
             return Ok(None);
         }
+        let memory = MemoryBank::take(&memory, from, FINE_DESCRIPTOR)?;
         let distances = Spread::import(&with_prefix(&format!("{prefix}.distances"), from), 1)?;
-        let memory = MemoryBank::take(&format!("{prefix}.memory"), from)?;
         Ok(Some(Self { memory, distances }))
     }
 }

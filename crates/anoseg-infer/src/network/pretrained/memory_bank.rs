@@ -52,12 +52,17 @@ impl MemoryBank {
         lookup(from, name, &[count, channels]).map(|_| ())
     }
 
-    /// The memory bank of this name, moved out of the parameters, which were checked. The images that its
-    /// vectors are from are not kept in a file.
+    /// The memory bank of this name, moved out of the parameters. The images that its vectors are from are not
+    /// kept in a file.
+    ///
+    /// # Errors
+    /// As [`MemoryBank::check`].
     pub(super) fn take(
         name: &str,
         from: &mut BTreeMap<String, ParameterData>,
+        channels: usize,
     ) -> Result<Self, ParameterError> {
+        Self::check(name, from, channels)?;
         let vectors = from.remove(name).ok_or_else(|| ParameterError::Missing(name.to_owned()))?;
         Ok(Self::new(vectors, Vec::new()))
     }
