@@ -1,19 +1,17 @@
 //! The executor that writes a network's forward pass as a graph.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anoseg_infer::Window;
 use anoseg_infer::network::{Convolution, ConvolutionKind, Executor, MemoryBank, TrainedExecutor};
 use anoseg_infer::parameters::ParameterStore;
+use anoseg_infer::runtime::ByteScale;
 use anoseg_kernels::{Activation, EPSILON, Pool};
 
-use crate::coordinates;
 use crate::graph::{Graph, Name, float, integer, integers, text};
 use crate::proto::AttributeProto;
-
-/// Distances are taken to so many vectors of a memory bank at a time, so that an engine does not hold those
-/// to all of them: at stride 4 that would be gigabytes.
-const VECTORS: usize = 256;
+use crate::quantisation::{ByteFilters, LayerScales, Layers, has_uniform_input};
+use crate::{coordinates, distance};
 
 /// Where a window lies in the whole image: `[n, 4]` or `[1, 4]`, x, y, width and height.
 pub(crate) struct WindowInput {
@@ -44,19 +42,27 @@ pub(crate) struct OnnxGraph<'p> {
     window: Option<WindowInput>,
     /// The shape `[n, 1, 1, 1]`, by which a single image is repeated.
     batch: Option<Name>,
+    /// The layers that compute on bytes.
+    bytes: &'p Layers,
+    /// Layers so far.
+    count: usize,
+    /// Values that are those of bytes.
+    rounded: BTreeSet<Name>,
 }
 
-impl OnnxGraph<'_> {
+impl<'p> OnnxGraph<'p> {
     /// Writes to `graph`. `input [n, channels, h, w]` is the network's, which has the size `size`. Images are
-    /// parts of larger ones where there is a `window`.
+    /// parts of larger ones where there is a `window`. Some of the layers compute on `bytes`.
     pub(crate) fn new(
         graph: Graph,
         (input, channels, size): (&str, usize, [usize; 2]),
         window: Option<WindowInput>,
+        bytes: &'p Layers,
     ) -> (Self, Value) {
         let input = Value { name: input.to_owned(), channels, size, single: false };
         let (layers, value) = (BTreeMap::new(), input.clone());
-        (Self { graph, parameters: None, layers, input, window, batch: None }, value)
+        let (count, rounded) = (0, BTreeSet::new());
+        (Self { graph, parameters: None, layers, input, window, batch: None, bytes, count, rounded }, value)
     }
 
     fn op(&mut self, operator: &str, inputs: &[&Value], attributes: Vec<AttributeProto>) -> Name {
@@ -110,14 +116,37 @@ impl OnnxGraph<'_> {
         layer.folded(self.parameters.expect("parameters are set before layers are written"))
     }
 
-    fn stored(&mut self, layer: &Convolution) -> [Name; 2] {
-        if let Some(known) = self.layers.get(&layer.weight.0) {
+    /// Filters and bias of a layer; in bytes where its input has a scale.
+    fn stored(&mut self, layer: &Convolution, input: Option<f32>) -> [Name; 2] {
+        if let Some(known) = self.layers.get(&layer.weight.0).filter(|_| input.is_none()) {
             return known.clone();
         }
         let (weight, bias) = self.folded(layer);
-        let names = [self.graph.floats(&layer.shape, &weight), self.graph.floats(&[bias.len()], &bias)];
-        self.layers.insert(layer.weight.0, names.clone());
-        names
+        let Some(input) = input else {
+            let names = [self.graph.floats(&layer.shape, &weight), self.graph.floats(&[bias.len()], &bias)];
+            self.layers.insert(layer.weight.0, names.clone());
+            return names;
+        };
+        let filters = ByteFilters::of_layer(&weight, &bias, input);
+        let steps: Vec<f32> = filters.scales.iter().map(|scale| input * scale).collect();
+        let weight = self.graph.dequantised(&layer.shape, &filters.bytes, (&filters.scales, 0));
+        [weight, self.graph.dequantised_list(&filters.bias, &steps)]
+    }
+
+    /// The scales of the layer that is written next; None where it computes with floats.
+    fn next_layer(&mut self) -> Option<LayerScales> {
+        self.count += 1;
+        self.bytes.get(&(self.count - 1)).copied()
+    }
+
+    /// The value as bytes and back, unless it was already.
+    fn rounded(&mut self, x: &Value, scale: ByteScale) -> Value {
+        if self.rounded.contains(&x.name) {
+            return x.clone();
+        }
+        let name = self.graph.rounded(&x.name, scale);
+        self.rounded.insert(name.clone());
+        Value { name, ..x.clone() }
     }
 
     /// As the runtime has it: a layer of 1 x 1 filters over `input` and `uniform`, whose share in the sums
@@ -161,19 +190,6 @@ impl OnnxGraph<'_> {
         let name = self.op(operator, &[x], attributes.into_iter().chain(further).collect());
         Value { name, size: pool.output_size(x.size), ..x.clone() }
     }
-
-    /// Squares of the distances of `x [n, c, h, w]` to the nearest of some vectors, less the squares of x:
-    /// the smallest of `|m|^2 - 2 m x`.
-    fn nearest_of(&mut self, x: &Value, vectors: &[f32]) -> Name {
-        let (channels, count) = (x.channels, vectors.len() / x.channels);
-        let factors: Vec<f32> = vectors.iter().map(|value| -2.0 * value).collect();
-        let squares = |vector: &[f32]| vector.iter().map(|value| value * value).sum();
-        let squares: Vec<f32> = vectors.chunks_exact(channels).map(squares).collect();
-        let factors = self.graph.floats(&[count, channels, 1, 1], &factors);
-        let squares = self.graph.floats(&[count], &squares);
-        let all = self.graph.op("Conv", &[&x.name, &factors, &squares], Vec::new());
-        self.graph.reduce("ReduceMin", &all, &[1])
-    }
 }
 
 /// Settings of a convolution.
@@ -202,20 +218,22 @@ impl Executor for OnnxGraph<'_> {
     }
 
     fn convolution(&mut self, layer: &Convolution, inputs: &[&Value]) -> Value {
-        let size = inputs[0].size;
-        if let [others @ .., last] = inputs {
-            let uniform = last.size == [1, 1] && size != [1, 1] && !others.is_empty();
-            if uniform && layer.shape[2..] == [1, 1] && layer.stride == 1 {
-                let input = if let [input] = others { (*input).clone() } else { self.join(others) };
-                return self.with_uniform_input(layer, &input, last);
-            }
+        let scales = self.next_layer();
+        let sizes: Vec<[usize; 2]> = inputs.iter().map(|input| input.size).collect();
+        if let ([others @ .., last], true) = (inputs, has_uniform_input(layer, &sizes)) {
+            let input = if let [input] = others { (*input).clone() } else { self.join(others) };
+            return self.with_uniform_input(layer, &input, last);
         }
         let expanded: Vec<Value> = inputs.iter().map(|input| self.expanded(input, inputs[0])).collect();
         let joined = match &expanded[..] {
             [input] => input.clone(),
             several => self.join(&several.iter().collect::<Vec<_>>()),
         };
-        let [weight, bias] = self.stored(layer);
+        let joined = match scales {
+            Some(scales) => self.rounded(&joined, scales.input),
+            None => joined,
+        };
+        let [weight, bias] = self.stored(layer, scales.map(|scales| scales.input.scale));
         let groups = if layer.kind == ConvolutionKind::Depthwise { layer.outputs() } else { 1 };
         let transposed = layer.kind == ConvolutionKind::Transposed;
         let operator = if transposed { "ConvTranspose" } else { "Conv" };
@@ -229,8 +247,13 @@ impl Executor for OnnxGraph<'_> {
                 (side + 2 * layer.padding - kernel) / layer.stride + 1
             }
         };
-        let y = Value { name, channels: layer.outputs(), size: size.map(side), single: joined.single };
-        self.activated(y, layer.activation)
+        let size = joined.size.map(side);
+        let y = Value { name, channels: layer.outputs(), size, single: joined.single };
+        let y = self.activated(y, layer.activation);
+        match scales.and_then(|scales| scales.output) {
+            Some(output) => self.rounded(&y, output),
+            None => y,
+        }
     }
 
     fn coordinates(&mut self, [h, w]: [usize; 2]) -> Value {
@@ -334,18 +357,8 @@ impl Executor for OnnxGraph<'_> {
     }
 
     fn nearest_distance(&mut self, x: &Value, bank: &MemoryBank) -> Value {
-        let vectors = bank.vectors().values.chunks(VECTORS * bank.channels());
-        let parts: Vec<Name> = vectors.map(|vectors| self.nearest_of(x, vectors)).collect();
-        let g = &mut self.graph;
-        let nearest = match &parts[..] {
-            [part] => part.clone(),
-            several => g.op("Min", &several.iter().map(String::as_str).collect::<Vec<_>>(), Vec::new()),
-        };
-        let squares = g.op("Mul", &[&x.name, &x.name], Vec::new());
-        let own = g.reduce("ReduceSum", &squares, &[1]);
-        let sum = g.op("Add", &[&own, &nearest], Vec::new());
-        let squared = g.op("Relu", &[&sum], Vec::new());
-        let name = g.op("Sqrt", &[&squared], Vec::new());
+        let scales = self.next_layer();
+        let name = distance::nearest(&mut self.graph, &x.name, bank, scales.map(|scales| scales.input));
         Value { name, channels: 1, ..x.clone() }
     }
 

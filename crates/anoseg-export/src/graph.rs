@@ -1,5 +1,7 @@
 //! A graph under construction.
 
+use anoseg_infer::runtime::ByteScale;
+
 use crate::proto::{AttributeProto, DataType, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
 /// The name of a value of the graph.
@@ -94,6 +96,55 @@ impl Graph {
     fn whole(&mut self, shape: &[usize], values: &[i64]) -> Name {
         let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
         self.constant(shape, DataType::Int64, bytes)
+    }
+
+    /// A constant of signed bytes.
+    fn bytes(&mut self, shape: &[usize], values: &[i8]) -> Name {
+        self.constant(shape, DataType::Int8, values.iter().map(|&byte| byte as u8).collect())
+    }
+
+    /// A constant of floats that is stored as signed bytes, each on the scale of its place along `axis`.
+    ///
+    /// # Panics
+    /// If the shape has another number of values or scales.
+    pub(crate) fn dequantised(
+        &mut self,
+        shape: &[usize],
+        values: &[i8],
+        (scales, axis): (&[f32], usize),
+    ) -> Name {
+        assert_eq!(shape.iter().product::<usize>(), values.len(), "a constant of shape {shape:?}");
+        assert_eq!(shape[axis], scales.len(), "scales of shape {shape:?} along {axis}");
+        let zeros = vec![0; scales.len()];
+        let inputs = [
+            self.bytes(shape, values),
+            self.floats(&[scales.len()], scales),
+            self.bytes(&[scales.len()], &zeros),
+        ];
+        let inputs = inputs.each_ref().map(String::as_str);
+        self.op("DequantizeLinear", &inputs, vec![integer("axis", axis as i64)])
+    }
+
+    /// A constant list of floats that is stored as whole numbers, each on its own scale.
+    pub(crate) fn dequantised_list(&mut self, values: &[i32], scales: &[f32]) -> Name {
+        assert_eq!(values.len(), scales.len(), "a scale for each value");
+        let bytes = |values: &[i32]| values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let zeros = vec![0; values.len()];
+        let inputs = [
+            self.constant(&[values.len()], DataType::Int32, bytes(values)),
+            self.floats(&[values.len()], scales),
+            self.constant(&[values.len()], DataType::Int32, bytes(&zeros)),
+        ];
+        let inputs = inputs.each_ref().map(String::as_str);
+        self.op("DequantizeLinear", &inputs, vec![integer("axis", 0)])
+    }
+
+    /// The value as bytes on a scale, and back.
+    pub(crate) fn rounded(&mut self, value: &str, scale: ByteScale) -> Name {
+        let zero_point = self.constant(&[], DataType::Uint8, vec![scale.zero_point]);
+        let scale = self.float(scale.scale);
+        let bytes = self.op("QuantizeLinear", &[value, &scale, &zero_point], Vec::new());
+        self.op("DequantizeLinear", &[&bytes, &scale, &zero_point], Vec::new())
     }
 
     fn constant(&mut self, shape: &[usize], kind: DataType, bytes: Vec<u8>) -> Name {

@@ -26,12 +26,14 @@
 //! image's size. Thresholds are in the file's metadata ([`DESCRIPTION_KEY`]).
 
 mod coordinates;
+mod distance;
 mod executor;
 mod graph;
 mod input;
 mod metadata;
 mod output;
 mod proto;
+mod quantisation;
 
 use anoseg_infer::Model;
 use prost::Message as _;
@@ -43,6 +45,8 @@ use proto::{
     DataType, DimensionProto, ModelProto, OperatorSetIdProto, TensorShapeProto, TensorTypeProto, TypeProto,
     ValueInfoProto,
 };
+use quantisation::Layers;
+pub use quantisation::{FEWEST_SAMPLES, Loss, Quantisation, Sample, quantise};
 
 /// Name of the input that has the images.
 pub const INPUT: &str = "input";
@@ -67,13 +71,24 @@ pub const OPSET: i64 = 18;
 const IR: i64 = 8;
 
 /// How a model is exported.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Options {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options<'a> {
     /// Whether 8-bit images are converted and resampled in the graph.
     pub with_preprocessing: bool,
-    /// Whether filters and memory banks are stored as 16-bit floats. They are computed with as 32-bit
-    /// floats.
-    pub half: bool,
+    /// The numbers of filters and memory banks.
+    pub weights: Weights<'a>,
+}
+
+/// The numbers of filters and memory banks.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Weights<'a> {
+    /// 32-bit floats.
+    #[default]
+    Float32,
+    /// Stored as 16-bit floats, and computed with as 32-bit floats.
+    Float16,
+    /// Signed bytes, computed with as such, in these layers; 32-bit floats in the others.
+    Int8(&'a Quantisation),
 }
 
 /// Why a model cannot be exported.
@@ -83,6 +98,18 @@ pub enum ExportError {
     /// The parameters are those of another network, or the description does not serialise.
     #[error(transparent)]
     Model(#[from] anoseg_infer::Error),
+    /// Too few samples, or samples of several sizes.
+    #[error("{count} samples: scales of bytes take at least {FEWEST_SAMPLES}, all of one size")]
+    Samples {
+        /// How many.
+        count: usize,
+    },
+    /// A layer of the network gave a value that is not finite.
+    #[error("a layer of the network gives values that are not finite")]
+    NotFinite,
+    /// The figures of samples cannot be computed.
+    #[error(transparent)]
+    Metrics(#[from] anoseg_metrics::MetricsError),
 }
 
 /// An input or output of the graph.
@@ -113,7 +140,7 @@ pub struct Export {
 ///
 /// # Errors
 /// The model's parts do not fit each other.
-pub fn onnx(model: &Model, options: &Options) -> Result<Vec<u8>, ExportError> {
+pub fn onnx(model: &Model, options: &Options<'_>) -> Result<Vec<u8>, ExportError> {
     Ok(export(model, options)?.bytes)
 }
 
@@ -121,18 +148,24 @@ pub fn onnx(model: &Model, options: &Options) -> Result<Vec<u8>, ExportError> {
 ///
 /// # Errors
 /// As [`onnx`].
-pub fn export(model: &Model, options: &Options) -> Result<Export, ExportError> {
+pub fn export(model: &Model, options: &Options<'_>) -> Result<Export, ExportError> {
     let description = model.description();
     let preprocess = &description.preprocess;
     let tiled = preprocess.geometry.is_tiled();
-    let mut graph = Graph::new(options.half);
+    let floats = Layers::new();
+    let (half, bytes) = match options.weights {
+        Weights::Float32 => (false, &floats),
+        Weights::Float16 => (true, &floats),
+        Weights::Int8(quantisation) => (false, &quantisation.layers),
+    };
+    let mut graph = Graph::new(half);
     let (image, window) = if options.with_preprocessing {
         let prepared = input::prepared(&mut graph, INPUT, &preprocess.geometry, preprocess.filter);
         (prepared.image, prepared.window.map(|name| WindowInput { name, single: true }))
     } else {
         (INPUT.to_owned(), tiled.then(|| WindowInput { name: WINDOW.to_owned(), single: false }))
     };
-    let (mut x, image) = OnnxGraph::new(graph, (&image, 3, preprocess.size()), window);
+    let (mut x, image) = OnnxGraph::new(graph, (&image, 3, preprocess.size()), window, bytes);
     let outputs = model.forward(&mut x, &image)?;
     let mut graph = x.graph;
     let distance = outputs.score.as_ref().map(|score| &*score.name);
@@ -155,7 +188,7 @@ pub fn export(model: &Model, options: &Options) -> Result<Export, ExportError> {
         doc_string: Some(format!("anoseg {}, {}", description.preset, description.provenance.category)),
         graph: Some(graph),
         opset_import: vec![OperatorSetIdProto { domain: Some(String::new()), version: Some(OPSET) }],
-        metadata_props: metadata::entries(description, model.digest()?, options.with_preprocessing)?,
+        metadata_props: metadata::entries(description, model.digest()?, options)?,
     };
     let remarks = remarks(description, options.with_preprocessing);
     Ok(Export { bytes: file.encode_to_vec(), inputs, outputs, remarks })

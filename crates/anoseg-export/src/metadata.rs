@@ -4,7 +4,7 @@ use anoseg_infer::{Description, Geometry};
 use serde_json::json;
 
 use crate::proto::StringStringEntryProto;
-use crate::{ANOMALY_MAP, ExportError, INPUT, LOGITS, PRED_SCORE, WINDOW};
+use crate::{ANOMALY_MAP, ExportError, INPUT, LOGITS, Options, PRED_SCORE, WINDOW, Weights};
 
 /// Key of the model's description as JSON, thresholds included.
 pub const DESCRIPTION_KEY: &str = "anoseg";
@@ -53,13 +53,19 @@ pub fn remarks(description: &Description, with_preprocessing: bool) -> Vec<Strin
 pub(crate) fn entries(
     description: &Description,
     digest: String,
-    with_preprocessing: bool,
+    options: &Options<'_>,
 ) -> Result<Vec<StringStringEntryProto>, ExportError> {
+    let with_preprocessing = options.with_preprocessing;
     let tiled = description.preprocess.geometry.is_tiled();
     let export = json!({
         "version": 1,
         "program_version": env!("CARGO_PKG_VERSION"),
         "with_preprocessing": with_preprocessing,
+        "weights": match options.weights {
+            Weights::Float32 => "float32",
+            Weights::Float16 => "float16",
+            Weights::Int8(_) => "int8",
+        },
         "score_of": if tiled && !with_preprocessing { "tile" } else { "image" },
         "outside": remarks(description, with_preprocessing),
     });

@@ -195,6 +195,10 @@ pub(crate) enum DataType {
     Float = 1,
     /// Bytes.
     Uint8 = 2,
+    /// Signed bytes.
+    Int8 = 3,
+    /// 32-bit integers.
+    Int32 = 6,
     /// 64-bit integers.
     Int64 = 7,
     /// 16-bit floats.

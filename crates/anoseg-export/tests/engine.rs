@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anoseg_export::{Options, onnx};
+use anoseg_export::{Options, Weights, onnx};
 use anoseg_image::{Filter, Image, write};
 use anoseg_infer::network::pretrained::{
     ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
@@ -58,7 +58,7 @@ fn image(width: usize, height: usize) -> Image {
 
 /// Compares map and score of an image of this size. Without preprocessing in the graph that is the network's
 /// size.
-fn compare(name: &str, model: &Model, options: Options, [width, height]: [usize; 2]) {
+fn compare(name: &str, model: &Model, options: Options<'_>, [width, height]: [usize; 2]) {
     let Some(python) = python() else { return };
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
@@ -84,7 +84,7 @@ fn compare(name: &str, model: &Model, options: Options, [width, height]: [usize;
     let found: Vec<f32> = found.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     let expected: Vec<f32> = expected.map.as_slice().iter().copied().chain([expected.score]).collect();
     assert_eq!(found.len(), expected.len(), "{name}");
-    let most = if options.half { 0.02 } else { 1e-4 };
+    let most = if matches!(options.weights, Weights::Float16) { 0.02 } else { 1e-4 };
     let difference = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(difference < most, "{name}: {difference}");
     let spread = expected.iter().fold([1.0_f32, 0.0], |[low, high], &x| [low.min(x), high.max(x)]);
@@ -97,7 +97,7 @@ fn fixture(name: &str) -> Model {
     Model::load(&folder.join(name)).unwrap()
 }
 
-const WITH_PREPROCESSING: Options = Options { with_preprocessing: true, half: false };
+const WITH_PREPROCESSING: Options<'_> = Options { with_preprocessing: true, weights: Weights::Float32 };
 
 #[test]
 fn graphs_of_compact_and_published_networks_give_map_and_score_of_inference() {
@@ -106,7 +106,7 @@ fn graphs_of_compact_and_published_networks_give_map_and_score_of_inference() {
         let [height, width] = model.description().preprocess.size();
         compare(name, &model, Options::default(), [width, height]);
         compare(name, &model, WITH_PREPROCESSING, [width + 37, height / 2 + 3]);
-        compare(name, &model, Options { half: true, ..Options::default() }, [width, height]);
+        compare(name, &model, Options { weights: Weights::Float16, ..Options::default() }, [width, height]);
     }
 }
 

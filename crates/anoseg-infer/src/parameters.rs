@@ -94,6 +94,11 @@ impl ParameterStore {
         self.names.iter().cloned().zip(self.values.iter().cloned()).collect()
     }
 
+    /// A parameter's name.
+    pub fn name(&self, id: ParameterId) -> &str {
+        &self.names[id.0]
+    }
+
     /// A parameter's values.
     pub fn get(&self, id: ParameterId) -> &ParameterData {
         &self.values[id.0]

@@ -6,9 +6,9 @@ use anoseg_image::draw::{GROUND_TRUTH_COLOUR, contours, draw_region, heat_overla
 use anoseg_image::{Dataset, Image, Mask};
 use anoseg_infer::{Calibration, Model};
 use anoseg_metrics::{Curves, EvaluatedImage, Evaluation};
-use anoseg_synth::Recipe;
+use anoseg_train::calibrate::recipe;
 use anoseg_train::evaluate::{Judged, TestRun};
-use anoseg_train::{Error, Result, RunDir, StepRecord, load_good_images_as, synthesizer, without_small};
+use anoseg_train::{Result, RunDir, StepRecord, load_good_images_as, synthesizer, without_small};
 
 use crate::format::percent;
 use crate::html::render;
@@ -231,8 +231,7 @@ fn samples(model: &Model, dataset: &Dataset) -> Result<Vec<Thumbnail>> {
     let mut few = dataset.clone();
     few.train.truncate(SAMPLES as usize);
     let good = load_good_images_as(&few, &description.preprocess, seed)?;
-    let recipe: Recipe = serde_json::from_value(description.synthesis.clone())
-        .map_err(|error| Error::Bug(format!("the model's synthesis settings: {error}")))?;
+    let recipe = recipe(model)?;
     let inside = good.inside();
     let geometry = &description.preprocess.geometry;
     let images = without_small(&Arc::new(good.images), geometry);

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use anoseg_image::{AnomalyMap, Image, Mask};
 use anoseg_infer::{Analysis, Calibration, FalseMarks, Model, RegionFilter, Rule, conformal_rank};
 use anoseg_metrics::f1_max;
-use anoseg_synth::Recipe;
+use anoseg_synth::{Recipe, Synthesizer};
 
 use crate::config::{CalibrationSettings, validate_rates};
 use crate::gumbel::prediction_limit;
@@ -176,11 +176,30 @@ fn pairs(pixels: usize) -> u64 {
 }
 
 /// The settings of the synthesis that the model was trained with.
-fn recipe(model: &Model) -> Result<Recipe, String> {
-    let recipe: Recipe =
-        serde_json::from_value(model.description().synthesis.clone()).map_err(|error| error.to_string())?;
-    recipe.validate().map_err(|error| error.to_string())?;
+///
+/// # Errors
+/// The model file has other settings.
+pub fn recipe(model: &Model) -> Result<Recipe> {
+    let damaged = |what: String| {
+        let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {what}"));
+        Error::from(anoseg_infer::Error::model(model.path(), fault))
+    };
+    let recipe: Recipe = serde_json::from_value(model.description().synthesis.clone())
+        .map_err(|error| damaged(error.to_string()))?;
+    recipe.validate().map_err(|error| damaged(error.to_string()))?;
     Ok(recipe)
+}
+
+/// Synthetic anomalies on good images that [`Model::prepare`] gave, as large as in the model's training. The
+/// same of the same images each time.
+///
+/// # Errors
+/// The images do not fit the recipe.
+pub fn synthesizer_of(model: &Model, normals: &Arc<Vec<Image>>, recipe: Recipe) -> Result<Synthesizer> {
+    let geometry = &model.description().preprocess.geometry;
+    let normals = in_parts::without_small(normals, geometry);
+    let inside = normals.first().and_then(|image| model.inside(image));
+    Ok(in_parts::synthesizer(normals, recipe, SYNTHETIC_SEED, geometry)?.within(inside))
 }
 
 /// A model's maps and scores of synthetic anomalies on good images.
@@ -194,16 +213,8 @@ struct Trial {
 
 impl Trial {
     fn of(model: &Model, normals: &Arc<Vec<Image>>, steps: &mut Steps<'_>) -> Result<Self> {
-        let recipe = recipe(model).map_err(|what| {
-            let fault = anoseg_infer::ModelFault::Damaged(format!("its synthesis settings: {what}"));
-            anoseg_infer::Error::model(model.path(), fault)
-        })?;
-        let own = &model.description().preprocess.geometry;
-        let normals = in_parts::without_small(normals, own);
-        let inside = normals.first().and_then(|image| model.inside(image));
-        let pairs = pairs(largest(&normals));
-        // Anomalies are as large as in training.
-        let synthesizer = in_parts::synthesizer(normals, recipe, SYNTHETIC_SEED, own)?.within(inside);
+        let synthesizer = synthesizer_of(model, normals, recipe(model)?)?;
+        let pairs = pairs(largest(normals));
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..pairs {
             steps.next()?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anoseg_image::Image;
 use anoseg_infer::{Extent, Geometry, Preprocess, Window};
-use anoseg_synth::{Recipe, SynthError, Synthesizer};
+use anoseg_synth::{Pair, Recipe, SynthError, Synthesizer};
 
 use crate::in_parallel::Probed;
 use crate::remark;
@@ -68,6 +68,12 @@ pub fn synthesizer(
     }
     let [height, width] = part_size(geometry, &images);
     Synthesizer::of_parts(images, recipe, seed, (width, height))
+}
+
+/// The window of the training image that a pair is.
+pub fn window_of(pair: &Pair) -> Window {
+    let (width, height) = pair.whole;
+    Window { x: pair.origin.0, y: pair.origin.1, plane: Extent { width, height } }
 }
 
 /// The prepared images without those that are too small to take parts of.

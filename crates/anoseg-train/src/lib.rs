@@ -52,7 +52,7 @@ pub use data::{
 };
 pub use encoder::{ENCODER_FILE, PretrainedEncoder};
 pub use error::{Error, Result};
-pub use in_parts::{synthesizer, without_small};
+pub use in_parts::{synthesizer, window_of, without_small};
 pub use remark::{Remark, ShapeEffect};
 pub use run_dir::{Origin, RunDir};
 pub use scale::FarValues;

@@ -8,7 +8,7 @@ use anoseg_report::assemble::Assembly;
 use anoseg_report::{Comparison, Report};
 pub use anoseg_train::ablation::{self, Ablation};
 pub use anoseg_train::benchmark::{Benchmark, Entry, Failure};
-pub use anoseg_train::calibrate::{OnImage, calibrate, calibrate_until};
+pub use anoseg_train::calibrate::{OnImage, calibrate, calibrate_until, recipe, synthesizer_of};
 pub use anoseg_train::config::CalibrationSettings;
 pub use anoseg_train::evaluate::{
     Figures, Judged, MapFiles, Record, TestRun, evaluate, evaluate_within, require_test_images,
@@ -16,7 +16,9 @@ pub use anoseg_train::evaluate::{
 pub use anoseg_train::examine::{Examination, Examinations, LeftOutFile, examine, examine_within};
 pub use anoseg_train::series::{Series, SeriesModel};
 use anoseg_train::{Error, Result, RunDir, StopToken};
-pub use anoseg_train::{GoodImages, Table, load_good_images, load_good_images_within, synthesizer};
+pub use anoseg_train::{
+    GoodImages, Table, load_good_images, load_good_images_as, load_good_images_within, synthesizer, window_of,
+};
 
 /// Files that [`evaluate_with_files`] writes beside the figures, and what bounds and stops it.
 #[derive(Clone, Debug, Default)]

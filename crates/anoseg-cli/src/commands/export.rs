@@ -1,11 +1,12 @@
 //! `anoseg export`.
 
 use anoseg::Model;
-use anoseg_export::{OPSET, Options, Port};
+use anoseg_export::{OPSET, Options, Port, Weights};
 use anoseg_image::write;
 use anoseg_report::format::exact_score;
 use anyhow::Result;
 
+use super::int8;
 use crate::args::Export;
 use crate::console;
 use crate::exit::Outcome;
@@ -14,7 +15,14 @@ use crate::outputs::{self, Output};
 pub(crate) fn run(options: &Export) -> Result<Outcome> {
     outputs::prepare_file(&options.onnx, "--onnx", Output::Onnx)?;
     let model = Model::load(&options.model)?;
-    let settings = Options { with_preprocessing: options.with_preprocessing, half: options.fp16 };
+    let data = options.images.as_deref().filter(|_| options.int8);
+    let quantisation = data.map(|data| int8::choose(&model, data, &options.data_options)).transpose()?;
+    let weights = match &quantisation {
+        Some(quantisation) => Weights::Int8(quantisation),
+        None if options.fp16 => Weights::Float16,
+        None => Weights::Float32,
+    };
+    let settings = Options { with_preprocessing: options.with_preprocessing, weights };
     let export = anoseg_export::export(&model, &settings)?;
     write::atomic(&options.onnx, |target| target.write_all(&export.bytes))?;
     let path = options.onnx.display();
@@ -22,6 +30,9 @@ pub(crate) fn run(options: &Export) -> Result<Outcome> {
     console::result(&format!("opset     {OPSET}"));
     show("input", &export.inputs);
     show("output", &export.outputs);
+    if let Some(quantisation) = &quantisation {
+        int8::show(quantisation);
+    }
     for remark in &export.remarks {
         console::note(remark);
     }

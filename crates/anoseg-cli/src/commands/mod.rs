@@ -11,6 +11,7 @@ pub(crate) mod export;
 mod former;
 mod image_warnings;
 pub(crate) mod info;
+mod int8;
 mod network_input;
 pub(crate) mod predict;
 mod replace;

@@ -137,10 +137,28 @@ impl Model {
         number: Option<usize>,
         inside: Option<&Mask>,
     ) -> Result<Analysis> {
-        let Description { preprocess, postprocess, .. } = &self.description;
-        let plane = image.extent();
-        let area = preprocess.geometry.reference_area(plane);
         let (logits, distance) = self.on_threads(|| self.logits(image, number))?;
+        self.analyse_logits(logits, distance, inside)
+    }
+
+    /// Score and map of what the network gave for an image at its scale: the logits of all pixels and, where
+    /// there is a second GAN, its distance. The map has all pixels; the score comes from those `inside`, if
+    /// given. For networks that something else ran.
+    ///
+    /// # Errors
+    /// A value is not finite.
+    ///
+    /// # Panics
+    /// If logits and mask differ in size.
+    pub fn analyse_logits(
+        &self,
+        logits: AnomalyMap,
+        distance: Option<f32>,
+        inside: Option<&Mask>,
+    ) -> Result<Analysis> {
+        let Description { preprocess, postprocess, .. } = &self.description;
+        let plane = Extent { width: logits.width(), height: logits.height() };
+        let area = preprocess.geometry.reference_area(plane);
         let logits = postprocess.smooth(logits, inside, area);
         let rule = postprocess.score;
         let score_of = |values: &AnomalyMap| match distance {

@@ -63,6 +63,7 @@ pub(super) fn compute(step: &Step, x: &[&[f32]], context: Context<'_>, y: &mut [
         Operation::Coordinates(stride) => coordinates(step.output.shape, *stride, context.windows, y),
         Operation::Sigmoid => sigmoid(x[0], y),
         Operation::LeakyRelu(slope) => each(x[0], y, |x| if x < 0.0 { slope * x } else { x }),
+        Operation::Round(scale) => each(x[0], y, |x| scale.rounded(x)),
         Operation::MeanSquaredDifference => {
             let size = (x[0].len() / y.len().max(1)).max(1);
             for ((y, a), b) in y.iter_mut().zip(x[0].chunks_exact(size)).zip(x[1].chunks_exact(size)) {

@@ -6,12 +6,14 @@
 //! longer needed. [`Program::run`] then goes through the list: no locks, no search by name, and no
 //! allocation once a thread has its workspace.
 
+mod byte_scale;
 mod execute;
 mod fuse;
 mod plan;
 mod program;
 mod recorder;
 
+pub use byte_scale::ByteScale;
 pub use program::Program;
 pub(crate) use program::free_workspace;
 pub use recorder::{Recorder, Value};

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anoseg_kernels::{Pool, PreparedConvolution};
 
+use super::byte_scale::ByteScale;
 use crate::Window;
 use crate::network::MemoryBank;
 
@@ -41,6 +42,7 @@ pub(super) enum Operation {
     Coordinates(usize),
     Sigmoid,
     LeakyRelu(f32),
+    Round(ByteScale),
     MeanSquaredDifference,
 }
 

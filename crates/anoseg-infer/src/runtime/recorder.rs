@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use anoseg_kernels::{LayerOptions, Pool, PreparedConvolution};
 
+use super::byte_scale::ByteScale;
 use super::execute::compute;
 use super::program::{Context, Operand, Operation, Place, Program, Scalar, Step};
 use super::{fuse, plan};
@@ -153,17 +154,45 @@ impl<'p> Recorder<'p> {
         if let Some(known) = self.layers.get(&layer.weight.0) {
             return known.clone();
         }
-        let (weight, bias) = self.folded(layer);
-        let options =
-            LayerOptions { stride: layer.stride, padding: layer.padding, activation: layer.activation };
-        let prepare = match layer.kind {
-            ConvolutionKind::Plain => PreparedConvolution::new,
-            ConvolutionKind::Depthwise => PreparedConvolution::depthwise,
-            ConvolutionKind::Transposed => PreparedConvolution::transposed,
-        };
-        let prepared = Arc::new(prepare(layer.shape, weight, bias, options));
+        let prepared = Arc::new(laid_out(layer, self.folded(layer)));
         self.layers.insert(layer.weight.0, prepared.clone());
         prepared
+    }
+
+    /// As [`Executor::convolution`], with these filters of the layer's shape and this bias in place of those
+    /// of the parameters.
+    ///
+    /// # Panics
+    /// If filters or bias have another number of values.
+    pub fn convolution_of(
+        &mut self,
+        layer: &Convolution,
+        (filters, bias): (Vec<f32>, Vec<f32>),
+        inputs: &[Value],
+    ) -> Value {
+        self.convolve(layer.kind, Arc::new(laid_out(layer, (filters, bias))), inputs.to_vec())
+    }
+
+    /// Each value rounded to the nearest that a byte stands for.
+    pub fn rounded(&mut self, x: &Value, scale: ByteScale) -> Value {
+        self.elementwise(Operation::Round(scale), &[x])
+    }
+
+    fn convolve(
+        &mut self,
+        kind: ConvolutionKind,
+        layer: Arc<PreparedConvolution>,
+        inputs: Vec<Value>,
+    ) -> Value {
+        let size = self.size(&inputs[0]);
+        let images = inputs.iter().map(|input| self.shape(input)[0]).max().unwrap_or(1);
+        let inputs: Vec<Value> = inputs.into_iter().map(|input| self.expanded(input, size)).collect();
+        let [h, w] = layer.output_size(size).expect("a size that the network takes");
+        let shape = [images, layer.outputs(), h, w];
+        let several = kind != ConvolutionKind::Plain && inputs.len() > 1;
+        let inputs = if several { vec![self.join(&inputs.iter().collect::<Vec<_>>())] } else { inputs };
+        let operation = Operation::Convolution { layer, dynamic_bias: false, residual: None };
+        self.push(operation, &inputs, shape)
     }
 
     /// Filters and bias; normalisation by the running averages is part of them.
@@ -200,6 +229,17 @@ impl<'p> Recorder<'p> {
     }
 }
 
+/// The layer with these filters and this bias, laid out.
+fn laid_out(layer: &Convolution, (filters, bias): (Vec<f32>, Vec<f32>)) -> PreparedConvolution {
+    let options = LayerOptions { stride: layer.stride, padding: layer.padding, activation: layer.activation };
+    let prepare = match layer.kind {
+        ConvolutionKind::Plain => PreparedConvolution::new,
+        ConvolutionKind::Depthwise => PreparedConvolution::depthwise,
+        ConvolutionKind::Transposed => PreparedConvolution::transposed,
+    };
+    prepare(layer.shape, filters, bias, options)
+}
+
 impl<'p> TrainedExecutor<'p> for Recorder<'p> {
     fn use_parameters(&mut self, parameters: &'p ParameterStore) {
         Recorder::use_parameters(self, parameters);
@@ -224,14 +264,8 @@ impl Executor for Recorder<'_> {
                 return self.with_uniform_input(layer, others, *last);
             }
         }
-        let inputs: Vec<Value> = inputs.into_iter().map(|input| self.expanded(input, size)).collect();
         let prepared = self.prepared(layer);
-        let [h, w] = prepared.output_size(size).expect("a size that the network takes");
-        let shape = [images, prepared.outputs(), h, w];
-        let several = layer.kind != ConvolutionKind::Plain && inputs.len() > 1;
-        let inputs = if several { vec![self.join(&inputs.iter().collect::<Vec<_>>())] } else { inputs };
-        let operation = Operation::Convolution { layer: prepared, dynamic_bias: false, residual: None };
-        self.push(operation, &inputs, shape)
+        self.convolve(layer.kind, prepared, inputs)
     }
 
     fn coordinates(&mut self, [h, w]: [usize; 2]) -> Value {

@@ -1,10 +1,11 @@
 //! Batches.
 
 use anoseg_image::{Image, Mask};
-use anoseg_infer::{Extent, Window};
+use anoseg_infer::Window;
 use anoseg_synth::Pair;
 use burn::tensor::{Device, Tensor, TensorData};
 
+use crate::in_parts::window_of;
 use crate::tensors::join;
 
 /// Parts of a batch that are computed in parallel, each on its own copy of the weights; their
@@ -91,7 +92,7 @@ impl Shard {
             inside: inside.map(|inside| plane(&mut inside.into_iter())),
             good: good.map(|good| join(good.iter())),
             sources: pairs.iter().map(|pair| pair.source).collect(),
-            windows: if in_parts { pairs.iter().map(window).collect() } else { Vec::new() },
+            windows: if in_parts { pairs.iter().map(window_of).collect() } else { Vec::new() },
             number,
         }
     }
@@ -116,10 +117,4 @@ impl Shard {
             number: self.number,
         }
     }
-}
-
-/// The window of the training image that a pair is.
-fn window(pair: &Pair) -> Window {
-    let (width, height) = pair.whole;
-    Window { x: pair.origin.0, y: pair.origin.1, plane: Extent { width, height } }
 }
