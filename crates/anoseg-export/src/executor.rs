@@ -171,7 +171,9 @@ impl OnnxGraph<'_> {
         let squares: Vec<f32> = vectors.chunks_exact(channels).map(squares).collect();
         let factors = self.graph.floats(&[count, channels, 1, 1], &factors);
         let squares = self.graph.floats(&[count], &squares);
-        let all = self.graph.op("Conv", &[&x.name, &factors, &squares], Vec::new());
+        // rten 0.27 does not take the filters' size from their shape.
+        let sides = vec![integers("kernel_shape", &[1, 1])];
+        let all = self.graph.op("Conv", &[&x.name, &factors, &squares], sides);
         self.graph.reduce("ReduceMin", &all, &[1])
     }
 }

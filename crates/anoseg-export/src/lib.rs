@@ -20,7 +20,7 @@
 //! | [`WINDOW`] | `[batch, 4]` | tiles: column, row, and the plane's width and height |
 //! | [`ANOMALY_MAP`] | `[batch, 1, height, width]` | probabilities at the network's size |
 //! | [`PRED_SCORE`] | `[batch]` | the score, 0..=1 |
-//! | [`LOGITS`] | `[batch, 1, height, width]` | tiles: the map before smoothing, to be joined |
+//! | [`LOGITS`] | `[batch, 1, height, width]` | tiles, regions of interest: the map before smoothing |
 //!
 //! On whole images map and score are those of [`Model::analyse`], the map before it is resampled to the
 //! image's size. Thresholds are in the file's metadata ([`DESCRIPTION_KEY`]).
@@ -32,6 +32,7 @@ mod input;
 mod metadata;
 mod output;
 mod proto;
+mod read;
 
 use anoseg_infer::Model;
 use prost::Message as _;
@@ -43,6 +44,7 @@ use proto::{
     DataType, DimensionProto, ModelProto, OperatorSetIdProto, TensorShapeProto, TensorTypeProto, TypeProto,
     ValueInfoProto,
 };
+pub use read::{NotOnnx, OnnxFile, Weights};
 
 /// Name of the input that has the images.
 pub const INPUT: &str = "input";
@@ -57,7 +59,8 @@ pub const ANOMALY_MAP: &str = "anomaly_map";
 /// Name of the output that has the scores.
 pub const PRED_SCORE: &str = "pred_score";
 
-/// Name of the output that has the logits of tiles before they are smoothed.
+/// Name of the output that has the map before it is smoothed, where smoothing and score stay outside of the graph:
+/// tiles, and models with a region of interest.
 pub const LOGITS: &str = "logits";
 
 /// Version of ONNX's operators.
@@ -140,12 +143,17 @@ pub fn export(model: &Model, options: &Options) -> Result<Export, ExportError> {
         output::outputs(&mut graph, description, (&outputs.logits.name, distance));
     graph.rename(&map, ANOMALY_MAP);
     graph.rename(&score, PRED_SCORE);
-    let (inputs, outputs) = if tiled && !options.with_preprocessing {
-        graph.rename(&outputs.logits.name, LOGITS);
+    let are_tiles = tiled && !options.with_preprocessing;
+    let (inputs, mut ports) = if are_tiles {
         tile_ports()
     } else {
         image_ports(preprocess.size(), tiled, options.with_preprocessing)
     };
+    if are_tiles || preprocess.region.is_some() {
+        graph.rename(&outputs.logits.name, LOGITS);
+        ports.push(Port { name: LOGITS, ..ports[0].clone() });
+    }
+    let outputs = ports;
     let infos = |ports: &[Port]| ports.iter().map(Port::info).collect();
     let graph = graph.finish(&description.preset, infos(&inputs), infos(&outputs));
     let file = ModelProto {
@@ -167,12 +175,7 @@ fn tile_ports() -> (Vec<Port>, Vec<Port>) {
     let map = ["batch", "1", "height", "width"];
     let inputs =
         vec![Port::floats(INPUT, &["batch", "3", "height", "width"]), Port::floats(WINDOW, &["batch", "4"])];
-    let outputs = vec![
-        Port::floats(ANOMALY_MAP, &map),
-        Port::floats(PRED_SCORE, &["batch"]),
-        Port::floats(LOGITS, &map),
-    ];
-    (inputs, outputs)
+    (inputs, vec![Port::floats(ANOMALY_MAP, &map), Port::floats(PRED_SCORE, &["batch"])])
 }
 
 /// Inputs and outputs of a graph for whole images.

@@ -39,7 +39,7 @@ pub fn remarks(description: &Description, with_preprocessing: bool) -> Vec<Strin
     if preprocess.region.is_some() {
         let text = format!(
             "the region of interest stays outside the graph: {ANOMALY_MAP} and {PRED_SCORE} are those of the \
-             whole image"
+             whole image; {LOGITS}, the map before smoothing, serve to compute those of the region"
         );
         remarks.push(text);
     }
