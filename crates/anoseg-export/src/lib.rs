@@ -20,7 +20,7 @@
 //! | [`WINDOW`] | `[batch, 4]` | tiles: column, row, and the plane's width and height |
 //! | [`ANOMALY_MAP`] | `[batch, 1, height, width]` | probabilities at the network's size |
 //! | [`PRED_SCORE`] | `[batch]` | the score, 0..=1 |
-//! | [`LOGITS`] | `[batch, 1, height, width]` | tiles: the map before smoothing, to be joined |
+//! | [`LOGITS`] | `[batch, 1, height, width]` | tiles, regions of interest: the map before smoothing |
 //!
 //! On whole images map and score are those of [`Model::analyse`], the map before it is resampled to the
 //! image's size. Thresholds are in the file's metadata ([`DESCRIPTION_KEY`]).
@@ -34,6 +34,7 @@ mod metadata;
 mod output;
 mod proto;
 mod quantisation;
+mod read;
 
 use anoseg_infer::Model;
 use prost::Message as _;
@@ -47,6 +48,7 @@ use proto::{
 };
 use quantisation::Layers;
 pub use quantisation::{FEWEST_SAMPLES, Loss, Quantisation, Sample, quantise};
+pub use read::{NotOnnx, OnnxFile, Weights};
 
 /// Name of the input that has the images.
 pub const INPUT: &str = "input";
@@ -61,7 +63,8 @@ pub const ANOMALY_MAP: &str = "anomaly_map";
 /// Name of the output that has the scores.
 pub const PRED_SCORE: &str = "pred_score";
 
-/// Name of the output that has the logits of tiles before they are smoothed.
+/// Name of the output that has the map before it is smoothed, where smoothing and score stay outside of the graph:
+/// tiles, and models with a region of interest.
 pub const LOGITS: &str = "logits";
 
 /// Version of ONNX's operators.
@@ -76,12 +79,12 @@ pub struct Options<'a> {
     /// Whether 8-bit images are converted and resampled in the graph.
     pub with_preprocessing: bool,
     /// The numbers of filters and memory banks.
-    pub weights: Weights<'a>,
+    pub numbers: Numbers<'a>,
 }
 
 /// The numbers of filters and memory banks.
 #[derive(Clone, Copy, Debug, Default)]
-pub enum Weights<'a> {
+pub enum Numbers<'a> {
     /// 32-bit floats.
     #[default]
     Float32,
@@ -153,10 +156,10 @@ pub fn export(model: &Model, options: &Options<'_>) -> Result<Export, ExportErro
     let preprocess = &description.preprocess;
     let tiled = preprocess.geometry.is_tiled();
     let floats = Layers::new();
-    let (half, bytes) = match options.weights {
-        Weights::Float32 => (false, &floats),
-        Weights::Float16 => (true, &floats),
-        Weights::Int8(quantisation) => (false, &quantisation.layers),
+    let (half, bytes) = match options.numbers {
+        Numbers::Float32 => (false, &floats),
+        Numbers::Float16 => (true, &floats),
+        Numbers::Int8(quantisation) => (false, &quantisation.layers),
     };
     let mut graph = Graph::new(half);
     let (image, window) = if options.with_preprocessing {
@@ -173,12 +176,17 @@ pub fn export(model: &Model, options: &Options<'_>) -> Result<Export, ExportErro
         output::outputs(&mut graph, description, (&outputs.logits.name, distance));
     graph.rename(&map, ANOMALY_MAP);
     graph.rename(&score, PRED_SCORE);
-    let (inputs, outputs) = if tiled && !options.with_preprocessing {
-        graph.rename(&outputs.logits.name, LOGITS);
+    let are_tiles = tiled && !options.with_preprocessing;
+    let (inputs, mut ports) = if are_tiles {
         tile_ports()
     } else {
         image_ports(preprocess.size(), tiled, options.with_preprocessing)
     };
+    if are_tiles || preprocess.region.is_some() {
+        graph.rename(&outputs.logits.name, LOGITS);
+        ports.push(Port { name: LOGITS, ..ports[0].clone() });
+    }
+    let outputs = ports;
     let infos = |ports: &[Port]| ports.iter().map(Port::info).collect();
     let graph = graph.finish(&description.preset, infos(&inputs), infos(&outputs));
     let file = ModelProto {
@@ -200,12 +208,7 @@ fn tile_ports() -> (Vec<Port>, Vec<Port>) {
     let map = ["batch", "1", "height", "width"];
     let inputs =
         vec![Port::floats(INPUT, &["batch", "3", "height", "width"]), Port::floats(WINDOW, &["batch", "4"])];
-    let outputs = vec![
-        Port::floats(ANOMALY_MAP, &map),
-        Port::floats(PRED_SCORE, &["batch"]),
-        Port::floats(LOGITS, &map),
-    ];
-    (inputs, outputs)
+    (inputs, vec![Port::floats(ANOMALY_MAP, &map), Port::floats(PRED_SCORE, &["batch"])])
 }
 
 /// Inputs and outputs of a graph for whole images.

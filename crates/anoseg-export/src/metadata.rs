@@ -4,7 +4,7 @@ use anoseg_infer::{Description, Geometry};
 use serde_json::json;
 
 use crate::proto::StringStringEntryProto;
-use crate::{ANOMALY_MAP, ExportError, INPUT, LOGITS, Options, PRED_SCORE, WINDOW, Weights};
+use crate::{ANOMALY_MAP, ExportError, INPUT, LOGITS, Numbers, Options, PRED_SCORE, WINDOW};
 
 /// Key of the model's description as JSON, thresholds included.
 pub const DESCRIPTION_KEY: &str = "anoseg";
@@ -39,7 +39,7 @@ pub fn remarks(description: &Description, with_preprocessing: bool) -> Vec<Strin
     if preprocess.region.is_some() {
         let text = format!(
             "the region of interest stays outside the graph: {ANOMALY_MAP} and {PRED_SCORE} are those of the \
-             whole image"
+             whole image; {LOGITS}, the map before smoothing, serve to compute those of the region"
         );
         remarks.push(text);
     }
@@ -61,10 +61,10 @@ pub(crate) fn entries(
         "version": 1,
         "program_version": env!("CARGO_PKG_VERSION"),
         "with_preprocessing": with_preprocessing,
-        "weights": match options.weights {
-            Weights::Float32 => "float32",
-            Weights::Float16 => "float16",
-            Weights::Int8(_) => "int8",
+        "numbers": match options.numbers {
+            Numbers::Float32 => "float32",
+            Numbers::Float16 => "float16",
+            Numbers::Int8(_) => "int8",
         },
         "score_of": if tiled && !with_preprocessing { "tile" } else { "image" },
         "outside": remarks(description, with_preprocessing),

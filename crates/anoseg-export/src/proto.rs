@@ -1,4 +1,4 @@
-//! The messages of an ONNX file that an export needs.
+//! The messages of an ONNX file that an export needs, and a reader of one.
 //!
 //! Field numbers and names are those of `onnx/onnx.proto3` of the ONNX project
 //! (<https://github.com/onnx/onnx>, Copyright (c) ONNX Project Contributors, Apache-2.0). Fields that are
@@ -110,9 +110,15 @@ pub(crate) struct AttributeProto {
     /// A text, where `kind` is 3.
     #[prost(bytes = "vec", optional, tag = "4")]
     pub(crate) s: Option<Vec<u8>>,
+    /// A graph. Never written; it is read, so that graphs within graphs are counted against the limit of depth.
+    #[prost(message, optional, tag = "6")]
+    pub(crate) g: Option<GraphProto>,
     /// Whole numbers, where `kind` is 7.
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub(crate) ints: Vec<i64>,
+    /// Graphs, as `g`.
+    #[prost(message, repeated, tag = "11")]
+    pub(crate) graphs: Vec<GraphProto>,
     /// `type` in ONNX: which of the fields holds the value.
     #[prost(int32, optional, tag = "20")]
     pub(crate) kind: Option<i32>,

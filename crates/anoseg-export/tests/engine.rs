@@ -2,24 +2,17 @@
 //! (otherwise `python3`); without the packages `onnx` and `onnxruntime` nothing is compared.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says that it is skipped")]
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+mod models;
+
+use std::path::Path;
 use std::process::Command;
 
-use anoseg_export::{Options, Weights, onnx};
-use anoseg_image::{Filter, Image, write};
-use anoseg_infer::network::pretrained::{
-    ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
-};
-use anoseg_infer::network::{Architecture, Backbone, Blueprint, Init, MemoryBank, head};
-use anoseg_infer::parameters::{ParameterData, ParameterStore};
+use anoseg_export::{Numbers, Options, onnx};
+use anoseg_image::{Filter, write};
 use anoseg_infer::runtime::Recorder;
-use anoseg_infer::{
-    Description, Drawing, Extent, Geometry, Model, Network, Postprocess, Preprocess, Provenance,
-    RegionOfInterest, ScoreRule, Window,
-};
-use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
+use anoseg_infer::{Drawing, Extent, Geometry, Model, RegionOfInterest, Window};
+
+use models::{accurate, fixture, image};
 
 /// Reads the graph and runs it on `input.bin`, twice in a batch, and writes map and score of both.
 const RUN: &str = "
@@ -43,17 +36,6 @@ fn python() -> Option<String> {
         println!("skipped: {python} has no onnx and onnxruntime");
     }
     found.status.success().then_some(python)
-}
-
-fn random(seed: u64) -> ChaCha8Rng {
-    ChaCha8Rng::seed_from_u64(seed)
-}
-
-/// An image with values that bytes have.
-fn image(width: usize, height: usize) -> Image {
-    let mut random = random(1);
-    let values = (0..3 * width * height).map(|_| f32::from(random.random_range(0..=255_u8)) / 255.0);
-    Image::from_planar(width, height, values.collect())
 }
 
 /// Compares map and score of an image of this size. Without preprocessing in the graph that is the network's
@@ -84,20 +66,14 @@ fn compare(name: &str, model: &Model, options: Options<'_>, [width, height]: [us
     let found: Vec<f32> = found.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     let expected: Vec<f32> = expected.map.as_slice().iter().copied().chain([expected.score]).collect();
     assert_eq!(found.len(), expected.len(), "{name}");
-    let most = if matches!(options.weights, Weights::Float16) { 0.02 } else { 1e-4 };
+    let most = if matches!(options.numbers, Numbers::Float16) { 0.02 } else { 1e-4 };
     let difference = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
     assert!(difference < most, "{name}: {difference}");
     let spread = expected.iter().fold([1.0_f32, 0.0], |[low, high], &x| [low.min(x), high.max(x)]);
     assert!(spread[1] - spread[0] > 1e-4, "{name}: a map that differs from place to place: {spread:?}");
 }
 
-fn fixture(name: &str) -> Model {
-    let folder: PathBuf =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../anoseg-infer/tests/fixtures/format1");
-    Model::load(&folder.join(name)).unwrap()
-}
-
-const WITH_PREPROCESSING: Options<'_> = Options { with_preprocessing: true, weights: Weights::Float32 };
+const WITH_PREPROCESSING: Options<'_> = Options { with_preprocessing: true, numbers: Numbers::Float32 };
 
 #[test]
 fn graphs_of_compact_and_published_networks_give_map_and_score_of_inference() {
@@ -106,71 +82,8 @@ fn graphs_of_compact_and_published_networks_give_map_and_score_of_inference() {
         let [height, width] = model.description().preprocess.size();
         compare(name, &model, Options::default(), [width, height]);
         compare(name, &model, WITH_PREPROCESSING, [width + 37, height / 2 + 3]);
-        compare(name, &model, Options { weights: Weights::Float16, ..Options::default() }, [width, height]);
+        compare(name, &model, Options { numbers: Numbers::Float16, ..Options::default() }, [width, height]);
     }
-}
-
-/// Random parameters of the scale that training begins with.
-fn parameters(blueprint: Blueprint) -> ParameterStore {
-    let mut random = random(2);
-    let specs = blueprint.into_parameters();
-    let mut tensors = BTreeMap::new();
-    for spec in &specs {
-        let mut value = || match spec.init {
-            Init::Normal(deviation) => random.random_range(-1.7..1.7) * deviation,
-            Init::Constant(value) => value + random.random_range(0.0..0.2),
-        };
-        let values = (0..spec.len()).map(|_| value()).collect();
-        tensors.insert(spec.name.clone(), ParameterData { shape: spec.shape.clone(), values });
-    }
-    ParameterStore::import(&tensors, &specs).unwrap()
-}
-
-fn spread(channels: usize, deviation: f32) -> Spread {
-    let mean = (0..channels).map(|i| i as f32 / channels as f32 - 0.5).collect();
-    Spread { mean, deviation: vec![deviation; channels] }
-}
-
-fn bank(count: usize, channels: usize) -> MemoryBank {
-    let mut random = random(3);
-    let values = (0..count * channels).map(|_| random.random_range(-1.0..1.0)).collect();
-    MemoryBank::new(ParameterData { shape: vec![count, channels], values }, Vec::new())
-}
-
-/// Preset `accurate`; on tiles with a second memory bank.
-fn accurate(geometry: Geometry, filter: Filter) -> Model {
-    let tiled = geometry.is_tiled();
-    let architecture = Architecture { context: !tiled, ..Architecture::pretrained() };
-    let mut blueprint = Blueprint::default();
-    let encoder = EfficientNet::new(&mut blueprint);
-    let backbone = Backbone {
-        encoder,
-        encoder_parameters: parameters(blueprint),
-        features: spread(ALL_CHANNELS, 2.0),
-        memory: bank(300, DESCRIPTOR),
-        distances: Spread { mean: vec![5.0], deviation: vec![2.0] },
-        coarse: tiled.then(|| spread(ALL_CHANNELS, 1.5)),
-        fine: tiled.then(|| FineMemory {
-            memory: bank(40, FINE_DESCRIPTOR),
-            distances: Spread { mean: vec![2.0], deviation: vec![1.0] },
-        }),
-    };
-    let mut blueprint = Blueprint::default();
-    head(&mut blueprint, &architecture);
-    let score = if tiled { ScoreRule::Smoothed } else { ScoreRule::Logits };
-    let description = Description {
-        preset: "accurate".into(),
-        architecture,
-        preprocess: Preprocess::square(64, filter).with_geometry(geometry),
-        postprocess: Postprocess { smoothing_px: 4.0, distance_weight: 0.5, score },
-        synthesis: serde_json::Value::Null,
-        calibration: None,
-        former_calibrations: Vec::new(),
-        provenance: Provenance { steps: 1, ..Provenance::default() },
-        training_images: None,
-    };
-    let network = Network::Pretrained { backbone: backbone.into(), head: Some(parameters(blueprint)) };
-    Model::new(description, network).unwrap()
 }
 
 #[test]

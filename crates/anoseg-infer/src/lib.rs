@@ -47,7 +47,7 @@ pub use description::{Description, Provenance, file_digest, json_value};
 pub use error::{Error, ErrorKind, ModelFault, Result};
 pub use geometry::{Extent, Geometry, Window};
 pub use inspection::{Analysis, Inspection};
-pub use model::{Model, Network, NetworkOutputs};
+pub use model::{Model, Network, NetworkOutputs, WindowOutputs};
 pub use model_file::ModelFile;
 pub use postprocess::Postprocess;
 pub use preprocess::{Channels, Preprocess};

@@ -2,6 +2,7 @@
 
 mod analyse;
 mod forward;
+mod replaced;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use crate::{
 
 pub use forward::NetworkOutputs;
 use forward::forward;
+pub use replaced::WindowOutputs;
 
 /// Bytes of memory that a run may take.
 const MOST_BYTES: u64 = 8 << 30;

@@ -1,7 +1,7 @@
 //! `anoseg export`.
 
 use anoseg::Model;
-use anoseg_export::{OPSET, Options, Port, Weights};
+use anoseg_export::{Numbers, OPSET, Options, Port};
 use anoseg_image::write;
 use anoseg_report::format::exact_score;
 use anyhow::Result;
@@ -17,12 +17,12 @@ pub(crate) fn run(options: &Export) -> Result<Outcome> {
     let model = Model::load(&options.model)?;
     let data = options.images.as_deref().filter(|_| options.int8);
     let quantisation = data.map(|data| int8::choose(&model, data, &options.data_options)).transpose()?;
-    let weights = match &quantisation {
-        Some(quantisation) => Weights::Int8(quantisation),
-        None if options.fp16 => Weights::Float16,
-        None => Weights::Float32,
+    let numbers = match &quantisation {
+        Some(quantisation) => Numbers::Int8(quantisation),
+        None if options.fp16 => Numbers::Float16,
+        None => Numbers::Float32,
     };
-    let settings = Options { with_preprocessing: options.with_preprocessing, weights };
+    let settings = Options { with_preprocessing: options.with_preprocessing, numbers };
     let export = anoseg_export::export(&model, &settings)?;
     write::atomic(&options.onnx, |target| target.write_all(&export.bytes))?;
     let path = options.onnx.display();

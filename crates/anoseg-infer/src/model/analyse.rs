@@ -25,8 +25,11 @@ fn at_a_time(program: &Program) -> usize {
     (BUDGET / bytes.max(1)).clamp(1, rayon::current_num_threads())
 }
 
+/// The logits of the map and, where there is a second GAN, its distance.
+pub(super) type ImageOutputs = (AnomalyMap, Option<f32>);
+
 /// An image at the network's scale.
-enum Source<'a> {
+pub(super) enum Source<'a> {
     Whole(&'a Image),
     Prepared(Prepared<'a>),
 }
@@ -50,10 +53,23 @@ impl Source<'_> {
 }
 
 /// Pixels of an image at the network's scale.
-struct Part<'a> {
+pub(super) struct Part<'a> {
     image: Cow<'a, Image>,
     /// Column and row of its first pixel.
     at: (usize, usize),
+}
+
+impl Part<'_> {
+    /// The pixels of a window of this height and width.
+    pub(super) fn pixels_of(&self, window: Window, [height, width]: [usize; 2]) -> Cow<'_, Image> {
+        let Self { image, at: (left, top) } = self;
+        let at = (window.x - *left as isize, window.y - *top as isize);
+        if (at, image.width(), image.height()) == ((0, 0), width, height) {
+            Cow::Borrowed(image)
+        } else {
+            Cow::Owned(image.cut(at, width, height))
+        }
+    }
 }
 
 /// Bytes of a row of windows up to which it is made whole.
@@ -92,13 +108,20 @@ impl Model {
             let prepared = preprocess.prepare(image, pose);
             let Extent { width, height } = prepared.extent();
             let counts = preprocess.inside(width, height);
+            let source = Source::Prepared(prepared);
             let Analysis { score, map } =
-                self.analyse_all(&Source::Prepared(prepared), None, counts.as_ref())?;
-            // The map is cleared at the image's own size, so that the region ends at a sharp line.
-            let mut map = preprocess.restored(map, pose, image.width(), image.height());
-            clear_outside(&mut map, self.inside(image).as_ref());
-            Ok(Analysis { score, map })
+                self.analyse_all(&source, counts.as_ref(), |source| self.logits(source, None))?;
+            Ok(Analysis { score, map: self.restored_at(map, image, pose) })
         })
+    }
+
+    /// The map of the image at the network's scale as one of the image: at its own size, turned back where the
+    /// model aligns, 0 outside the region of interest.
+    pub(super) fn restored_at(&self, map: AnomalyMap, image: &Image, pose: Option<&Pose>) -> AnomalyMap {
+        // The map is cleared at the image's own size, so that the region ends at a sharp line.
+        let mut map = self.description.preprocess.restored(map, pose, image.width(), image.height());
+        clear_outside(&mut map, self.inside(image).as_ref());
+        map
     }
 
     /// Score and map of an image that [`Model::prepare`] gave, the map of that size too. `source`
@@ -125,25 +148,26 @@ impl Model {
         source: Option<usize>,
         inside: Option<&Mask>,
     ) -> Result<Analysis> {
-        let mut analysis = self.analyse_all(&Source::Whole(image), source, inside)?;
+        let mut analysis =
+            self.analyse_all(&Source::Whole(image), inside, |image| self.logits(image, source))?;
         clear_outside(&mut analysis.map, inside);
         Ok(analysis)
     }
 
-    /// The score from the pixels inside, and the map of all pixels.
-    fn analyse_all(
+    /// The score from the pixels inside, and the map of all pixels. `logits` gives those of the image.
+    pub(super) fn analyse_all<E: From<Error> + Send>(
         &self,
         image: &Source<'_>,
-        number: Option<usize>,
         inside: Option<&Mask>,
-    ) -> Result<Analysis> {
-        let (logits, distance) = self.on_threads(|| self.logits(image, number))?;
-        self.analyse_logits(logits, distance, inside)
+        logits: impl FnOnce(&Source<'_>) -> Result<ImageOutputs, E> + Send,
+    ) -> Result<Analysis, E> {
+        let (logits, distance) = self.on_threads(|| logits(image))?;
+        self.analyse_logits(logits, distance, inside).map_err(E::from)
     }
 
-    /// Score and map of what the network gave for an image at its scale: the logits of all pixels and, where
+    /// Score and map of what a network gave for an image at its scale: the logits of all pixels and, where
     /// there is a second GAN, its distance. The map has all pixels; the score comes from those `inside`, if
-    /// given. For networks that something else ran.
+    /// given.
     ///
     /// # Errors
     /// A value is not finite.
@@ -177,12 +201,33 @@ impl Model {
     }
 
     /// The logits of all pixels and, where there is a second GAN, the highest of its scores.
-    fn logits(&self, image: &Source<'_>, number: Option<usize>) -> Result<(AnomalyMap, Option<f32>)> {
+    fn logits(&self, image: &Source<'_>, number: Option<usize>) -> Result<ImageOutputs> {
+        let geometry = &self.description.preprocess.geometry;
+        let smaller = self.smaller_program(geometry.window_size(image.extent()))?;
+        let program = smaller.as_deref().unwrap_or(&self.program);
+        let at_a_time = at_a_time(program);
+        let logits = self.joined(image, at_a_time, |part, windows| {
+            let run = |window: &Window| self.run_window(program, part, *window, number);
+            Ok::<_, Error>(windows.par_iter().map(run).collect())
+        });
+        if at_a_time == 1 && geometry.windows(image.extent()).len() > 1 {
+            // Its time was short beside that of many windows, and its memory is needed for the map.
+            free_workspace();
+        }
+        logits
+    }
+
+    /// What `run` gives for all windows of an image, joined: it gets the pixels of a part of the image, and
+    /// up to `at_a_time` windows that lie in it.
+    pub(super) fn joined<E: From<Error>>(
+        &self,
+        image: &Source<'_>,
+        at_a_time: usize,
+        mut run: impl FnMut(&Part<'_>, &[Window]) -> Result<Vec<ImageOutputs>, E>,
+    ) -> Result<ImageOutputs, E> {
         let geometry = &self.description.preprocess.geometry;
         let plane = image.extent();
         let [height, width] = geometry.window_size(plane);
-        let smaller = self.smaller_program([height, width])?;
-        let program = smaller.as_deref().unwrap_or(&self.program);
         let windows = geometry.windows(plane);
         let is_whole = windows.len() == 1 && plane == Extent { width, height };
         let mut joined = (!is_whole).then(|| Joined::new(geometry, plane));
@@ -192,12 +237,10 @@ impl Model {
             let (Window { x: left, y, .. }, Window { x: right, .. }) = (some[0], some[some.len() - 1]);
             let columns = span(left, right, width, plane.width);
             let pixels = image.part(columns, span(y, y, height, plane.height));
-            let run = |window: &Window| self.run_window(program, &pixels, *window, number);
-            for some in some.chunks(at_a_time(program)) {
-                let parts: Vec<_> = some.par_iter().map(run).collect();
-                for (part, distance) in parts {
+            for some in some.chunks(at_a_time) {
+                for (part, distance) in run(&pixels, some)? {
                     if part.as_slice().iter().chain(&distance).any(|value| !value.is_finite()) {
-                        return Err(Error::model(&self.path, ModelFault::NotFinite));
+                        return Err(Error::model(&self.path, ModelFault::NotFinite).into());
                     }
                     highest = highest.into_iter().chain(distance).max_by(f32::total_cmp);
                     match &mut joined {
@@ -206,10 +249,6 @@ impl Model {
                     }
                 }
             }
-        }
-        if windows.len() > 1 && at_a_time(program) == 1 {
-            // Its time was short beside that of many windows, and its memory is needed for the map.
-            free_workspace();
         }
         let logits = joined.map(Joined::finish).or(logits);
         Ok((logits.unwrap_or_else(|| AnomalyMap::filled(0, 0, 0.0)), highest))
@@ -223,17 +262,10 @@ impl Model {
         part: &Part<'_>,
         window: Window,
         number: Option<usize>,
-    ) -> (AnomalyMap, Option<f32>) {
+    ) -> ImageOutputs {
         let [.., height, width] = program.input_shape();
-        let Part { image, at: (left, top) } = part;
-        let at = (window.x - *left as isize, window.y - *top as isize);
-        let outputs = if (at, image.width(), image.height()) == ((0, 0), width, height) {
-            program.run_windows(image.as_slice(), &[number], &[window])
-        } else {
-            let part = image.cut(at, width, height);
-            program.run_windows(part.as_slice(), &[number], &[window])
-        };
-        let mut outputs = outputs.into_iter();
+        let image = part.pixels_of(window, [height, width]);
+        let mut outputs = program.run_windows(image.as_slice(), &[number], &[window]).into_iter();
         let logits = AnomalyMap::from_vec(width, height, outputs.next().unwrap_or_default());
         (logits, outputs.next().map(|distance| distance[0]))
     }

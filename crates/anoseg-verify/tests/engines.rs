@@ -1,0 +1,168 @@
+//! Exported models of every preset in all engines: no difference from native inference.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says that it is skipped")]
+
+#[path = "../../anoseg-export/tests/models/mod.rs"]
+mod models;
+mod runtime;
+
+use std::path::Path;
+
+use anoseg_export::{Numbers, Options, Weights, onnx};
+use anoseg_image::{Filter, Image, SampleType};
+use anoseg_infer::{Drawing, Geometry, Model, RegionOfInterest};
+use anoseg_verify::{Choice, Comparison, Engines, Exported, Report, VerifyError};
+
+use models::{accurate, fixture, image};
+
+const PLAIN: Options<'_> = Options { with_preprocessing: false, numbers: Numbers::Float32 };
+const WITH_PREPROCESSING: Options<'_> = Options { with_preprocessing: true, numbers: Numbers::Float32 };
+const HALF: Options<'_> = Options { with_preprocessing: false, numbers: Numbers::Float16 };
+
+/// The model's file in a folder of its own.
+fn exported(model: &Model, options: Options) -> Result<Exported, VerifyError> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.onnx");
+    std::fs::write(&path, onnx(model, &options).unwrap()).unwrap();
+    Exported::read(&path, model)
+}
+
+/// The engines that there are.
+fn engines(file: &Exported) -> Engines {
+    match runtime::library() {
+        Some(library) => Engines::load(file, Choice::All, Some(&library)).unwrap(),
+        None => Engines::load(file, Choice::Rten, None).unwrap(),
+    }
+}
+
+/// Compares images in all engines.
+fn compared(model: &Model, options: Options, images: &[Image]) -> Report {
+    let file = exported(model, options).unwrap();
+    let mut comparison = Comparison::new(model, &file, engines(&file));
+    for (number, image) in images.iter().enumerate() {
+        comparison.add(&number.to_string(), image).unwrap();
+    }
+    comparison.finish()
+}
+
+/// Images of these sizes have no difference; of another one they are left out for a reason that has `reason`.
+fn check(name: &str, model: &Model, options: Options, sizes: &[[usize; 2]]) {
+    let images: Vec<Image> = sizes.iter().map(|&[width, height]| image(width, height)).collect();
+    let report = compared(model, options, &images);
+    assert_eq!((report.images, report.left_out.len()), (images.len(), 0), "{name}: {:?}", report.left_out);
+    let most = if matches!(options.numbers, Numbers::Float16) { 0.02 } else { 1e-4 };
+    assert!(report.agrees(most), "{name}: {:#?}", report.engines);
+    for engine in &report.engines {
+        assert!(engine.map.largest >= engine.map.mean && engine.map.image.is_some(), "{name}");
+    }
+}
+
+/// The reason for which an image is left out.
+fn reason(model: &Model, options: Options, image: Image) -> String {
+    let mut report = compared(model, options, &[image]);
+    assert_eq!(report.images, 0);
+    report.left_out.remove(0).reason
+}
+
+/// The model with a region of interest that was drawn on an image of this size.
+fn narrowed(model: &Model, rectangle: &str, size: (usize, usize)) -> Model {
+    let area = Drawing::rectangle(rectangle).unwrap().on(size);
+    model.clone().narrowed(RegionOfInterest::inside(area)).unwrap()
+}
+
+#[test]
+fn compact_and_published_networks() {
+    for name in ["compact.anoseg", "published.anoseg"] {
+        let model = fixture(name);
+        let [height, width] = model.description().preprocess.size();
+        check(name, &model, PLAIN, &[[width, height], [211, 97]]);
+        check(name, &model, WITH_PREPROCESSING, &[[width + 37, height / 2 + 3]]);
+        check(name, &model, HALF, &[[width, height]]);
+        let model = narrowed(&model, "30,20,90,60", (211, 97));
+        check(name, &model, PLAIN, &[[211, 97]]);
+        check(name, &model, WITH_PREPROCESSING, &[[211, 97]]);
+    }
+}
+
+#[test]
+fn pretrained_networks_on_whole_images() {
+    for filter in [Filter::Bilinear, Filter::CatmullRom, Filter::Lanczos3] {
+        let model = accurate(Geometry::Whole { width: 128, height: 64 }, filter);
+        check("whole", &model, PLAIN, &[[333, 55]]);
+        check("whole, with preprocessing", &model, WITH_PREPROCESSING, &[[333, 55]]);
+        check("a region", &narrowed(&model, "40,10,150,30", (333, 55)), PLAIN, &[[333, 55]]);
+    }
+    let model = accurate(Geometry::Fitted { width: 128, height: 64 }, Filter::Bilinear);
+    check("fitted", &model, PLAIN, &[[256, 128]]);
+    for options in [PLAIN, WITH_PREPROCESSING] {
+        assert!(reason(&model, options, image(100, 100)).contains("another shape"));
+    }
+    let model = narrowed(&model, "10,10,60,50", (100, 100));
+    check("fitted, of another shape, with a region", &model, PLAIN, &[[100, 100]]);
+    assert!(reason(&model, WITH_PREPROCESSING, image(100, 100)).contains("another shape"));
+}
+
+#[test]
+fn pretrained_networks_on_tiles() {
+    let geometry = Geometry::Tiles { width: 128, height: 192, scale: 0.5, overlap: 32, part: 128, step: 32 };
+    let model = accurate(geometry, Filter::Bilinear);
+    check("tiles", &model, PLAIN, &[[700, 500], [256, 384], [60, 50]]);
+    check("tiles, a region", &narrowed(&model, "90,130,333,300", (700, 500)), PLAIN, &[[700, 500]]);
+    check("one tile", &model, WITH_PREPROCESSING, &[[250, 300]]);
+    check(
+        "one tile, a region",
+        &narrowed(&model, "20,20,50,50", (250, 300)),
+        WITH_PREPROCESSING,
+        &[[250, 300]],
+    );
+    assert!(reason(&model, WITH_PREPROCESSING, image(700, 500)).contains("larger than a tile"));
+    assert!(reason(&model, WITH_PREPROCESSING, image(60, 50)).contains("smaller than the parts"));
+}
+
+#[test]
+fn deep_images_are_compared_without_preprocessing_in_the_graph() {
+    let model = fixture("compact.anoseg");
+    let deep = image(90, 70).with_sample_type(SampleType::U16);
+    assert!(reason(&model, WITH_PREPROCESSING, deep.clone()).contains("8-bit"));
+    assert!(compared(&model, PLAIN, &[deep]).agrees(1e-4));
+}
+
+#[test]
+fn files_of_others_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("m.onnx");
+    let model = fixture("compact.anoseg");
+    let bytes = onnx(&model, &PLAIN).unwrap();
+    let refused = |bytes: &[u8], model: &Model| {
+        std::fs::write(&path, bytes).unwrap();
+        Exported::read(&path, model).unwrap_err().to_string()
+    };
+    for broken in [&bytes[..bytes.len() / 2], &bytes[..0], b"a text that is no graph"] {
+        assert!(refused(broken, &model).contains("m.onnx: not an ONNX file, or cut short"));
+    }
+    let other = fixture("published.anoseg");
+    let told = refused(&bytes, &other);
+    assert!(told.contains("from another model") && told.contains("published.anoseg"), "{told}");
+    // The key of the digest, of the same length.
+    let told = refused(&replaced(&bytes, b"anoseg_model_blake3", b"unknown_model_digit"), &model);
+    assert!(told.contains("without metadata"), "{told}");
+    let told = refused(&replaced(&bytes, b"\x05input", b"\x05image"), &model);
+    assert!(told.contains("its inputs are image, and not input"), "{told}");
+    let told = Exported::read(Path::new("none.onnx"), &model).unwrap_err();
+    assert!(matches!(told, VerifyError::Io { .. }), "{told}");
+}
+
+/// `bytes` with every `from` replaced by `to`, which is as long.
+fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    let places: Vec<usize> = (0..bytes.len()).filter(|&at| bytes[at..].starts_with(from)).collect();
+    assert!(!places.is_empty() && from.len() == to.len());
+    places.into_iter().for_each(|at| bytes[at..at + to.len()].copy_from_slice(to));
+    bytes
+}
+
+#[test]
+fn how_weights_are_stored_is_known() {
+    let model = accurate(Geometry::Whole { width: 64, height: 64 }, Filter::Bilinear);
+    assert_eq!(exported(&model, PLAIN).unwrap().weights(), Weights::Floats);
+    assert_eq!(exported(&model, HALF).unwrap().weights(), Weights::Halves);
+}
