@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use anoseg::ModelFile;
+use anoseg_image::{Image, write};
 use assert_cmd::Command;
 
 /// Exit code, results and notes of the program in a folder.
@@ -43,6 +44,36 @@ fn inputs_outputs_and_thresholds_are_told_and_an_earlier_export_is_replaced() {
     assert_eq!(code, 0);
     assert!(text.contains("input     input uint8 [batch, height, width, 3]"), "{text}");
     assert!(fs::metadata(folder.path().join("new/part.onnx")).unwrap().len() < whole);
+}
+
+/// Images of good parts in `good`.
+fn add_good_images(folder: &Path) {
+    fs::create_dir(folder.join("good")).unwrap();
+    for number in 0..6 {
+        let value = |i: usize| ((i * 37 + number * 11) % 101) as f32 / 200.0;
+        let image = Image::from_planar(80, 72, (0..3 * 80 * 72).map(value).collect());
+        write::write_png(&folder.join(format!("good/{number}.png")), &image).unwrap();
+    }
+}
+
+#[test]
+fn layers_in_bytes_are_chosen_on_images_and_their_loss_is_told() {
+    let folder = folder();
+    add_good_images(folder.path());
+    let int8 = ["export", "part.anoseg", "--onnx", "part.onnx", "--int8"];
+    let (code, text, notes) = run(folder.path(), &[&int8[..], &["--images", "good"]].concat());
+    assert_eq!(code, 0, "{notes}");
+    for line in ["int8      10 of 10 layers", "pixel AP  ", "AUROC     ", "score     differs by up to 0."] {
+        assert!(text.contains(line), "{line} in {text}");
+    }
+    assert!(notes.contains("64 good images and as many synthetic anomalies"), "{notes}");
+    let bytes = fs::read(folder.path().join("part.onnx")).unwrap();
+    assert!(bytes.windows(16).any(|window| window == b"DequantizeLinear"));
+    let (code, _, notes) = run(folder.path(), &int8);
+    assert!(code == 2 && notes.contains("--images"), "{notes}");
+    let (code, _, notes) = run(folder.path(), &[&int8[..], &["--images", "missing"]].concat());
+    assert!(code != 0 && notes.contains("missing"), "{notes}");
+    assert_eq!(fs::read(folder.path().join("part.onnx")).unwrap(), bytes);
 }
 
 #[test]
