@@ -60,7 +60,7 @@ impl Quantisation {
         self.layers.len()
     }
 
-    /// Whether none does: each would lose too much.
+    /// Whether none does: the network has no layer that could.
     pub fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
@@ -90,7 +90,27 @@ pub struct Loss {
     pub decisions: Option<usize>,
 }
 
-/// Chooses the layers of a model that compute on bytes. Scales are measured on one half of the samples, the
+impl Loss {
+    /// A model in bytes should lose no more pixel average precision than this.
+    pub const MOST_PIXEL_AP: f64 = 0.003;
+
+    /// A model in bytes should lose no more image AUROC than this.
+    pub const MOST_IMAGE_AUROC: f64 = 0.001;
+
+    /// Whether it is within [`Loss::MOST_PIXEL_AP`] and [`Loss::MOST_IMAGE_AUROC`].
+    pub fn is_small(&self) -> bool {
+        self.beyond_limits() <= 0.0
+    }
+
+    /// By how much it is more; at most 0 where it is small.
+    fn beyond_limits(&self) -> f64 {
+        let [ap, auroc] = [self.pixel_ap, self.image_auroc].map(|[exact, rounded]| exact - rounded);
+        (ap - Self::MOST_PIXEL_AP).max(auroc - Self::MOST_IMAGE_AUROC)
+    }
+}
+
+/// Chooses the layers of a model that compute on bytes. Those that lose most stay in floats until the loss is
+/// small, or most of the work would be in floats. Scales are measured on one half of the samples, the
 /// loss on the other; good and anomalous ones should take turns in pairs.
 ///
 /// # Errors

@@ -11,9 +11,6 @@ use super::rounded::{Rounded, Seen};
 use super::{FEWEST_SAMPLES, LayerScales, Layers, Loss, Quantisation, Sample};
 use crate::ExportError;
 
-/// A model in bytes may lose so much pixel average precision, and image AUROC, on the samples.
-const MOST_LOSS: [f64; 2] = [0.003, 0.001];
-
 /// Layers that lose most are kept without need while they have no more than this share of all products.
 const CHEAP: f64 = 0.05;
 
@@ -43,20 +40,25 @@ pub(super) fn quantise(model: &Model, samples: &[Sample]) -> Result<Quantisation
     let all = trial.layers(&first)?;
     let order = trial.worst_first(&all, &second[..second.len().min(FOR_LAYERS)])?;
     let exact = trial.analyses(&Layers::new(), &second)?;
+    let products = |numbers: &[usize]| numbers.iter().map(|number| all[number].products).sum::<usize>();
     let (mut kept, mut others) = cheap(&all, &order);
+    let mut best: Option<Quantisation> = None;
     loop {
-        let layers = all.iter().filter(|(number, _)| !kept.contains(number));
-        let layers: Layers = layers.map(|(&number, layer)| (number, layer.scales)).collect();
+        let layers: Layers = others.iter().map(|number| (*number, all[number].scales)).collect();
         let rounded = trial.analyses(&layers, &second)?;
         let loss = loss(&second, &exact, &rounded, model.description().calibration.as_ref())?;
-        let [ap, auroc] = [loss.pixel_ap, loss.image_auroc].map(|[exact, rounded]| exact - rounded);
-        if (ap <= MOST_LOSS[0] && auroc <= MOST_LOSS[1]) || others.is_empty() {
+        if best.as_ref().is_none_or(|best| loss.beyond_limits() < best.loss.beyond_limits()) {
             let kept = kept.iter().map(|number| all[number].name.clone()).collect();
-            return Ok(Quantisation { layers, kept, loss });
+            best = Some(Quantisation { layers, kept, loss });
         }
         // A quarter more, so that there are few trials.
         let more = (1 + kept.len() / 4).min(others.len());
         kept.extend(others.drain(..more));
+        // With most products in floats there would be little to gain.
+        match best {
+            Some(best) if best.loss.is_small() || products(&kept) > products(&others) => return Ok(best),
+            _ => {}
+        }
     }
 }
 
