@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use anoseg::batch::ResultsError;
 use anoseg::write::FolderInUse;
 use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
+use anoseg_verify::{Engine, VerifyError};
 
 use crate::commands::resume;
 use crate::shell;
@@ -65,6 +66,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     }
     if let Some(error) = cause.downcast_ref::<ResultsError>() {
         return of_results(error);
+    }
+    if let Some(error) = cause.downcast_ref::<VerifyError>() {
+        return of_verification(error);
     }
     if let Some(FolderInUse::By { .. }) = cause.downcast_ref() {
         return Some("wait for its end, or give another file with --output".to_owned());
@@ -177,6 +181,38 @@ fn of_io(error: &std::io::Error) -> Option<String> {
         ErrorKind::IsADirectory => "give a file",
         ErrorKind::InvalidFilename => "choose a shorter or simpler name",
         ErrorKind::InvalidInput | ErrorKind::FileTooLarge => "give the file itself, or move this one away",
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+/// How the library of ONNX Runtime is named.
+pub(crate) const RUNTIME: &str = "--runtime names its library, which the Python package onnxruntime has in its \
+                                  folder capi";
+
+fn of_verification(error: &VerifyError) -> Option<String> {
+    let advice = match error {
+        VerifyError::Model(error) => return of_inference(error),
+        VerifyError::Io { source, .. } => return of_io(source),
+        VerifyError::OtherModel { path, model, .. } => {
+            let [model, path] = [model, path].map(|path| shell::not_an_option(path));
+            let export = ["export".as_ref(), model.as_os_str(), "--onnx".as_ref(), path.as_os_str()];
+            return Some(format!("to export this one: {}", shell::command_of_program(&export)));
+        }
+        VerifyError::NoRuntime { .. } => return Some(format!("{RUNTIME}; --engine rten does without")),
+        VerifyError::Engine { engine, .. } if *engine == Engine::RTEN => {
+            "export the model again; --engine onnxruntime leaves this engine out"
+        }
+        VerifyError::Engine { .. } => {
+            "export the model again, or name another library of ONNX Runtime with --runtime; --engine rten leaves it \
+             out"
+        }
+        VerifyError::NotOnnx { .. } | VerifyError::Interface { .. } => "give the file that export wrote",
+        VerifyError::NotExported { .. } => {
+            "give the file that export wrote; programs that change a graph may drop its metadata"
+        }
+        VerifyError::Aligned { .. } => "export it without --with-preprocessing to compare it",
+        VerifyError::NoImages => "give images that the graph takes (docs/deploy.md)",
         _ => return None,
     };
     Some(advice.to_owned())

@@ -3,6 +3,7 @@
 mod limits;
 mod region;
 mod values;
+mod verify;
 mod view;
 
 use std::path::PathBuf;
@@ -16,6 +17,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use limits::LimitOptions;
 pub(crate) use region::RegionOptions;
 use values::{duration, share, whole_number, whole_number_in};
+pub(crate) use verify::{EngineName, Verify};
 use view::{align, patch, pixels, tile, view};
 
 /// Learns from images of good parts only and segments the defect, pixel by pixel.
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Write a model as an ONNX file, for other engines.
     Export(Export),
+    /// Compare an exported ONNX file with the model, on images, in one or two engines.
+    Verify(Verify),
     /// Show the description of a model file.
     Info(Info),
     /// The pretrained encoder that preset accurate needs.

@@ -14,6 +14,8 @@ pub(crate) enum Outcome {
     Fine,
     /// Anomalies were found and the user asked to be told by the exit code: 1.
     Anomalies,
+    /// Another result in an engine: 1.
+    Differs,
     /// Some inputs could not be used; the rest was done: 3.
     SomeBadData,
     /// The user stopped it; what was done until then is kept: 130.
@@ -24,7 +26,7 @@ impl Outcome {
     fn code(self) -> u8 {
         match self {
             Self::Fine => 0,
-            Self::Anomalies => 1,
+            Self::Anomalies | Self::Differs => 1,
             Self::SomeBadData => 3,
             Self::Interrupted => INTERRUPTED,
         }
@@ -115,6 +117,9 @@ pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<Error
         return Some(error.kind());
     }
     if let Some(anoseg_export::ExportError::Model(error)) = error.downcast_ref() {
+        return Some(error.kind());
+    }
+    if let Some(error) = error.downcast_ref::<anoseg_verify::VerifyError>() {
         return Some(error.kind());
     }
     if let Some(error) = error.downcast_ref::<anoseg_synth::SynthError>() {

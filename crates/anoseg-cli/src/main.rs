@@ -59,6 +59,7 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Eval(options) => commands::eval::run(&options),
         Command::Predict(options) => commands::predict::run(&options),
         Command::Export(options) => commands::export::run(&options),
+        Command::Verify(options) => commands::verify::run(&options),
         Command::Info(options) => commands::info::run(&options),
         Command::Encoder(command) => commands::encoder::run(&command),
     }

@@ -81,6 +81,9 @@ pub enum VerifyError {
         /// Its message.
         what: String,
     },
+    /// There is nothing to compare.
+    #[error("no image could be compared")]
+    NoImages,
     /// Native inference fails.
     #[error(transparent)]
     Model(#[from] anoseg_infer::Error),
@@ -106,6 +109,7 @@ impl VerifyError {
             | Self::Interface { .. }
             | Self::Engine { .. } => ErrorKind::Model,
             Self::Aligned { .. } => ErrorKind::Arguments,
+            Self::NoImages => ErrorKind::Data,
             Self::Model(error) => error.kind(),
         }
     }

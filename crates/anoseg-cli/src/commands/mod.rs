@@ -19,6 +19,7 @@ pub(crate) mod resume;
 pub(crate) mod synth;
 pub(crate) mod train;
 mod verdict;
+pub(crate) mod verify;
 mod watch;
 
 use std::path::{Path, PathBuf};
