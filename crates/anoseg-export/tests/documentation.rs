@@ -16,7 +16,7 @@ const OPENVINO: &str = include_str!("../../../docs/deploy/openvino.md");
 const CPP: &str = include_str!("../../../docs/deploy/cpp.md");
 const TRITON: &str = include_str!("../../../docs/deploy/triton.md");
 
-fn with_preprocessing() -> Options {
+fn with_preprocessing() -> Options<'static> {
     Options { with_preprocessing: true, ..Options::default() }
 }
 
