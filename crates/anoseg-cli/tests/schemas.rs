@@ -152,6 +152,9 @@ fn outputs_are_as_their_schemas_say() {
     assert_valid("evaluation", &read("f.json"));
     shop.run("check data --json check.json", 0);
     assert_valid("check", &read("check.json"));
+    shop.run("export model.anoseg --onnx model.onnx", 0);
+    shop.run("verify model.anoseg model.onnx data/test/good --engine rten --json verify.json", 0);
+    assert_valid("verify", &read("verify.json"));
     fs::create_dir(shop.path("all")).unwrap();
     fs::rename(shop.path("data"), shop.path("all/model")).unwrap();
     fs::create_dir_all(shop.path("all/bare/test/good")).unwrap();
@@ -188,7 +191,9 @@ fn the_check_finds_faults() {
         *changed.pointer_mut(at).unwrap() = wrong;
         assert!(!schema.faults(&changed).is_empty(), "{changed}");
     }
-    for name in ["benchmark", "check", "coco", "evaluation", "model", "run", "training_log", "verdict"] {
+    let names =
+        ["benchmark", "check", "coco", "evaluation", "model", "run", "training_log", "verdict", "verify"];
+    for name in names {
         assert!(!Schema::named(name).faults(&json!({})).is_empty(), "{name}");
     }
 }

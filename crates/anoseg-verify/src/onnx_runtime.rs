@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
+use std::error::Error as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -51,7 +52,11 @@ impl Runtime {
                 ))
             };
         }
-        let runtime = guard::guarded(|| Self::open(&path))?;
+        let runtime = guard::guarded(|| Self::open(&path));
+        // A panic does not name the library.
+        let name = path.display().to_string();
+        let runtime =
+            runtime.map_err(|what| if what.contains(&name) { what } else { format!("{name}: {what}") })?;
         Ok(known.insert(runtime).clone())
     }
 
@@ -72,7 +77,9 @@ fn reason(error: &ort::LoadDynamicError, path: &Path) -> String {
     let path = path.display();
     match error {
         ort::LoadDynamicError::Dlopen { error, .. } => {
-            format!("the library {path} cannot be loaded ({error})")
+            // The system's message is that of the cause.
+            let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            format!("the library {path} cannot be loaded ({cause})")
         }
         ort::LoadDynamicError::MissingApi { .. } => format!("{path} is a library, but not ONNX Runtime"),
         ort::LoadDynamicError::BadVersion { version_str, .. } => {

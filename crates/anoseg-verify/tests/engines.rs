@@ -9,8 +9,11 @@ use std::path::Path;
 
 use anoseg_export::{Numbers, Options, Weights, onnx};
 use anoseg_image::{Filter, Image, SampleType};
-use anoseg_infer::{Drawing, Geometry, Model, RegionOfInterest};
+use anoseg_infer::{Alignment, Drawing, Geometry, Model, ReducedImage, RegionOfInterest};
 use anoseg_verify::{Choice, Comparison, Engines, Exported, Report, VerifyError};
+
+use rand::{RngExt as _, SeedableRng as _};
+use rand_chacha::ChaCha8Rng;
 
 use models::{accurate, fixture, image};
 
@@ -158,6 +161,62 @@ fn replaced(bytes: &[u8], from: &[u8], to: &[u8]) -> Vec<u8> {
     assert!(!places.is_empty() && from.len() == to.len());
     places.into_iter().for_each(|at| bytes[at..at + to.len()].copy_from_slice(to));
     bytes
+}
+
+/// Damaged files end in an error or in other results. A panic of the built-in engine is caught.
+#[test]
+fn damaged_graphs_end_in_an_error() {
+    let model = fixture("compact.anoseg");
+    let whole = onnx(&model, &PLAIN).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, image) = (folder.path().join("m.onnx"), image(64, 64));
+    let mut random = ChaCha8Rng::seed_from_u64(5);
+    // Operators are at the beginning, before the weights.
+    let (mut loaded, mut refused) = (0, 0);
+    for _ in 0..300 {
+        let mut bytes = whole.clone();
+        for _ in 0..random.random_range(1..4) {
+            let at = random.random_range(0..8000.min(bytes.len()));
+            bytes[at] = random.random();
+        }
+        std::fs::write(&path, bytes).unwrap();
+        let compared = Exported::read(&path, &model).and_then(|file| {
+            let mut comparison = Comparison::new(&model, &file, Engines::load(&file, Choice::Rten, None)?);
+            comparison.add("image", &image)
+        });
+        if compared.is_ok() { loaded += 1 } else { refused += 1 }
+    }
+    assert!(loaded > 10 && refused > 10, "{loaded}, {refused}");
+}
+
+/// A part in the place and at the angle `turn`, on a plain background.
+fn scene(turn: f32) -> Image {
+    let (sin, cos) = turn.sin_cos();
+    Image::from_fn(200, 160, |x, y| {
+        let (dx, dy) = (x as f32 - 95.0 - 5.0 * turn, y as f32 - 80.0);
+        let (u, v) = (cos * dx + sin * dy, cos * dy - sin * dx);
+        let inside = u.abs() < 45.0 && v.abs() < 28.0 && u - v < 55.0;
+        let hole = (u + 22.0).hypot(v + 10.0) < 8.0;
+        let value = if inside && !hole { 0.8 - 0.004 * v } else { 0.2 + x as f32 / 4000.0 };
+        [(value * 255.0).round() / 255.0; 3]
+    })
+}
+
+#[test]
+fn images_of_models_that_align_are_framed_outside_of_the_graph() {
+    let reduced: Vec<_> = (0..6_u8).map(|i| ReducedImage::of(&scene(f32::from(i) * 0.3))).collect();
+    let alignment = Alignment::learn(&reduced).unwrap().alignment;
+    let model = accurate(Geometry::Whole { width: 128, height: 64 }, Filter::Bilinear);
+    let mut file = model.to_file();
+    file.description.preprocess = file.description.preprocess.with_alignment(Some(alignment));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("aligned.anoseg");
+    file.write(&path).unwrap();
+    let model = Model::load(&path).unwrap();
+    let report = compared(&model, PLAIN, &[scene(0.2), scene(1.1)]);
+    assert!(report.images == 2 && report.agrees(1e-4), "{report:#?}");
+    let refused = exported(&model, WITH_PREPROCESSING).unwrap_err();
+    assert!(matches!(refused, VerifyError::Aligned { .. }), "{refused}");
 }
 
 #[test]

@@ -6,7 +6,9 @@ use anoseg_export::Weights;
 use anoseg_image::dataset::{self, Found, LeftOut, display_name};
 use anoseg_image::text::count;
 use anoseg_report::format::exact_score;
-use anoseg_verify::{Changed, Compared, Comparison, Engines, Exported, Judged, Report, VerifyError};
+use anoseg_verify::{
+    Changed, Compared, Comparison, Difference, Engines, Exported, Judged, Report, VerifyError,
+};
 use anyhow::Result;
 
 use crate::args::{EngineName, Verify};
@@ -105,17 +107,21 @@ fn show(report: &Report) {
         let Compared { engine: name, library, map, score, changed } = engine;
         let library = library.as_ref().map_or_else(String::new, |path| format!(" ({path})"));
         console::result(&console::one_line(&format!("engine    {name}{library}")));
-        console::result(&format!("map       largest difference {:.1e}, mean {:.1e}", map.largest, map.mean));
-        console::result(&format!(
-            "score     largest difference {:.1e}, mean {:.1e}",
-            score.largest, score.mean
-        ));
+        for (what, Difference { largest, mean, .. }) in [("map", map), ("score", score)] {
+            let [largest, mean] = [*largest, *mean].map(shown);
+            console::result(&format!("{what:<10}largest difference {largest}, mean {mean}"));
+        }
         console::result(&format!("decisions {} of {} changed", changed.len(), report.images));
         for Changed { image, native, engine } in changed {
             let line = format!("changed   {image}: {} in {name}, not {}", told(engine), told(native));
             console::result(&console::one_line(&line));
         }
     }
+}
+
+/// A difference with two figures.
+fn shown(difference: f64) -> String {
+    if difference == 0.0 { "0".to_owned() } else { format!("{difference:.1e}") }
 }
 
 fn told(judged: &Judged) -> String {
