@@ -7,9 +7,9 @@ mod runtime;
 
 use std::path::Path;
 
-use anoseg_export::{Numbers, Options, Weights, onnx};
-use anoseg_image::{Filter, Image, SampleType};
-use anoseg_infer::{Alignment, Drawing, Geometry, Model, ReducedImage, RegionOfInterest};
+use anoseg_export::{FEWEST_SAMPLES, Numbers, Options, Sample, Weights, onnx, quantise};
+use anoseg_image::{Filter, Image, Mask, SampleType};
+use anoseg_infer::{Alignment, Drawing, Geometry, Model, ReducedImage, RegionOfInterest, Window};
 use anoseg_verify::{Choice, Comparison, Engines, Exported, Report, VerifyError};
 
 use rand::{RngExt as _, SeedableRng as _};
@@ -224,4 +224,28 @@ fn how_weights_are_stored_is_known() {
     let model = accurate(Geometry::Whole { width: 64, height: 64 }, Filter::Bilinear);
     assert_eq!(exported(&model, PLAIN).unwrap().weights(), Weights::Floats);
     assert_eq!(exported(&model, HALF).unwrap().weights(), Weights::Halves);
+}
+
+/// Layers in bytes give slightly other results, and the same in each engine.
+#[test]
+fn layers_in_bytes_differ_within_limits() {
+    let tiles = Geometry::Tiles { width: 64, height: 96, scale: 1.0, overlap: 32, part: 64, step: 32 };
+    for model in [fixture("compact.anoseg"), accurate(tiles, Filter::Bilinear)] {
+        let [height, width] = model.description().preprocess.size();
+        let image = image(width, height);
+        let sample = |number: usize| Sample {
+            image: image.clone(),
+            window: Window::whole(width, height),
+            truth: Mask::filled(width, height, number % 2 == 1),
+            inside: None,
+        };
+        let samples: Vec<Sample> = (0..FEWEST_SAMPLES).map(sample).collect();
+        let chosen = quantise(&model, &samples).unwrap();
+        let options = Options { numbers: Numbers::Int8(&chosen), ..PLAIN };
+        assert_eq!(exported(&model, options).unwrap().weights(), Weights::Bytes);
+        let report = compared(&model, options, &[image]);
+        assert!(report.agrees(0.05) && !report.agrees(1e-5), "{report:#?}");
+        let largest: Vec<f64> = report.engines.iter().map(|engine| engine.map.largest).collect();
+        assert!(largest.iter().all(|other| (other - largest[0]).abs() < 0.01), "{largest:?}");
+    }
 }
