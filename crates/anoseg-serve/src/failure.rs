@@ -1,6 +1,6 @@
 //! Why a request is not answered as it asked: one form for every route.
 
-use anoseg::{Error, ErrorKind};
+use anoseg::{Error, ErrorKind, ModelFault};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
@@ -84,8 +84,12 @@ impl Failure {
 }
 
 impl From<Error> for Failure {
-    /// Images are the client's, everything else is ours.
+    /// Images are the client's, everything else is ours. A model that gave finite values when it was loaded
+    /// gives others because of an image, such as one of huge floats.
     fn from(error: Error) -> Self {
+        if let Error::Model { fault: fault @ ModelFault::NotFinite, .. } = &error {
+            return Self::new(StatusCode::BAD_REQUEST, "bad_image", fault.to_string());
+        }
         match error.kind() {
             ErrorKind::Data => Self::new(StatusCode::BAD_REQUEST, "bad_image", error.to_string()),
             ErrorKind::Arguments => Self::bad_request(error.to_string()),

@@ -92,7 +92,7 @@ impl Metrics {
 
     pub(crate) fn inspected(&self, model: &str, decision: Decision, time: Duration) {
         self.network.observe(time.as_secs_f64());
-        let labels = [("model", model.to_owned()), ("decision", decision_name(decision).to_owned())];
+        let labels = [("model", escaped(model)), ("decision", decision_name(decision).to_owned())];
         self.decisions.get_or_create(&labels).inc();
     }
 
@@ -114,9 +114,9 @@ impl Metrics {
         self.models.clear();
         for served in served {
             let labels = [
-                ("model", served.name.clone()),
+                ("model", escaped(&served.name)),
                 ("version", served.version.to_string()),
-                ("preset", served.model.description().preset.clone()),
+                ("preset", escaped(&served.model.description().preset)),
                 ("digest", served.digest.clone()),
             ];
             self.models.get_or_create(&labels).set(1);
@@ -127,11 +127,30 @@ impl Metrics {
     }
 }
 
+/// A label's value, which the encoder writes as it is.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
+}
+
 /// The decision's name in every output.
 pub(crate) fn decision_name(decision: Decision) -> &'static str {
     match decision {
         Decision::Good => "good",
         Decision::Review => "review",
         Decision::Reject => "reject",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_labels_do_not_end_them() {
+        let metrics = Metrics::new();
+        metrics.inspected("a\"b\\c", Decision::Good, Duration::ZERO);
+        let text = metrics.text(3, &[]).unwrap();
+        assert!(text.contains(r#"anoseg_decisions_total{model="a\"b\\c",decision="good"} 1"#), "{text}");
+        assert!(text.contains("anoseg_queue_length 3\n"), "{text}");
     }
 }

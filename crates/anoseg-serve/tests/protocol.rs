@@ -271,3 +271,19 @@ fn malformed_bytes_behind_the_json_are_told_as_well() {
     let gzip = server.post(INFER, &[("content-encoding", "gzip")], b"{}");
     assert_eq!((gzip.status, gzip.code().as_str()), (415, "content_encoding"));
 }
+
+#[test]
+fn the_images_of_a_request_have_a_limit_together() {
+    let shop = Shop::new();
+    let mut settings = shop.settings();
+    settings.limits.max_pixels = 80 * 56 + 1;
+    let server = Running::new(settings);
+    let status = |count: usize| {
+        let files = element(&png()).repeat(count);
+        let parameters = json!({ "binary_data_size": files.len() });
+        let input =
+            json!({ "name": "image_bytes", "datatype": "BYTES", "shape": [count], "parameters": parameters });
+        infer(&server, &json!({ "inputs": [input] }), &files).status
+    };
+    assert_eq!((status(1), status(2)), (200, 413));
+}

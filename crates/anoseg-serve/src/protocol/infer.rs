@@ -128,12 +128,27 @@ fn inspect(inspector: &Inspector<'_>, images: &Images, wanted: &[Wanted]) -> Res
             .chunks_exact(3 * width * height)
             .map(|rgb| Outcome::of(inspector.pixels(rgb, (*width, *height))?, wanted))
             .collect(),
-        Images::Files(files) => files
-            .iter()
-            .enumerate()
-            .map(|(number, file)| Outcome::of(inspector.file(file, &format!("image {number}"))?, wanted))
-            .collect(),
+        Images::Files(files) => {
+            let (mut outcomes, mut pixels) = (Vec::new(), 0);
+            for (number, file) in files.iter().enumerate() {
+                let inspected = inspector.file(file, &format!("image {number}"))?;
+                pixels += inspected.image.width() as u64 * inspected.image.height() as u64;
+                outcomes.push(Outcome::of(inspected, wanted)?);
+                check_pixels(pixels, inspector.app.settings.limits.max_pixels)?;
+            }
+            Ok(outcomes)
+        }
     }
+}
+
+/// The limit on one image is one on all of a request, too: small files may be large images, whose maps are kept.
+fn check_pixels(pixels: u64, most: u64) -> Result<(), Failure> {
+    if pixels > most {
+        return Err(Failure::too_large(format!(
+            "the images of a request have more than {most} pixels together"
+        )));
+    }
+    Ok(())
 }
 
 fn respond(Answer { mut json, binary }: Answer) -> Response {
