@@ -49,9 +49,24 @@ pub fn write_result_rows(
     image: &Image,
     mut change: impl FnMut(usize, [&mut [f32]; 3]),
 ) -> Result<(), WriteError> {
+    atomic(path, |file| encode_result_rows(file, image, &mut change))
+}
+
+/// As [`write_result_rows`], to any target.
+///
+/// # Errors
+/// Those of the target.
+///
+/// # Panics
+/// If the image has no pixels.
+pub fn encode_result_rows(
+    target: &mut dyn Write,
+    image: &Image,
+    mut change: impl FnMut(usize, [&mut [f32]; 3]),
+) -> io::Result<()> {
     let kind = (png::ColorType::Rgb, png::BitDepth::Eight);
     let mut rows = [0, 1, 2].map(|_| vec![0.0; image.width()]);
-    marked_png(path, (image.width(), image.height()), kind, |y, bytes| {
+    encode_marked_png(target, (image.width(), image.height()), kind, |y, bytes| {
         for (c, row) in rows.iter_mut().enumerate() {
             image.copy_row(c, 0, y, row);
         }
@@ -82,8 +97,19 @@ pub fn write_mask_png(path: &Path, mask: &Mask) -> Result<(), WriteError> {
 /// # Panics
 /// If the mask has no pixels.
 pub fn write_result_mask(path: &Path, mask: &Mask) -> Result<(), WriteError> {
+    atomic(path, |file| encode_result_mask(file, mask))
+}
+
+/// As [`write_result_mask`], to any target.
+///
+/// # Errors
+/// Those of the target.
+///
+/// # Panics
+/// If the mask has no pixels.
+pub fn encode_result_mask(target: &mut dyn Write, mask: &Mask) -> io::Result<()> {
     let kind = (png::ColorType::Grayscale, png::BitDepth::Eight);
-    marked_png(path, (mask.width(), mask.height()), kind, |y, row| {
+    encode_marked_png(target, (mask.width(), mask.height()), kind, |y, row| {
         for (sample, &anomalous) in row.iter_mut().zip(mask.row(y)) {
             *sample = grey(anomalous);
         }
@@ -116,10 +142,19 @@ fn grey(anomalous: bool) -> u8 {
 /// Writes a PNG with the marker of results, whose rows `fill` gives.
 fn marked_png(
     path: &Path,
+    size: (usize, usize),
+    kind: (png::ColorType, png::BitDepth),
+    mut fill: impl FnMut(usize, &mut [u8]),
+) -> Result<(), WriteError> {
+    atomic(path, |file| encode_marked_png(file, size, kind, &mut fill))
+}
+
+fn encode_marked_png(
+    target: &mut dyn Write,
     (width, height): (usize, usize),
     (colour, depth): (png::ColorType, png::BitDepth),
     mut fill: impl FnMut(usize, &mut [u8]),
-) -> Result<(), WriteError> {
+) -> io::Result<()> {
     let mut row = vec![0; width * colour.samples() * (depth as usize / 8)];
     let mut write = |file: &mut dyn Write| -> Result<(), png::EncodingError> {
         let mut encoder = png::Encoder::new(file, side(width), side(height));
@@ -137,12 +172,10 @@ fn marked_png(
         rows.finish()?;
         writer.finish()
     };
-    atomic(path, |file| {
-        let mut target = Remembering { target: file, error: None };
-        write(&mut target).map_err(|error| match target.error {
-            Some(error) => error,
-            None => io::Error::other(error),
-        })
+    let mut target = Remembering { target, error: None };
+    write(&mut target).map_err(|error| match target.error {
+        Some(error) => error,
+        None => io::Error::other(error),
     })
 }
 
@@ -214,14 +247,23 @@ pub fn encode_jpeg(image: &Image, quality: u8) -> Vec<u8> {
 /// # Panics
 /// If the map has no pixels.
 pub fn write_tiff_f32(path: &Path, map: &AnomalyMap) -> Result<(), WriteError> {
-    atomic(path, |file| {
-        file.write_all(&tiff_head(map.width(), map.height())?)?;
-        for y in 0..map.height() {
-            let row: Vec<u8> = map.row(y).iter().flat_map(|value| value.to_le_bytes()).collect();
-            file.write_all(&row)?;
-        }
-        Ok(())
-    })
+    atomic(path, |file| encode_tiff_f32(file, map))
+}
+
+/// As [`write_tiff_f32`], to any target.
+///
+/// # Errors
+/// Those of the target, or the map has more than 4 GiB.
+///
+/// # Panics
+/// If the map has no pixels.
+pub fn encode_tiff_f32(target: &mut dyn Write, map: &AnomalyMap) -> io::Result<()> {
+    target.write_all(&tiff_head(map.width(), map.height())?)?;
+    for y in 0..map.height() {
+        let row: Vec<u8> = map.row(y).iter().flat_map(|value| value.to_le_bytes()).collect();
+        target.write_all(&row)?;
+    }
+    Ok(())
 }
 
 /// All of a baseline TIFF (TIFF 6.0, 1992) before its samples, which follow in one strip: header,

@@ -1,0 +1,143 @@
+//! The audit log: a line of JSON for every decision, load and unload. It is only ever appended to.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
+
+use anoseg::Decision;
+use serde::Serialize;
+
+use crate::repository::Served;
+
+/// The file, or none.
+#[derive(Default)]
+pub(crate) struct Audit(Option<Mutex<File>>);
+
+/// A line of the log.
+#[derive(Debug, Serialize)]
+pub(crate) struct Entry<'a> {
+    /// UTC, to the millisecond.
+    time: String,
+    /// `decision`, `load`, `unload` or `refused`.
+    event: &'a str,
+    /// The name of the caller's token; None without tokens, or where nobody asked for it.
+    who: Option<&'a str>,
+    request_id: Option<&'a str>,
+    model: &'a str,
+    version: u64,
+    /// Of a model that could be loaded.
+    model_digest: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    decision: Option<Decision>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    score: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<&'a str>,
+}
+
+/// Who asked, and by which request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    pub(crate) who: Option<std::sync::Arc<str>>,
+    pub(crate) request_id: Option<std::sync::Arc<str>>,
+}
+
+impl<'a> Entry<'a> {
+    fn new(event: &'a str, asked: &'a Asked, model: &'a str, version: u64) -> Self {
+        let time = humantime::format_rfc3339_millis(SystemTime::now()).to_string();
+        let (who, request_id) = (asked.who.as_deref(), asked.request_id.as_deref());
+        Self {
+            time,
+            event,
+            who,
+            request_id,
+            model,
+            version,
+            model_digest: None,
+            image: None,
+            decision: None,
+            score: None,
+            reason: None,
+        }
+    }
+
+    pub(crate) fn of_model(event: &'a str, asked: &'a Asked, served: &'a Served) -> Self {
+        let entry = Self::new(event, asked, &served.name, served.version);
+        Self { model_digest: Some(&served.digest), ..entry }
+    }
+
+    pub(crate) fn refused(asked: &'a Asked, model: &'a str, version: u64, reason: &'a str) -> Self {
+        Self { reason: Some(reason), ..Self::new("refused", asked, model, version) }
+    }
+
+    pub(crate) fn decision(
+        asked: &'a Asked,
+        served: &'a Served,
+        image: Option<&'a str>,
+        (decision, score): (Decision, f32),
+    ) -> Self {
+        let entry = Self::of_model("decision", asked, served);
+        Self { image, decision: Some(decision), score: Some(score), ..entry }
+    }
+}
+
+impl Audit {
+    /// Opens a log to append to. A line that a kill cut short is ended, so that it does not spoil the next.
+    ///
+    /// # Errors
+    /// The file cannot be opened for writing.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        anoseg_image::read::refuse_special(path)?;
+        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        if file.metadata()?.len() > 0 {
+            let mut last = [0];
+            file.seek(SeekFrom::End(-1))?;
+            file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                file.write_all(b"\n")?;
+            }
+        }
+        Ok(Self(Some(Mutex::new(file))))
+    }
+
+    /// Appends a line, in one write.
+    ///
+    /// # Errors
+    /// The disk is full, for example.
+    pub(crate) fn add(&self, entry: &Entry<'_>) -> io::Result<()> {
+        let Some(file) = &self.0 else { return Ok(()) };
+        let mut line = serde_json::to_vec(entry)?;
+        line.push(b'\n');
+        file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_log_is_gone_on_with_and_a_cut_line_is_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("audit.jsonl");
+        let asked = Asked { who: Some("ada".into()), request_id: None };
+        let add = || Audit::open(&path).unwrap().add(&Entry::refused(&asked, "part", 3, "damaged")).unwrap();
+        add();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{whole}{}", &whole[..20])).unwrap();
+        add();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines.len(), 3);
+        for line in [lines[0], lines[2]] {
+            let entry: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!((&entry["who"], &entry["event"]), (&"ada".into(), &"refused".into()));
+            assert_eq!((&entry["version"], &entry["reason"]), (&3.into(), &"damaged".into()));
+            assert!(humantime::parse_rfc3339(entry["time"].as_str().unwrap()).is_ok());
+        }
+    }
+}

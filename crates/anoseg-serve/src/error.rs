@@ -1,0 +1,56 @@
+//! Why a server does not start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anoseg::ErrorKind;
+
+/// Why a server does not start, or ends.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}: {source}")]
+    Address {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// Other machines reach the address, and there are no tokens.
+    #[error("{address} can be reached from other machines, and there are no tokens")]
+    NoTokens {
+        /// The address.
+        address: SocketAddr,
+    },
+    /// A file or a folder cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A line of the tokens is wrong. Its text is not told, because it may be a token.
+    #[error("line {line} of the tokens: {what}")]
+    Tokens {
+        /// The number of the line, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// The system gives no threads, or no more connections.
+    #[error("the system gives no threads or connections: {0}")]
+    System(#[source] io::Error),
+}
+
+impl ServeError {
+    /// Who can fix it.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::NoTokens { .. } | Self::Tokens { .. } => ErrorKind::Arguments,
+            Self::Address { .. } | Self::Io { .. } | Self::System(_) => ErrorKind::Environment,
+        }
+    }
+}

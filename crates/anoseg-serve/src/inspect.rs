@@ -1,0 +1,83 @@
+//! The inspection of one image, on a computing thread.
+
+use std::path::Path;
+use std::time::Instant;
+
+use anoseg::batch::Inspected;
+use anoseg::{Error, Image, ImageError, ImageView, Limits, PixelFormat, decode};
+use anoseg_image::Decoded;
+
+use crate::app::App;
+use crate::audit::{Asked, Entry};
+use crate::failure::Failure;
+use crate::repository::Served;
+use crate::work::Turn;
+
+/// Inspects the images of a request.
+pub(crate) struct Inspector<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) served: &'a Served,
+    pub(crate) asked: &'a Asked,
+    pub(crate) turn: &'a Turn,
+}
+
+impl Inspector<'_> {
+    /// An image file. Errors and the audit log name it `name`.
+    ///
+    /// # Errors
+    /// It cannot be decoded or exceeds the limits, or the time is over.
+    pub(crate) fn file(&self, bytes: &[u8], name: &str) -> Result<Inspected, Failure> {
+        self.turn.check()?;
+        let begun = Instant::now();
+        let decoded = Decoded::from_bytes(bytes, Path::new(name), &self.app.settings.limits);
+        let Decoded { image, further_pages, .. } = decoded.map_err(Error::from)?;
+        self.app.metrics.decoded(begun.elapsed());
+        self.image(image, further_pages, Some(name))
+    }
+
+    /// `height` rows of `width` pixels, red, green and blue of one byte each.
+    ///
+    /// # Errors
+    /// They exceed the limits, the bytes are too few, or the time is over.
+    pub(crate) fn pixels(&self, rgb: &[u8], (width, height): (usize, usize)) -> Result<Inspected, Failure> {
+        self.turn.check()?;
+        check_size((width, height), &self.app.settings.limits)?;
+        let begun = Instant::now();
+        let view = ImageView::new(rgb, width, height, PixelFormat::Rgb8);
+        let image = view.map_err(|error| Failure::bad_request(error.to_string()))?.to_image();
+        self.app.metrics.decoded(begun.elapsed());
+        self.image(image, 0, None)
+    }
+
+    fn image(&self, image: Image, further_pages: usize, name: Option<&str>) -> Result<Inspected, Failure> {
+        self.turn.check()?;
+        let begun = Instant::now();
+        let inspection = self.served.model.inspect(&image)?;
+        let (decision, score) = (inspection.decision, inspection.score);
+        self.app.metrics.inspected(&self.served.name, decision, begun.elapsed());
+        self.app.write_down(&Entry::decision(self.asked, self.served, name, (decision, score)));
+        Ok(Inspected { path: name.unwrap_or_default().into(), image, further_pages, inspection })
+    }
+}
+
+/// The limits on a file that are for pixels as well.
+fn check_size((width, height): (usize, usize), limits: &Limits) -> Result<(), Failure> {
+    let Limits { max_pixels, max_side, min_side, max_alloc_bytes, .. } = *limits;
+    let pixels = (width as u64).saturating_mul(height as u64);
+    let bytes = pixels.saturating_mul(3 + decode::BYTES_PER_PIXEL);
+    if width.min(height) < min_side.max(1) {
+        let error = ImageError::TooSmall { path: "image".into(), width, height, min_side };
+        return Err(Error::from(error).into());
+    }
+    if width.max(height) > max_side.min(decode::LONGEST_SIDE)
+        || pixels > max_pixels
+        || bytes > max_alloc_bytes
+    {
+        let what = format!(
+            "{width} x {height} pixels are too many: sides of {max_side}, {max_pixels} pixels and {max_alloc_bytes} \
+             bytes are allowed"
+        );
+        return Err(Error::from(ImageError::Limit { path: "image".into(), what }).into());
+    }
+    Ok(())
+}

@@ -1,0 +1,240 @@
+//! `POST /v1/models/{model}/predict`: one image file, and its verdict as `predict` writes it, or an image of it.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use anoseg::batch::{Inspected, Verdict};
+use anoseg_image::draw::OverlayRows;
+use anoseg_image::write;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+
+use crate::app::App;
+use crate::audit::Asked;
+use crate::failure::Failure;
+use crate::inspect::Inspector;
+use crate::metrics::decision_name;
+use crate::repository::Served;
+
+/// What the answer shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum View {
+    Verdict,
+    Overlay,
+    Mask,
+    Map,
+}
+
+/// The highest version.
+pub(crate) async fn predict(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Extension(asked): Extension<Asked>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let served = app.served(&name, None)?;
+    run(app, served, asked, request).await
+}
+
+/// A version of choice.
+pub(crate) async fn predict_version(
+    State(app): State<Arc<App>>,
+    Path((name, version)): Path<(String, String)>,
+    Extension(asked): Extension<Asked>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let served = app.served(&name, Some(&version))?;
+    run(app, served, asked, request).await
+}
+
+async fn run(
+    app: Arc<App>,
+    served: Arc<Served>,
+    asked: Asked,
+    request: Request,
+) -> Result<Response, Failure> {
+    let deadline = Instant::now() + app.settings.deadline;
+    let (parts, body) = request.into_parts();
+    let view = View::wanted(&parts.headers)?;
+    let received = app.intake.read(&parts.headers, body).await?;
+    let Upload { name, bytes } = Upload::of(&parts.headers, &received.bytes).await?;
+    let answer = app.compute(deadline, move |app, turn| {
+        let inspector = Inspector { app, served: &served, asked: &asked, turn };
+        app.metrics.began(1);
+        let inspected = inspector.file(&bytes, &name)?;
+        drop((bytes, received));
+        respond(view, &served, inspected)
+    });
+    answer.await
+}
+
+/// An image file, and what it is called.
+struct Upload {
+    name: String,
+    bytes: Bytes,
+}
+
+impl Upload {
+    /// The body itself, or the field `image` of a form, or else its first file.
+    async fn of(headers: &HeaderMap, body: &Bytes) -> Result<Self, Failure> {
+        let content_type = headers.get(header::CONTENT_TYPE);
+        let kind = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
+        if kind.to_ascii_lowercase().starts_with("multipart/form-data") {
+            return Self::of_form(content_type, body).await;
+        }
+        if body.is_empty() {
+            return Err(Failure::bad_request("the body is empty; send an image file"));
+        }
+        Ok(Self { name: "image".to_owned(), bytes: body.clone() })
+    }
+
+    async fn of_form(content_type: Option<&HeaderValue>, body: &Bytes) -> Result<Self, Failure> {
+        let wrong = |error: String| Failure::bad_request(format!("the form cannot be read: {error}"));
+        let mut request = Request::new(Body::from(body.clone()));
+        request.headers_mut().extend(content_type.map(|value| (header::CONTENT_TYPE, value.clone())));
+        // The body is here already, within its limit.
+        DefaultBodyLimit::disable().apply(&mut request);
+        let form = Multipart::from_request(request, &()).await;
+        let mut form = form.map_err(|error| wrong(error.body_text()))?;
+        let mut first = None;
+        while let Some(field) = form.next_field().await.map_err(|error| wrong(error.body_text()))? {
+            let (is_image, name) = (field.name() == Some("image"), field.file_name().map(shown));
+            if !is_image && (name.is_none() || first.is_some()) {
+                continue;
+            }
+            let bytes = field.bytes().await.map_err(|error| wrong(error.body_text()))?;
+            let upload = Self { name: name.unwrap_or_else(|| "image".to_owned()), bytes };
+            if is_image {
+                return Ok(upload);
+            }
+            first = Some(upload);
+        }
+        first.ok_or_else(|| Failure::bad_request("the form has no file; send it in the field image"))
+    }
+}
+
+/// The last part of a name that a client gave, at most 200 characters. It is shown and stored, and nothing is opened
+/// by it.
+fn shown(name: &str) -> String {
+    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
+    let name: String = name.chars().filter(|&c| !anoseg_image::text::is_unseen(c)).take(200).collect();
+    if name.is_empty() { "image".to_owned() } else { name }
+}
+
+impl View {
+    /// The first of the media types of Accept that there is: JSON is the verdict, PNG the overlay, PNG with
+    /// `view=mask` the mask, TIFF the map.
+    fn wanted(headers: &HeaderMap) -> Result<Self, Failure> {
+        let accept = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
+        let mut types = accept.flat_map(|value| value.split(',')).map(str::trim).peekable();
+        if types.peek().is_none() {
+            return Ok(Self::Verdict);
+        }
+        types.find_map(Self::of).ok_or_else(|| {
+            let message =
+                "Accept: application/json (verdict), image/png (overlay), image/png;view=mask or image/tiff (map)";
+            Failure::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
+        })
+    }
+
+    fn of(media_type: &str) -> Option<Self> {
+        let media_type = media_type.to_ascii_lowercase();
+        let mut parts = media_type.split(';').map(str::trim);
+        let kind = parts.next().unwrap_or_default().to_owned();
+        let mut view = None;
+        for part in parts {
+            match part.split_once('=') {
+                Some(("q", weight)) if weight.trim().parse() == Ok(0.0) => return None,
+                Some(("view", value)) => view = Some(value.trim().trim_matches('"').to_owned()),
+                _ => {}
+            }
+        }
+        match (kind.as_str(), view.as_deref()) {
+            ("application/json" | "application/*" | "*/*", None) => Some(Self::Verdict),
+            ("image/png" | "image/*", None | Some("overlay")) => Some(Self::Overlay),
+            ("image/png", Some("mask")) => Some(Self::Mask),
+            ("image/tiff", None | Some("map")) => Some(Self::Map),
+            _ => None,
+        }
+    }
+}
+
+fn respond(view: View, served: &Served, inspected: Inspected) -> Result<Response, Failure> {
+    let internal = |error: String| Failure::internal(error);
+    let (decision, score) = (inspected.inspection.decision, inspected.inspection.score);
+    let mut body = Vec::new();
+    let kind = match view {
+        View::Verdict => {
+            let verdict = Verdict { model_digest: served.digest.clone(), ..Verdict::of(&inspected, false) };
+            body = serde_json::to_vec(&verdict).map_err(|error| internal(error.to_string()))?;
+            "application/json"
+        }
+        View::Overlay => {
+            overlay(served, inspected, &mut body).map_err(|error| internal(error.to_string()))?;
+            "image/png"
+        }
+        View::Mask => {
+            let mask = &inspected.inspection.mask;
+            write::encode_result_mask(&mut body, mask).map_err(|error| internal(error.to_string()))?;
+            "image/png"
+        }
+        View::Map => {
+            let map = &inspected.inspection.map;
+            write::encode_tiff_f32(&mut body, map).map_err(|error| internal(error.to_string()))?;
+            "image/tiff"
+        }
+    };
+    let score = HeaderValue::from_str(&score.to_string()).map_err(|error| internal(error.to_string()))?;
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (HeaderName::from_static("anoseg-decision"), HeaderValue::from_static(decision_name(decision))),
+        (HeaderName::from_static("anoseg-score"), score),
+        (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
+    ];
+    Ok((headers, body).into_response())
+}
+
+/// The image with its anomalous regions, as `predict --overlay` draws it.
+fn overlay(served: &Served, inspected: Inspected, target: &mut Vec<u8>) -> std::io::Result<()> {
+    let image = served.model.into_scaled(inspected.image);
+    let size = (image.width(), image.height());
+    let region = served.model.description().preprocess.region.as_ref();
+    let inside = region.map(|region| region.mask(size.0, size.1));
+    let (map, mask) = (&inspected.inspection.map, &inspected.inspection.mask);
+    let drawn = OverlayRows::new(size, map, mask, served.pixel_threshold);
+    let mut drawn = inside.iter().fold(drawn, OverlayRows::with_region);
+    write::encode_result_rows(target, &image, |y, row| drawn.draw(y, row))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(accept: &[&str]) -> Result<View, &'static str> {
+        let mut headers = HeaderMap::new();
+        accept.iter().for_each(|value| _ = headers.append(header::ACCEPT, value.parse().unwrap()));
+        View::wanted(&headers).map_err(|failure| failure.code)
+    }
+
+    #[test]
+    fn the_first_media_type_that_there_is_is_taken() {
+        assert_eq!(wanted(&[]), Ok(View::Verdict));
+        assert_eq!(wanted(&["*/*"]), Ok(View::Verdict));
+        assert_eq!(wanted(&["text/html", "image/avif, image/png;q=0.8, */*"]), Ok(View::Overlay));
+        assert_eq!(wanted(&["image/png; view=\"mask\""]), Ok(View::Mask));
+        assert_eq!(wanted(&["image/png;q=0, IMAGE/TIFF"]), Ok(View::Map));
+        assert_eq!(wanted(&["text/html"]), Err("not_acceptable"));
+    }
+
+    #[test]
+    fn names_are_shown_without_folders_and_control_characters() {
+        assert_eq!(shown("C:\\parts\\a\u{1b}b.png"), "ab.png");
+        assert_eq!(shown("../../etc/passwd"), "passwd");
+        assert_eq!(shown("../"), "image");
+        assert_eq!(shown(&"x".repeat(999)).len(), 200);
+    }
+}

@@ -1,0 +1,163 @@
+//! `POST /v2/models/{model}/infer`.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Extension;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderValue, header};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::output::{self, Outcome, Wanted, Written};
+use super::tensors::{Images, Input, images};
+use crate::app::App;
+use crate::audit::Asked;
+use crate::failure::Failure;
+use crate::inspect::Inspector;
+use crate::repository::Served;
+
+/// The length of the JSON of a body, where tensors follow it as bytes.
+const JSON_LENGTH: &str = "inference-header-content-length";
+
+/// A request's JSON.
+#[derive(Deserialize)]
+struct InferRequest<'a> {
+    id: Option<String>,
+    #[serde(default)]
+    parameters: Map<String, Value>,
+    #[serde(borrow)]
+    inputs: Vec<Input<'a>>,
+    outputs: Option<Vec<output::Asked>>,
+}
+
+/// An answer's JSON.
+#[derive(Serialize)]
+struct InferResponse<'a> {
+    model_name: &'a str,
+    model_version: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    outputs: Vec<Written>,
+}
+
+/// The highest version.
+pub(crate) async fn infer(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Extension(asked): Extension<Asked>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let served = app.served(&name, None)?;
+    run(app, served, asked, request).await
+}
+
+/// A version of choice.
+pub(crate) async fn infer_version(
+    State(app): State<Arc<App>>,
+    Path((name, version)): Path<(String, String)>,
+    Extension(asked): Extension<Asked>,
+    request: Request,
+) -> Result<Response, Failure> {
+    let served = app.served(&name, Some(&version))?;
+    run(app, served, asked, request).await
+}
+
+async fn run(
+    app: Arc<App>,
+    served: Arc<Served>,
+    asked: Asked,
+    request: Request,
+) -> Result<Response, Failure> {
+    let deadline = Instant::now() + app.settings.deadline;
+    let (parts, body) = request.into_parts();
+    let json_length = json_length(&parts.headers)?;
+    let received = app.intake.read(&parts.headers, body).await?;
+    let answer = app.compute(deadline, move |app, turn| {
+        let inspector = Inspector { app, served: &served, asked: &asked, turn };
+        answer(&inspector, &received.bytes, json_length)
+    });
+    Ok(respond(answer.await?))
+}
+
+/// The header with the length of the JSON.
+fn json_length(headers: &HeaderMap) -> Result<Option<usize>, Failure> {
+    let Some(value) = headers.get(JSON_LENGTH) else { return Ok(None) };
+    let length = value.to_str().ok().and_then(|value| value.trim().parse().ok());
+    length.map(Some).ok_or_else(|| Failure::bad_request(format!("{JSON_LENGTH} must be a number of bytes")))
+}
+
+/// JSON, and the bytes of tensors behind it.
+struct Answer {
+    json: Vec<u8>,
+    binary: Vec<u8>,
+}
+
+/// Reads the request, inspects its images one after the other, and writes the answer.
+fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -> Result<Answer, Failure> {
+    let length = json_length.unwrap_or(body.len());
+    if length > body.len() {
+        let message = format!("{JSON_LENGTH} is {length}, and the body has {} bytes", body.len());
+        return Err(Failure::bad_request(message));
+    }
+    let (json, binary) = (body.slice(..length), body.slice(length..));
+    let request: InferRequest<'_> = serde_json::from_slice(&json)
+        .map_err(|error| Failure::bad_request(format!("the request is no JSON of the protocol: {error}")))?;
+    let wanted = output::wanted(request.outputs.as_deref(), &request.parameters)?;
+    let images = images(&request.inputs, &binary, inspector.app.settings.most_images)?;
+    inspector.app.metrics.began(images.count());
+    let outcomes = inspect(inspector, &images, &wanted)?;
+    drop(images);
+    let mut binary = Vec::new();
+    let outputs = wanted.iter().map(|&wanted| output::write(wanted, &outcomes, &mut binary));
+    let response = InferResponse {
+        model_name: &inspector.served.name,
+        model_version: inspector.served.version.to_string(),
+        outputs: outputs.collect::<Result<_, _>>()?,
+        id: request.id,
+    };
+    let json = serde_json::to_vec(&response).map_err(|error| Failure::internal(error.to_string()))?;
+    Ok(Answer { json, binary })
+}
+
+fn inspect(inspector: &Inspector<'_>, images: &Images, wanted: &[Wanted]) -> Result<Vec<Outcome>, Failure> {
+    match images {
+        Images::Pixels { samples, size: (width, height) } => samples
+            .chunks_exact(3 * width * height)
+            .map(|rgb| Outcome::of(inspector.pixels(rgb, (*width, *height))?, wanted))
+            .collect(),
+        Images::Files(files) => {
+            let (mut outcomes, mut pixels) = (Vec::new(), 0);
+            for (number, file) in files.iter().enumerate() {
+                let inspected = inspector.file(file, &format!("image {number}"))?;
+                pixels += inspected.image.width() as u64 * inspected.image.height() as u64;
+                outcomes.push(Outcome::of(inspected, wanted)?);
+                check_pixels(pixels, inspector.app.settings.limits.max_pixels)?;
+            }
+            Ok(outcomes)
+        }
+    }
+}
+
+/// The limit on one image is one on all of a request, too: small files may be large images, whose maps are kept.
+fn check_pixels(pixels: u64, most: u64) -> Result<(), Failure> {
+    if pixels > most {
+        return Err(Failure::too_large(format!(
+            "the images of a request have more than {most} pixels together"
+        )));
+    }
+    Ok(())
+}
+
+fn respond(Answer { mut json, binary }: Answer) -> Response {
+    if binary.is_empty() {
+        return ([(header::CONTENT_TYPE, "application/json")], json).into_response();
+    }
+    let length = HeaderValue::from(json.len());
+    json.extend(binary);
+    let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], json).into_response();
+    response.headers_mut().insert(JSON_LENGTH, length);
+    response
+}

@@ -1,0 +1,99 @@
+//! Health, and what the server and its models are.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use serde_json::{Value, json};
+
+use super::output::Output;
+use super::tensors::InputKind;
+use crate::app::App;
+use crate::failure::Failure;
+use crate::repository::Served;
+
+/// `GET /v2`.
+pub(crate) async fn server() -> Json<Value> {
+    Json(json!({
+        "name": "anoseg",
+        "version": env!("CARGO_PKG_VERSION"),
+        "extensions": ["binary_tensor_data", "model_repository"],
+    }))
+}
+
+/// `GET /v2/health/live`.
+pub(crate) async fn live() -> Json<Value> {
+    Json(json!({ "live": true }))
+}
+
+/// `GET /v2/health/ready`. The protocol asks for a status of 4xx where it is not.
+pub(crate) async fn ready(State(app): State<Arc<App>>) -> Result<Json<Value>, Failure> {
+    if app.is_ready() { Ok(Json(json!({ "ready": true }))) } else { Err(not_ready()) }
+}
+
+fn not_ready() -> Failure {
+    Failure::new(
+        StatusCode::BAD_REQUEST,
+        "not_ready",
+        "models are being loaded, or the server is about to end",
+    )
+}
+
+/// `GET /v2/models/{model}`.
+pub(crate) async fn model(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    Ok(Json(metadata(&app, &*app.served(&name, None)?)))
+}
+
+/// `GET /v2/models/{model}/versions/{version}`.
+pub(crate) async fn model_version(
+    State(app): State<Arc<App>>,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Json<Value>, Failure> {
+    Ok(Json(metadata(&app, &*app.served(&name, Some(&version))?)))
+}
+
+/// `GET /v2/models/{model}/ready`.
+pub(crate) async fn model_ready(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    ready_of(&app, &*app.served(&name, None)?)
+}
+
+/// `GET /v2/models/{model}/versions/{version}/ready`.
+pub(crate) async fn model_version_ready(
+    State(app): State<Arc<App>>,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Json<Value>, Failure> {
+    ready_of(&app, &*app.served(&name, Some(&version))?)
+}
+
+fn ready_of(app: &App, served: &Served) -> Result<Json<Value>, Failure> {
+    if app.is_stopping() {
+        return Err(not_ready());
+    }
+    Ok(Json(json!({ "name": served.name, "version": served.version.to_string(), "ready": true })))
+}
+
+/// What a client asks before it sends images.
+fn metadata(app: &App, served: &Served) -> Value {
+    let versions: Vec<String> = app.repository.versions(&served.name).iter().map(u64::to_string).collect();
+    let inputs = [InputKind::Pixels, InputKind::Files];
+    let inputs =
+        inputs.map(|kind| json!({ "name": kind.name(), "datatype": kind.datatype(), "shape": kind.shape() }));
+    let outputs = Output::ALL.map(
+        |output| json!({ "name": output.name(), "datatype": output.datatype(), "shape": output.shape() }),
+    );
+    json!({
+        "name": served.name,
+        "versions": versions,
+        "platform": "anoseg",
+        "inputs": inputs,
+        "outputs": outputs,
+        "parameters": { "version": served.version.to_string(), "digest": served.digest },
+    })
+}

@@ -1,0 +1,14 @@
+//! The Open Inference Protocol, version 2, over HTTP.
+//!
+//! <https://github.com/kserve/open-inference-protocol>, with the extensions `binary_tensor_data` and
+//! `model_repository`.
+
+mod infer;
+mod metadata;
+mod output;
+mod repository;
+mod tensors;
+
+pub(crate) use infer::{infer, infer_version};
+pub(crate) use metadata::{live, model, model_ready, model_version, model_version_ready, ready, server};
+pub(crate) use repository::{index, load, load_version, unload, unload_version};

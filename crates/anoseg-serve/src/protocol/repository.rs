@@ -1,0 +1,131 @@
+//! The extension `model_repository`: what is there, loading and unloading.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::{Extension, Json};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use crate::app::App;
+use crate::audit::Asked;
+use crate::failure::Failure;
+use crate::repository::{Change, Listed, Refused, Repository, version};
+
+/// The body of a request for the index.
+#[derive(Default, Deserialize)]
+struct IndexRequest {
+    #[serde(default)]
+    ready: bool,
+}
+
+/// The body of a request to load or unload.
+#[derive(Default, Deserialize)]
+struct ChangeRequest {
+    #[serde(default)]
+    parameters: Map<String, Value>,
+}
+
+/// `POST /v2/repository/index`.
+pub(crate) async fn index(
+    State(app): State<Arc<App>>,
+    request: Request,
+) -> Result<Json<Vec<Listed>>, Failure> {
+    let IndexRequest { ready } = body(&app, request).await?;
+    Ok(Json(app.repository.index(ready)))
+}
+
+/// `POST /v2/repository/models/{model}/load`: the highest version.
+pub(crate) async fn load(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Extension(asked): Extension<Asked>,
+    request: Request,
+) -> Result<Json<Value>, Failure> {
+    let version = version_in(body(&app, request).await?)?;
+    change(app, asked, move |repository, tell| repository.load(&name, version, tell)).await
+}
+
+/// `POST /v2/repository/models/{model}/versions/{version}/load`.
+pub(crate) async fn load_version(
+    State(app): State<Arc<App>>,
+    Path((name, number)): Path<(String, String)>,
+    Extension(asked): Extension<Asked>,
+    request: Request,
+) -> Result<Json<Value>, Failure> {
+    version_in(body(&app, request).await?)?;
+    let version = number_in(&number)?;
+    change(app, asked, move |repository, tell| repository.load(&name, Some(version), tell)).await
+}
+
+/// `POST /v2/repository/models/{model}/unload`: all versions.
+pub(crate) async fn unload(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+    Extension(asked): Extension<Asked>,
+    request: Request,
+) -> Result<Json<Value>, Failure> {
+    let version = version_in(body(&app, request).await?)?;
+    change(app, asked, move |repository, tell| repository.unload(&name, version, tell)).await
+}
+
+/// `POST /v2/repository/models/{model}/versions/{version}/unload`. Without its highest version a model is served by
+/// the next one.
+pub(crate) async fn unload_version(
+    State(app): State<Arc<App>>,
+    Path((name, number)): Path<(String, String)>,
+    Extension(asked): Extension<Asked>,
+    request: Request,
+) -> Result<Json<Value>, Failure> {
+    version_in(body(&app, request).await?)?;
+    let version = number_in(&number)?;
+    change(app, asked, move |repository, tell| repository.unload(&name, Some(version), tell)).await
+}
+
+/// Runs a change on a thread that may wait, and to its end even where the client goes.
+async fn change(
+    app: Arc<App>,
+    asked: Asked,
+    work: impl FnOnce(&Repository, &mut dyn FnMut(&Change)) -> Result<(), Refused> + Send + 'static,
+) -> Result<Json<Value>, Failure> {
+    let changing =
+        tokio::task::spawn_blocking(move || work(&app.repository, &mut |change| app.changed(change, &asked)));
+    match changing.await {
+        Ok(Ok(())) => Ok(Json(json!({}))),
+        Ok(Err(refused @ Refused::Unknown)) => Err(Failure::unknown_model(refused.to_string())),
+        Ok(Err(refused @ Refused::Unusable(_))) => {
+            Err(Failure::new(StatusCode::CONFLICT, "not_loaded", refused.to_string()))
+        }
+        Err(_) => Err(Failure::internal("a fault of this program while the models were changed")),
+    }
+}
+
+/// The JSON of a body that may be empty.
+async fn body<T: Default + for<'de> Deserialize<'de>>(app: &App, request: Request) -> Result<T, Failure> {
+    let (parts, body) = request.into_parts();
+    let received = app.intake.read(&parts.headers, body).await?;
+    if received.bytes.trim_ascii().is_empty() {
+        return Ok(T::default());
+    }
+    serde_json::from_slice(&received.bytes)
+        .map_err(|error| Failure::bad_request(format!("the request is no JSON of the protocol: {error}")))
+}
+
+/// The parameter `version`. Models come from the folder alone, so that files and configurations in a request are
+/// refused.
+fn version_in(request: ChangeRequest) -> Result<Option<u64>, Failure> {
+    let refused = |name: &String| name.starts_with("file:") || name == "config";
+    if request.parameters.keys().any(refused) {
+        return Err(Failure::bad_request("models are loaded from the repository alone"));
+    }
+    match request.parameters.get("version") {
+        None => Ok(None),
+        Some(Value::String(number)) => number_in(number).map(Some),
+        Some(number) => number_in(&number.to_string()).map(Some),
+    }
+}
+
+fn number_in(text: &str) -> Result<u64, Failure> {
+    version(text).ok_or_else(|| Failure::unknown_model("a version is a whole number above 0"))
+}

@@ -1,0 +1,83 @@
+//! What a server is started with.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anoseg::Limits;
+
+use crate::Tokens;
+
+/// The settings of a [`Server`](crate::Server).
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The folder of models, `<models>/<model>/<version>/model.anoseg`.
+    pub models: PathBuf,
+    /// Where to listen. Default: 127.0.0.1:8000. Port 0 is any free one.
+    pub address: SocketAddr,
+    /// How many of the highest versions of each model are loaded, at least 1. Default: 2.
+    pub versions: usize,
+    /// Time between two listings of the folder of models; none if None. Default: 2 s.
+    pub poll: Option<Duration>,
+    /// Requests that are computed at a time, at least 1. Default: one for each processor.
+    pub workers: usize,
+    /// Threads that compute one request, at least 1. Default: 1.
+    pub threads: usize,
+    /// Requests that wait; further ones are refused with 429. Default: 64.
+    pub queue: usize,
+    /// Limits on each image.
+    pub limits: Limits,
+    /// Most images of a request. Default: 32.
+    pub most_images: usize,
+    /// Most bytes of a request's body. Default: 64 MiB.
+    pub most_body: u64,
+    /// Most bytes of all bodies that are held at a time. Default: 1 GiB.
+    pub most_bodies: u64,
+    /// Connections that are open at a time; further ones wait. Default: 1024.
+    pub connections: usize,
+    /// Time for a request, from its headers to its result. Default: 30 s.
+    pub deadline: Duration,
+    /// Time for the headers of a request, also how long an idle connection stays open. Default: 20 s.
+    pub header_timeout: Duration,
+    /// Time for the body of a request. Default: 20 s.
+    pub body_timeout: Duration,
+    /// Time in which a client must take some of its answer. Default: 20 s.
+    pub write_timeout: Duration,
+    /// Time for requests under way when the server is to stop. Default: 20 s.
+    pub grace: Duration,
+    /// Who may do what.
+    pub tokens: Tokens,
+    /// Whether everybody may use an address that other machines reach, without tokens.
+    pub open: bool,
+    /// The audit log; none if None.
+    pub audit: Option<PathBuf>,
+}
+
+impl Settings {
+    /// The defaults, for the models of a folder.
+    pub fn new(models: impl Into<PathBuf>) -> Self {
+        let wait = Duration::from_secs(20);
+        Self {
+            models: models.into(),
+            address: (Ipv4Addr::LOCALHOST, 8000).into(),
+            versions: 2,
+            poll: Some(Duration::from_secs(2)),
+            workers: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: 1,
+            queue: 64,
+            limits: Limits::default(),
+            most_images: 32,
+            most_body: 64 << 20,
+            most_bodies: 1 << 30,
+            connections: 1024,
+            deadline: Duration::from_secs(30),
+            header_timeout: wait,
+            body_timeout: wait,
+            write_timeout: wait,
+            grace: wait,
+            tokens: Tokens::default(),
+            open: false,
+            audit: None,
+        }
+    }
+}
