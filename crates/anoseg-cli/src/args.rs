@@ -1,7 +1,9 @@
 //! The command line.
 
 mod limits;
+mod model_file;
 mod region;
+mod serve;
 mod values;
 mod view;
 
@@ -14,7 +16,9 @@ use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitOptions;
+pub(crate) use model_file::{Export, Info};
 pub(crate) use region::RegionOptions;
+pub(crate) use serve::{LogForm, Serve};
 use values::{duration, share, whole_number, whole_number_in};
 use view::{align, patch, pixels, tile, view};
 
@@ -47,6 +51,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Inspect images.
     Predict(Predict),
+    /// Answer requests over HTTP: the Open Inference Protocol, and image files to verdicts.
+    Serve(Serve),
     /// Write a model as an ONNX file, for other engines.
     Export(Export),
     /// Show the description of a model file.
@@ -364,30 +370,6 @@ pub(crate) struct Predict {
     pub(crate) region: RegionOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
-}
-
-#[derive(Args)]
-pub(crate) struct Export {
-    /// Model file.
-    pub(crate) model: PathBuf,
-    /// The ONNX file to write.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) onnx: PathBuf,
-    /// The graph takes 8-bit images of any size, `[batch, height, width, 3]`, and resamples them itself.
-    #[arg(long)]
-    pub(crate) with_preprocessing: bool,
-    /// Store the weights as 16-bit floats: half the size, slightly other results.
-    #[arg(long)]
-    pub(crate) fp16: bool,
-}
-
-#[derive(Args)]
-pub(crate) struct Info {
-    /// Model file.
-    pub(crate) model: PathBuf,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]
