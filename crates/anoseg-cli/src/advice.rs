@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use anoseg::batch::ResultsError;
 use anoseg::write::FolderInUse;
 use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
+use anoseg_serve::ServeError;
 use anoseg_verify::{Engine, VerifyError};
 
 use crate::commands::resume;
@@ -73,7 +74,22 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(FolderInUse::By { .. }) = cause.downcast_ref() {
         return Some("wait for its end, or give another file with --output".to_owned());
     }
+    if let Some(error) = cause.downcast_ref::<ServeError>() {
+        return of_serving(error);
+    }
     cause.downcast_ref::<Error>().and_then(of_inference)
+}
+
+fn of_serving(error: &ServeError) -> Option<String> {
+    let advice = match error {
+        ServeError::NoTokens { .. } => {
+            "give --token-file; or --without-tokens, if only those reach it who may do everything"
+        }
+        ServeError::Address { .. } => "choose another --http ADDRESS:PORT, or end what listens there",
+        ServeError::Io { source, .. } => return of_io(source),
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 /// How the user can say what a folder is.

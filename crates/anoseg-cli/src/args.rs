@@ -1,7 +1,9 @@
 //! The command line.
 
 mod limits;
+mod model_file;
 mod region;
+mod serve;
 mod values;
 mod verify;
 mod view;
@@ -15,7 +17,9 @@ use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub(crate) use limits::LimitOptions;
+pub(crate) use model_file::{Export, Info};
 pub(crate) use region::RegionOptions;
+pub(crate) use serve::{LogForm, Serve};
 use values::{duration, share, whole_number, whole_number_in};
 pub(crate) use verify::{EngineName, Verify};
 use view::{align, patch, pixels, tile, view};
@@ -49,6 +53,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Inspect images.
     Predict(Predict),
+    /// Answer requests over HTTP: the Open Inference Protocol, and image files to verdicts.
+    Serve(Serve),
     /// Write a model as an ONNX file, for other engines.
     Export(Export),
     /// Compare an exported ONNX file with the model, on images, in one or two engines.
@@ -368,39 +374,6 @@ pub(crate) struct Predict {
     pub(crate) region: RegionOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
-}
-
-#[derive(Args)]
-pub(crate) struct Export {
-    /// Model file.
-    pub(crate) model: PathBuf,
-    /// The ONNX file to write.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) onnx: PathBuf,
-    /// The graph takes 8-bit images of any size, `[batch, height, width, 3]`, and resamples them itself.
-    #[arg(long)]
-    pub(crate) with_preprocessing: bool,
-    /// Store the weights as 16-bit floats: half the size, slightly other results.
-    #[arg(long)]
-    pub(crate) fp16: bool,
-    /// Most layers compute on 8-bit integers: faster on processors with VNNI or the like, slightly other
-    /// results. The scales are measured on --images, and what is lost is printed.
-    #[arg(long, requires = "images", conflicts_with = "fp16")]
-    pub(crate) int8: bool,
-    /// Good images for --int8, such as those of the training: a folder, or a dataset.
-    #[arg(long, value_name = "DATA", requires = "int8")]
-    pub(crate) images: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) data_options: DataOptions,
-}
-
-#[derive(Args)]
-pub(crate) struct Info {
-    /// Model file.
-    pub(crate) model: PathBuf,
-    /// As JSON.
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 #[derive(Subcommand)]

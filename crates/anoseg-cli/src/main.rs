@@ -58,6 +58,7 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Calibrate(options) => commands::calibrate::run(&options),
         Command::Eval(options) => commands::eval::run(&options),
         Command::Predict(options) => commands::predict::run(&options),
+        Command::Serve(options) => commands::serve::run(&options),
         Command::Export(options) => commands::export::run(&options),
         Command::Verify(options) => commands::verify::run(&options),
         Command::Info(options) => commands::info::run(&options),

@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 
 use crate::audit::{Asked, Audit, Entry};
 use crate::failure::Failure;
+use crate::held::Held;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
 use crate::repository::{self, Change, Repository, Served};
@@ -21,6 +22,7 @@ pub(crate) struct App {
     pub(crate) pool: Pool,
     pub(crate) metrics: Metrics,
     pub(crate) intake: Intake,
+    pub(crate) held: Held,
     audit: Audit,
     /// Whether the folder of models was listed and its models were loaded.
     loaded: AtomicBool,
@@ -37,11 +39,18 @@ impl App {
             None => Audit::default(),
         };
         let pool = Pool::start(settings.workers.max(1), settings.threads.max(1), settings.queue.max(1));
+        let held = Held::default();
         Ok(Self {
             repository: Repository::new(settings.models.clone(), settings.versions.max(1), settings.limits),
             pool: pool.map_err(ServeError::System)?,
             metrics: Metrics::new(),
-            intake: Intake::new(settings.most_body, settings.most_bodies, settings.body_timeout),
+            intake: Intake::new(
+                held.clone(),
+                settings.most_body,
+                settings.most_bodies,
+                settings.body_timeout,
+            ),
+            held,
             audit,
             loaded: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
@@ -116,16 +125,24 @@ impl App {
         })
     }
 
-    /// Runs the work of a request on a computing thread, until `deadline`.
+    /// Runs the work of a request for this version on a computing thread, until `deadline`.
     pub(crate) async fn compute<T: Send + 'static>(
         self: &Arc<Self>,
+        served: Arc<Served>,
         deadline: Instant,
-        work: impl FnOnce(&Self, &Turn) -> Result<T, Failure> + Send + 'static,
+        work: impl FnOnce(&Self, &Served, &Turn) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Failure> {
         let mut gone = ClientGone { app: self, armed: true };
-        let app = self.clone();
-        let result = self.pool.run(deadline, move |turn| work(&app, turn)).await;
+        let (app, version, arrived) = (self.clone(), served.clone(), Instant::now());
+        let work = move |turn: &Turn| {
+            version.statistics.queue.add(arrived.elapsed());
+            work(&app, &version, turn)
+        };
+        let result = self.pool.run(deadline, work).await;
         gone.armed = false;
+        let statistics = &served.statistics;
+        let sum = if result.is_ok() { &statistics.success } else { &statistics.fail };
+        sum.add(arrived.elapsed());
         result
     }
 }

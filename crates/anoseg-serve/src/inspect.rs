@@ -1,7 +1,7 @@
 //! The inspection of one image, on a computing thread.
 
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anoseg::batch::Inspected;
 use anoseg::{Error, Image, ImageError, ImageView, Limits, PixelFormat, decode};
@@ -31,7 +31,7 @@ impl Inspector<'_> {
         let begun = Instant::now();
         let decoded = Decoded::from_bytes(bytes, Path::new(name), &self.app.settings.limits);
         let Decoded { image, further_pages, .. } = decoded.map_err(Error::from)?;
-        self.app.metrics.decoded(begun.elapsed());
+        self.decoded(begun.elapsed());
         self.image(image, further_pages, Some(name))
     }
 
@@ -45,8 +45,13 @@ impl Inspector<'_> {
         let begun = Instant::now();
         let view = ImageView::new(rgb, width, height, PixelFormat::Rgb8);
         let image = view.map_err(|error| Failure::bad_request(error.to_string()))?.to_image();
-        self.app.metrics.decoded(begun.elapsed());
+        self.decoded(begun.elapsed());
         self.image(image, 0, None)
+    }
+
+    fn decoded(&self, time: Duration) {
+        self.app.metrics.decoded(time);
+        self.served.statistics.input.add(time);
     }
 
     fn image(&self, image: Image, further_pages: usize, name: Option<&str>) -> Result<Inspected, Failure> {
@@ -54,7 +59,9 @@ impl Inspector<'_> {
         let begun = Instant::now();
         let inspection = self.served.model.inspect(&image)?;
         let (decision, score) = (inspection.decision, inspection.score);
-        self.app.metrics.inspected(&self.served.name, decision, begun.elapsed());
+        let time = begun.elapsed();
+        self.app.metrics.inspected(&self.served.name, decision, time);
+        self.served.statistics.inspected(time);
         self.app.write_down(&Entry::decision(self.asked, self.served, name, (decision, score)));
         Ok(Inspected { path: name.unwrap_or_default().into(), image, further_pages, inspection })
     }

@@ -1,7 +1,5 @@
 //! Bodies of requests: each of a bounded size, all of them together within a budget, none slower than allowed.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -10,10 +8,11 @@ use bytes::Bytes;
 use http_body_util::BodyExt as _;
 
 use crate::failure::Failure;
+use crate::held::{Held, Share};
 
 /// Reads bodies.
 pub(crate) struct Intake {
-    held: Arc<AtomicU64>,
+    held: Held,
     most: u64,
     most_held: u64,
     time: Duration,
@@ -25,31 +24,10 @@ pub(crate) struct Received {
     _share: Share,
 }
 
-/// A share of the budget, given back at the end.
-struct Share {
-    bytes: u64,
-    held: Arc<AtomicU64>,
-}
-
-impl Share {
-    /// Whether so many bytes more were within the budget.
-    fn grow(&mut self, bytes: u64, most: u64) -> bool {
-        let now = self.held.fetch_add(bytes, Ordering::Relaxed).saturating_add(bytes);
-        self.bytes += bytes;
-        now <= most
-    }
-}
-
-impl Drop for Share {
-    fn drop(&mut self) {
-        self.held.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
 impl Intake {
-    /// Bodies of at most `most` bytes, of at most `most_held` together, each within a time.
-    pub(crate) fn new(most: u64, most_held: u64, time: Duration) -> Self {
-        Self { held: Arc::default(), most, most_held, time }
+    /// Bodies of at most `most` bytes, while `held` are at most `most_held`, each within a time.
+    pub(crate) fn new(held: Held, most: u64, most_held: u64, time: Duration) -> Self {
+        Self { held, most, most_held, time }
     }
 
     /// The whole body of a request.
@@ -74,18 +52,18 @@ impl Intake {
     }
 
     async fn collect(&self, mut body: Body) -> Result<Received, Failure> {
-        let mut share = Share { bytes: 0, held: self.held.clone() };
+        let mut share = self.held.share();
         let (mut first, mut all) = (Bytes::new(), Vec::new());
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|_| {
                 Failure::new(StatusCode::BAD_REQUEST, "cut_short", "the body was cut short, or is malformed")
             })?;
             let Ok(data) = frame.into_data() else { continue };
-            if share.bytes + data.len() as u64 > self.most {
+            if share.bytes() + data.len() as u64 > self.most {
                 return Err(self.too_large());
             }
-            if !share.grow(data.len() as u64, self.most_held) {
-                let message = "the bodies of other requests take all memory for them; try again later";
+            if share.grow(data.len() as u64) > self.most_held {
+                let message = "other requests and answers take all memory for them; try again later";
                 return Err(Failure::busy("memory_full", message, 1));
             }
             // One piece is not copied.
@@ -121,7 +99,7 @@ mod tests {
 
     #[tokio::test]
     async fn bodies_have_limits_and_give_their_share_back() {
-        let intake = Intake::new(100, 150, Duration::from_millis(50));
+        let intake = Intake::new(Held::default(), 100, 150, Duration::from_millis(50));
         assert_eq!(code(&intake, pieces(&[60, 40])).await, Ok(100));
         assert_eq!(code(&intake, pieces(&[60, 41])).await, Err("too_large"));
         let held = intake.read(&HeaderMap::new(), pieces(&[100])).await.ok();
@@ -130,12 +108,12 @@ mod tests {
         assert_eq!(code(&intake, pieces(&[51, 0, 3])).await, Ok(54));
         let never = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         assert_eq!(code(&intake, never).await, Err("slow_body"));
-        assert_eq!(intake.held.load(Ordering::Relaxed), 0);
+        assert_eq!(intake.held.bytes(), 0);
     }
 
     #[tokio::test]
     async fn what_headers_tell_is_refused_before_the_body_is_read() {
-        let intake = Intake::new(100, 150, Duration::from_secs(9));
+        let intake = Intake::new(Held::default(), 100, 150, Duration::from_secs(9));
         let never = || Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
         for (name, value, code) in [
             (header::CONTENT_LENGTH, "101", "too_large"),

@@ -18,6 +18,7 @@ mod auth;
 mod connections;
 mod error;
 mod failure;
+mod held;
 mod host;
 mod inspect;
 mod intake;

@@ -62,12 +62,15 @@ async fn run(
     let view = View::wanted(&parts.headers)?;
     let received = app.intake.read(&parts.headers, body).await?;
     let Upload { name, bytes } = Upload::of(&parts.headers, &received.bytes).await?;
-    let answer = app.compute(deadline, move |app, turn| {
-        let inspector = Inspector { app, served: &served, asked: &asked, turn };
+    let answer = app.compute(served, deadline, move |app, served, turn| {
+        let inspector = Inspector { app, served, asked: &asked, turn };
         app.metrics.began(1);
         let inspected = inspector.file(&bytes, &name)?;
         drop((bytes, received));
-        respond(view, &served, inspected)
+        let begun = Instant::now();
+        let answer = respond(app, view, served, inspected);
+        served.statistics.output.add(begun.elapsed());
+        answer
     });
     answer.await
 }
@@ -163,7 +166,7 @@ impl View {
     }
 }
 
-fn respond(view: View, served: &Served, inspected: Inspected) -> Result<Response, Failure> {
+fn respond(app: &App, view: View, served: &Served, inspected: Inspected) -> Result<Response, Failure> {
     let internal = |error: String| Failure::internal(error);
     let (decision, score) = (inspected.inspection.decision, inspected.inspection.score);
     let mut body = Vec::new();
@@ -195,7 +198,7 @@ fn respond(view: View, served: &Served, inspected: Inspected) -> Result<Response
         (HeaderName::from_static("anoseg-score"), score),
         (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
     ];
-    Ok((headers, body).into_response())
+    Ok((headers, Body::new(app.held.answer(body))).into_response())
 }
 
 /// The image with its anomalous regions, as `predict --overlay` draws it.

@@ -30,6 +30,29 @@ fn element(bytes: &[u8]) -> Vec<u8> {
     [&(bytes.len() as u32).to_le_bytes(), bytes].concat()
 }
 
+#[test]
+fn statistics_count_requests_and_images() {
+    let server = Shop::new().start();
+    let files = element(&png()).repeat(3);
+    let parameters = json!({ "binary_data_size": files.len() });
+    let input = json!({ "name": "image_bytes", "datatype": "BYTES", "shape": [3], "parameters": parameters });
+    assert_eq!(infer(&server, &json!({ "inputs": [input] }), &files).status, 200);
+    assert_eq!(server.post("/v1/models/part/predict", &[], &png()).status, 200);
+    assert_eq!(server.post(INFER, &[], b"{}").status, 400);
+    for path in ["/v2/models/stats", "/v2/models/part/stats", "/v2/models/part/versions/1/stats"] {
+        let json = server.get(path).json();
+        let stats = &json["model_stats"][0];
+        assert_eq!((&stats["name"], &stats["version"]), (&json!("part"), &json!("1")));
+        assert_eq!(stats["inference_count"], 4);
+        assert!(stats["last_inference"].as_u64() > Some(1_700_000_000_000));
+        let count = |name: &str| stats["inference_stats"][name]["count"].as_u64().unwrap();
+        let counts =
+            ["success", "fail", "queue", "compute_input", "compute_infer", "compute_output"].map(count);
+        assert_eq!(counts, [2, 1, 3, 4, 4, 2], "{path}");
+    }
+    assert_eq!(server.get("/v2/models/other/stats").status, 404);
+}
+
 /// The output of this name.
 fn output<'a>(json: &'a Value, name: &str) -> &'a Value {
     json["outputs"].as_array().unwrap().iter().find(|output| output["name"] == name).unwrap()
@@ -45,7 +68,7 @@ fn health_and_metadata_are_told() {
     }
     let about = server.get("/v2").json();
     assert_eq!(about["name"], "anoseg");
-    assert_eq!(about["extensions"], json!(["binary_tensor_data", "model_repository"]));
+    assert_eq!(about["extensions"], json!(["binary_tensor_data", "model_repository", "statistics"]));
     let metadata = server.get("/v2/models/part").json();
     assert_eq!(metadata["versions"], json!(["1", "3"]));
     assert_eq!(metadata["parameters"]["version"], "3");

@@ -195,7 +195,9 @@ fn a_model_whose_files_vanish_goes_on_and_its_other_versions_end() {
     wait_until("that is told", || state(&server, "1").unwrap().1.contains("gone"));
     std::thread::sleep(std::time::Duration::from_millis(200));
     assert_eq!(answering(&server), digest(&model()));
-    fs::rename(shop.path("models"), shop.path("elsewhere")).unwrap();
+    if cfg!(unix) {
+        fs::rename(shop.path("models"), shop.path("elsewhere")).unwrap();
+    }
     std::thread::sleep(std::time::Duration::from_millis(100));
     assert_eq!(answering(&server), digest(&model()));
 }

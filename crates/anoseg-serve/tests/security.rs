@@ -38,6 +38,8 @@ fn every_route_asks_for_its_role() {
         ("GET", "/v2/models/part/ready"),
         ("GET", "/v2/models/part/versions/1"),
         ("GET", "/v2/models/part/versions/1/ready"),
+        ("GET", "/v2/models/stats"),
+        ("GET", "/v2/models/part/stats"),
         ("POST", "/v2/models/part/infer"),
         ("POST", "/v2/models/part/versions/1/infer"),
         ("POST", PREDICT),

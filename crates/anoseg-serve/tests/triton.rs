@@ -50,6 +50,8 @@ try:
     raise SystemExit('a wrong shape was taken')
 except InferenceServerException as error:
     assert 'shape of image' in error.message(), error
+statistics = client.get_inference_statistics('part', '1')['model_stats'][0]
+assert statistics['inference_count'] >= 6 and statistics['inference_stats']['fail']['count'] == 0, statistics
 index = client.get_model_repository_index()
 assert [(e['name'], e['version'], e['state']) for e in index] == [('part', '1', 'READY'), ('part', '2', 'READY')], index
 client.unload_model('part')

@@ -74,7 +74,7 @@ fn longest_side(text: &str) -> Result<usize, String> {
 }
 
 /// A number of bytes: `1000`, `500MB`, `1.5 GiB`.
-fn bytes(text: &str) -> Result<u64, String> {
+pub(super) fn bytes(text: &str) -> Result<u64, String> {
     let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {

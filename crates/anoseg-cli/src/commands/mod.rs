@@ -16,6 +16,7 @@ mod network_input;
 pub(crate) mod predict;
 mod replace;
 pub(crate) mod resume;
+pub(crate) mod serve;
 pub(crate) mod synth;
 pub(crate) mod train;
 mod verdict;

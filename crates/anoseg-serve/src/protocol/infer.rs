@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::Extension;
+use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse as _, Response};
@@ -75,11 +76,11 @@ async fn run(
     let (parts, body) = request.into_parts();
     let json_length = json_length(&parts.headers)?;
     let received = app.intake.read(&parts.headers, body).await?;
-    let answer = app.compute(deadline, move |app, turn| {
-        let inspector = Inspector { app, served: &served, asked: &asked, turn };
+    let answer = app.compute(served, deadline, move |app, served, turn| {
+        let inspector = Inspector { app, served, asked: &asked, turn };
         answer(&inspector, &received.bytes, json_length)
     });
-    Ok(respond(answer.await?))
+    Ok(respond(&app, answer.await?))
 }
 
 /// The header with the length of the JSON.
@@ -110,6 +111,7 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     inspector.app.metrics.began(images.count());
     let outcomes = inspect(inspector, &images, &wanted)?;
     drop(images);
+    let begun = Instant::now();
     let mut binary = Vec::new();
     let outputs = wanted.iter().map(|&wanted| output::write(wanted, &outcomes, &mut binary));
     let response = InferResponse {
@@ -119,6 +121,7 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
         id: request.id,
     };
     let json = serde_json::to_vec(&response).map_err(|error| Failure::internal(error.to_string()))?;
+    inspector.served.statistics.output.add(begun.elapsed());
     Ok(Answer { json, binary })
 }
 
@@ -151,13 +154,15 @@ fn check_pixels(pixels: u64, most: u64) -> Result<(), Failure> {
     Ok(())
 }
 
-fn respond(Answer { mut json, binary }: Answer) -> Response {
+fn respond(app: &App, Answer { mut json, binary }: Answer) -> Response {
     if binary.is_empty() {
-        return ([(header::CONTENT_TYPE, "application/json")], json).into_response();
+        return ([(header::CONTENT_TYPE, "application/json")], Body::new(app.held.answer(json)))
+            .into_response();
     }
     let length = HeaderValue::from(json.len());
     json.extend(binary);
-    let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], json).into_response();
+    let body = Body::new(app.held.answer(json));
+    let mut response = ([(header::CONTENT_TYPE, "application/octet-stream")], body).into_response();
     response.headers_mut().insert(JSON_LENGTH, length);
     response
 }

@@ -18,7 +18,7 @@ pub(crate) async fn server() -> Json<Value> {
     Json(json!({
         "name": "anoseg",
         "version": env!("CARGO_PKG_VERSION"),
-        "extensions": ["binary_tensor_data", "model_repository"],
+        "extensions": ["binary_tensor_data", "model_repository", "statistics"],
     }))
 }
 
@@ -96,4 +96,33 @@ fn metadata(app: &App, served: &Served) -> Value {
         "outputs": outputs,
         "parameters": { "version": served.version.to_string(), "digest": served.digest },
     })
+}
+
+/// `GET /v2/models/stats`: all versions that are loaded.
+pub(crate) async fn statistics(State(app): State<Arc<App>>) -> Json<Value> {
+    Json(statistics_of(&app.repository.served()))
+}
+
+/// `GET /v2/models/{model}/stats`: the versions of a model that are loaded.
+pub(crate) async fn model_statistics(
+    State(app): State<Arc<App>>,
+    Path(name): Path<String>,
+) -> Result<Json<Value>, Failure> {
+    app.served(&name, None)?;
+    let served = app.repository.served().into_iter().filter(|served| served.name == name);
+    Ok(Json(statistics_of(&served.collect::<Vec<_>>())))
+}
+
+/// `GET /v2/models/{model}/versions/{version}/stats`.
+pub(crate) async fn model_version_statistics(
+    State(app): State<Arc<App>>,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Json<Value>, Failure> {
+    Ok(Json(statistics_of(&[app.served(&name, Some(&version))?])))
+}
+
+fn statistics_of(served: &[Arc<Served>]) -> Value {
+    let all: Vec<Value> =
+        served.iter().map(|served| served.statistics.json(&served.name, served.version)).collect();
+    json!({ "model_stats": all })
 }

@@ -6,6 +6,7 @@ mod change;
 mod entry;
 mod scan;
 mod served;
+mod statistics;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

@@ -7,6 +7,7 @@ use anoseg::{Error, Image, Limits, Model};
 use anoseg_image::dataset;
 
 use super::scan::Found;
+use super::statistics::Statistics;
 
 /// The folder beside a model file with images that it must judge as recorded.
 const CANARY: &str = "canary";
@@ -31,6 +32,7 @@ pub(crate) struct Served {
     pub(crate) digest: String,
     /// Colours of overlays begin below this value of the map.
     pub(crate) pixel_threshold: f32,
+    pub(crate) statistics: Statistics,
 }
 
 /// Why a version is not served.
@@ -57,7 +59,8 @@ impl Served {
         let (digest, pixel_threshold) = (model.digest()?, model.calibration()?.pixel_threshold);
         warm_up(&model)?;
         check_canary(&model, &found.folder.join(CANARY), limits)?;
-        Ok(Self { name: name.to_owned(), version, model, digest, pixel_threshold })
+        let statistics = Statistics::default();
+        Ok(Self { name: name.to_owned(), version, model, digest, pixel_threshold, statistics })
     }
 }
 
