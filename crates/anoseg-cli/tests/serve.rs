@@ -28,13 +28,14 @@ fn start(shop: &Workshop, options: &str) -> (Child, BufReader<ChildStderr>, Stri
     let mut server = shop.start(&format!("serve --models models --http 127.0.0.1:0 {options}"));
     let mut log = BufReader::new(server.stderr.take().unwrap());
     let mut line = String::new();
-    loop {
+    let address = loop {
         line.clear();
         assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended");
         if let Some((_, rest)) = line.split_once("listening on http://") {
-            return (server, log, rest.split(';').next().unwrap().to_owned());
+            break rest.split(';').next().unwrap().to_owned();
         }
-    }
+    };
+    (server, log, address)
 }
 
 /// Status and body of an answer.
