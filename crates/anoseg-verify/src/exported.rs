@@ -8,8 +8,11 @@ use anoseg_infer::{Extent, Model};
 
 use crate::VerifyError;
 
-/// Bytes that an ONNX file may have; a file of this format cannot be larger.
-const MOST_BYTES: u64 = i32::MAX as u64;
+/// Bytes that an ONNX file may have beside the weights.
+const BESIDE_WEIGHTS: u64 = 64 << 20;
+
+/// Bytes that an ONNX file may have for each of the model's numbers.
+const EACH_NUMBER: u64 = 8;
 
 /// A file that was exported from a model.
 #[derive(Debug)]
@@ -36,7 +39,9 @@ impl Exported {
     /// It cannot be read, is not an ONNX file, was exported from another model or by another program, or has
     /// other inputs and outputs than an export.
     pub fn read(path: &Path, model: &Model) -> Result<Self, VerifyError> {
-        let bytes = read::regular(path, MOST_BYTES);
+        let tensors = model.to_file().tensors;
+        let numbers: usize = tensors.values().map(|tensor| tensor.values.len()).sum();
+        let bytes = read::regular(path, BESIDE_WEIGHTS + EACH_NUMBER * numbers as u64);
         let bytes = bytes.map_err(|source| VerifyError::Io { path: path.to_owned(), source })?;
         let file = OnnxFile::parse(&bytes);
         let file = file.map_err(|fault| VerifyError::NotOnnx { path: path.to_owned(), fault })?;

@@ -5,6 +5,7 @@ mod checkpoint;
 mod dataset;
 mod images;
 mod model;
+mod onnx;
 mod text;
 
 use std::path::PathBuf;
@@ -32,11 +33,13 @@ pub enum Target {
     Checkpoint,
     /// The log of a training: an error or its steps.
     Log,
+    /// An ONNX file: an error or what it says of itself.
+    OnnxFile,
 }
 
 impl Target {
     /// All targets.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Decode,
         Self::GroundTruth,
         Self::Dataset,
@@ -45,6 +48,7 @@ impl Target {
         Self::Inspect,
         Self::Checkpoint,
         Self::Log,
+        Self::OnnxFile,
     ];
 
     /// The name on the command line.
@@ -58,6 +62,7 @@ impl Target {
             Self::Inspect => "inspect",
             Self::Checkpoint => "checkpoint",
             Self::Log => "log",
+            Self::OnnxFile => "onnx-file",
         }
     }
 
@@ -66,7 +71,7 @@ impl Target {
         match self {
             // The limit of the decoder, the file, and what the results take.
             Self::Decode | Self::GroundTruth => images::LIMITS.max_alloc_bytes as usize + (16 << 20),
-            Self::Dataset | Self::Config | Self::Log => 64 << 20,
+            Self::Dataset | Self::Config | Self::Log | Self::OnnxFile => 64 << 20,
             // The largest network that a file of this size may describe.
             Self::ModelFile | Self::Inspect | Self::Checkpoint => 512 << 20,
         }
@@ -84,6 +89,7 @@ impl Target {
             Self::Inspect => model::inspect(bytes),
             Self::Checkpoint => checkpoint::resume(bytes),
             Self::Log => text::log(bytes),
+            Self::OnnxFile => onnx::parse(bytes),
         }
     }
 
@@ -110,6 +116,7 @@ impl Target {
             Self::Config => text::generated_configs(),
             Self::Log => text::generated_logs(),
             Self::Checkpoint => checkpoint::generated(),
+            Self::OnnxFile => onnx::generated(),
             _ => Vec::new(),
         }
     }
