@@ -28,14 +28,12 @@ fn start(shop: &Workshop, options: &str) -> (Child, BufReader<ChildStderr>, Stri
     let mut server = shop.start(&format!("serve --models models --http 127.0.0.1:0 {options}"));
     let mut log = BufReader::new(server.stderr.take().unwrap());
     let mut line = String::new();
-    let address = loop {
+    while !line.contains("listening on http://") {
         line.clear();
         assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended");
-        if let Some((_, rest)) = line.split_once("listening on http://") {
-            break rest.split(';').next().unwrap().to_owned();
-        }
-    };
-    (server, log, address)
+    }
+    let address = line.split("http://").nth(1).unwrap().split(';').next().unwrap();
+    (server, log, address.to_owned())
 }
 
 /// Status and body of an answer.
@@ -79,11 +77,12 @@ fn the_verdict_is_that_of_predict_and_a_signal_ends_it() {
 fn tokens_are_those_of_the_file() {
     let shop = shop();
     fs::write(shop.path("tokens"), "line inspect 0123456789abcdef0123\n").unwrap();
-    let (server, _log, address) = start(&shop, "--token-file tokens");
+    let (mut server, _log, address) = start(&shop, "--token-file tokens");
     assert_eq!(send(&address, "GET /v2 HTTP/1.1", b"").0, "401");
     let head = "GET /v2 HTTP/1.1\r\nauthorization: Bearer 0123456789abcdef0123";
     assert_eq!(send(&address, head, b"").0, "200");
     signal(server.id(), "-KILL");
+    server.wait().unwrap();
 }
 
 #[test]
