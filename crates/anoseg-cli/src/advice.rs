@@ -203,17 +203,15 @@ fn of_io(error: &std::io::Error) -> Option<String> {
 }
 
 /// How the library of ONNX Runtime is named.
-pub(crate) const RUNTIME: &str = "--runtime names its library, which the Python package onnxruntime has in its \
-                                  folder capi";
+pub(crate) const RUNTIME: &str = "--runtime names its library or the folder that has it, such as onnxruntime/capi of \
+                                  the Python package (1.20 or newer)";
 
 fn of_verification(error: &VerifyError) -> Option<String> {
     let advice = match error {
         VerifyError::Model(error) => return of_inference(error),
         VerifyError::Io { source, .. } => return of_io(source),
-        VerifyError::OtherModel { path, model, .. } => {
-            let [model, path] = [model, path].map(|path| shell::not_an_option(path));
-            let export = ["export".as_ref(), model.as_os_str(), "--onnx".as_ref(), path.as_os_str()];
-            return Some(format!("to export this one: {}", shell::command_of_program(&export)));
+        VerifyError::OtherModel { .. } => {
+            "give the model that the file was exported from, or export this one to another file"
         }
         VerifyError::NoRuntime { .. } => return Some(format!("{RUNTIME}; --engine rten does without")),
         VerifyError::Engine { engine, .. } if *engine == Engine::RTEN => {
@@ -228,7 +226,10 @@ fn of_verification(error: &VerifyError) -> Option<String> {
             "give the file that export wrote; programs that change a graph may drop its metadata"
         }
         VerifyError::Aligned { .. } => "export it without --with-preprocessing to compare it",
-        VerifyError::NoImages => "give images that the graph takes (docs/deploy.md)",
+        VerifyError::NoImages => {
+            "give images that the graph takes; a file that is exported without --with-preprocessing takes images of any \
+             size and bit depth"
+        }
         _ => return None,
     };
     Some(advice.to_owned())

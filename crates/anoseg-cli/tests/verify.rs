@@ -15,7 +15,7 @@ use tempfile::TempDir;
 fn program(folder: &Path, arguments: &str) -> Command {
     let mut command = Command::cargo_bin("anoseg").unwrap();
     command.current_dir(folder).args(arguments.split_whitespace());
-    command.env("ORT_DYLIB_PATH", folder.join("no-runtime.so"));
+    command.env_remove("ORT_DYLIB_PATH").env_remove("LD_LIBRARY_PATH");
     command
 }
 
@@ -88,6 +88,7 @@ fn an_export_agrees_in_the_built_in_engine_and_a_missing_runtime_is_told() {
         let found = fs::read_to_string(folder.path().join("found.json")).unwrap();
         let found: serde_json::Value = serde_json::from_str(&found).unwrap();
         assert_eq!(found["engines"][0]["engine"], "rten");
+        assert!(found["agrees"] == true && found["missing"].is_string(), "{found}");
         assert!(found["engines"][0]["map"]["largest"].as_f64().unwrap() < 1e-4);
         let (code, _, notes) = run(folder.path(), &format!("{VERIFY} --engine rten"));
         assert_eq!((code, notes.as_str()), (0, ""));
@@ -104,7 +105,7 @@ fn a_difference_above_the_tolerance_fails_with_advice() {
         notes.contains("warning: rten: maps differ by up to ") && notes.contains("images/a.png"),
         "{notes}"
     );
-    assert!(notes.contains("weights as 16-bit floats") && notes.contains("--tolerance"), "{notes}");
+    assert!(notes.contains("weights in 16-bit floats") && notes.contains("--tolerance 0.05"), "{notes}");
     let (code, _, notes) = run(folder.path(), &format!("{VERIFY} --engine rten --tolerance 0.05"));
     assert_eq!((code, notes.as_str()), (0, ""));
 }
@@ -130,7 +131,7 @@ fn a_changed_decision_fails_at_any_tolerance() {
                 text.contains("changed   images/a.png: re") && text.contains("in rten, not re"),
                 "{text}"
             );
-            assert!(notes.contains("1 decision changed"), "{notes}");
+            assert!(notes.contains("1 image has another decision"), "{notes}");
         }
     }
     assert_eq!(changed, 1);
@@ -154,7 +155,7 @@ fn files_that_are_not_of_the_model_are_refused_with_a_way_out() {
     fs::copy(fixture("published.anoseg"), here.join("other.anoseg")).unwrap();
     let told = refused(here, "verify other.anoseg part.onnx images", 4);
     assert!(told.contains("part.onnx: exported from another model"), "{told}");
-    assert!(told.contains("export other.anoseg --onnx part.onnx"), "{told}");
+    assert!(told.contains("export this one to another file"), "{told}");
     change(here, b"\x05input", b"\x05image");
     assert!(refused(here, VERIFY, 4).contains("part.onnx: its inputs are image, and not input"));
     change(here, b"anoseg_model_blake3", b"digest_of_the_model");
@@ -191,10 +192,45 @@ fn a_runtime_that_was_asked_for_must_be_there() {
     let asked = ["--engine onnxruntime", "--runtime none.so", "--runtime text.so", "--runtime images"];
     for options in asked {
         let told = refused(here, &format!("{VERIFY} {options}"), 2);
-        assert!(told.contains("ONNX Runtime cannot be used: the library"), "{told}");
-        assert!(told.contains("--runtime names its library") && told.contains("--engine rten"), "{told}");
+        assert!(told.contains("ONNX Runtime cannot be used: "), "{told}");
+        assert!(
+            told.contains("--runtime names its library or the folder") && told.contains("--engine rten"),
+            "{told}"
+        );
     }
     refused(here, &format!("{VERIFY} --engine rten --runtime text.so"), 2);
+    // The variable names one too.
+    let mut command = program(here, VERIFY);
+    command.env("ORT_DYLIB_PATH", "none.so");
+    let (code, _, notes) = outcome(command);
+    assert!(code == 2 && notes.contains("none.so"), "{notes}");
+}
+
+/// A pipe once hung, and a library that was cut short ended the program by a signal.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_and_a_library_that_is_cut_short_are_refused() {
+    let folder = folder("");
+    let here = folder.path();
+    let program = std::env::current_exe().unwrap();
+    let start = fs::read(program).unwrap();
+    fs::write(here.join("cut.so"), &start[..start.len() / 2]).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(here.join("pipe")).status().unwrap().success());
+    for (name, why) in [("cut.so", "cut short"), ("pipe", "not a file")] {
+        assert!(refused(here, &format!("{VERIFY} --runtime {name}"), 2).contains(why));
+    }
+}
+
+/// Users of the file decide by them.
+#[test]
+fn thresholds_of_the_file_are_those_of_the_model() {
+    let folder = folder("");
+    let path = folder.path().join("part.anoseg");
+    let threshold = ModelFile::read(&path).unwrap().description.calibration.unwrap().image_threshold;
+    let written = format!("\"image_threshold\":{threshold}");
+    let other = written.replace(|digit: char| digit.is_ascii_digit(), "1").replace(":1.", ":0.");
+    change(folder.path(), written.as_bytes(), other.as_bytes());
+    assert!(refused(folder.path(), VERIFY, 4).contains("thresholds in its metadata are not those"));
 }
 
 #[test]
@@ -212,9 +248,12 @@ fn the_runtime_of_the_machine_is_compared() {
     let (code, text, notes) = run(here, &format!("{VERIFY} --engine onnxruntime --runtime libhere.so"));
     assert_eq!((code, notes.as_str()), (0, ""), "{text}");
     assert!(text.contains("engine    onnxruntime (libhere.so)") && !text.contains("rten"), "{text}");
+    // The folder that has it.
+    fs::create_dir(here.join("capi")).unwrap();
+    fs::rename(here.join("libhere.so"), here.join("capi/libonnxruntime.so.1.99")).unwrap();
+    let (code, text, _) = run(here, &format!("{VERIFY} --engine onnxruntime --runtime capi"));
+    assert!(code == 0 && text.contains("(capi/libonnxruntime.so.1.99)"), "{text}");
     // Version 99 of the operators.
     change(here, b"\x42\x04\x0a\x00\x10\x12", b"\x42\x04\x0a\x00\x10\x63");
-    let told = refused(here, &format!("{VERIFY} --engine onnxruntime --runtime libhere.so"), 4);
-    assert!(told.contains("part.onnx: onnxruntime cannot run it: "), "{told}");
-    assert!(told.to_lowercase().contains("opset") && told.contains("--runtime"), "{told}");
+    assert!(refused(here, VERIFY, 4).contains("operators are of version 99, and not 18"));
 }

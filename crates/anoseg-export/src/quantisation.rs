@@ -86,6 +86,8 @@ pub struct Loss {
     pub image_auroc: [f64; 2],
     /// Largest difference of two scores.
     pub score: f32,
+    /// Largest difference of two values of a map.
+    pub map: f32,
     /// Samples with another decision; None where the model has no thresholds.
     pub decisions: Option<usize>,
 }
@@ -110,18 +112,18 @@ impl Loss {
 }
 
 /// Chooses the layers of a model that compute on bytes. Those that lose most stay in floats until the loss is
-/// small, or most of the work would be in floats. Scales are measured on one half of the samples, the
-/// loss on the other; good and anomalous ones should take turns in pairs.
+/// small, or most of the work would be in floats. Scales come from the samples `measured`; the choice and the
+/// loss from `judged`, of other images. Both should be good and anomalous in turn.
 ///
 /// # Errors
-/// There are fewer than [`FEWEST_SAMPLES`], they differ in size, or the network gives values that are not
-/// finite.
-pub fn quantise(model: &Model, samples: &[Sample]) -> Result<Quantisation, ExportError> {
-    choice::quantise(model, samples)
+/// There are fewer than [`FEWEST_SAMPLES`] of either, they differ in size, or the network gives values that
+/// are not finite.
+pub fn quantise(model: &Model, measured: &[Sample], judged: &[Sample]) -> Result<Quantisation, ExportError> {
+    choice::quantise(model, measured, judged)
 }
 
 /// Fewer samples say nothing.
-pub const FEWEST_SAMPLES: usize = 8;
+pub const FEWEST_SAMPLES: usize = 4;
 
 /// Whether engines have integer arithmetic for a layer over inputs of these sizes. They have none for
 /// transposed convolutions. A layer over an input of one position is written as two.

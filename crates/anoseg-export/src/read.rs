@@ -34,6 +34,8 @@ pub enum Weights {
 pub struct OnnxFile {
     /// Version of ONNX's operators.
     pub opset: i64,
+    /// How many operators the graph has.
+    pub operators: usize,
     /// Names of the inputs.
     pub inputs: Vec<String>,
     /// Names of the outputs.
@@ -62,11 +64,11 @@ impl OnnxFile {
         let mut sets = file.opset_import.iter();
         let own = sets.find(|set| set.domain.as_deref().is_none_or(is_onnx));
         let opset = own.and_then(|set| set.version).ok_or_else(|| not("it names no version of operators"))?;
-        let weights = weights(graph);
+        let (weights, operators) = (weights(graph), graph.node.len());
         let [inputs, outputs] = [&graph.input, &graph.output].map(|infos| names(infos));
         let entries = file.metadata_props.into_iter();
         let metadata = entries.filter_map(|entry| Some((entry.key?, entry.value?))).collect();
-        Ok(Self { opset, inputs, outputs, weights, metadata })
+        Ok(Self { opset, operators, inputs, outputs, weights, metadata })
     }
 
     /// The metadata of this key.

@@ -93,7 +93,7 @@ fn the_graph_computes_with_the_numbers_that_the_loss_was_measured_with() {
     for (name, model) in models {
         let [height, width] = model.description().preprocess.size();
         let samples = samples([width, height]);
-        let chosen = quantise(&model, &samples).unwrap();
+        let chosen = quantise(&model, &samples[..8], &samples[8..]).unwrap();
         assert!(!chosen.is_empty(), "{name}");
         let lost = chosen.loss.pixel_ap[0] - chosen.loss.pixel_ap[1];
         assert!(lost <= 0.003 && chosen.loss.samples == 8, "{name}: {:?}", chosen.loss);
@@ -119,7 +119,7 @@ fn the_same_samples_give_the_same_file() {
     let samples = samples([width, height]);
     let file = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        let chosen = pool.install(|| quantise(&model, &samples)).unwrap();
+        let chosen = pool.install(|| quantise(&model, &samples[..8], &samples[8..])).unwrap();
         onnx(&model, &Options { numbers: Numbers::Int8(&chosen), ..Options::default() }).unwrap()
     };
     let plain = onnx(&model, &Options::default()).unwrap();
@@ -133,7 +133,8 @@ fn too_few_samples_and_samples_of_several_sizes_are_refused() {
     let model = fixture("compact.anoseg");
     let [height, width] = model.description().preprocess.size();
     let samples = samples([width, height]);
-    let refused = |samples: &[Sample]| matches!(quantise(&model, samples), Err(ExportError::Samples { .. }));
+    let refused =
+        |samples: &[Sample]| matches!(quantise(&model, samples, samples), Err(ExportError::Samples { .. }));
     assert!(refused(&[]) && refused(&samples[..FEWEST_SAMPLES - 1]));
     let mut others = samples;
     others[5].image = Image::from_planar(width / 2, height, vec![0.0; 3 * width * height / 2]);

@@ -6,7 +6,7 @@ use anoseg_infer::{Analysis, Model, Window, WindowOutputs};
 use crate::VerifyError;
 use crate::engine::{Engine, Engines, Inputs, Outputs, Pixels, Wanted};
 use crate::exported::{Exported, Route};
-use crate::report::{Changed, Compared, Judged, Report};
+use crate::report::{Changed, Compared, Judged, NotCompared, Report};
 
 /// A comparison under way.
 pub struct Comparison<'a> {
@@ -19,9 +19,9 @@ pub struct Comparison<'a> {
 impl<'a> Comparison<'a> {
     /// A comparison of `model` with `file`, which was exported from it, in `engines`.
     pub fn new(model: &'a Model, file: &'a Exported, engines: Engines) -> Self {
-        let engines = engines.engines;
+        let Engines { engines, missing } = engines;
         let compared = engines.iter().map(|engine| Compared::new(engine.name, engine.library.clone()));
-        let report = Report::new(compared.collect());
+        let report = Report::new(compared.collect(), missing);
         Self { model, file, engines, report }
     }
 
@@ -54,6 +54,11 @@ impl<'a> Comparison<'a> {
         }
         self.report.images += 1;
         Ok(None)
+    }
+
+    /// Notes an image that cannot be read, with the reason.
+    pub fn unreadable(&mut self, name: &str, reason: String) {
+        self.report.unreadable.push(NotCompared { image: name.to_owned(), reason });
     }
 
     /// What was found.

@@ -148,12 +148,12 @@ pub struct Engines {
 }
 
 impl Engines {
-    /// Loads an exported file in the engines that are chosen. ONNX Runtime is the library `runtime`, otherwise
-    /// the one that the environment variable `ORT_DYLIB_PATH` names, otherwise the system's. All calls of
-    /// a process use the library that was loaded first.
+    /// Loads an exported file in the engines that are chosen. ONNX Runtime is the library `runtime`, or that in
+    /// the folder `runtime`, otherwise what the environment variable `ORT_DYLIB_PATH` names so, otherwise the
+    /// system's. A process can use one library only.
     ///
     /// # Errors
-    /// An engine does not take the file, or there is no ONNX Runtime and it was asked for.
+    /// An engine does not take the file, or there is no ONNX Runtime and it was asked for or named.
     pub fn load(file: &Exported, choice: Choice, runtime: Option<&Path>) -> Result<Self, VerifyError> {
         let (mut engines, mut missing) = (Vec::new(), None);
         if choice != Choice::OnnxRuntime {
@@ -166,10 +166,10 @@ impl Engines {
                         Engine::load(Engine::ONNX_RUNTIME, file, |bytes| OnnxRuntime::load(bytes, &library))?;
                     engines.push(Engine { library: Some(library.path.display().to_string()), ..engine });
                 }
-                Err(what) if choice == Choice::OnnxRuntime || runtime.is_some() => {
-                    return Err(VerifyError::NoRuntime { what });
+                Err(none) if choice == Choice::OnnxRuntime || none.is_named => {
+                    return Err(VerifyError::NoRuntime { what: none.what });
                 }
-                Err(what) => missing = Some(what),
+                Err(none) => missing = Some(none.what),
             }
         }
         Ok(Self { engines, missing })

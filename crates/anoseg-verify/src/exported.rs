@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg_export::{ANOMALY_MAP, INPUT, LOGITS, OnnxFile, PRED_SCORE, WINDOW, Weights};
+use anoseg_export::{
+    ANOMALY_MAP, DESCRIPTION_KEY, INPUT, LOGITS, OPSET, OnnxFile, PRED_SCORE, WINDOW, Weights,
+};
 use anoseg_image::{Image, SampleType, read};
 use anoseg_infer::{Extent, Model};
 
@@ -22,6 +24,9 @@ pub struct Exported {
     pub(crate) with_preprocessing: bool,
     weights: Weights,
 }
+
+/// Graphs of more operators are not exports.
+const MOST_OPERATORS: usize = 5000;
 
 /// Which values of the graph are compared for an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,11 +60,48 @@ impl Exported {
             return Err(VerifyError::OtherModel { path, model, found, expected });
         }
         let exported = Self { path: path.to_owned(), with_preprocessing, weights: file.weights, bytes };
+        exported.check_graph(&file)?;
+        exported.check_thresholds(&file, model)?;
         exported.check_ports(&file, model)?;
         if with_preprocessing && model.description().preprocess.alignment.is_some() {
             return Err(VerifyError::Aligned { path: exported.path });
         }
         Ok(exported)
+    }
+
+    /// Checks that the graph has the operators of an export. Engines differ in what they do with others, and
+    /// one that goes through a very long graph runs out of stack.
+    fn check_graph(&self, file: &OnnxFile) -> Result<(), VerifyError> {
+        let OnnxFile { opset, operators, .. } = *file;
+        let what = if opset != OPSET {
+            format!("its operators are of version {opset}, and not {OPSET}")
+        } else if operators > MOST_OPERATORS {
+            format!("it has {operators} operators, and an export has a few hundred")
+        } else {
+            return Ok(());
+        };
+        Err(VerifyError::Interface { path: self.path.clone(), what })
+    }
+
+    /// Checks the thresholds by which users of the file decide. They are no part of the graph.
+    fn check_thresholds(&self, file: &OnnxFile, model: &Model) -> Result<(), VerifyError> {
+        let description = file.metadata(DESCRIPTION_KEY).and_then(|text| serde_json::from_str(text).ok());
+        let description: serde_json::Value = description.unwrap_or_default();
+        let expected = model.description().to_json();
+        let calibration = model.description().calibration.as_ref();
+        let limits = calibration.map(|limits| [limits.image_threshold, limits.pixel_threshold]);
+        let keys = ["model_info image_threshold", "model_info pixel_threshold"];
+        let told = |(key, limit): (&str, Option<f32>)| {
+            file.metadata(key).map(str::parse::<f32>).transpose().is_ok_and(|found| found == limit)
+        };
+        let [image, pixel] = limits.map_or([None; 2], |limits| limits.map(Some));
+        if description.get("calibration") == expected.get("calibration")
+            && [(keys[0], image), (keys[1], pixel)].into_iter().all(told)
+        {
+            return Ok(());
+        }
+        let what = "the thresholds in its metadata are not those of the model".to_owned();
+        Err(VerifyError::Interface { path: self.path.clone(), what })
     }
 
     /// Checks that the file has the inputs and outputs of an export.

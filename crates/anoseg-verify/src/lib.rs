@@ -41,4 +41,4 @@ pub use compare::Comparison;
 pub use engine::{Choice, Engine, Engines};
 pub use error::VerifyError;
 pub use exported::Exported;
-pub use report::{Changed, Compared, Difference, Judged, NotCompared, Report};
+pub use report::{Changed, Compared, Difference, Judged, NotCompared, Report, Verdict};

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
 use std::error::Error as _;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -29,21 +30,28 @@ pub(crate) struct Runtime {
 static RUNTIME: Mutex<Option<Runtime>> = Mutex::new(None);
 
 impl Runtime {
-    /// The library `given`, or the one that the environment names, or the system's.
+    /// The library, or folder of it, that is `given`, or that the environment names; otherwise the system's.
     ///
     /// # Errors
     /// Says why there is none.
-    pub(crate) fn load(given: Option<&Path>) -> Result<Self, String> {
-        let path = match given {
-            Some(path) => path.to_owned(),
-            None => match std::env::var_os(LIBRARY).filter(|path| !path.is_empty()) {
-                Some(path) => path.into(),
-                None => format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}").into(),
-            },
+    pub(crate) fn load(given: Option<&Path>) -> Result<Self, NoLibrary> {
+        let environment = || std::env::var_os(LIBRARY).filter(|path| !path.is_empty()).map(PathBuf::from);
+        let named = given.map(Path::to_owned).or_else(environment);
+        let found = match &named {
+            Some(path) => Self::at(path),
+            // The first name comes with the files for developers, the second with the library itself.
+            None => Self::at(Path::new(&usual_name()))
+                .or_else(|what| Self::at(Path::new(&format!("{}.1", usual_name()))).map_err(|_| what)),
         };
+        found.map_err(|what| NoLibrary { what, is_named: named.is_some() })
+    }
+
+    fn at(path: &Path) -> Result<Self, String> {
+        let path = if path.is_dir() { in_folder(path)? } else { path.to_owned() };
+        check(&path)?;
         let mut known = RUNTIME.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = &*known {
-            return if known.path == path || given.is_none() {
+            return if known.path == path {
                 Ok(known.clone())
             } else {
                 Err(format!(
@@ -71,6 +79,55 @@ impl Runtime {
         let environment = environment.map_err(|error| error.to_string())?;
         Ok(Self { path: path.to_owned(), environment })
     }
+}
+
+/// Why there is no library.
+pub(crate) struct NoLibrary {
+    pub(crate) what: String,
+    /// Whether one was named that cannot be used.
+    pub(crate) is_named: bool,
+}
+
+/// Refuses what would hang or end the program when it is loaded: a pipe, a library that is cut short.
+fn check(path: &Path) -> Result<(), String> {
+    let (shown, wrong) = (path.display(), |error: std::io::Error| format!("{}: {error}", path.display()));
+    // A bare name is searched by the system.
+    let Ok(about) = std::fs::metadata(path) else { return Ok(()) };
+    if !about.is_file() {
+        return Err(format!("{shown} is not a file"));
+    }
+    let mut start = [0_u8; 64];
+    let mut file = std::fs::File::open(path).map_err(wrong)?;
+    if file.read_exact(&mut start).is_err() {
+        return Err(format!("{shown} is not a library"));
+    }
+    // ELF of 64 bits: the table of sections is the last part, and begins where its header says.
+    let number = |at: usize, len: usize| {
+        start[at..at + len].iter().rev().fold(0_u64, |sum, &byte| (sum << 8) | u64::from(byte))
+    };
+    let end = number(0x28, 8).saturating_add(number(0x3a, 2) * number(0x3c, 2));
+    if start.starts_with(b"\x7fELF\x02\x01") && end > about.len() {
+        return Err(format!("{shown} is cut short"));
+    }
+    Ok(())
+}
+
+/// The library's name without its version.
+fn usual_name() -> String {
+    format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}")
+}
+
+/// The library in a folder, whose name may have a version: the last of several.
+fn in_folder(folder: &Path) -> Result<PathBuf, String> {
+    let is_library = |name: &str| {
+        let rest = name.strip_prefix(DLL_PREFIX).and_then(|name| name.strip_prefix("onnxruntime"));
+        rest.is_some_and(|rest| rest.starts_with('.') && rest.contains(DLL_SUFFIX))
+    };
+    let shown = folder.display();
+    let entries = std::fs::read_dir(folder).map_err(|error| format!("{shown}: {error}"))?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let newest = names.filter(|name| is_library(name)).max();
+    newest.map(|name| folder.join(name)).ok_or_else(|| format!("the folder {shown} has no {}", usual_name()))
 }
 
 fn reason(error: &ort::LoadDynamicError, path: &Path) -> String {

@@ -1,12 +1,14 @@
 //! What a comparison found.
 
+use std::collections::BTreeSet;
+
 use anoseg_infer::{Analysis, Decision};
 use serde::Serialize;
 
 /// Version of the JSON document.
 const SCHEMA: u32 = 1;
 
-/// What a comparison found, as a JSON document when serialised.
+/// What a comparison found.
 #[derive(Clone, Debug, Serialize)]
 pub struct Report {
     schema: u32,
@@ -17,6 +19,19 @@ pub struct Report {
     pub engines: Vec<Compared>,
     /// Images that were not compared.
     pub left_out: Vec<NotCompared>,
+    /// Images that cannot be read.
+    pub unreadable: Vec<NotCompared>,
+    /// Why ONNX Runtime was not compared, where it was neither named nor left out on purpose.
+    pub missing: Option<String>,
+}
+
+/// A report with its result, as a JSON document when serialised.
+#[derive(Clone, Debug, Serialize)]
+pub struct Verdict<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    tolerance: f64,
+    agrees: bool,
 }
 
 /// An engine compared with native inference.
@@ -115,11 +130,31 @@ impl Compared {
 }
 
 impl Report {
-    pub(crate) fn new(engines: Vec<Compared>) -> Self {
+    pub(crate) fn new(engines: Vec<Compared>, missing: Option<String>) -> Self {
         let version = env!("CARGO_PKG_VERSION");
-        Self { schema: SCHEMA, version, images: 0, engines, left_out: Vec::new() }
+        Self {
+            schema: SCHEMA,
+            version,
+            images: 0,
+            engines,
+            left_out: Vec::new(),
+            unreadable: Vec::new(),
+            missing,
+        }
     }
 
+    /// The document with its result: whether it [`agrees`](Report::agrees) within `tolerance`.
+    pub fn judged(&self, tolerance: f64) -> Verdict<'_> {
+        Verdict { report: self, tolerance, agrees: self.agrees(tolerance) }
+    }
+
+    /// Images with another decision in any engine.
+    pub fn changed(&self) -> usize {
+        let changed = self.engines.iter().flat_map(|engine| &engine.changed);
+        changed.map(|changed| &changed.image).collect::<BTreeSet<_>>().len()
+    }
+
+    /// Adds an image that was not compared.
     pub(crate) fn leave_out(&mut self, image: &str, reason: &str) {
         self.left_out.push(NotCompared { image: image.to_owned(), reason: reason.to_owned() });
     }

@@ -150,6 +150,9 @@ fn files_of_others_are_refused() {
     assert!(told.contains("without metadata"), "{told}");
     let told = refused(&replaced(&bytes, b"\x05input", b"\x05image"), &model);
     assert!(told.contains("its inputs are image, and not input"), "{told}");
+    // Field 8, of 2 bytes: the version.
+    let told = refused(&replaced(&bytes, b"\x0a\x00\x10\x12", b"\x0a\x00\x10\x11"), &model);
+    assert!(told.contains("its operators are of version 17, and not 18"), "{told}");
     let told = Exported::read(Path::new("none.onnx"), &model).unwrap_err();
     assert!(matches!(told, VerifyError::Io { .. }), "{told}");
 }
@@ -240,7 +243,7 @@ fn layers_in_bytes_differ_within_limits() {
             inside: None,
         };
         let samples: Vec<Sample> = (0..FEWEST_SAMPLES).map(sample).collect();
-        let chosen = quantise(&model, &samples).unwrap();
+        let chosen = quantise(&model, &samples, &samples).unwrap();
         let options = Options { numbers: Numbers::Int8(&chosen), ..PLAIN };
         assert_eq!(exported(&model, options).unwrap().weights(), Weights::Bytes);
         let report = compared(&model, options, &[image]);

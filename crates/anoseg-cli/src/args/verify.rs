@@ -19,8 +19,8 @@ pub(crate) struct Verify {
     /// Which engines are compared. Without ONNX Runtime on the machine, all is rten.
     #[arg(long, value_enum, default_value = "all")]
     pub(crate) engine: EngineName,
-    /// Library of ONNX Runtime, such as libonnxruntime.so [default: that which the environment variable
-    /// ORT_DYLIB_PATH names, or the system's].
+    /// Library of ONNX Runtime (libonnxruntime.so, onnxruntime.dll or libonnxruntime.dylib), or the folder that
+    /// has it [default: what the environment variable ORT_DYLIB_PATH names, or the system's library].
     #[arg(long, value_name = "PATH")]
     pub(crate) runtime: Option<PathBuf>,
     /// Largest difference of maps and scores that is no failure.

@@ -13,8 +13,8 @@ use anyhow::Result;
 use crate::args::DataOptions;
 use crate::{advice, console};
 
-/// Synthetic anomalies, and as many good images, that scales and losses are measured on.
-const PAIRS: u64 = 64;
+/// Synthetic anomalies, and as many good images, that the scales are measured on; the loss on as many.
+const PAIRS: u64 = 32;
 
 /// Images that tell whether they are of the model's part.
 const FEW: usize = 8;
@@ -28,16 +28,23 @@ pub(super) fn choose(model: &Model, data: &Path, options: &DataOptions) -> Resul
     let images = Arc::new(good.images);
     warn_of_other_images(model, &images)?;
     let recipe = recipe(model)?;
-    let with = |clean_share: f32| Recipe { clean_share, ..recipe.clone() };
-    let anomalous = synthesizer_of(model, &images, with(0.0))?;
-    let clean = synthesizer_of(model, &images, with(1.0))?;
-    let samples: Vec<Sample> =
-        (0..PAIRS).flat_map(|i| [clean.pair(i, 0), anomalous.pair(i, 1)]).map(sample).collect();
+    let every_second = |first: usize| Arc::new(images.iter().skip(first).step_by(2).cloned().collect());
+    let halves: [Arc<Vec<Image>>; 2] = [0, 1].map(every_second);
     console::note(&format!(
-        "measuring which layers can compute on bytes, on {} and as many synthetic anomalies",
-        count(PAIRS as usize, "good image", "good images")
+        "measuring scales on {} and the loss on {}, and on synthetic anomalies on them",
+        count(halves[0].len(), "good image", "good images"),
+        count(halves[1].len(), "other", "others"),
     ));
-    Ok(quantise(model, &samples)?)
+    let [measured, judged] = halves.each_ref().map(|images| samples(model, images, &recipe));
+    Ok(quantise(model, &measured?, &judged?)?)
+}
+
+/// Good images, and as many with synthetic anomalies, in turn.
+fn samples(model: &Model, images: &Arc<Vec<Image>>, recipe: &Recipe) -> Result<Vec<Sample>> {
+    let with = |clean_share: f32| Recipe { clean_share, ..recipe.clone() };
+    let anomalous = synthesizer_of(model, images, with(0.0))?;
+    let clean = synthesizer_of(model, images, with(1.0))?;
+    Ok((0..PAIRS).flat_map(|i| [clean.pair(i, 0), anomalous.pair(i, 1)]).map(sample).collect())
 }
 
 /// Says where most of the images would be rejected.
@@ -76,24 +83,28 @@ pub(super) fn show(quantisation: &Quantisation) {
         console::result(&format!("float32   {}", kept.join(", ")));
     }
     let loss = &quantisation.loss;
+    console::result(&format!(
+        "loss      on {} good images and synthetic anomalies; others may lose more",
+        loss.samples
+    ));
     let [before, after] = loss.pixel_ap;
-    console::result(&format!("pixel AP  {after:.4}, in floats {before:.4}"));
+    console::result(&format!("  pixel AP      {after:.4}, in floats {before:.4}"));
     let [before, after] = loss.image_auroc;
-    console::result(&format!("AUROC     {after:.4}, in floats {before:.4} (images)"));
-    console::result(&format!("score     differs by up to {:.4}", loss.score));
+    console::result(&format!("  image AUROC   {after:.4}, in floats {before:.4}"));
+    console::result(&format!("  differences   scores up to {:.4}, maps up to {:.4}", loss.score, loss.map));
     if !loss.is_small() {
         console::warning(&format!(
-            "more is lost than {} of pixel AP or {} of AUROC: compare with anoseg eval and verify, or use --fp16",
+            "more is lost than {} of pixel AP or {} of image AUROC: see what anoseg verify finds on your images, or use \
+             --fp16",
             Loss::MOST_PIXEL_AP,
             Loss::MOST_IMAGE_AUROC
         ));
     }
     match loss.decisions {
-        Some(0) => console::note(&format!("no decision of {} differs", loss.samples)),
+        Some(0) | None => {}
         Some(changed) => console::warning(&format!(
-            "{changed} of {} decisions differ: anoseg verify compares those on your own images",
+            "{changed} of these {} get another decision: anoseg verify says which of your own images do",
             loss.samples
         )),
-        None => {}
     }
 }

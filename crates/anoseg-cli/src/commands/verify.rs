@@ -1,5 +1,7 @@
 //! `anoseg verify`.
 
+use std::collections::BTreeMap;
+
 use anoseg::evaluation::write_json;
 use anoseg::{Limits, Model, SettingError, StopToken, decode};
 use anoseg_export::Weights;
@@ -7,7 +9,7 @@ use anoseg_image::dataset::{self, Found, LeftOut, display_name};
 use anoseg_image::text::count;
 use anoseg_report::format::exact_score;
 use anoseg_verify::{
-    Changed, Compared, Comparison, Difference, Engines, Exported, Judged, Report, VerifyError,
+    Changed, Compared, Comparison, Difference, Engines, Exported, Judged, NotCompared, Report, VerifyError,
 };
 use anyhow::Result;
 
@@ -38,6 +40,7 @@ pub(crate) fn run(options: &Verify) -> Result<Outcome> {
     let mut comparison = Comparison::new(&model, &file, engines);
     let all_read = compare(&mut comparison, &found, &options.limits.limits(), &stop)?;
     let report = comparison.finish();
+    tell_left_out(&report);
     if stop.is_stopped() && report.images == 0 {
         return Ok(Outcome::Interrupted);
     }
@@ -45,7 +48,8 @@ pub(crate) fn run(options: &Verify) -> Result<Outcome> {
         return Err(VerifyError::NoImages.into());
     }
     show(&report);
-    options.json.as_ref().map_or(Ok(()), |path| write_json(path, &report))?;
+    let judged = report.judged(options.tolerance);
+    options.json.as_ref().map_or(Ok(()), |path| write_json(path, &judged))?;
     tell_differences(&report, options.tolerance, file.weights());
     let complete = all_read && found.failures.is_empty() && !found.left_out.iter().any(LeftOut::is_loss);
     Ok(match (report.agrees(options.tolerance), stop.is_stopped()) {
@@ -87,17 +91,32 @@ fn compare(
     for path in found.images.iter().take_while(|_| !stop.is_stopped()) {
         match decode::load(path, limits) {
             Ok(image) => {
-                if let Some(reason) = comparison.add(&display_name(path), &image)? {
-                    console::note(&format!("left out: {}: {reason}", path.display()));
-                }
+                comparison.add(&display_name(path), &image)?;
             }
             Err(error) => {
                 console::warning(&advice::with(&error));
+                comparison.unreadable(&display_name(path), error.to_string());
                 all_read = false;
             }
         }
     }
     Ok(all_read)
+}
+
+/// Why images were left out, a line for each reason.
+fn tell_left_out(report: &Report) {
+    let mut reasons = BTreeMap::<&str, Vec<&str>>::new();
+    for NotCompared { image, reason } in &report.left_out {
+        reasons.entry(reason).or_default().push(image);
+    }
+    for (reason, images) in reasons {
+        let images = match &images[..] {
+            [image] => (*image).to_owned(),
+            [first, ..] => format!("{} images, the first {first}", images.len()),
+            [] => continue,
+        };
+        console::note(&format!("left out: {images}: {reason}"));
+    }
 }
 
 /// The figures of each engine, and each other decision.
@@ -143,19 +162,27 @@ fn tell_differences(report: &Report, tolerance: f64, weights: Weights) {
             console::warning(&line);
         }
     }
-    let changed: usize = report.engines.iter().map(|engine| engine.changed.len()).sum();
-    if changed > 0 {
-        console::warning(&format!("{} changed", count(changed, "decision", "decisions")));
+    match report.changed() {
+        0 => {}
+        changed => {
+            let images = count(changed, "image has", "images have");
+            console::warning(&format!("{images} another decision"));
+        }
     }
-    let stored = match weights {
-        Weights::Halves => "16-bit floats",
-        Weights::Bytes => "8-bit integers",
+    if report.agrees(tolerance) {
+        console::result(&format!("result    the same within {tolerance}"));
+        return;
+    }
+    console::result(&format!("result    not the same within {tolerance}"));
+    let (stored, usual) = match weights {
+        Weights::Halves => ("16-bit floats", 0.05),
+        Weights::Bytes => ("8-bit integers", 0.2),
         Weights::Floats => return,
     };
-    if !report.agrees(tolerance) {
+    if tolerance < usual {
         console::note(&format!(
-            "the file stores weights as {stored}, which changes the results: --tolerance sets how much of a \
-             difference is accepted; a changed decision never is"
+            "the file has weights in {stored}, which changes the results: --tolerance {usual} accepts what is usual for \
+             them; another decision is never accepted"
         ));
     }
 }

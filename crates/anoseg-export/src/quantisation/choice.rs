@@ -19,7 +19,7 @@ const FOR_LAYERS: usize = 8;
 
 pub(super) fn analyse(model: &Model, layers: &Layers, sample: &Sample) -> Result<Analysis, ExportError> {
     let trial = Trial { model, size: size(sample) };
-    Ok(trial.analyses(layers, &[sample])?.swap_remove(0))
+    Ok(trial.analyses(layers, std::slice::from_ref(sample))?.swap_remove(0))
 }
 
 /// Height and width.
@@ -27,26 +27,28 @@ fn size(sample: &Sample) -> [usize; 2] {
     [sample.image.height(), sample.image.width()]
 }
 
-pub(super) fn quantise(model: &Model, samples: &[Sample]) -> Result<Quantisation, ExportError> {
-    let same = samples.windows(2).all(|pair| size(&pair[0]) == size(&pair[1]));
-    if samples.len() < FEWEST_SAMPLES || !same {
-        return Err(ExportError::Samples { count: samples.len() });
+pub(super) fn quantise(
+    model: &Model,
+    measured: &[Sample],
+    judged: &[Sample],
+) -> Result<Quantisation, ExportError> {
+    let mut sizes = measured.iter().chain(judged).map(size);
+    let first = sizes.next().unwrap_or_default();
+    let count = measured.len().min(judged.len());
+    if count < FEWEST_SAMPLES || !sizes.all(|size| size == first) {
+        return Err(ExportError::Samples { count });
     }
-    // Good and anomalous samples take turns, so that each half has both.
-    let half = |odd: bool| samples.iter().enumerate().filter(move |(i, _)| (i / 2 % 2 == 1) == odd);
-    let (first, second): (Vec<&Sample>, Vec<&Sample>) =
-        (half(false).map(|(_, sample)| sample).collect(), half(true).map(|(_, sample)| sample).collect());
-    let trial = Trial { model, size: size(&samples[0]) };
-    let all = trial.layers(&first)?;
-    let order = trial.worst_first(&all, &second[..second.len().min(FOR_LAYERS)])?;
-    let exact = trial.analyses(&Layers::new(), &second)?;
+    let trial = Trial { model, size: first };
+    let all = trial.layers(measured)?;
+    let order = trial.worst_first(&all, &judged[..judged.len().min(FOR_LAYERS)])?;
+    let exact = trial.analyses(&Layers::new(), judged)?;
     let products = |numbers: &[usize]| numbers.iter().map(|number| all[number].products).sum::<usize>();
     let (mut kept, mut others) = cheap(&all, &order);
     let mut best: Option<Quantisation> = None;
     loop {
         let layers: Layers = others.iter().map(|number| (*number, all[number].scales)).collect();
-        let rounded = trial.analyses(&layers, &second)?;
-        let loss = loss(&second, &exact, &rounded, model.description().calibration.as_ref())?;
+        let rounded = trial.analyses(&layers, judged)?;
+        let loss = loss(judged, &exact, &rounded, model.description().calibration.as_ref())?;
         if best.as_ref().is_none_or(|best| loss.beyond_limits() < best.loss.beyond_limits()) {
             let kept = kept.iter().map(|number| all[number].name.clone()).collect();
             best = Some(Quantisation { layers, kept, loss });
@@ -113,7 +115,7 @@ impl Trial<'_> {
     }
 
     /// All layers that can compute on bytes, by their numbers.
-    fn layers(&self, samples: &[&Sample]) -> Result<BTreeMap<usize, Layer>, ExportError> {
+    fn layers(&self, samples: &[Sample]) -> Result<BTreeMap<usize, Layer>, ExportError> {
         let mut seen = Vec::new();
         let program = self.program(&Layers::new(), Some(&mut seen))?;
         let mut ranges: Vec<[f32; 2]> = Vec::new();
@@ -144,7 +146,7 @@ impl Trial<'_> {
     fn worst_first(
         &self,
         all: &BTreeMap<usize, Layer>,
-        samples: &[&Sample],
+        samples: &[Sample],
     ) -> Result<Vec<usize>, ExportError> {
         let exact = self.logits(&Layers::new(), samples)?;
         let change = |(&number, layer): (&usize, &Layer)| {
@@ -157,15 +159,15 @@ impl Trial<'_> {
     }
 
     /// The logits of each sample.
-    fn logits(&self, layers: &Layers, samples: &[&Sample]) -> Result<Vec<Vec<f32>>, ExportError> {
+    fn logits(&self, layers: &Layers, samples: &[Sample]) -> Result<Vec<Vec<f32>>, ExportError> {
         let program = self.program(layers, None)?;
         Ok(samples.iter().map(|sample| Self::run(&program, sample).swap_remove(0)).collect())
     }
 
-    fn analyses(&self, layers: &Layers, samples: &[&Sample]) -> Result<Vec<Analysis>, ExportError> {
+    fn analyses(&self, layers: &Layers, samples: &[Sample]) -> Result<Vec<Analysis>, ExportError> {
         let program = self.program(layers, None)?;
         let [height, width] = self.size;
-        let analyse = |sample: &&Sample| {
+        let analyse = |sample: &Sample| {
             let mut outputs = Self::run(&program, sample).into_iter();
             let logits = AnomalyMap::from_vec(width, height, outputs.next().unwrap_or_default());
             let distance = outputs.next().map(|distance| distance[0]);
@@ -186,7 +188,7 @@ fn difference(a: &[Vec<f32>], b: &[Vec<f32>]) -> f64 {
 }
 
 fn loss(
-    samples: &[&Sample],
+    samples: &[Sample],
     exact: &[Analysis],
     rounded: &[Analysis],
     calibration: Option<&Calibration>,
@@ -209,12 +211,15 @@ fn loss(
         let scores: Vec<f32> = analyses.iter().map(|analysis| analysis.score).collect();
         auroc(&scores, &anomalous).map(|found| found.unwrap_or(1.0))
     };
-    let scores = || exact.iter().zip(rounded).map(|(a, b)| (a.score, b.score));
+    let pairs = || exact.iter().zip(rounded);
+    let values = || pairs().flat_map(|(a, b)| a.map.as_slice().iter().zip(b.map.as_slice()));
+    let scores = || pairs().map(|(a, b)| (a.score, b.score));
     Ok(Loss {
         samples: samples.len(),
         pixel_ap: [pixel_ap(exact)?, pixel_ap(rounded)?],
         image_auroc: [image_auroc(exact)?, image_auroc(rounded)?],
         score: scores().map(|(a, b)| (a - b).abs()).fold(0.0, f32::max),
+        map: values().map(|(a, b)| (a - b).abs()).fold(0.0, f32::max),
         decisions: calibration.map(|calibration| {
             scores().filter(|&(a, b)| calibration.decide(a) != calibration.decide(b)).count()
         }),
