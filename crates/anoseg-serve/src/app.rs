@@ -103,7 +103,8 @@ impl App {
         }
     }
 
-    /// Adds a line to the audit log. A line that cannot be written is told and counted; the request goes on.
+    /// Adds a line to the audit log. A line that cannot be written is told and counted; the request
+    /// goes on.
     pub(crate) fn write_down(&self, entry: &Entry<'_>) {
         if let Err(error) = self.audit.add(entry) {
             tracing::error!(%error, ?entry, "the audit log cannot be written");

@@ -86,7 +86,8 @@ impl<'a> Entry<'a> {
 }
 
 impl Audit {
-    /// Opens a log to append to. A line that a kill cut short is ended, so that it does not spoil the next.
+    /// Opens a log to append to. A line that a kill cut short is ended, so that it does not spoil the
+    /// next.
     ///
     /// # Errors
     /// The file cannot be opened for writing.

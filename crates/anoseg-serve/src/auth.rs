@@ -56,8 +56,8 @@ impl Tokens {
         Self::parse(&text)
     }
 
-    /// Tokens from lines of the form `NAME ROLE[,ROLE] TOKEN`; empty lines and those that begin with `#` are
-    /// passed over. Roles are inspect, feedback and admin; admin has the others.
+    /// Tokens from lines of the form `NAME ROLE[,ROLE] TOKEN`; empty lines and those that begin with
+    /// `#` are passed over. Roles are inspect, feedback and admin; admin has the others.
     ///
     /// ```
     /// use anoseg_serve::Tokens;

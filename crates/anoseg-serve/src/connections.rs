@@ -20,7 +20,8 @@ use crate::routes;
 /// Pause after a connection could not be taken, such as without descriptors.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// Takes connections until `stop`, and then lets requests under way end, within the grace of the settings.
+/// Takes connections until `stop`, and then lets requests under way end, within the grace of the
+/// settings.
 pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, mut stop: watch::Receiver<bool>) {
     let service = TowerToHyperService::new(routes::router(&app));
     let permits = Arc::new(Semaphore::new(app.settings.connections.max(1)));

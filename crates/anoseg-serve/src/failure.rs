@@ -84,8 +84,8 @@ impl Failure {
 }
 
 impl From<Error> for Failure {
-    /// Images are the client's, everything else is ours. A model that gave finite values when it was loaded
-    /// gives others because of an image, such as one of huge floats.
+    /// Images are the client's, everything else is ours. A model that gave finite values when it was
+    /// loaded gives others because of an image, such as one of huge floats.
     fn from(error: Error) -> Self {
         if let Error::Model { fault: fault @ ModelFault::NotFinite, .. } = &error {
             return Self::new(StatusCode::BAD_REQUEST, "bad_image", fault.to_string());

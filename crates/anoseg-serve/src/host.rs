@@ -10,8 +10,9 @@ use axum::response::Response;
 use crate::app::App;
 use crate::failure::Failure;
 
-/// Refuses requests of pages of other origins. A server that is open on a loopback address also refuses other host
-/// names than that of the machine itself: a page can give a name of its own the address 127.0.0.1.
+/// Refuses requests of pages of other origins. A server that is open on a loopback address also refuses
+/// other host names than that of the machine itself: a page can give a name of its own the address
+/// 127.0.0.1.
 pub(crate) async fn check(
     State(app): State<Arc<App>>,
     request: Request,

@@ -1,4 +1,5 @@
-//! Bodies of requests: each of a bounded size, all of them together within a budget, none slower than allowed.
+//! Bodies of requests: each of a bounded size, all of them together within a budget, none slower than
+//! allowed.
 
 use std::time::Duration;
 

@@ -1,16 +1,16 @@
 //! An HTTP server for models of anoseg.
 //!
-//! [`Server`] answers the Open Inference Protocol, version 2, and a simpler route that takes an image file and gives
-//! the verdict that `predict` writes. Models are those of a folder, `<models>/<model>/<version>/model.anoseg`, and
-//! are replaced while requests go on.
+//! [`Server`] answers the Open Inference Protocol, version 2, and a simpler route that takes an image
+//! file and gives the verdict that `predict` writes. Models are those of a folder,
+//! `<models>/<model>/<version>/model.anoseg`, and are replaced while requests go on.
 //!
 //! ```text
 //! connections -> routes -> intake (body) -> work (queue, threads) -> inspect -> answer
 //!                                   repository: load, warm up, canary images, swap
 //! ```
 //!
-//! Nothing in a request becomes a path: names are looked up among those of the folder. A request that makes the
-//! program panic is answered with 500 and the process goes on.
+//! Nothing in a request becomes a path: names are looked up among those of the folder. A request that
+//! makes the program panic is answered with 500 and the process goes on.
 
 mod app;
 mod audit;

@@ -1,4 +1,5 @@
-//! `POST /v1/models/{model}/predict`: one image file, and its verdict as `predict` writes it, or an image of it.
+//! `POST /v1/models/{model}/predict`: one image file, and its verdict as `predict` writes it, or an
+//! image of it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -120,8 +121,8 @@ impl Upload {
     }
 }
 
-/// The last part of a name that a client gave, at most 200 characters. It is shown and stored, and nothing is opened
-/// by it.
+/// The last part of a name that a client gave, at most 200 characters. It is shown and stored, and
+/// nothing is opened by it.
 fn shown(name: &str) -> String {
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let name: String = name.chars().filter(|&c| !anoseg_image::text::is_unseen(c)).take(200).collect();
@@ -129,8 +130,8 @@ fn shown(name: &str) -> String {
 }
 
 impl View {
-    /// The first of the media types of Accept that there is: JSON is the verdict, PNG the overlay, PNG with
-    /// `view=mask` the mask, TIFF the map.
+    /// The first of the media types of Accept that there is: JSON is the verdict, PNG the overlay, PNG
+    /// with `view=mask` the mask, TIFF the map.
     fn wanted(headers: &HeaderMap) -> Result<Self, Failure> {
         let accept = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
         let mut types = accept.flat_map(|value| value.split(',')).map(str::trim).peekable();

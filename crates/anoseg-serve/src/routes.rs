@@ -1,4 +1,5 @@
-//! The routes, and what is around each of them: an id, a name for its caller, figures, one form of failures.
+//! The routes, and what is around each of them: an id, a name for its caller, figures, one form of
+//! failures.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

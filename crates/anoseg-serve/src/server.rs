@@ -36,8 +36,8 @@ impl Server {
     /// Takes the address and starts the computing threads.
     ///
     /// # Errors
-    /// The address cannot be used or is open to other machines without tokens, the folder of models cannot be
-    /// listed, the audit log cannot be written.
+    /// The address cannot be used or is open to other machines without tokens, the folder of models
+    /// cannot be listed, the audit log cannot be written.
     pub fn bind(mut settings: Settings) -> Result<Self, ServeError> {
         let address = settings.address;
         if !address.ip().is_loopback() && settings.tokens.count() == 0 && !settings.open {
@@ -63,14 +63,15 @@ impl Server {
         routes::router(&self.app)
     }
 
-    /// Compares the folder of models with what is loaded, and loads what is new or changed. [`Server::run`] does
-    /// so by itself.
+    /// Compares the folder of models with what is loaded, and loads what is new or changed.
+    /// [`Server::run`] does so by itself.
     pub fn refresh(&self) {
         self.app.refresh();
     }
 
-    /// Answers requests until `stopped` says yes. Then it is not ready any more and takes no new connections;
-    /// requests under way get [`Settings::grace`] to end. It returns a second later at the latest.
+    /// Answers requests until `stopped` says yes. Then it is not ready any more and takes no new
+    /// connections; requests under way get [`Settings::grace`] to end. It returns a second later at the
+    /// latest.
     ///
     /// # Errors
     /// The system gives no threads.

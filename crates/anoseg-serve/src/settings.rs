@@ -31,8 +31,8 @@ pub struct Settings {
     pub most_images: usize,
     /// Most bytes of a request's body. Default: 64 MiB.
     pub most_body: u64,
-    /// Most bytes of all bodies and answers that are held at a time; above it new bodies are refused with 429.
-    /// Default: 1 GiB.
+    /// Most bytes of all bodies and answers that are held at a time; above it new bodies are refused
+    /// with 429. Default: 1 GiB.
     pub most_bodies: u64,
     /// Connections that are open at a time; further ones wait. Default: 1024.
     pub connections: usize,

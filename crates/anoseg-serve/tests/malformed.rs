@@ -1,4 +1,5 @@
-//! Random requests: routes x methods x headers x bodies x tensors. None is answered with 5xx, none ends the process.
+//! Random requests: routes x methods x headers x bodies x tensors. None is answered with 5xx, none ends
+//! the process.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod common;

@@ -148,7 +148,8 @@ fn versions_are_unloaded_and_loaded_by_request() {
     let server = Running::new(settings);
     let post = |path: &str| server.post(&format!("/v2/repository/models/part{path}"), &[], b"").status;
     assert_eq!(index(&server).iter().filter(|entry| entry.1 == "READY").count(), 1);
-    // Without the highest version the next one answers, and stays even though a listing finds the other one.
+    // Without the highest version the next one answers, and stays even though a listing finds the other
+    // one.
     assert_eq!(post("/versions/5/unload"), 200);
     assert_eq!(answering(&server), digest(&high));
     std::thread::sleep(std::time::Duration::from_millis(100));

@@ -95,6 +95,14 @@ fn decisions_and_changes_are_written_down_with_their_caller() {
     assert_eq!(told, expected);
     let digest = model().digest().unwrap();
     assert!(entries.iter().all(|entry| entry["model_digest"] == digest && entry["model"] == "part"));
+    let schema = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/schemas/audit.json");
+    let schema: Value = serde_json::from_slice(&std::fs::read(schema).unwrap()).unwrap();
+    for entry in &entries {
+        let fields = entry.as_object().unwrap();
+        assert!(fields.keys().all(|name| schema["properties"].get(name).is_some()), "{entry}");
+        let required = schema["required"].as_array().unwrap();
+        assert!(required.iter().all(|name| fields.contains_key(name.as_str().unwrap())), "{entry}");
+    }
     let decision = &entries[1];
     assert_eq!((&decision["decision"], &decision["request_id"]), (&"review".into(), &"r-1".into()));
     assert_eq!(decision["image"], "image");

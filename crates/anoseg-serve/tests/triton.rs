@@ -1,5 +1,6 @@
-//! NVIDIA's client of the protocol, `tritonclient`, against the server. `ANOSEG_PYTHON` names the interpreter (otherwise
-//! `python3`); without the packages `tritonclient` and `numpy` nothing is tested.
+//! NVIDIA's client of the protocol, `tritonclient`, against the server. `ANOSEG_PYTHON` names the
+//! interpreter (otherwise `python3`); without the packages `tritonclient` and `numpy` nothing is
+//! tested.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says that it is skipped")]
 
 mod common;
@@ -8,7 +9,8 @@ use std::process::Command;
 
 use common::{Shop, image, model, model_with_threshold, png};
 
-/// Prints nothing but what differs. Arguments: address, the image's file, its raw pixels, width and height, score, map.
+/// Prints nothing but what differs. Arguments: address, the image's file, its raw pixels, width and
+/// height, score, map.
 const CLIENT: &str = r#"
 import sys, json, numpy as np, tritonclient.http as http
 from tritonclient.utils import InferenceServerException

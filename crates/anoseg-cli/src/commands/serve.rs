@@ -62,8 +62,8 @@ fn count(number: u64) -> usize {
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// Writes events of the server to standard error. Values of fields are quoted, so that names do not act on a
-/// terminal.
+/// Writes events of the server to standard error. Values of fields are quoted, so that names do not act
+/// on a terminal.
 fn start_log(form: LogForm) {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false);
     match form {

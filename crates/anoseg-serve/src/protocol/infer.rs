@@ -144,7 +144,8 @@ fn inspect(inspector: &Inspector<'_>, images: &Images, wanted: &[Wanted]) -> Res
     }
 }
 
-/// The limit on one image is one on all of a request, too: small files may be large images, whose maps are kept.
+/// The limit on one image is one on all of a request, too: small files may be large images, whose maps
+/// are kept.
 fn check_pixels(pixels: u64, most: u64) -> Result<(), Failure> {
     if pixels > most {
         return Err(Failure::too_large(format!(

@@ -70,8 +70,8 @@ pub(crate) async fn unload(
     change(app, asked, move |repository, tell| repository.unload(&name, version, tell)).await
 }
 
-/// `POST /v2/repository/models/{model}/versions/{version}/unload`. Without its highest version a model is served by
-/// the next one.
+/// `POST /v2/repository/models/{model}/versions/{version}/unload`. Without its highest version a model
+/// is served by the next one.
 pub(crate) async fn unload_version(
     State(app): State<Arc<App>>,
     Path((name, number)): Path<(String, String)>,
@@ -112,8 +112,8 @@ async fn body<T: Default + for<'de> Deserialize<'de>>(app: &App, request: Reques
         .map_err(|error| Failure::bad_request(format!("the request is no JSON of the protocol: {error}")))
 }
 
-/// The parameter `version`. Models come from the folder alone, so that files and configurations in a request are
-/// refused.
+/// The parameter `version`. Models come from the folder alone, so that files and configurations in a
+/// request are refused.
 fn version_in(request: ChangeRequest) -> Result<Option<u64>, Failure> {
     let refused = |name: &String| name.starts_with("file:") || name == "config";
     if request.parameters.keys().any(refused) {

@@ -72,8 +72,8 @@ impl Repository {
         if entry.reason.is_empty() { Ok(()) } else { Err(Refused::Unusable(entry.reason.clone())) }
     }
 
-    /// Unloads a version of a model, or all of it if None, until it is loaded again by a request. Without
-    /// its highest version a model is served by the next one.
+    /// Unloads a version of a model, or all of it if None, until it is loaded again by a request.
+    /// Without its highest version a model is served by the next one.
     ///
     /// # Errors
     /// There is none.
@@ -126,8 +126,8 @@ impl Repository {
         ended.into_iter().for_each(|served| tell(&Change::Unloaded(served)));
     }
 
-    /// Loads the highest versions until enough are loaded, and those that were asked for. Each is put into
-    /// force at once.
+    /// Loads the highest versions until enough are loaded, and those that were asked for. Each is put
+    /// into force at once.
     fn load_missing(
         &self,
         name: &str,
@@ -161,8 +161,8 @@ impl Repository {
         }
     }
 
-    /// Takes out versions that higher ones displaced, and those whose files are gone. The last one of a model
-    /// stays, whatever happens to its file.
+    /// Takes out versions that higher ones displaced, and those whose files are gone. The last one of a
+    /// model stays, whatever happens to its file.
     fn take_out(&self, versions: &mut Versions) -> Vec<Arc<Served>> {
         let (mut ended, mut kept) = (Vec::new(), 0);
         for entry in versions.entries.values_mut().rev() {

@@ -1,6 +1,7 @@
 //! The models of a folder: which versions are loaded, and their replacement while requests go on.
 //!
-//! A request holds the version that it began with, so that a replaced one is freed after its last request.
+//! A request holds the version that it began with, so that a replaced one is freed after its last
+//! request.
 
 mod change;
 mod entry;

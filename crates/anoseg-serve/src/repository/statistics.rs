@@ -55,8 +55,8 @@ impl Statistics {
         self.latest.store(now.as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// The entry of a version, as the protocol writes it. Images of a request are computed one after the other,
-    /// each in an execution of its own.
+    /// The entry of a version, as the protocol writes it. Images of a request are computed one after
+    /// the other, each in an execution of its own.
     pub(crate) fn json(&self, name: &str, version: u64) -> Value {
         let images = self.images.load(Ordering::Relaxed);
         json!({
