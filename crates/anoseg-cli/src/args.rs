@@ -1,5 +1,6 @@
 //! The command line.
 
+mod feedback;
 mod limits;
 mod region;
 mod values;
@@ -13,6 +14,7 @@ use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use feedback::{FeedbackCommand, FeedbackExport, FeedbackThresholds};
 pub(crate) use limits::LimitOptions;
 pub(crate) use region::RegionOptions;
 use values::{duration, share, whole_number, whole_number_in};
@@ -54,6 +56,9 @@ pub(crate) enum Command {
     /// The pretrained encoder that preset accurate needs.
     #[command(subcommand)]
     Encoder(EncoderCommand),
+    /// What operators said of verdicts, in the history that a server writes.
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
 }
 
 #[derive(Args)]
