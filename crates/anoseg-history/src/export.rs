@@ -29,8 +29,8 @@ pub const SCHEMA: u32 = 1;
 pub struct Export {
     /// [`SCHEMA`].
     pub schema: u32,
-    /// Name and version.
-    pub program: String,
+    /// Version of this library.
+    pub version: String,
     /// Images that were written, the newest feedback first.
     pub exported: Vec<Exported>,
     /// Verdicts that were left out.
@@ -135,8 +135,8 @@ fn stated(reader: &Reader, model: Option<&str>) -> Result<Vec<Stated>> {
 }
 
 fn write_all(reader: &Reader, folder: &Path, stated: Vec<Stated>, limits: &Limits) -> Result<Export> {
-    let program = concat!("anoseg ", env!("CARGO_PKG_VERSION")).to_owned();
-    let mut export = Export { schema: SCHEMA, program, exported: Vec::new(), left_out: Vec::new() };
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    let mut export = Export { schema: SCHEMA, version, exported: Vec::new(), left_out: Vec::new() };
     // The verdict of the newest feedback on a file of a model.
     let mut newest: HashMap<(String, String), (i64, Truth)> = HashMap::new();
     for Stated { row, truth, author, time, note } in stated {

@@ -65,12 +65,15 @@ impl History {
         let failed = |error| Error::sqlite(&path, error);
         let mut connection = Connection::open(&path).map_err(failed)?;
         connection.busy_timeout(BUSY).map_err(failed)?;
-        // Before the first table is made; has no effect later.
-        connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
-        schema::version_of(&connection, &path, schema::VERSION)?;
+        if schema::version_of(&connection, &path, schema::VERSION)? == 0 {
+            // Before the first table is made. Later it would write to the database.
+            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(failed)?;
+        }
         connection.pragma_update(None, "journal_mode", "WAL").map_err(failed)?;
         connection.pragma_update(None, "synchronous", "NORMAL").map_err(failed)?;
-        connection.pragma_update(None, "journal_size_limit", 8 << 20).map_err(failed)?;
+        // 16 MiB of log: each copy into the database syncs the disk.
+        connection.pragma_update(None, "wal_autocheckpoint", 4000).map_err(failed)?;
+        connection.pragma_update(None, "journal_size_limit", 16 << 20).map_err(failed)?;
         schema::migrate(&mut connection, &path)?;
         check_length(&connection, &path)?;
         let originals = Originals::of(folder);

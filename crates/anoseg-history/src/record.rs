@@ -124,6 +124,12 @@ impl<'a> Record<'a> {
         if !(0.0..=1.0).contains(&self.score) {
             return Err(Error::value(format!("score = {}: must be 0 to 1", self.score)));
         }
+        let Used { image, review, pixel } = self.used;
+        let (brightness, sharpness) = (self.summary.brightness, self.summary.sharpness);
+        let finite = [image, review, pixel].iter().all(|value| value.is_finite());
+        if !finite || !brightness.is_finite() || !sharpness.is_finite() {
+            return Err(Error::value("thresholds, brightness and sharpness: must be finite"));
+        }
         if self.name.len() > MOST_NAME || self.request.is_some_and(|request| request.len() > MOST_NAME) {
             return Err(Error::value(format!(
                 "the name of the image or request has more than {MOST_NAME} bytes"

@@ -15,7 +15,7 @@ pub struct Retention {
     /// Verdicts with feedback, and their images, are removed at this age; None keeps them.
     pub feedback_age: Option<Duration>,
     /// Above so many bytes of database and originals, the oldest verdicts are removed; those with feedback
-    /// only when no others are left. A few MiB come on top: the write-ahead log, and pages that are free.
+    /// only when no others are left. Some 20 MiB may come on top: the write-ahead log, and pages that are free.
     pub bytes: Option<u64>,
 }
 

@@ -11,7 +11,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
 /// A line: how its images come out.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Line {
     /// Shift of the logits of scores, in standard deviations.
     shift: f64,
@@ -76,8 +76,8 @@ fn settings(images: u64) -> Settings {
 /// Alarms by monitor on a steady line, over fresh calibrations and baselines: at most one in N images each.
 #[test]
 fn steady_lines_give_no_more_false_alarms_than_stated() {
-    let (each, lines, images_per_alarm) = (20_000_u64, 60_u64, 2_000_u64);
-    for n in [7, 15, 30, 200] {
+    let (each, lines, images_per_alarm) = (1_536_u64, 1_000_u64, 2_000_u64);
+    for n in [7, 30, 200] {
         let mut rng = ChaCha8Rng::seed_from_u64(n as u64);
         let mut found: Vec<((Signal, Against), u64)> = Vec::new();
         for _ in 0..lines {
@@ -95,8 +95,8 @@ fn steady_lines_give_no_more_false_alarms_than_stated() {
                 }
             }
         }
-        // Alarms of windows on one reference come together, so that the spread is that of 60 lines, not of
-        // their windows.
+        // A calibration whose few scores lie apart by chance raises alarms in all windows of a line. Some
+        // twenty such lines are expected with 7 scores, so that the count has a deviation of a quarter.
         let stated = (lines * each / images_per_alarm) as f64;
         assert_eq!(found.len(), 8);
         for (monitor, alarms) in found {
@@ -128,27 +128,22 @@ fn delays(n: usize, after: Line, counts: impl Fn(&Alarm) -> bool) -> Vec<i64> {
 fn stated_changes_are_found() {
     let of = |signal, against| move |alarm: &Alarm| (alarm.signal, alarm.against) == (signal, against);
     let calibration = Against::Calibration;
-    let cases: [(&str, usize, Line, Signal, Against, i64); 8] = [
-        ("score + 1 deviation", 200, Line { shift: 1.0, ..STEADY }, Signal::Score, calibration, 256),
-        ("score + 1 deviation", 30, Line { shift: 1.0, ..STEADY }, Signal::Score, calibration, 4000),
-        ("score + 2 deviations", 30, Line { shift: 2.0, ..STEADY }, Signal::Score, calibration, 256),
-        ("score + 4 deviations", 7, Line { shift: 4.0, ..STEADY }, Signal::Reviews, calibration, 4000),
-        ("score + 1 deviation", 7, Line { shift: 1.0, ..STEADY }, Signal::Score, Against::Baseline, 256),
-        ("15 % of defects", 200, Line { defects: 0.15, ..STEADY }, Signal::Rejects, calibration, 512),
-        ("10 % of defects", 7, Line { defects: 0.10, ..STEADY }, Signal::Rejects, Against::Baseline, 512),
-        (
-            "light + 1 deviation",
-            7,
-            Line { brightness: 0.52, ..STEADY },
-            Signal::Brightness,
-            Against::Baseline,
-            256,
-        ),
+    let cases = [
+        (200, Line { shift: 1.0, ..STEADY }, Signal::Score, calibration, 64),
+        (30, Line { shift: 1.0, ..STEADY }, Signal::Score, calibration, 320),
+        (30, Line { shift: 2.0, ..STEADY }, Signal::Score, calibration, 96),
+        (15, Line { shift: 2.0, ..STEADY }, Signal::Score, calibration, 96),
+        (7, Line { shift: 3.0, ..STEADY }, Signal::Score, calibration, 512),
+        (7, Line { shift: -2.0, ..STEADY }, Signal::Score, calibration, 512),
+        (7, Line { shift: 1.0, ..STEADY }, Signal::Score, Against::Baseline, 64),
+        (200, Line { defects: 0.15, ..STEADY }, Signal::Rejects, calibration, 256),
+        (30, Line { defects: 0.35, ..STEADY }, Signal::Rejects, calibration, 256),
+        (30, Line { defects: 0.1, ..STEADY }, Signal::Rejects, Against::Baseline, 1024),
+        (7, Line { brightness: 0.52, ..STEADY }, Signal::Brightness, Against::Baseline, 96),
     ];
-    for (what, n, line, signal, against, within) in cases {
+    for (n, line, signal, against, within) in cases {
         let delays = delays(n, line, of(signal, against));
-        println!("{what}, {n} scores, {signal:?} against {against:?}: {delays:?}");
-        assert!(delays[17] <= within, "{what}, {n} scores, {signal:?} against {against:?}: {delays:?}");
+        assert!(delays[17] <= within, "{n} scores, {signal:?} against {against:?}: {delays:?}");
     }
 }
 

@@ -17,15 +17,18 @@
 //! Scores are compared below the image threshold only: defects that are rejected are no drift, and above a
 //! threshold that is one of the calibration scores the rest is still exchangeable.
 //!
-//! **What few calibration scores can promise.** The false-alarm rate holds for any number. What is found
-//! depends on it: 7 scores tell a change of several standard deviations, and at most that more than about
-//! three quarters of the images are rejected. Monitors against the baseline of 256 images find smaller
-//! changes, but take the first images of the model as right. Images of one lot are more alike than
+//! **What few calibration scores can promise.** The false-alarm rate holds for any number of scores, on
+//! average over calibrations. Where the few scores lie apart from most others by chance, alarms come in every
+//! window: by Markov's inequality that happens to at most 3 of 10,000 calibrations, at one alarm in a million
+//! images. What is found depends on the number: 7 scores tell a change of three standard deviations, 200 one of
+//! one, and 30 scores tell no share of rejects below a quarter. Monitors against the baseline find smaller
+//! changes, but take the first 256 images of the model as right. Images of one lot are more alike than
 //! exchangeable ones; where that is so, there are more alarms than stated.
 
 mod counts;
 mod monitor;
 mod rank;
+mod status;
 
 use std::collections::VecDeque;
 
@@ -33,6 +36,8 @@ use anoseg_infer::{Calibration, Decision, TrainingImages};
 use serde::{Deserialize, Serialize};
 
 use self::monitor::{Marks, Values, Verdict};
+use self::status::quantiles;
+pub use self::status::{Against, Alarm, MonitorStatus, Signal, Status};
 use crate::{Error, Filter, History, ModelKey, Reader, Result, ScoreRow};
 
 /// Images of a window, short and long.
@@ -56,95 +61,6 @@ impl Default for Settings {
     fn default() -> Self {
         Self { images_per_false_alarm: 1_000_000, defects: 0.02 }
     }
-}
-
-/// What a monitor watches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Signal {
-    /// Scores that are not rejected.
-    Score,
-    /// The share of images that are rejected.
-    Rejects,
-    /// The share of images that are rejected or to be reviewed.
-    Reviews,
-    /// Mean luminance.
-    Brightness,
-    /// See [`ImageSummary::sharpness`](crate::ImageSummary::sharpness).
-    Sharpness,
-}
-
-/// What it is compared with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Against {
-    /// The good images that the thresholds come from.
-    Calibration,
-    /// The first images of the model in the history.
-    Baseline,
-}
-
-/// An alarm, raised at the end of a window.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Alarm {
-    /// What drifts.
-    pub signal: Signal,
-    /// From what.
-    pub against: Against,
-    /// Whether values are higher, or marks more frequent, than in the reference.
-    pub higher: bool,
-    /// Of score, brightness and sharpness: the share of pairs in which the newer value is the greater, 0.5
-    /// without drift. Of rejects and reviews: their share.
-    pub statistic: f64,
-    /// Images of the window.
-    pub window: usize,
-    /// The last image of the window.
-    pub verdict: i64,
-    /// Its time, in milliseconds since 1970.
-    pub time: i64,
-}
-
-/// How a monitor stands.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MonitorStatus {
-    /// What is watched.
-    pub signal: Signal,
-    /// What it is compared with.
-    pub against: Against,
-    /// Whether the reference is large enough for any alarm.
-    pub can_alarm: bool,
-    /// The statistic of the last window that ended; None before the first.
-    pub statistic: Option<f64>,
-    /// The alarm, until the next window of the same size ends without one.
-    pub raised: Option<Alarm>,
-    /// Alarms since this process watches.
-    pub alarms: u64,
-}
-
-/// How a model's images stand.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Status {
-    /// Images of the recent figures, at most [`BASELINE`].
-    pub recent: usize,
-    /// Quantiles of the recent scores: 0.5, 0.9, 0.99. None without images.
-    pub scores: Option<[f64; 3]>,
-    /// The same of the calibration scores.
-    pub calibration_scores: Option<[f64; 3]>,
-    /// Share of the recent images that were rejected.
-    pub rejected: f64,
-    /// Share of the recent images that were rejected or sent to review.
-    pub flagged: f64,
-    /// Median of the recent images, and of the baseline once it is whole.
-    pub brightness: [Option<f64>; 2],
-    /// Median of the recent images, and of the baseline once it is whole.
-    pub sharpness: [Option<f64>; 2],
-    /// Share of the recent images whose sides or ratio of sides no training image had; None where the model
-    /// does not say.
-    pub unlike_training: Option<f64>,
-    /// Images of the baseline so far, and how many it takes.
-    pub baseline: [usize; 2],
-    /// The monitors.
-    pub monitors: Vec<MonitorStatus>,
 }
 
 /// The first images of a model.
@@ -434,12 +350,4 @@ fn is_unlike(row: &ScoreRow, training: &TrainingImages) -> bool {
     // Ratios of stored sizes are exact to rounding.
     let ratio = aspect < training.aspects[0] * 0.999 || aspect > training.aspects[1] * 1.001;
     outside(training.widths, row.width) || outside(training.heights, row.height) || ratio
-}
-
-/// 0.5, 0.9 and 0.99 quantile (the smallest value that such a share does not exceed); None without values.
-fn quantiles(mut values: Vec<f64>) -> Option<[f64; 3]> {
-    values.sort_unstable_by(f64::total_cmp);
-    let n = values.len();
-    let at = |q: f64| values[((q * n as f64).ceil() as usize).clamp(1, n) - 1];
-    (n > 0).then(|| [0.5, 0.9, 0.99].map(at))
 }

@@ -5,6 +5,15 @@
 //! U depends on `m` and `w` alone (Mann and Whitney, 1947). Its generating function is the Gaussian binomial
 //! coefficient, which is multiplied out here; no normal approximation is needed for seven values either.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+/// Of the smaller and the larger number of values, and the bits of the level.
+type Key = (usize, usize, u64);
+
+/// What was computed before, by the smaller and the larger number of values and the level: a server watches several models, with windows of the same sizes.
+static KNOWN: Mutex<Option<HashMap<Key, Option<u64>>>> = Mutex::new(None);
+
 /// How far from its least value U may lie so that the probability of such a value, or a lower one, is at most
 /// `level`; None where even the least value is likelier. The same distance from the greatest value
 /// `m * w` serves the other side, by symmetry.
@@ -13,6 +22,17 @@ pub(super) fn critical(m: usize, w: usize, level: f64) -> Option<u64> {
     if few == 0 {
         return None;
     }
+    let key = (few, many, level.to_bits());
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    let found = known().get_or_insert_default().get(&key).copied();
+    found.unwrap_or_else(|| {
+        let computed = computed(few, many, level);
+        known().get_or_insert_default().insert(key, computed);
+        computed
+    })
+}
+
+fn computed(few: usize, many: usize, level: f64) -> Option<u64> {
     let mut sum = 0.0;
     let mut last = None;
     for (u, p) in (0..).zip(lower_half(few, many)) {
@@ -111,7 +131,7 @@ mod tests {
         fn the_halves_hold_half_of_the_probability(few in 1..40_usize, more in 0..200_usize) {
             let many = few + more;
             let half = lower_half(few, many);
-            let middle = if few * many % 2 == 0 { half[few * many / 2] / 2.0 } else { 0.0 };
+            let middle = if (few * many).is_multiple_of(2) { half[few * many / 2] / 2.0 } else { 0.0 };
             prop_assert!((half.iter().sum::<f64>() - middle - 0.5).abs() < 1e-9);
             prop_assert!(half.iter().all(|&p| (0.0..=1.0).contains(&p)));
         }
