@@ -22,7 +22,7 @@ pub(crate) const DATABASE: &str = "history.sqlite";
 /// How long SQLite waits for another process before it gives up.
 pub(crate) const BUSY: Duration = Duration::from_secs(10);
 
-/// Verdicts between two looks at the limits.
+/// Verdicts between two checks of the limits.
 const TRIM_EVERY: u32 = 64;
 
 /// Transactions of one of them: more than 64 verdicts take, so that a lower limit is reached in time.
@@ -93,7 +93,8 @@ impl History {
     /// Writes a verdict down and gives its number. Every 64 verdicts, removes those beyond the limits.
     ///
     /// # Errors
-    /// A value is out of range, the disk is full, or the database is damaged.
+    /// A value is out of range, the disk is full, or the database is damaged. An error while older verdicts are
+    /// removed is returned too; the verdict itself is written then.
     pub fn record(&self, record: &Record<'_>) -> Result<i64> {
         record.validate()?;
         let regions: Vec<RegionRow> = record.regions.iter().map(RegionRow::from).collect();
@@ -279,8 +280,7 @@ fn known_originals(connection: &Connection) -> rusqlite::Result<HashSet<String>>
     connection.prepare("SELECT digest FROM originals")?.query_map([], |row| row.get(0))?.collect()
 }
 
-/// Refuses a file that is no database: SQLite would begin an empty one in a file of no bytes, and does not
-/// look at others before the first query.
+/// Refuses a file that is no database: SQLite finds that out at the first query only.
 pub(crate) fn check_start(path: &PathBuf) -> Result<()> {
     let mut start = [0; 16];
     let file = match fs::File::open(path) {

@@ -6,7 +6,7 @@ use rusqlite::types::Type;
 use serde::Serialize;
 
 use crate::record::decision_of;
-use crate::{ModelKey, RegionRow, Truth, Used};
+use crate::{ModelKey, Record, RegionRow, Truth, Used};
 
 /// A verdict of the history.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -111,6 +111,21 @@ pub(crate) const SCORE_COLUMNS: &str =
     "v.id, v.time, v.decision, v.score, v.brightness, v.sharpness, v.feedback, v.width, v.height";
 
 impl ScoreRow {
+    /// Of a verdict that was just recorded under this number.
+    pub fn of(id: i64, record: &Record<'_>) -> Self {
+        Self {
+            id,
+            time: record.time,
+            decision: record.decision,
+            score: record.score,
+            brightness: record.summary.brightness,
+            sharpness: record.summary.sharpness,
+            feedback: None,
+            width: record.summary.width,
+            height: record.summary.height,
+        }
+    }
+
     pub(crate) fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
         Ok(Self {
             id: row.get(0)?,

@@ -7,7 +7,8 @@ use std::fs;
 use std::time::Duration;
 
 use anoseg_history::{
-    Error, FeedbackFilter, Filter, History, ModelKey, Reader, Record, Retention, Statement, Truth, now,
+    Error, FeedbackFilter, Filter, History, ModelKey, Reader, Record, Retention, ScoreRow, Statement, Truth,
+    now,
 };
 use anoseg_image::Region;
 use anoseg_infer::Decision;
@@ -36,7 +37,10 @@ fn a_verdict_is_read_as_it_was_written() {
         ([1, 2, 3, 4], Some(0.75), None)
     );
     assert_eq!(history.reader().thumbnail(id).unwrap().unwrap(), summary.thumbnail);
-    assert_eq!(history.reader().models().unwrap(), [key]);
+    let mut read = Vec::new();
+    history.reader().scores(&Filter::default(), 0, |row| read.push(row)).unwrap();
+    assert_eq!(read, [ScoreRow::of(id, &record)]);
+    assert_eq!(history.reader().models().unwrap(), std::slice::from_ref(&key));
     assert_eq!(history.reader().verdict(id + 1).unwrap(), None);
 }
 
