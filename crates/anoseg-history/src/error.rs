@@ -46,7 +46,7 @@ pub enum Error {
     },
     /// The database is damaged. It is left as it is.
     #[error(
-        "{} is damaged ({what}); it was left as it is. Move the folder away to begin a new history, or recover what \
+        "{} is damaged ({what}) and is left as it is. Move the folder away to begin a new history, or recover what \
          can be read with `sqlite3 history.sqlite .recover`",
         path.display()
     )]
