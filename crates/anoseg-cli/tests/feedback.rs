@@ -105,7 +105,7 @@ fn what_is_no_history_is_named_with_the_way_out() {
     fs::write(shop.path("history/history.sqlite"), "notes").unwrap();
     let damaged = told("feedback thresholds model.anoseg --history history", 3);
     assert!(damaged.contains("history.sqlite is damaged") && damaged.contains("left as it is"), "{damaged}");
-    assert!(told("feedback thresholds data --history history", 2).contains("data"));
+    assert!(told("feedback thresholds data --history history", 4).contains("data"));
     let share = told("feedback thresholds model.anoseg --history history --false-reject few", 2);
     assert!(share.contains("give a share"), "{share}");
     assert!(!shop.path("out").exists());
