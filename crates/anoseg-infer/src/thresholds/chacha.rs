@@ -75,7 +75,7 @@ fn pcg32(state: &mut u64) -> u32 {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use rand::{RngExt as _, SeedableRng as _};
+    use rand::SeedableRng as _;
 
     proptest! {
         #[test]
