@@ -1,5 +1,6 @@
 //! The command line.
 
+mod feedback;
 mod limits;
 mod model_file;
 mod region;
@@ -16,6 +17,7 @@ use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use feedback::{FeedbackCommand, FeedbackExport, FeedbackThresholds};
 pub(crate) use limits::LimitOptions;
 pub(crate) use model_file::{Export, Info};
 pub(crate) use region::RegionOptions;
@@ -64,6 +66,9 @@ pub(crate) enum Command {
     /// The pretrained encoder that preset accurate needs.
     #[command(subcommand)]
     Encoder(EncoderCommand),
+    /// What operators said of verdicts, in the history that a server writes.
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
 }
 
 #[derive(Args)]

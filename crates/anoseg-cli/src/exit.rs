@@ -131,6 +131,9 @@ pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<Error
     if let Some(error) = error.downcast_ref::<anoseg_serve::ServeError>() {
         return Some(error.kind());
     }
+    if let Some(error) = error.downcast_ref::<anoseg_history::Error>() {
+        return Some(error.kind());
+    }
     if error.is::<anoseg::SettingError>() {
         return Some(ErrorKind::Arguments);
     }

@@ -44,7 +44,7 @@ const MOST_THREADS: usize = 1024;
 fn run(arguments: Arguments) -> Result<exit::Outcome> {
     anoseg_kernels::Level::requested().map_err(anoseg::Error::from)?;
     check_threads()?;
-    if !matches!(arguments.command, Command::Info(_) | Command::Export(_)) {
+    if !matches!(arguments.command, Command::Info(_) | Command::Export(_) | Command::Feedback(_)) {
         // Here, and not at the first use, where there is no way to report that the system gives none.
         anoseg_infer::Threads::start_global()?;
     }
@@ -63,6 +63,7 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Verify(options) => commands::verify::run(&options),
         Command::Info(options) => commands::info::run(&options),
         Command::Encoder(command) => commands::encoder::run(&command),
+        Command::Feedback(command) => commands::feedback::run(&command),
     }
 }
 

@@ -6,6 +6,10 @@ mod common;
 use std::fs;
 use std::path::Path;
 
+use anoseg_history::export::export;
+use anoseg_history::{History, ImageSummary, ModelKey, Record, Retention, Statement, Truth, Used};
+use anoseg_image::{Image, Limits};
+use anoseg_infer::Decision;
 use common::Workshop;
 use serde_json::{Value, json};
 
@@ -167,6 +171,24 @@ fn outputs_are_as_their_schemas_say() {
     read("model-run/metrics.jsonl").lines().for_each(|line| assert_valid("training_log", line));
 }
 
+#[test]
+fn exported_feedback_is_as_its_schema_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = History::open(&folder.path().join("history"), Retention::default()).unwrap();
+    let summary = ImageSummary::of(&Image::filled(40, 30, [0.5; 3]));
+    let (key, used) = (ModelKey { name: "token".into(), ..ModelKey::default() }, Used::default());
+    for (truth, original) in [(Truth::Good, true), (Truth::Defect, false)] {
+        let id =
+            history.record(&Record::new("a.png", &key, (Decision::Reject, 0.5), used, &summary)).unwrap();
+        let original = original.then_some(&summary.thumbnail[..]);
+        history.state(id, &Statement { original, ..Statement::new(truth, "kim") }).unwrap();
+    }
+    let out = folder.path().join("out");
+    let exported = export(history.reader(), &out, None, &Limits::default()).unwrap();
+    assert_eq!((exported.exported.len(), exported.left_out.len()), (1, 1));
+    assert_valid("feedback_export", &fs::read_to_string(out.join("export.json")).unwrap());
+}
+
 /// A check that accepts everything would prove nothing.
 #[test]
 fn the_check_finds_faults() {
@@ -191,9 +213,18 @@ fn the_check_finds_faults() {
         *changed.pointer_mut(at).unwrap() = wrong;
         assert!(!schema.faults(&changed).is_empty(), "{changed}");
     }
-    let names =
-        ["benchmark", "check", "coco", "evaluation", "model", "run", "training_log", "verdict", "verify"];
-    for name in names {
+    for name in [
+        "benchmark",
+        "check",
+        "coco",
+        "evaluation",
+        "feedback_export",
+        "model",
+        "run",
+        "training_log",
+        "verdict",
+        "verify",
+    ] {
         assert!(!Schema::named(name).faults(&json!({})).is_empty(), "{name}");
     }
 }

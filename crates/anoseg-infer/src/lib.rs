@@ -38,6 +38,7 @@ mod score;
 mod settings;
 mod strongest;
 mod threads;
+mod thresholds;
 mod training_images;
 mod warning;
 
@@ -57,5 +58,6 @@ pub use scale::{Levels, ValueScale};
 pub use score::{ScoreRule, logit, probability};
 pub use settings::{SettingError, require};
 pub use threads::Threads;
+pub use thresholds::image_threshold;
 pub use training_images::{Colours, TrainingImages};
 pub use warning::InspectionWarning;

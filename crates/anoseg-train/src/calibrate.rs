@@ -1,11 +1,7 @@
 //! Thresholds from good images alone.
 //!
-//! Image thresholds are quantiles of the scores of good images that were not trained on. With `n`
-//! scores the conformal quantile (the `ceil((n + 1) * (1 - q))`-th smallest) rejects an
-//! exchangeable good image with probability at most `q`; it exists when `n >= 1/q - 1`. With fewer
-//! scores the threshold is a prediction limit (`gumbel`): the logit of the next score exceeds it
-//! with probability `q`, if the logits follow a Gumbel distribution. That is an assumption, not a
-//! guarantee. The model file names the rule that was used.
+//! Image thresholds are quantiles of the scores of good images that were not trained on:
+//! [`image_threshold`](anoseg_infer::image_threshold). The model file names the rule that was used.
 //!
 //! The pixel threshold has the best F1 on synthetic anomalies on the same good images, but it is
 //! never so low that more than one in a thousand of the good images' own pixels exceeds it. A
@@ -15,12 +11,11 @@
 use std::sync::Arc;
 
 use anoseg_image::{AnomalyMap, Image, Mask};
-use anoseg_infer::{Analysis, Calibration, FalseMarks, Model, RegionFilter, Rule, conformal_rank};
+use anoseg_infer::{Analysis, Calibration, FalseMarks, Model, RegionFilter};
 use anoseg_metrics::f1_max;
 use anoseg_synth::{Recipe, Synthesizer};
 
 use crate::config::{CalibrationSettings, validate_rates};
-use crate::gumbel::prediction_limit;
 use crate::{Error, Result, in_parts};
 
 /// Synthetic pairs used to choose the pixel threshold, of images of up to [`PAIR_PIXELS`].
@@ -128,8 +123,8 @@ pub(crate) fn from_normals(
     let (mut scores, maps): (Vec<f32>, Vec<AnomalyMap>) =
         judged.into_iter().map(|Analysis { score, map }| (score, map)).unzip();
     scores.sort_unstable_by(f32::total_cmp);
-    let (image_threshold, rule) = image_threshold(&scores, settings.false_reject);
-    let (review_threshold, _) = self::image_threshold(&scores, settings.review);
+    let (image_threshold, rule) = anoseg_infer::image_threshold(&scores, settings.false_reject);
+    let (review_threshold, _) = anoseg_infer::image_threshold(&scores, settings.review);
     let trial = Trial::of(model, normals, steps)?;
     let insides: Vec<Option<Mask>> = normals.iter().map(|image| model.inside(image)).collect();
     let good = maps.iter().zip(&insides).flat_map(|(map, inside)| counting(map.as_slice(), inside.as_ref()));
@@ -149,24 +144,6 @@ pub(crate) fn from_normals(
         calibrated_on: Vec::new(),
     };
     Ok(Calibrated { calibration, synthetic_scores: trial.scores })
-}
-
-/// The threshold that good images exceed with probability `rate`. `scores` ascend and are not
-/// empty.
-fn image_threshold(scores: &[f32], rate: f64) -> (f32, Rule) {
-    let n = scores.len();
-    let rank = conformal_rank(n, rate);
-    if rank <= n {
-        return (scores[rank - 1], Rule::Conformal);
-    }
-    let logits: Vec<f64> = scores.iter().map(|&score| logit(f64::from(score))).collect();
-    let limit = 1.0 / (1.0 + (-prediction_limit(&logits, rate)).exp());
-    ((limit as f32).max(scores[n - 1]), Rule::Gumbel)
-}
-
-fn logit(p: f64) -> f64 {
-    let p = p.clamp(1e-9, 1.0 - 1e-9);
-    (p / (1.0 - p)).ln()
 }
 
 /// Synthetic pairs of images of so many pixels.
@@ -262,54 +239,11 @@ fn good_pixel_quantile(mut values: Vec<f32>) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rand::{RngExt as _, SeedableRng as _};
-    use rand_chacha::ChaCha8Rng;
 
     /// Images of 6000 x 4000 once took five minutes and five gigabytes.
     #[test]
     fn large_images_have_fewer_pairs() {
         assert_eq!([256 * 256, 2048 * 2048, 4096 * 2048, 6016 * 4000].map(pairs), [48, 48, 24, 12]);
-    }
-
-    /// Share of fresh scores above the threshold, over many drawings of `n` calibration scores.
-    fn rejected(n: usize, rate: f64, draw: impl Fn(&mut ChaCha8Rng) -> f32) -> f64 {
-        let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let mut above = 0;
-        let trials = 3000;
-        for _ in 0..trials {
-            let mut scores: Vec<f32> = (0..n).map(|_| draw(&mut rng)).collect();
-            scores.sort_unstable_by(f32::total_cmp);
-            let (threshold, _) = image_threshold(&scores, rate);
-            above += usize::from(draw(&mut rng) > threshold);
-        }
-        above as f64 / trials as f64
-    }
-
-    #[test]
-    fn the_conformal_threshold_keeps_the_rate() {
-        for (n, rate) in [(19, 0.05), (50, 0.05), (99, 0.01), (200, 0.1)] {
-            let found = rejected(n, rate, |rng| rng.random::<f32>().powi(3));
-            assert!(found <= rate + 3.0 * (rate / 3000.0).sqrt(), "n {n}: {found} > {rate}");
-        }
-    }
-
-    #[test]
-    fn too_few_scores_are_extrapolated_upwards() {
-        let scores = [0.01, 0.015, 0.016, 0.02, 0.02, 0.022, 0.025, 0.03, 0.035, 0.05];
-        let (threshold, rule) = image_threshold(&scores, 0.01);
-        assert_eq!(rule, Rule::Gumbel);
-        assert!(threshold > 0.05 && threshold < 0.6, "{threshold}");
-        let (stricter, _) = image_threshold(&scores, 0.001);
-        assert!(stricter > threshold);
-        // Fewer scores raise the threshold: the estimate is less certain.
-        let (careful, _) = image_threshold(&scores[5..], 0.01);
-        assert!(careful > threshold);
-    }
-
-    #[test]
-    fn one_score_gives_a_threshold_that_is_not_below_it() {
-        let (threshold, _) = image_threshold(&[0.4], 0.01);
-        assert!(threshold >= 0.4 && threshold.is_finite());
     }
 
     #[test]

@@ -29,7 +29,6 @@ mod error;
 pub mod evaluate;
 pub mod examine;
 mod geometry;
-mod gumbel;
 mod in_parallel;
 mod in_parts;
 mod region;

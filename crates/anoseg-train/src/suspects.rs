@@ -1,7 +1,7 @@
 //! Good images that may show defects, told by their scores after the training.
 //!
 //! The logits of the scores of good images are taken to follow a Gumbel distribution (as in
-//! `gumbel`). Its location and scale come from the median and the median absolute deviation, on
+//! `anoseg_infer::image_threshold`). Its location and scale come from the median and the median absolute deviation, on
 //! which a few defects have no effect. An image is suspect when its score lies above the quantile
 //! that the highest of as many good images exceeds in one set of twenty.
 //!

@@ -8,6 +8,7 @@ pub(crate) mod demo;
 pub(crate) mod encoder;
 pub(crate) mod eval;
 pub(crate) mod export;
+pub(crate) mod feedback;
 mod former;
 mod image_warnings;
 pub(crate) mod info;

@@ -33,7 +33,7 @@ pub(super) fn sample_to_fit(
 ///
 /// With few images the share is larger, up to a quarter: the fewer scores there are, the farther
 /// above them the threshold must lie. At a false-reject rate of 1 % it lies 6.0 standard deviations
-/// above the mean with 5 scores, 4.7 with 8 and 3.5 with 31 (`gumbel`).
+/// above the mean with 5 scores, 4.7 with 8 and 3.5 with 31 (`anoseg_infer::image_threshold`).
 pub(super) fn split(count: usize, share: f64, rng: &mut ChaCha8Rng) -> Vec<usize> {
     const FEWEST_TO_TRAIN_ON: usize = 8;
     const FEWEST_TO_CALIBRATE_ON: usize = 4;

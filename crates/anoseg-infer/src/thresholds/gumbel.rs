@@ -16,8 +16,7 @@
 //! the median than the largest lies above it is therefore moved up to the same distance. The draws
 //! are treated in the same way.
 
-use rand::{RngExt as _, SeedableRng as _};
-use rand_chacha::ChaCha8Rng;
+use super::chacha::ChaCha8;
 
 /// Samples drawn to find the quantile.
 const DRAWS: usize = 2000;
@@ -30,7 +29,7 @@ const SEED: u64 = 0x6775_6d62;
 ///
 /// # Panics
 /// When there is no value.
-pub(crate) fn prediction_limit(values: &[f64], rate: f64) -> f64 {
+pub(super) fn prediction_limit(values: &[f64], rate: f64) -> f64 {
     let (mean, deviation) = moments(values);
     if deviation == 0.0 { mean } else { mean + deviation * factor(values.len(), rate) }
 }
@@ -38,7 +37,7 @@ pub(crate) fn prediction_limit(values: &[f64], rate: f64) -> f64 {
 /// How many sample deviations above the sample mean the next of `n` values lies with probability
 /// `rate`.
 fn factor(n: usize, rate: f64) -> f64 {
-    let mut rng = ChaCha8Rng::seed_from_u64(SEED);
+    let mut rng = ChaCha8::seeded(SEED);
     let samples: Vec<(f64, f64)> = (0..DRAWS)
         .map(|_| {
             let values: Vec<f64> = (0..n).map(|_| draw(&mut rng)).collect();
@@ -62,10 +61,10 @@ fn factor(n: usize, rate: f64) -> f64 {
 }
 
 /// A value of the standard Gumbel distribution.
-fn draw(rng: &mut ChaCha8Rng) -> f64 {
+fn draw(rng: &mut ChaCha8) -> f64 {
     // The uniform value is in (0, 1] and its logarithm is kept away from 0, so that both logarithms
     // are finite.
-    let uniform = 1.0 - rng.random::<f64>();
+    let uniform = 1.0 - rng.uniform();
     -(-uniform.ln()).max(f64::MIN_POSITIVE).ln()
 }
 
@@ -91,7 +90,7 @@ mod tests {
     #[test]
     fn the_limit_is_exceeded_at_the_given_rate() {
         for (n, rate) in [(5, 0.05), (20, 0.01), (50, 0.01)] {
-            let mut rng = ChaCha8Rng::seed_from_u64(3);
+            let mut rng = ChaCha8::seeded(3);
             let factor = factor(n, rate);
             let trials = 40_000;
             let above = (0..trials)

@@ -1,0 +1,59 @@
+//! The options of `anoseg feedback`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+
+use super::LimitOptions;
+use super::values::{duration, share, whole_number_in};
+
+#[derive(Subcommand)]
+pub(crate) enum FeedbackCommand {
+    /// Write the images that operators gave feedback on as folders for calibrate, train and eval.
+    Export(FeedbackExport),
+    /// Show what the thresholds of a model would become, and which decisions would change. The model stays as
+    /// it is.
+    Thresholds(FeedbackThresholds),
+}
+
+#[derive(Args)]
+pub(crate) struct FeedbackExport {
+    /// Folder to write, which must not be there yet: MODEL/train/good, MODEL/test/defect and export.json.
+    pub(crate) output: PathBuf,
+    /// Folder of the history.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) history: PathBuf,
+    /// Only of the model that is served under this name [default: all].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) model: Option<String>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
+}
+
+#[derive(Args)]
+pub(crate) struct FeedbackThresholds {
+    /// Model file; verdicts of models with the same network count.
+    pub(crate) model: PathBuf,
+    /// Folder of the history.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) history: PathBuf,
+    /// Count verdicts of good that nobody has given feedback on as good images.
+    #[arg(long)]
+    pub(crate) unquestioned: bool,
+    /// Leave out the scores that the present thresholds come from.
+    #[arg(long)]
+    pub(crate) without_calibration: bool,
+    /// Only verdicts of this last time, such as 7d [default: all].
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true, value_parser = duration)]
+    pub(crate) since: Option<Duration>,
+    /// Wanted share of good images that are rejected [default: the model's].
+    #[arg(long, allow_negative_numbers = true, value_parser = share)]
+    pub(crate) false_reject: Option<f64>,
+    /// Wanted share of good images that are rejected or sent to review [default: the model's].
+    #[arg(long, allow_negative_numbers = true, value_parser = share)]
+    pub(crate) review: Option<f64>,
+    /// List at most so many decisions that would change.
+    #[arg(long, allow_negative_numbers = true, default_value_t = 20, value_parser = |text: &str| whole_number_in(text, 0..=1_000_000))]
+    pub(crate) list: u64,
+}
