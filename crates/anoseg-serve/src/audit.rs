@@ -10,6 +10,7 @@ use anoseg::Decision;
 use serde::Serialize;
 
 use crate::repository::Served;
+use crate::thresholds::Thresholds;
 
 /// The file, or none.
 #[derive(Default)]
@@ -35,6 +36,9 @@ pub(crate) struct Entry<'a> {
     decision: Option<Decision>,
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f32>,
+    /// Those of the request, where it gave others than the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thresholds: Option<Thresholds>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -61,6 +65,7 @@ impl<'a> Entry<'a> {
             image: None,
             decision: None,
             score: None,
+            thresholds: None,
             reason: None,
         }
     }
@@ -79,9 +84,10 @@ impl<'a> Entry<'a> {
         served: &'a Served,
         image: Option<&'a str>,
         (decision, score): (Decision, f32),
+        thresholds: Option<Thresholds>,
     ) -> Self {
         let entry = Self::of_model("decision", asked, served);
-        Self { image, decision: Some(decision), score: Some(score), ..entry }
+        Self { image, decision: Some(decision), score: Some(score), thresholds, ..entry }
     }
 }
 

@@ -22,12 +22,14 @@ mod host;
 mod inspect;
 mod intake;
 mod metrics;
+mod page;
 mod predict;
 mod protocol;
 mod repository;
 mod routes;
 mod server;
 mod settings;
+mod thresholds;
 mod work;
 
 pub use auth::{Role, Tokens};

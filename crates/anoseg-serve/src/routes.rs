@@ -17,7 +17,7 @@ use crate::app::App;
 use crate::audit::Asked;
 use crate::auth::{Caller, Denied, Role};
 use crate::failure::Failure;
-use crate::{host, predict, protocol, work};
+use crate::{host, page, predict, protocol, thresholds, work};
 
 /// The header with the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -25,6 +25,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// All routes.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
+        .merge(page::router())
         .route("/healthz", get(healthz))
         .route("/v2/health/live", get(protocol::live))
         .route("/v2/health/ready", get(protocol::ready));
@@ -38,6 +39,8 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v2/models/{model}/versions/{version}/ready", get(protocol::model_version_ready))
         .route("/v2/models/{model}/versions/{version}/infer", post(protocol::infer_version))
         .route("/v2/repository/index", post(protocol::index))
+        .route("/v1/models/{model}/calibration", get(thresholds::calibration))
+        .route("/v1/models/{model}/versions/{version}/calibration", get(thresholds::calibration_version))
         .route("/v1/models/{model}/predict", post(predict::predict))
         .route("/v1/models/{model}/versions/{version}/predict", post(predict::predict_version));
     let admin = Router::new()
