@@ -62,11 +62,14 @@ export function confirmed(title, text, yes) {
   $("confirm-text").textContent = text;
   $("confirm-yes").textContent = yes;
   return new Promise((resolve) => {
-    const close = (answer) => () => dialog.close(answer);
-    $("confirm-yes").onclick = close("yes");
-    $("confirm-no").onclick = close("no");
-    dialog.onclose = () => resolve(dialog.returnValue === "yes");
-    dialog.returnValue = "no";
+    // Not at the event `close`: it comes later, when the next question may be open.
+    const close = (answer) => () => {
+      dialog.close();
+      resolve(answer);
+    };
+    $("confirm-yes").onclick = close(true);
+    $("confirm-no").onclick = close(false);
+    dialog.oncancel = close(false);
     dialog.showModal();
     $("confirm-no").focus();
   });

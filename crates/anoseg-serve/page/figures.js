@@ -103,7 +103,7 @@ function timeTile(samples) {
   };
   const label = counts.filter(({ count }) => count).map(({ limit, count }) => S.bucket(text(limit), count));
   const chart = bars(counts.map(({ count }) => count), label.join(", "));
-  return tile(S.figureTime, within(0.5), S.figureTimeHint(within(0.5), within(0.95)), chart);
+  return tile(S.figureTime, S.figureTimeValue(within(0.5)), S.figureTimeHint(within(0.95)), chart);
 }
 
 function meanTile(title, name, sum) {

@@ -43,7 +43,7 @@ export function addFiles(files) {
 }
 
 export function entryOf(blob, name, isFrame = false) {
-  const entry = { id: ++number, blob, name, isFrame, url: URL.createObjectURL(blob) };
+  const entry = { id: ++number, blob, name, isFrame };
   entries.unshift(entry);
   // An image that still waits is not dropped.
   const surplus = entries.slice(MOST_ENTRIES).filter((old) => (old.verdict || old.failure) && old !== shownEntry());
@@ -91,6 +91,7 @@ export async function inspect(entry) {
 }
 
 async function judge(entry) {
+  await readOnce(entry);
   for (let attempt = 1; ; attempt++) {
     try {
       if (!chosenModel()) throw new Failure("unknown_model");
@@ -108,6 +109,17 @@ async function judge(entry) {
       await again(failure, attempt, entry);
     }
   }
+}
+
+/** Reads a file into memory: it may be moved or changed later. */
+async function readOnce(entry) {
+  if (entry.url) return;
+  try {
+    entry.blob = new Blob([await entry.blob.arrayBuffer()], { type: entry.blob.type });
+  } catch (error) {
+    throw new Failure("unreadable", { message: error.message });
+  }
+  entry.url = URL.createObjectURL(entry.blob);
 }
 
 async function send(entry, query, accept, read) {

@@ -107,17 +107,19 @@ function drawRates() {
   const session = sessionScores();
   const row = (title, cell) => {
     const made = element("tr", {}, element("th", { scope: "row", textContent: title }));
-    for (const kind of KINDS) made.append(element("td", { textContent: cell(thresholds[kind]) }));
+    for (const kind of KINDS) made.append(element("td", {}, ...cell(thresholds[kind])));
     body.append(made);
   };
   const rate = (scores) => (threshold) => {
     const count = above(scores, threshold);
-    return scores.length ? S.rateOf(percent(count / scores.length), count, scores.length) : S.rateNone;
+    if (!scores.length) return [S.rateNone];
+    const note = element("span", { className: "count", textContent: S.countOf(count, scores.length) });
+    return [percent(count / scores.length), " ", note];
   };
   const promise = (threshold) =>
     heldOut && normal.length
-      ? S.promiseAtMost(percent(promised(above(normal, threshold), normal.length)))
-      : S.promiseNone;
+      ? [S.promiseAtMost(percent(promised(above(normal, threshold), normal.length)))]
+      : [S.promiseNone];
   row(S.ratesCalibration, rate(normal));
   row(S.ratesPromise, promise);
   row(S.ratesSession, rate(session));

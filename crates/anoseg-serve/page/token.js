@@ -27,26 +27,24 @@ function open(why) {
   field.value = "";
   $("token-forget").hidden = !sessionStorage.getItem(KEY);
   return new Promise((resolve) => {
-    let entered = false;
+    const close = (entered) => {
+      dialog.close();
+      field.value = "";
+      showToken();
+      resolve(entered);
+    };
     dialog.querySelector("form").onsubmit = (event) => {
       event.preventDefault();
       const token = field.value.trim();
       // Headers hold no other characters.
       if (!/^[\x21-\x7e]+$/.test(token)) return;
       sessionStorage.setItem(KEY, token);
-      entered = true;
-      dialog.close();
+      close(true);
     };
-    $("token-cancel").onclick = () => dialog.close();
+    $("token-cancel").onclick = dialog.oncancel = () => close(false);
     $("token-forget").onclick = () => {
       sessionStorage.removeItem(KEY);
-      entered = true;
-      dialog.close();
-    };
-    dialog.onclose = () => {
-      field.value = "";
-      showToken();
-      resolve(entered);
+      close(true);
     };
     dialog.showModal();
     field.focus();
