@@ -81,7 +81,6 @@ export async function inspect(entry) {
     if (!(failure instanceof Failure)) throw failure;
     if (entry.isFrame) throw failure;
     entry.failure = failure;
-    tell(failure);
   }
   if (!entries.includes(entry)) return;
   show(entry);

@@ -4,7 +4,7 @@ import { prepareCamera, stopCamera } from "./camera.js";
 import { $, fillTexts, tell, untell } from "./dom.js";
 import { refreshFigures } from "./figures.js";
 import { addFiles, inspectAgain, prepareSession, sessionScores, wantOverlay } from "./inspect.js";
-import { chosenModel, modelPath, prepareModels, refreshModels } from "./models.js";
+import { chosenModel, isChosenLoaded, modelPath, prepareModels, refreshModels } from "./models.js";
 import { Failure, call, link } from "./server.js";
 import { prepareStage, showIdle, shownEntry } from "./stage.js";
 import { S } from "./strings.js";
@@ -47,8 +47,9 @@ async function refresh(asks = false) {
 
 /** Reads the thresholds of the model that is chosen. */
 async function readCalibration() {
-  if (!chosenModel()) {
-    showIdle(S.noModelWay, S.noModel);
+  if (!isChosenLoaded()) {
+    const [what, way] = chosenModel() ? S.failures.unknown_model : [S.noModel, S.noModelWay];
+    showIdle(way, what);
     return setCalibration(undefined);
   }
   try {
@@ -57,7 +58,6 @@ async function readCalibration() {
   } catch (failure) {
     if (!(failure instanceof Failure)) throw failure;
     setCalibration(undefined);
-    if (failure.code === "unknown_model") showIdle(failure.way, failure.what);
   }
 }
 

@@ -21,6 +21,11 @@ export function prepareModels(choiceChanged) {
 
 export const chosenModel = () => chosen;
 
+/** Whether it is loaded. */
+export const isChosenLoaded = () =>
+  Boolean(chosen) &&
+  listed.some((each) => isReady(each) && each.name === chosen.name && (!chosen.version || each.version === chosen.version));
+
 /** The path of a route of the model that is chosen. */
 export function modelPath(route) {
   const version = chosen.version ? `/versions/${chosen.version}` : "";

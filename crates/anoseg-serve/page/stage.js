@@ -33,7 +33,7 @@ function banner(kind, word, line) {
   $("banner").className = `banner ${kind}`;
   $("word").textContent = word;
   $("score").textContent = line;
-  $("overridden").hidden = true;
+  $("overridden").hidden = $("detail").hidden = true;
 }
 
 /** Nothing is inspected. */
@@ -53,7 +53,9 @@ export function show(entry) {
   shown = entry;
   if (entry.failure) {
     $("stage").hidden = true;
-    banner("failed", S.wordFailed, `${entry.name}. ${entry.failure.what} ${entry.failure.way}`);
+    banner("failed", S.wordFailed, S.failureLine(entry.name, entry.failure.what, entry.failure.way));
+    $("detail").textContent = entry.failure.detail;
+    $("detail").hidden = !entry.failure.detail;
     return;
   }
   const { verdict } = entry;

@@ -73,7 +73,7 @@ export const S = {
   ratesSession: "Images of this session",
   countOf: (above, all) => `(${above} of ${all})`,
   rateNone: "none yet",
-  promiseAtMost: (share) => `at most ${share}`,
+  promiseAtMost: (share) => `≤ ${share}`,
   promiseNone: "nothing",
   promiseWords: (count, least) =>
     `${plural(count, "score", "scores")} of good images cannot promise less than ${least} of good images above a threshold.`,
@@ -173,6 +173,7 @@ export const S = {
     broken: ["The connection broke each time this image was sent.", "It may be larger than the server allows. Try a smaller one."],
   },
   failureOther: ["The server refused the request.", "The message below tells more."],
+  failureLine: (name, what, way) => `${name}: ${what} ${way}`,
   failureDetail: (message, status, id) =>
     [message, status && `status ${status}`, id && `request ${id}`].filter(Boolean).join("; "),
 };

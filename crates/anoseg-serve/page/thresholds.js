@@ -102,6 +102,7 @@ function drawRates() {
   const [body] = $("rates").tBodies;
   body.replaceChildren();
   $("promise").textContent = "";
+  $("rates").hidden = !calibration;
   if (!calibration) return;
   const { normal_scores: normal, held_out: heldOut } = calibration;
   const session = sessionScores();

@@ -6,7 +6,6 @@ use anoseg::{Calibration, Decision, Image, Inspection, Model};
 use axum::Json;
 use axum::extract::{Path, State};
 use serde::Serialize;
-use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::failure::Failure;
@@ -91,11 +90,31 @@ impl Thresholds {
     }
 }
 
+/// The answer of `calibration`; fields as in [`Calibration`]. A value of 32 bits has as few digits as in verdicts, so
+/// that scores and thresholds compare as in the server.
+#[derive(Serialize)]
+pub(crate) struct Described {
+    model: String,
+    version: String,
+    digest: String,
+    preset: String,
+    image_threshold: f32,
+    review_threshold: f32,
+    pixel_threshold: f32,
+    false_reject: f64,
+    review: f64,
+    held_out: bool,
+    images_needed: usize,
+    normal_scores: Vec<f32>,
+    synthetic_rejected: Option<f64>,
+    cautions: Vec<String>,
+}
+
 /// `GET /v1/models/{model}/calibration`: of the highest version.
 pub(crate) async fn calibration(
     State(app): State<Arc<App>>,
     Path(name): Path<String>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Described>, Failure> {
     described(&*app.served(&name, None)?)
 }
 
@@ -103,30 +122,30 @@ pub(crate) async fn calibration(
 pub(crate) async fn calibration_version(
     State(app): State<Arc<App>>,
     Path((name, version)): Path<(String, String)>,
-) -> Result<Json<Value>, Failure> {
+) -> Result<Json<Described>, Failure> {
     described(&*app.served(&name, Some(&version))?)
 }
 
 /// The thresholds, and what they were derived from.
-fn described(served: &Served) -> Result<Json<Value>, Failure> {
+fn described(served: &Served) -> Result<Json<Described>, Failure> {
     let description = served.model.description();
     let calibration = served.model.calibration()?;
-    Ok(Json(json!({
-        "model": served.name,
-        "version": served.version.to_string(),
-        "digest": served.digest,
-        "preset": description.preset,
-        "image_threshold": calibration.image_threshold,
-        "review_threshold": calibration.review_threshold,
-        "pixel_threshold": calibration.pixel_threshold,
-        "false_reject": calibration.false_reject,
-        "review": calibration.review,
-        "held_out": calibration.held_out,
-        "images_needed": calibration.images_needed(),
-        "normal_scores": calibration.normal_scores,
-        "synthetic_rejected": calibration.synthetic_rejected,
-        "cautions": description.cautions(),
-    })))
+    Ok(Json(Described {
+        model: served.name.clone(),
+        version: served.version.to_string(),
+        digest: served.digest.clone(),
+        preset: description.preset.clone(),
+        image_threshold: calibration.image_threshold,
+        review_threshold: calibration.review_threshold,
+        pixel_threshold: calibration.pixel_threshold,
+        false_reject: calibration.false_reject,
+        review: calibration.review,
+        held_out: calibration.held_out,
+        images_needed: calibration.images_needed(),
+        normal_scores: calibration.normal_scores.clone(),
+        synthetic_rejected: calibration.synthetic_rejected,
+        cautions: description.cautions(),
+    }))
 }
 
 #[cfg(test)]

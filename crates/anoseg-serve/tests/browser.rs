@@ -13,7 +13,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use chromium::Browser;
-use common::{Running, Shop, model, model_with_threshold, png, wait_until};
+use common::{Running, Shop, model, model_with_threshold, png};
 
 const PREDICT: &str = "/v1/models/part/predict";
 
@@ -89,7 +89,8 @@ fn shoot(browser: &mut Browser, name: &str) {
 #[test]
 fn an_image_is_judged_thresholds_are_moved_and_a_model_is_reloaded() {
     let Some(mut browser) = browser() else { return };
-    let server = Shop::new().start();
+    let shop = Shop::new();
+    let server = shop.start();
     browser.open(&url(&server));
     shoot(&mut browser, "start");
     check_image(&mut browser, &server);
@@ -200,8 +201,8 @@ fn check_models(browser: &mut Browser, server: &Running) {
                 assert_eq!(state(), before);
             }
         }
-        wait_until("the server has done it", || state() == expected);
         browser.wait(&format!("document.querySelector('#models-list .pill').textContent === '{shown}'"));
+        assert_eq!(state(), expected);
         browser.wait(
             "[...document.querySelectorAll('#models-list button')].every((button) => !button.disabled)",
         );
@@ -258,7 +259,7 @@ fn failures_are_told_in_words_and_a_server_that_was_gone_is_found_again() {
     browser.open(&url(&server));
     drop_file(&mut browser, "notes.png", b"no image at all");
     browser.wait("document.getElementById('word').textContent === 'Not judged'");
-    let told = browser.text("alert");
+    let told = browser.text("banner");
     assert!(told.contains("not an image") && told.contains("request "), "{told}");
     shoot(&mut browser, "failure");
     let mut settings = shop.settings();
