@@ -17,6 +17,7 @@ use common::{Running, Shop, model, model_with_threshold, png};
 
 const PREDICT: &str = "/v1/models/part/predict";
 
+#[expect(clippy::print_stdout, reason = "whoever runs the tests should see that they were skipped")]
 fn browser() -> Option<Browser> {
     let browser = Browser::start();
     if browser.is_none() {
