@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use anoseg_history::History;
 use axum::http::StatusCode;
 
 use crate::audit::{Asked, Audit, Entry};
@@ -24,6 +25,8 @@ pub(crate) struct App {
     pub(crate) intake: Intake,
     pub(crate) held: Held,
     audit: Audit,
+    /// Verdicts, and what operators state of them.
+    pub(crate) history: Option<History>,
     /// Whether the folder of models was listed and its models were loaded.
     loaded: AtomicBool,
     /// Whether the server is about to end.
@@ -38,6 +41,7 @@ impl App {
             }
             None => Audit::default(),
         };
+        let history = settings.history.as_ref().map(|(folder, kept)| History::open(folder, *kept));
         let pool = Pool::start(settings.workers.max(1), settings.threads.max(1), settings.queue.max(1));
         let held = Held::default();
         Ok(Self {
@@ -52,6 +56,7 @@ impl App {
             ),
             held,
             audit,
+            history: history.transpose()?,
             loaded: AtomicBool::new(false),
             stopping: AtomicBool::new(false),
             settings,

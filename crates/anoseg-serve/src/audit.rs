@@ -7,9 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anoseg::Decision;
+use anoseg_history::{Truth, VerdictRow};
 use serde::Serialize;
 
 use crate::repository::Served;
+use crate::thresholds::Thresholds;
 
 /// The file, or none.
 #[derive(Default)]
@@ -20,7 +22,7 @@ pub(crate) struct Audit(Option<Mutex<File>>);
 pub(crate) struct Entry<'a> {
     /// UTC, to the millisecond.
     time: String,
-    /// `decision`, `load`, `unload` or `refused`.
+    /// `decision`, `load`, `unload`, `refused` or `feedback`.
     event: &'a str,
     /// The name of the caller's token; None without tokens, or where nobody asked for it.
     who: Option<&'a str>,
@@ -35,6 +37,15 @@ pub(crate) struct Entry<'a> {
     decision: Option<Decision>,
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f32>,
+    /// Those of the request, where it gave others than the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thresholds: Option<Thresholds>,
+    /// Of feedback: the number of the verdict.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<i64>,
+    /// Of feedback: what the part is; null where that was revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truth: Option<Option<Truth>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
 }
@@ -61,6 +72,9 @@ impl<'a> Entry<'a> {
             image: None,
             decision: None,
             score: None,
+            thresholds: None,
+            verdict: None,
+            truth: None,
             reason: None,
         }
     }
@@ -79,9 +93,25 @@ impl<'a> Entry<'a> {
         served: &'a Served,
         image: Option<&'a str>,
         (decision, score): (Decision, f32),
+        thresholds: Option<Thresholds>,
     ) -> Self {
         let entry = Self::of_model("decision", asked, served);
-        Self { image, decision: Some(decision), score: Some(score), ..entry }
+        Self { image, decision: Some(decision), score: Some(score), thresholds, ..entry }
+    }
+}
+
+impl<'a> Entry<'a> {
+    /// What an operator states of a verdict.
+    pub(crate) fn feedback(asked: &'a Asked, verdict: &'a VerdictRow) -> Self {
+        let version = verdict.model.version.parse().unwrap_or_default();
+        let entry = Self::new("feedback", asked, &verdict.model.name, version);
+        Self {
+            model_digest: Some(&verdict.model.digest),
+            image: Some(&verdict.name),
+            verdict: Some(verdict.id),
+            truth: Some(verdict.feedback),
+            ..entry
+        }
     }
 }
 

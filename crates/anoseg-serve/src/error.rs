@@ -40,6 +40,9 @@ pub enum ServeError {
         /// What is wrong.
         what: String,
     },
+    /// The history cannot be opened.
+    #[error(transparent)]
+    History(#[from] anoseg_history::Error),
     /// The system gives no threads, or no more connections.
     #[error("the system gives no threads or connections: {0}")]
     System(#[source] io::Error),
@@ -49,6 +52,7 @@ impl ServeError {
     /// Who can fix it.
     pub fn kind(&self) -> ErrorKind {
         match self {
+            Self::History(error) => error.kind(),
             Self::NoTokens { .. } | Self::Tokens { .. } => ErrorKind::Arguments,
             Self::Address { .. } | Self::Io { .. } | Self::System(_) => ErrorKind::Environment,
         }

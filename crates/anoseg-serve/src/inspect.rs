@@ -10,7 +10,9 @@ use anoseg_image::Decoded;
 use crate::app::App;
 use crate::audit::{Asked, Entry};
 use crate::failure::Failure;
+use crate::history::Kept;
 use crate::repository::Served;
+use crate::thresholds::Thresholds;
 use crate::work::Turn;
 
 /// Inspects the images of a request.
@@ -27,12 +29,25 @@ impl Inspector<'_> {
     /// # Errors
     /// It cannot be decoded or exceeds the limits, or the time is over.
     pub(crate) fn file(&self, bytes: &[u8], name: &str) -> Result<Inspected, Failure> {
+        self.file_at(None, bytes, name)
+    }
+
+    /// The same, decided by other thresholds than the model's if there are any.
+    ///
+    /// # Errors
+    /// As [`Inspector::file`].
+    pub(crate) fn file_at(
+        &self,
+        thresholds: Option<Thresholds>,
+        bytes: &[u8],
+        name: &str,
+    ) -> Result<Inspected, Failure> {
         self.turn.check()?;
         let begun = Instant::now();
         let decoded = Decoded::from_bytes(bytes, Path::new(name), &self.app.settings.limits);
         let Decoded { image, further_pages, .. } = decoded.map_err(Error::from)?;
         self.decoded(begun.elapsed());
-        self.image(image, further_pages, Some(name))
+        self.image(thresholds, image, further_pages, Some(name))
     }
 
     /// `height` rows of `width` pixels, red, green and blue of one byte each.
@@ -46,7 +61,7 @@ impl Inspector<'_> {
         let view = ImageView::new(rgb, width, height, PixelFormat::Rgb8);
         let image = view.map_err(|error| Failure::bad_request(error.to_string()))?.to_image();
         self.decoded(begun.elapsed());
-        self.image(image, 0, None)
+        self.image(None, image, 0, None)
     }
 
     fn decoded(&self, time: Duration) {
@@ -54,15 +69,26 @@ impl Inspector<'_> {
         self.served.statistics.input.add(time);
     }
 
-    fn image(&self, image: Image, further_pages: usize, name: Option<&str>) -> Result<Inspected, Failure> {
+    fn image(
+        &self,
+        thresholds: Option<Thresholds>,
+        image: Image,
+        further_pages: usize,
+        name: Option<&str>,
+    ) -> Result<Inspected, Failure> {
         self.turn.check()?;
         let begun = Instant::now();
-        let inspection = self.served.model.inspect(&image)?;
+        let mut inspection = self.served.model.inspect(&image)?;
+        if let Some(thresholds) = thresholds {
+            thresholds.apply(&self.served.model, &image, &mut inspection)?;
+        }
         let (decision, score) = (inspection.decision, inspection.score);
         let time = begun.elapsed();
         self.app.metrics.inspected(&self.served.name, decision, time);
         self.served.statistics.inspected(time);
-        self.app.write_down(&Entry::decision(self.asked, self.served, name, (decision, score)));
+        self.app.write_down(&Entry::decision(self.asked, self.served, name, (decision, score), thresholds));
+        let kept = Kept { asked: self.asked, served: self.served, name, image: &image, thresholds };
+        self.app.keep(&kept, &inspection);
         Ok(Inspected { path: name.unwrap_or_default().into(), image, further_pages, inspection })
     }
 }

@@ -13,6 +13,7 @@ use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Request
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use serde::Serialize;
 
 use crate::app::App;
 use crate::audit::Asked;
@@ -20,6 +21,7 @@ use crate::failure::Failure;
 use crate::inspect::Inspector;
 use crate::metrics::decision_name;
 use crate::repository::Served;
+use crate::thresholds::Thresholds;
 
 /// What the answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,15 +63,16 @@ async fn run(
     let deadline = Instant::now() + app.settings.deadline;
     let (parts, body) = request.into_parts();
     let view = View::wanted(&parts.headers)?;
+    let thresholds = Thresholds::of(parts.uri.query(), served.model.calibration()?)?;
     let received = app.intake.read(&parts.headers, body).await?;
     let Upload { name, bytes } = Upload::of(&parts.headers, &received.bytes).await?;
     let answer = app.compute(served, deadline, move |app, served, turn| {
         let inspector = Inspector { app, served, asked: &asked, turn };
         app.metrics.began(1);
-        let inspected = inspector.file(&bytes, &name)?;
+        let inspected = inspector.file_at(thresholds, &bytes, &name)?;
         drop((bytes, received));
         let begun = Instant::now();
-        let answer = respond(app, view, served, inspected);
+        let answer = respond(app, view, served, inspected, thresholds);
         served.statistics.output.add(begun.elapsed());
         answer
     });
@@ -167,14 +170,32 @@ impl View {
     }
 }
 
-fn respond(app: &App, view: View, served: &Served, inspected: Inspected) -> Result<Response, Failure> {
+/// A verdict by other thresholds than the model's, which it tells.
+#[derive(Serialize)]
+struct Overridden {
+    #[serde(flatten)]
+    verdict: Verdict,
+    thresholds: Thresholds,
+}
+
+fn respond(
+    app: &App,
+    view: View,
+    served: &Served,
+    inspected: Inspected,
+    thresholds: Option<Thresholds>,
+) -> Result<Response, Failure> {
     let internal = |error: String| Failure::internal(error);
     let (decision, score) = (inspected.inspection.decision, inspected.inspection.score);
     let mut body = Vec::new();
     let kind = match view {
         View::Verdict => {
             let verdict = Verdict { model_digest: served.digest.clone(), ..Verdict::of(&inspected, false) };
-            body = serde_json::to_vec(&verdict).map_err(|error| internal(error.to_string()))?;
+            let json = match thresholds {
+                Some(thresholds) => serde_json::to_vec(&Overridden { verdict, thresholds }),
+                None => serde_json::to_vec(&verdict),
+            };
+            body = json.map_err(|error| internal(error.to_string()))?;
             "application/json"
         }
         View::Overlay => {
@@ -199,7 +220,12 @@ fn respond(app: &App, view: View, served: &Served, inspected: Inspected) -> Resu
         (HeaderName::from_static("anoseg-score"), score),
         (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
     ];
-    Ok((headers, Body::new(app.held.answer(body))).into_response())
+    let mut response = (headers, Body::new(app.held.answer(body))).into_response();
+    if thresholds.is_some() {
+        let name = HeaderName::from_static("anoseg-thresholds");
+        response.headers_mut().insert(name, HeaderValue::from_static("overridden"));
+    }
+    Ok(response)
 }
 
 /// The image with its anomalous regions, as `predict --overlay` draws it.

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::audit::Asked;
 use crate::auth::{Caller, Denied, Role};
 use crate::failure::Failure;
-use crate::{host, predict, protocol, work};
+use crate::{history, host, page, predict, protocol, thresholds, work};
 
 /// The header with the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -26,6 +26,7 @@ const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// All routes.
 pub(crate) fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
+        .merge(page::router())
         .route("/healthz", get(healthz))
         .route("/v2/health/live", get(protocol::live))
         .route("/v2/health/ready", get(protocol::ready));
@@ -41,7 +42,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v2/models/{model}/versions/{version}", get(protocol::model_version))
         .route("/v2/models/{model}/versions/{version}/ready", get(protocol::model_version_ready))
         .route("/v2/models/{model}/versions/{version}/infer", post(protocol::infer_version))
+        .route("/v1/history", get(history::page))
+        .route("/v1/history/{id}", get(history::verdict))
+        .route("/v1/history/{id}/thumbnail", get(history::thumbnail))
         .route("/v2/repository/index", post(protocol::index))
+        .route("/v1/models/{model}/calibration", get(thresholds::calibration))
+        .route("/v1/models/{model}/versions/{version}/calibration", get(thresholds::calibration_version))
         .route("/v1/models/{model}/predict", post(predict::predict))
         .route("/v1/models/{model}/versions/{version}/predict", post(predict::predict_version));
     let admin = Router::new()
@@ -49,11 +55,13 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v2/repository/models/{model}/unload", post(protocol::unload))
         .route("/v2/repository/models/{model}/versions/{version}/load", post(protocol::load_version))
         .route("/v2/repository/models/{model}/versions/{version}/unload", post(protocol::unload_version));
+    let feedback = Router::new().route("/v1/history/{id}/feedback", post(history::feedback));
     let role = |role: Role| {
         let app = app.clone();
         move |request: Request, next: Next| authorise(app.clone(), role, request, next)
     };
     open.merge(inspect.route_layer(from_fn(role(Role::Inspect))))
+        .merge(feedback.route_layer(from_fn(role(Role::Feedback))))
         .merge(admin.route_layer(from_fn(role(Role::Admin))))
         .fallback(async || Failure::of_status(StatusCode::NOT_FOUND))
         .layer(from_fn_with_state(app.clone(), host::check))

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anoseg::Limits;
+use anoseg_history::Retention;
 
 use crate::Tokens;
 
@@ -52,6 +53,8 @@ pub struct Settings {
     pub open: bool,
     /// The audit log; none if None.
     pub audit: Option<PathBuf>,
+    /// The folder of the history of verdicts, and how long they are kept; none if None.
+    pub history: Option<(PathBuf, Retention)>,
 }
 
 impl Settings {
@@ -79,6 +82,7 @@ impl Settings {
             tokens: Tokens::default(),
             open: false,
             audit: None,
+            history: None,
         }
     }
 }

@@ -29,6 +29,15 @@ pub(crate) struct Serve {
     /// Append a line of JSON to this file for every decision, load and unload: when, who, model, digest.
     #[arg(long, value_name = "FILE")]
     pub(crate) audit: Option<PathBuf>,
+    /// Keep every verdict, with a small image, in a database in this folder; feedback can be given on them.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) history: Option<PathBuf>,
+    /// Time for which verdicts without feedback are kept.
+    #[arg(long, value_name = "TIME", default_value = "90d", value_parser = duration, requires = "history")]
+    pub(crate) history_age: Duration,
+    /// Most bytes of the history; the oldest verdicts without feedback go first.
+    #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = bytes, requires = "history")]
+    pub(crate) history_size: u64,
     /// Highest versions of each model that are loaded.
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = |text: &str| whole_number_in(text, 1..=1000))]
     pub(crate) versions: u64,

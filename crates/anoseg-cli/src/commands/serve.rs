@@ -1,6 +1,6 @@
 //! `anoseg serve`.
 
-use anoseg_serve::{ServeError, Server, Settings, Tokens};
+use anoseg_serve::{Retention, ServeError, Server, Settings, Tokens};
 use anyhow::Result;
 
 use crate::args::{LogForm, Serve};
@@ -34,6 +34,11 @@ fn settings(options: &Serve) -> Result<Settings, ServeError> {
     if let Some(workers) = options.workers {
         settings.workers = count(workers);
     }
+    let kept = Retention {
+        age: Some(options.history_age),
+        bytes: Some(options.history_size),
+        ..Retention::default()
+    };
     Ok(Settings {
         address: options.http,
         versions: count(options.versions),
@@ -53,6 +58,7 @@ fn settings(options: &Serve) -> Result<Settings, ServeError> {
         tokens,
         open: options.without_tokens,
         audit: options.audit.clone(),
+        history: options.history.clone().map(|folder| (folder, kept)),
         ..settings
     })
 }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anoseg::batch::{Verdict, inspect_file};
 use anoseg::{Error, Image, Limits, Model};
+use anoseg_history::ModelKey;
 use anoseg_image::dataset;
 
 use super::scan::Found;
@@ -33,6 +34,8 @@ pub(crate) struct Served {
     /// Colours of overlays begin below this value of the map.
     pub(crate) pixel_threshold: f32,
     pub(crate) statistics: Statistics,
+    /// What its verdicts in the history name.
+    pub(crate) key: ModelKey,
 }
 
 /// Why a version is not served.
@@ -59,8 +62,9 @@ impl Served {
         let (digest, pixel_threshold) = (model.digest()?, model.calibration()?.pixel_threshold);
         warm_up(&model)?;
         check_canary(&model, &found.folder.join(CANARY), limits)?;
+        let key = ModelKey::of(name, &version.to_string(), model.to_file())?;
         let statistics = Statistics::default();
-        Ok(Self { name: name.to_owned(), version, model, digest, pixel_threshold, statistics })
+        Ok(Self { name: name.to_owned(), version, model, digest, pixel_threshold, statistics, key })
     }
 }
 
