@@ -94,12 +94,45 @@ fn an_image_is_judged_thresholds_are_moved_and_a_model_is_reloaded() {
     let server = shop.start();
     browser.open(&url(&server));
     shoot(&mut browser, "start");
+    check_keyboard(&mut browser);
     check_image(&mut browser, &server);
     check_sliders(&mut browser, &server);
     check_camera(&mut browser);
     check_figures(&mut browser, &server);
     check_models(&mut browser, &server);
     assert_eq!(browser.problems, Vec::<String>::new());
+}
+
+/// Everything can be reached by the Tab key, and what has the focus is outlined.
+fn check_keyboard(browser: &mut Browser) {
+    let mut reached = Vec::new();
+    for _ in 0..16 {
+        browser.press("Tab");
+        let focused = browser.evaluate(
+            "(() => {
+                const focused = document.activeElement;
+                // Between the last element and the first.
+                if (focused === document.body) return 'body';
+                const shown = focused.id === 'files' ? document.querySelector('[for=files]') : focused;
+                return focused.id + ' ' + getComputedStyle(shown).outlineStyle;
+            })()",
+        );
+        let focused = focused.as_str().unwrap().to_owned();
+        assert!(!focused.ends_with(" none"), "{focused} is not outlined");
+        reached.push(focused.split(' ').next().unwrap().to_owned());
+    }
+    for id in [
+        "go-models",
+        "go-figures",
+        "model",
+        "token",
+        "files",
+        "camera",
+        "image-threshold",
+        "review-threshold",
+    ] {
+        assert!(reached.iter().any(|each| each == id), "{id} is not among {reached:?}");
+    }
 }
 
 fn check_image(browser: &mut Browser, server: &Running) {
