@@ -103,6 +103,8 @@ def main():
     parser.add_argument("--every", type=int, default=1, help="take one image of so many")
     options = parser.parse_args()
     files = [p for p in sorted(options.images.rglob("*")) if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp")]
+    if not files:
+        sys.exit(f"{options.images}: no images")
     failed = False
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

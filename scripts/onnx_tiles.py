@@ -30,8 +30,8 @@ def counted(region, width, height):  # the pixels of an image of width x height 
     found = np.ones((height, width), bool)
     for area in region.get("inside", []) + region.get("ignored", []):
         x, y = (np.arange(width) + 0.5) * area["width"] / width, (np.arange(height) + 0.5) * area["height"] / height
-        points = sum(area.get("include", []) + area.get("exclude", []), [])
-        is_box = [len(points), *(len(set(side)) for side in zip(*points))] == [4, 2, 2] and "ignored" not in region
+        points, is_plain = sum(area.get("include", []), []), "exclude" not in area and "ignored" not in region
+        is_box = is_plain and [len(points), *(len(set(side)) for side in zip(*points))] == [4, 2, 2]
         (left, top), (right, bottom) = points[::2] if is_box else sys.exit("the region of interest is not a rectangle")
         found &= ((y >= top) & (y < bottom))[:, None] & ((x >= left) & (x < right))
     return found

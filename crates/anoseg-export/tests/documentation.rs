@@ -98,7 +98,7 @@ fn the_programs_for_the_model_api_give_score_and_label_of_inference() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_program_in_cpp_gives_score_and_decision_of_inference() {
-    const LIBRARY: &str = "import glob, os, onnxruntime; print(glob.glob(os.path.dirname(onnxruntime.__file__) + '/capi/libonnxruntime.so*')[0])";
+    use std::os::unix::fs::PermissionsExt;
     let include =
         std::env::var("ANOSEG_ORT_INCLUDE").unwrap_or_else(|_| "/usr/include/onnxruntime".to_owned());
     let compiler = Command::new("g++").arg("--version").output().is_ok();
@@ -108,20 +108,21 @@ fn the_program_in_cpp_gives_score_and_decision_of_inference() {
     }
     let Some(python) = python::with("onnxruntime") else { return };
     let built = tempfile::tempdir().unwrap();
-    let library = python::told(Command::new(&python).args(["-c", LIBRARY]), built.path());
-    let runtime = built.path().join("runtime");
-    std::fs::create_dir_all(runtime.join("lib")).unwrap();
-    let link = |from: &str, to: &str| std::os::unix::fs::symlink(from, runtime.join(to)).unwrap();
-    link(&include, "include");
-    link(library.trim(), "lib/libonnxruntime.so");
-    link(library.trim(), "lib/libonnxruntime.so.1");
+    let path = |name: &str| built.path().join(name);
+    // Folder and program that the documentation has before: the headers, and `python` with ONNX Runtime.
+    std::fs::create_dir_all(path("headers")).unwrap();
+    std::os::unix::fs::symlink(include, path("headers/onnxruntime")).unwrap();
+    std::fs::create_dir_all(path("bin")).unwrap();
+    std::fs::write(path("bin/python"), format!("#!/bin/sh\nexec '{python}' \"$@\"\n")).unwrap();
+    std::fs::set_permissions(path("bin/python"), PermissionsExt::from_mode(0o755)).unwrap();
+    let programs = format!("{}:{}", path("bin").display(), std::env::var("PATH").unwrap());
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cpp/inspect.cpp");
-    std::fs::copy(source, built.path().join("inspect.cpp")).unwrap();
+    std::fs::copy(source, path("inspect.cpp")).unwrap();
     let mut compile = Command::new("sh");
-    let [line] = blocks(CPP, "sh");
-    python::told(compile.args(["-c", line]).env("ORT", &runtime), built.path());
+    let [lines] = blocks(CPP, "sh");
+    python::told(compile.args(["-ec", lines]).env("PATH", programs), built.path());
     for (folder, expected) in examples() {
-        let mut inspect = Command::new(built.path().join("inspect"));
+        let mut inspect = Command::new(path("inspect"));
         let told = python::told(inspect.args(["part.onnx", "part.ppm"]), folder.path());
         check(&told, &expected, &name(expected.decision));
     }
