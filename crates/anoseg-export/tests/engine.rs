@@ -201,27 +201,3 @@ fn tiles_that_are_joined_outside_of_the_graph_give_map_and_score_of_inference() 
         }
     }
 }
-
-/// The program of docs/deploy.md.
-#[test]
-fn the_program_in_the_documentation_gives_the_score_of_inference() {
-    let Some(python) = python() else { return };
-    let text = include_str!("../../../docs/deploy.md");
-    let program = text.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let model = fixture("compact.anoseg");
-    std::fs::write(folder.path().join("part.onnx"), onnx(&model, &WITH_PREPROCESSING).unwrap()).unwrap();
-    let source =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../anoseg-infer/tests/fixtures/format1/image.png");
-    std::fs::copy(&source, folder.path().join("part.png")).unwrap();
-    let mut command = Command::new(python);
-    let output = command.args(["-c", program]).current_dir(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told = String::from_utf8(output.stdout).unwrap();
-    let image = anoseg_image::decode::load(&source, &anoseg_image::Limits::default()).unwrap();
-    let inspection = model.inspect(&image).unwrap();
-    let mut told = told.split_whitespace();
-    let score: f32 = told.next().unwrap().parse().unwrap();
-    assert!((score - inspection.score).abs() < 1e-4, "{score} is not {}", inspection.score);
-    assert_eq!(told.next().unwrap(), format!("{:?}", inspection.decision).to_lowercase());
-}
