@@ -6,8 +6,8 @@
 
 Each image is written as PNG, so that all decoders give the same pixels, and inspected by `anoseg predict
 --map`. The graph gets it as the model's preprocessing would give it; that with preprocessing gets its
-bytes. Models on tiles are compared on images that are one tile, with the logits of others left out. Exits
-with 1 where maps or scores differ by more than 1e-4, or a decision does; weights of 16 bits may differ more.
+bytes. Models on tiles are compared on images that are one tile, with the logits of others left out. Models with a
+region of interest or alignment are refused: `anoseg verify` compares them, without OpenVINO. Exits with 1 where maps or scores differ by more than 1e-4, or a decision does; weights of 16 bits may differ more.
 """
 
 import argparse
@@ -21,7 +21,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import openvino
-from PIL import Image
+from PIL import Image, ImageOps
 
 MOST = 1e-4
 FILTERS = {"bilinear": Image.BILINEAR, "catmull_rom": Image.BICUBIC, "lanczos3": Image.LANCZOS}
@@ -103,6 +103,8 @@ def main():
     parser.add_argument("--every", type=int, default=1, help="take one image of so many")
     options = parser.parse_args()
     files = [p for p in sorted(options.images.rglob("*")) if p.suffix.lower() in (".png", ".jpg", ".jpeg", ".bmp")]
+    if not files:
+        sys.exit(f"{options.images}: no images")
     failed = False
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -110,7 +112,7 @@ def main():
         images = {}
         for number, path in enumerate(files[:: options.every]):
             name = f"{number:04}.png"
-            image = Image.open(path).convert("RGB")
+            image = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
             image.save(folder / "images" / name)
             images[name] = np.asarray(image)
         expected = inspected(options.anoseg, options.model, folder / "images", folder / "out")
@@ -123,12 +125,18 @@ def main():
             onnx.checker.check_model(model, full_check=True)
             metadata = {entry.key: entry.value for entry in model.metadata_props}
             description = json.loads(metadata["anoseg"])
-            geometry = description["preprocess"]["geometry"]
+            geometry, calibration = description["preprocess"]["geometry"], description["calibration"]
+            if description["preprocess"].get("region") or description["preprocess"].get("alignment"):
+                sys.exit("the model has a region of interest or alignment, which the graph leaves out: anoseg verify")
+            if calibration is None:
+                sys.exit("the model has no thresholds: anoseg calibrate derives them")
             whole = {n: p for n, p in images.items() if plane_size(geometry, p.shape[1], p.shape[0])[2]}
+            if not whole:
+                sys.exit("no image is one tile: none could be compared" if "tiles" in geometry else "no image could be compared")
             as_bytes = option == "--with-preprocessing"
             prepare = (lambda p: {"input": p[None]}) if as_bytes else (lambda p: network_input(p, description))
             for engine, run in engines(path):
-                found = compare(run, whole, expected, prepare, description["calibration"])
+                found = compare(run, whole, expected, prepare, calibration)
                 failed |= option != "--fp16" and (found[0] > MOST or found[1] > MOST or found[2] > 0)
                 print(f"| {graph} | {engine} | {len(whole)} | {found[0]:.1e} | {found[1]:.1e} | {found[2]} |", flush=True)
     sys.exit(failed)

@@ -22,7 +22,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import openvino
-from PIL import Image
+from PIL import Image, ImageOps
 
 from onnx_engines import decision, network_input, plane_size
 
@@ -81,7 +81,7 @@ def main():
         geometry, limits = description["preprocess"]["geometry"], description["calibration"]
         found, anomalous, masks = {key: ([], [], []) for key in runs}, [], []
         for path in sorted((options.data / "test").glob("*/*")):
-            pixels = np.asarray(Image.open(path).convert("RGB"))
+            pixels = np.asarray(ImageOps.exif_transpose(Image.open(path)).convert("RGB"))
             if not plane_size(geometry, pixels.shape[1], pixels.shape[0])[2]:
                 continue
             inputs = network_input(pixels, description)
@@ -93,6 +93,9 @@ def main():
                 found[key][0].append(time.perf_counter() - begin)
                 found[key][1].append(anomaly_map.ravel())
                 found[key][2].append(float(score[0]))
+    if not any(anomalous) or all(anomalous):
+        what = "no image is one tile" if "tiles" in geometry else "no image could be compared"
+        sys.exit("there must be good and anomalous test images" if anomalous else what)
     positive, pixels = np.array(anomalous), np.concatenate(masks)
     print("| engine | numbers | images | AP | AUROC | largest change of a score | other decisions | ms | times |")
     print("|---|---|---|---|---|---|---|---|---|")

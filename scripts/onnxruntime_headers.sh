@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Unpacks ONNX Runtime's C++ headers into FOLDER/onnxruntime, from Debian 13's package: the Python package has only the
-# library. Nothing is installed; another release of Debian is not touched. Takes some seconds.
+# library, which must be at least as new as the headers (1.21). Nothing is installed, and the system's package sources
+# stay as they are. Takes some seconds.
 #
 #     scripts/onnxruntime_headers.sh FOLDER
 set -euo pipefail
-[ $# -eq 1 ] || { sed -n '2,5p' "$0"; exit 2; }
+[ $# -eq 1 ] || { sed -n '2,6p' "$0"; exit 2; }
 work="$(mktemp -d)"
 trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"/{state/lists/partial,cache/archives/partial,sources}

@@ -16,7 +16,8 @@ struct Image {
     std::vector<uint8_t> pixels;  // height x width x 3: red, green, blue
 };
 
-// A binary PPM of 8 bits, without comments. Any decoder will do that gives red, green and blue.
+// A binary PPM of 8 bits, without comments. Any decoder will do that gives red, green and blue and turns the image
+// upright (the orientation in EXIF), as `anoseg predict` does.
 Image read_ppm(const std::string& path) {
     std::ifstream file(path, std::ios::binary);
     std::string kind;
@@ -40,6 +41,21 @@ bool threshold(const std::string& description, const std::string& key, float& va
     return true;
 }
 
+// An entry of the file's metadata; empty where there is none.
+std::string metadata(const Ort::Session& session, const char* key) {
+    Ort::AllocatorWithDefaultOptions allocator;
+    auto entry = session.GetModelMetadata().LookupCustomMetadataMapAllocated(key, allocator);
+    return entry ? entry.get() : "";
+}
+
+// The list `outside` of the metadata `anoseg_export`, as JSON without its brackets.
+std::string outside(const std::string& text) {
+    const std::string key = "\"outside\":[";
+    const auto begin = text.find(key);
+    if (begin == std::string::npos) return "";
+    return text.substr(begin + key.size(), text.find(']', begin) - begin - key.size());
+}
+
 int main(int count, char** arguments) try {
     if (count != 3) throw std::runtime_error("usage: inspect MODEL.onnx IMAGE.ppm");
     Ort::Env environment;
@@ -52,12 +68,13 @@ int main(int count, char** arguments) try {
     const char* outputs[] = {"anomaly_map", "pred_score"};
     auto results = session.Run(Ort::RunOptions{}, inputs, &input, 1, outputs, 2);
 
-    const float* map = results[0].GetTensorData<float>();  // 1 x 1 x height x width of the network
+    float* map = results[0].GetTensorMutableData<float>();  // 1 x 1 x height x width of the network
     const float peak = *std::max_element(map, map + results[0].GetTensorTypeAndShapeInfo().GetElementCount());
     const float score = *results[1].GetTensorData<float>();
-    Ort::AllocatorWithDefaultOptions allocator;
-    auto entry = session.GetModelMetadata().LookupCustomMetadataMapAllocated("anoseg", allocator);
-    const std::string description = entry ? entry.get() : "";
+    const std::string description = metadata(session, "anoseg");
+    // A region of interest, tiles and the like are not in the graph: the remarks say what must be done beside it.
+    const std::string remarks = outside(metadata(session, "anoseg_export"));
+    if (!remarks.empty()) std::fprintf(stderr, "not in the graph: %s\n", remarks.c_str());
     float review = 0, reject = 0;
     const char* decision = "good";
     if (!threshold(description, "review_threshold", review) || !threshold(description, "image_threshold", reject)) {

@@ -1,4 +1,4 @@
-//! The programs of docs/deploy, each run as it is written there, against inference.
+//! The programs of docs/deploy.md and docs/deploy, each run as it is written there, against inference.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says that it is skipped")]
 
 mod python;
@@ -10,8 +10,10 @@ use std::process::Command;
 use anoseg_export::{Options, onnx};
 use anoseg_image::{Limits, decode};
 use anoseg_infer::{Decision, Inspection, Model};
+use flate2::Crc;
 use flate2::read::GzDecoder;
 
+const ONNX_RUNTIME: &str = include_str!("../../../docs/deploy.md");
 const OPENVINO: &str = include_str!("../../../docs/deploy/openvino.md");
 const CPP: &str = include_str!("../../../docs/deploy/cpp.md");
 const TRITON: &str = include_str!("../../../docs/deploy/triton.md");
@@ -31,29 +33,43 @@ fn fixtures() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../anoseg-infer/tests/fixtures")
 }
 
-/// A folder with `part.onnx`, `part.png` and `part.ppm`, and what inference gives: an image to review and one to
-/// reject.
+/// A PNG file with an entry that tells to turn it by a quarter (EXIF orientation 6).
+fn on_its_side(png: &[u8]) -> Vec<u8> {
+    const AFTER_HEADER: usize = 33;
+    let exif = b"eXIfII*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0\0\0\0\0";
+    let mut sum = Crc::new();
+    sum.update(exif);
+    let length = u32::try_from(exif.len() - 4).unwrap();
+    let (header, rest) = png.split_at(AFTER_HEADER);
+    [header, &length.to_be_bytes(), exif, &sum.sum().to_be_bytes(), rest].concat()
+}
+
+/// A folder with `part.onnx`, `part.png` and `part.ppm`, and what inference gives: an image to review, one to
+/// reject, and one that is turned before it is inspected.
 fn examples() -> Vec<(tempfile::TempDir, Inspection)> {
     let release = fixtures().join("releases/0.1.0");
     let mut bytes = Vec::new();
     let packed = std::fs::read(release.join("fast.anoseg.gz")).unwrap();
     GzDecoder::new(&*packed).read_to_end(&mut bytes).unwrap();
     let earlier = fixtures().join("format1");
-    let review = (Model::load(&earlier.join("compact.anoseg")).unwrap(), earlier.join("image.png"));
-    let reject = (Model::from_bytes(&bytes).unwrap(), release.join("image.png"));
-    let example = |(model, image): (Model, PathBuf)| {
+    let [review, reject] = [earlier, release].map(|folder| std::fs::read(folder.join("image.png")).unwrap());
+    let turned = on_its_side(&review);
+    let compact = || Model::load(&fixtures().join("format1/compact.anoseg")).unwrap();
+    let example = |(model, file): (Model, Vec<u8>)| {
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
         std::fs::write(path("part.onnx"), onnx(&model, &with_preprocessing()).unwrap()).unwrap();
-        std::fs::copy(&image, path("part.png")).unwrap();
-        let image = decode::load(&image, &Limits::default()).unwrap();
+        std::fs::write(path("part.png"), file).unwrap();
+        let image = decode::load(&path("part.png"), &Limits::default()).unwrap();
         let (pixels, values) = (image.width() * image.height(), image.as_slice());
         let mut ppm = format!("P6\n{} {}\n255\n", image.width(), image.height()).into_bytes();
         ppm.extend((0..3 * pixels).map(|i| (values[i % 3 * pixels + i / 3] * 255.0).round() as u8));
         std::fs::write(path("part.ppm"), ppm).unwrap();
         (folder, model.inspect(&image).unwrap())
     };
-    [review, reject].map(example).into()
+    [(compact(), review), (Model::from_bytes(&bytes).unwrap(), reject), (compact(), turned)]
+        .map(example)
+        .into()
 }
 
 /// Compares the first two words that a program prints with score and decision.
@@ -66,6 +82,23 @@ fn check(told: &str, expected: &Inspection, decision: &str) {
 
 fn name(decision: Decision) -> String {
     format!("{decision:?}").to_lowercase()
+}
+
+#[test]
+fn the_turned_example_has_another_score() {
+    let [review, _, turned] = examples().try_into().unwrap();
+    assert!((review.1.score - turned.1.score).abs() > 1e-3);
+}
+
+#[test]
+fn the_program_for_onnx_runtime_gives_score_and_decision_of_inference() {
+    let Some(python) = python::with("numpy, onnxruntime, PIL") else { return };
+    let (_, rest) = ONNX_RUNTIME.split_once("```python\n").unwrap();
+    let (program, _) = rest.split_once("```").unwrap();
+    for (folder, expected) in examples() {
+        let told = python::told(Command::new(&python).args(["-c", program]), folder.path());
+        check(&told, &expected, &name(expected.decision));
+    }
 }
 
 #[test]
@@ -98,7 +131,7 @@ fn the_programs_for_the_model_api_give_score_and_label_of_inference() {
 #[cfg(target_os = "linux")]
 #[test]
 fn the_program_in_cpp_gives_score_and_decision_of_inference() {
-    const LIBRARY: &str = "import glob, os, onnxruntime; print(glob.glob(os.path.dirname(onnxruntime.__file__) + '/capi/libonnxruntime.so*')[0])";
+    use std::os::unix::fs::PermissionsExt;
     let include =
         std::env::var("ANOSEG_ORT_INCLUDE").unwrap_or_else(|_| "/usr/include/onnxruntime".to_owned());
     let compiler = Command::new("g++").arg("--version").output().is_ok();
@@ -108,20 +141,21 @@ fn the_program_in_cpp_gives_score_and_decision_of_inference() {
     }
     let Some(python) = python::with("onnxruntime") else { return };
     let built = tempfile::tempdir().unwrap();
-    let library = python::told(Command::new(&python).args(["-c", LIBRARY]), built.path());
-    let runtime = built.path().join("runtime");
-    std::fs::create_dir_all(runtime.join("lib")).unwrap();
-    let link = |from: &str, to: &str| std::os::unix::fs::symlink(from, runtime.join(to)).unwrap();
-    link(&include, "include");
-    link(library.trim(), "lib/libonnxruntime.so");
-    link(library.trim(), "lib/libonnxruntime.so.1");
+    let path = |name: &str| built.path().join(name);
+    // Folder and program that the documentation has before: the headers, and `python` with ONNX Runtime.
+    std::fs::create_dir_all(path("headers")).unwrap();
+    std::os::unix::fs::symlink(include, path("headers/onnxruntime")).unwrap();
+    std::fs::create_dir_all(path("bin")).unwrap();
+    std::fs::write(path("bin/python"), format!("#!/bin/sh\nexec '{python}' \"$@\"\n")).unwrap();
+    std::fs::set_permissions(path("bin/python"), PermissionsExt::from_mode(0o755)).unwrap();
+    let programs = format!("{}:{}", path("bin").display(), std::env::var("PATH").unwrap());
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/cpp/inspect.cpp");
-    std::fs::copy(source, built.path().join("inspect.cpp")).unwrap();
+    std::fs::copy(source, path("inspect.cpp")).unwrap();
     let mut compile = Command::new("sh");
-    let [line] = blocks(CPP, "sh");
-    python::told(compile.args(["-c", line]).env("ORT", &runtime), built.path());
+    let [lines] = blocks(CPP, "sh");
+    python::told(compile.args(["-ec", lines]).env("PATH", programs), built.path());
     for (folder, expected) in examples() {
-        let mut inspect = Command::new(built.path().join("inspect"));
+        let mut inspect = Command::new(path("inspect"));
         let told = python::told(inspect.args(["part.onnx", "part.ppm"]), folder.path());
         check(&told, &expected, &name(expected.decision));
     }

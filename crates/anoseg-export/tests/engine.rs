@@ -4,7 +4,7 @@
 
 mod models;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anoseg_export::{Numbers, Options, onnx};
@@ -135,32 +135,64 @@ session.run(['logits'], inputs)[0].tofile(folder + '/found.bin')
     assert!(difference < 1e-3, "{difference}");
 }
 
+fn tiles_program() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/onnx_tiles.py")
+}
+
+/// scripts/onnx_tiles.py says what it needs where it is given another file or no arguments.
+#[test]
+fn the_program_for_tiles_refuses_other_models() {
+    let Some(python) = python() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let geometry = Geometry::Tiles { width: 128, height: 192, scale: 0.5, overlap: 32, part: 128, step: 32 };
+    let tiled = accurate(geometry, Filter::Bilinear);
+    let polygon = Drawing::Unsized(vec![vec![[9.0, 9.0], [400.0, 9.0], [99.0, 300.0]]]).on((700, 500));
+    let narrowed = tiled.clone().narrowed(RegionOfInterest::inside(polygon)).unwrap();
+    let refused = |arguments: &[&str], what: &str| {
+        let mut command = Command::new(&python);
+        let output =
+            command.arg(tiles_program()).args(arguments).current_dir(folder.path()).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && told.contains(what), "{told}");
+        assert!(!told.contains("Traceback"), "{told}");
+    };
+    refused(&[], "usage: onnx_tiles.py MODEL.onnx IMAGE MAP.tiff");
+    write::write_png(&folder.path().join("image.png"), &image(700, 500)).unwrap();
+    for (model, options, what) in [
+        (fixture("compact.anoseg"), Options::default(), "not a model on tiles"),
+        (tiled, WITH_PREPROCESSING, "exported with --with-preprocessing"),
+        (narrowed, Options::default(), "not a rectangle"),
+    ] {
+        std::fs::write(folder.path().join("m.onnx"), onnx(&model, &options).unwrap()).unwrap();
+        refused(&["m.onnx", "image.png", "map.tiff"], what);
+    }
+}
+
 /// Tiles and a region of interest, which stay outside of the graph, by scripts/onnx_tiles.py.
 #[test]
 fn tiles_that_are_joined_outside_of_the_graph_give_map_and_score_of_inference() {
     let Some(python) = python() else { return };
     let geometry = Geometry::Tiles { width: 128, height: 192, scale: 0.5, overlap: 32, part: 128, step: 32 };
     for filter in [Filter::Bilinear, Filter::CatmullRom, Filter::Lanczos3] {
-        let model = accurate(geometry, filter);
         let folder = tempfile::tempdir().unwrap();
         let path = |name: &str| folder.path().join(name);
-        std::fs::write(path("m.onnx"), onnx(&model, &Options::default()).unwrap()).unwrap();
         let image = image(700, 500);
         write::write_png(&path("image.png"), &image).unwrap();
         for region in [None, Some("90,130,333,300")] {
-            let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/onnx_tiles.py");
+            let model = accurate(geometry, filter);
+            let area = region.map(|text| Drawing::rectangle(text).unwrap().on((700, 500)));
+            let model = match area {
+                Some(area) => model.narrowed(RegionOfInterest::inside(area)).unwrap(),
+                None => model,
+            };
+            std::fs::write(path("m.onnx"), onnx(&model, &Options::default()).unwrap()).unwrap();
             let mut command = Command::new(&python);
-            command.arg(script).args(["m.onnx", "image.png", "map.tiff"]).args(region);
+            command.arg(tiles_program()).args(["m.onnx", "image.png", "map.tiff"]);
             let output = command.current_dir(folder.path()).output().unwrap();
             assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
             let told = String::from_utf8(output.stdout).unwrap();
             let score: f32 = told.split_whitespace().next().unwrap().parse().unwrap();
             let map = write::read_tiff_f32(&path("map.tiff")).unwrap();
-            let area = region.map(|text| Drawing::rectangle(text).unwrap().on((700, 500)));
-            let model = match area {
-                Some(area) => model.clone().narrowed(RegionOfInterest::inside(area)).unwrap(),
-                None => model.clone(),
-            };
             let expected = model.analyse(&image).unwrap();
             assert!((score - expected.score).abs() < 1e-4, "{filter:?}: {score}, not {}", expected.score);
             let pairs = map.as_slice().iter().zip(expected.map.as_slice());
@@ -168,28 +200,4 @@ fn tiles_that_are_joined_outside_of_the_graph_give_map_and_score_of_inference() 
             assert!(difference < 1e-4, "{filter:?}, {region:?}: maps differ by {difference}");
         }
     }
-}
-
-/// The program of docs/deploy.md.
-#[test]
-fn the_program_in_the_documentation_gives_the_score_of_inference() {
-    let Some(python) = python() else { return };
-    let text = include_str!("../../../docs/deploy.md");
-    let program = text.split("```python\n").nth(1).unwrap().split("```").next().unwrap();
-    let folder = tempfile::tempdir().unwrap();
-    let model = fixture("compact.anoseg");
-    std::fs::write(folder.path().join("part.onnx"), onnx(&model, &WITH_PREPROCESSING).unwrap()).unwrap();
-    let source =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../anoseg-infer/tests/fixtures/format1/image.png");
-    std::fs::copy(&source, folder.path().join("part.png")).unwrap();
-    let mut command = Command::new(python);
-    let output = command.args(["-c", program]).current_dir(folder.path()).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let told = String::from_utf8(output.stdout).unwrap();
-    let image = anoseg_image::decode::load(&source, &anoseg_image::Limits::default()).unwrap();
-    let inspection = model.inspect(&image).unwrap();
-    let mut told = told.split_whitespace();
-    let score: f32 = told.next().unwrap().parse().unwrap();
-    assert!((score - inspection.score).abs() < 1e-4, "{score} is not {}", inspection.score);
-    assert_eq!(told.next().unwrap(), format!("{:?}", inspection.decision).to_lowercase());
 }
