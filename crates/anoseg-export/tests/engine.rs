@@ -1,4 +1,4 @@
-//! Exported graphs in ONNX Runtime against the inference runtime. `ANOSEG_PYTHON` names the interpreter
+//! Exported graphs in ONNX Runtime and OpenVINO against the inference runtime. `ANOSEG_PYTHON` names the interpreter
 //! (otherwise `python3`); without the packages `onnx` and `onnxruntime` nothing is compared.
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says that it is skipped")]
 
@@ -14,7 +14,8 @@ use anoseg_infer::{Drawing, Extent, Geometry, Model, RegionOfInterest, Window};
 
 use models::{accurate, fixture, image};
 
-/// Reads the graph and runs it on `input.bin`, twice in a batch, and writes map and score of both.
+/// Reads the graph and runs it on `input.bin`, the second image of a batch, in ONNX Runtime and, if it is there,
+/// OpenVINO. Writes map and score of each.
 const RUN: &str = "
 import sys, numpy as np, onnx, onnxruntime
 folder, height, width, tiled, bytes = sys.argv[1], *map(int, sys.argv[2:])
@@ -26,7 +27,15 @@ if tiled and not bytes:
     inputs['window'] = np.array([[0, 0, width, height]] * 2, np.float32)
 session = onnxruntime.InferenceSession(folder + '/m.onnx', providers=['CPUExecutionProvider'])
 map, score = session.run(['anomaly_map', 'pred_score'], inputs)
-np.concatenate([map[1].ravel(), score[1:]]).tofile(folder + '/found.bin')
+found = [map[1].ravel(), score[1:]]
+try:
+    import openvino
+    compiled = openvino.compile_model(folder + '/m.onnx', 'CPU', {'INFERENCE_PRECISION_HINT': 'f32'})
+    results = compiled(inputs)
+    found += [results['anomaly_map'][1].ravel(), results['pred_score'][1:]]
+except ImportError:
+    pass
+np.concatenate(found).tofile(folder + '/found.bin')
 ";
 
 fn python() -> Option<String> {
@@ -65,10 +74,13 @@ fn compare(name: &str, model: &Model, options: Options<'_>, [width, height]: [us
     let found = std::fs::read(path("found.bin")).unwrap();
     let found: Vec<f32> = found.as_chunks::<4>().0.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     let expected: Vec<f32> = expected.map.as_slice().iter().copied().chain([expected.score]).collect();
-    assert_eq!(found.len(), expected.len(), "{name}");
+    let engines = found.len() / expected.len();
+    assert!(engines > 0 && found.len() == engines * expected.len(), "{name}");
     let most = if matches!(options.numbers, Numbers::Float16) { 0.02 } else { 1e-4 };
-    let difference = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-    assert!(difference < most, "{name}: {difference}");
+    for (number, found) in found.chunks_exact(expected.len()).enumerate() {
+        let difference = found.iter().zip(&expected).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
+        assert!(difference < most, "{name}, engine {number}: {difference}");
+    }
     let spread = expected.iter().fold([1.0_f32, 0.0], |[low, high], &x| [low.min(x), high.max(x)]);
     assert!(spread[1] - spread[0] > 1e-4, "{name}: a map that differs from place to place: {spread:?}");
 }

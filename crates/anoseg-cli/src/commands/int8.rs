@@ -13,8 +13,8 @@ use anyhow::Result;
 use crate::args::DataOptions;
 use crate::{advice, console};
 
-/// Synthetic anomalies, and as many good images, that the scales are measured on; the loss on as many.
-const PAIRS: u64 = 32;
+/// Synthetic anomalies, and as many good images, that the scales are measured on, and the loss.
+const PAIRS: [u64; 2] = [32, 64];
 
 /// Images that tell whether they are of the model's part.
 const FEW: usize = 8;
@@ -35,16 +35,16 @@ pub(super) fn choose(model: &Model, data: &Path, options: &DataOptions) -> Resul
         count(halves[0].len(), "good image", "good images"),
         count(halves[1].len(), "other", "others"),
     ));
-    let [measured, judged] = halves.each_ref().map(|images| samples(model, images, &recipe));
+    let [measured, judged] = [0, 1].map(|i| samples(model, &halves[i], (&recipe, PAIRS[i])));
     Ok(quantise(model, &measured?, &judged?)?)
 }
 
 /// Good images, and as many with synthetic anomalies, in turn.
-fn samples(model: &Model, images: &Arc<Vec<Image>>, recipe: &Recipe) -> Result<Vec<Sample>> {
+fn samples(model: &Model, images: &Arc<Vec<Image>>, (recipe, pairs): (&Recipe, u64)) -> Result<Vec<Sample>> {
     let with = |clean_share: f32| Recipe { clean_share, ..recipe.clone() };
     let anomalous = synthesizer_of(model, images, with(0.0))?;
     let clean = synthesizer_of(model, images, with(1.0))?;
-    Ok((0..PAIRS).flat_map(|i| [clean.pair(i, 0), anomalous.pair(i, 1)]).map(sample).collect())
+    Ok((0..pairs).flat_map(|i| [clean.pair(i, 0), anomalous.pair(i, 1)]).map(sample).collect())
 }
 
 /// Says where most of the images would be rejected.
