@@ -96,7 +96,7 @@ fn the_graph_computes_with_the_numbers_that_the_loss_was_measured_with() {
         let chosen = quantise(&model, &samples[..8], &samples[8..]).unwrap();
         assert!(!chosen.is_empty(), "{name}");
         let lost = chosen.loss.pixel_ap[0] - chosen.loss.pixel_ap[1];
-        assert!(lost <= 0.003 && chosen.loss.samples == 8, "{name}: {:?}", chosen.loss);
+        assert!(lost <= 0.005 && chosen.loss.samples == 8, "{name}: {:?}", chosen.loss);
         let sample = &samples[3];
         let expected = chosen.analyse(&model, sample).unwrap();
         let expected: Vec<f32> = expected.map.as_slice().iter().copied().chain([expected.score]).collect();
