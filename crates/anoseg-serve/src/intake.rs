@@ -34,7 +34,7 @@ impl Intake {
     /// The whole body of a request.
     ///
     /// # Errors
-    /// It is too large, too slow, compressed, cut short, or there is no room for it now.
+    /// It is too large, too slow, compressed, cut short, or the bodies under way leave no memory for it.
     pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Received, Failure> {
         if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             let message = "bodies with a content encoding are not read; send it as it is";

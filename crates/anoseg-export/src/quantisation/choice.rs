@@ -91,8 +91,8 @@ struct Trial<'a> {
 }
 
 impl Trial<'_> {
-    /// The program of which `layers` are rounded. Its outputs are those of the network, or those that
-    /// `outputs` asks for.
+    /// The program of which `layers` are rounded. Its outputs are those of the network, or, with `seen`, inputs
+    /// and outputs of the layers that can compute on bytes, which are added there.
     fn program(&self, layers: &Layers, seen: Option<&mut Vec<Seen>>) -> Result<Program, ExportError> {
         let [height, width] = self.size;
         let shape = [1, 3, height, width];

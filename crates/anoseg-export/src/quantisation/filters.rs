@@ -14,7 +14,7 @@ pub(crate) struct ByteFilters {
     pub(crate) bias: Vec<i32>,
 }
 
-/// A bias is at most so many steps: the sums of products need room too.
+/// A bias is at most so many steps, so that it and the sums of products fit into 32 bits together.
 const MOST_STEPS: f32 = (1 << 30) as f32;
 
 impl ByteFilters {

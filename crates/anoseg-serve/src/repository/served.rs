@@ -59,10 +59,11 @@ impl Served {
     /// The file is bad, the model has no thresholds, or canary images are not judged as recorded.
     pub(super) fn load(name: &str, version: u64, found: &Found, limits: &Limits) -> Result<Self, LoadError> {
         let model = Model::load(&found.model())?;
-        let (digest, pixel_threshold) = (model.digest()?, model.calibration()?.pixel_threshold);
+        let pixel_threshold = model.calibration()?.pixel_threshold;
         warm_up(&model)?;
         check_canary(&model, &found.folder.join(CANARY), limits)?;
         let key = ModelKey::of(name, &version.to_string(), model.to_file())?;
+        let digest = key.digest.clone();
         let statistics = Statistics::default();
         Ok(Self { name: name.to_owned(), version, model, digest, pixel_threshold, statistics, key })
     }

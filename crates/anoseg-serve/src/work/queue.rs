@@ -29,18 +29,18 @@ impl Queue {
         Self { jobs: Mutex::default(), changed: Condvar::new(), most }
     }
 
-    /// Whether there was room. Work that nobody waits for any more takes none.
+    /// Whether the queue was not full. Work that nobody waits for any more does not count.
     pub(super) fn push(&self, job: Job) -> bool {
         let mut jobs = self.lock();
         if jobs.waiting.len() >= self.most {
             jobs.waiting.retain(|job| !job.turn.is_over());
         }
-        let room = jobs.waiting.len() < self.most && !jobs.closed;
-        if room {
+        let is_free = jobs.waiting.len() < self.most && !jobs.closed;
+        if is_free {
             jobs.waiting.push_back(job);
             self.changed.notify_one();
         }
-        room
+        is_free
     }
 
     /// The oldest job that is still wanted; waits for one. None once the queue is closed and empty.
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_refuses_and_makes_room_where_nobody_waits() {
+    fn a_full_queue_refuses_and_drops_work_that_nobody_waits_for() {
         let later = Instant::now() + Duration::from_secs(60);
         let queue = Queue::new(2);
         let ((a, a_waits), (b, _b_waits), (c, _c_waits), (d, _d_waits)) =
