@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::held::Held;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::repository::{self, Change, Repository, Served};
+use crate::repository::{self, Change, Named, Repository, Served};
 use crate::work::{Pool, Turn};
 use crate::{ServeError, Settings};
 
@@ -118,8 +118,9 @@ impl App {
     }
 
     /// The version of a model that a path names. The names are looked up, never used as paths.
-    pub(crate) fn served(&self, name: &str, version: Option<&str>) -> Result<Arc<Served>, Failure> {
+    pub(crate) fn served(&self, Named { model: name, version }: &Named) -> Result<Arc<Served>, Failure> {
         let unknown = || Failure::unknown_model("no such model or version is loaded");
+        let version = version.as_deref();
         let version = version.map(|version| repository::version(version).ok_or_else(unknown)).transpose()?;
         self.repository.get(name, version).ok_or_else(|| {
             if self.loaded.load(Ordering::Relaxed) {

@@ -20,7 +20,7 @@ use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::inspect::Inspector;
 use crate::metrics::decision_name;
-use crate::repository::Served;
+use crate::repository::{Named, Served};
 use crate::thresholds::Thresholds;
 
 /// What the answer shows.
@@ -32,34 +32,14 @@ enum View {
     Map,
 }
 
-/// The highest version.
+/// One version of a model.
 pub(crate) async fn predict(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Path(named): Path<Named>,
     Extension(asked): Extension<Asked>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let served = app.served(&name, None)?;
-    run(app, served, asked, request).await
-}
-
-/// A version of choice.
-pub(crate) async fn predict_version(
-    State(app): State<Arc<App>>,
-    Path((name, version)): Path<(String, String)>,
-    Extension(asked): Extension<Asked>,
-    request: Request,
-) -> Result<Response, Failure> {
-    let served = app.served(&name, Some(&version))?;
-    run(app, served, asked, request).await
-}
-
-async fn run(
-    app: Arc<App>,
-    served: Arc<Served>,
-    asked: Asked,
-    request: Request,
-) -> Result<Response, Failure> {
+    let served = app.served(&named)?;
     let deadline = Instant::now() + app.settings.deadline;
     let (parts, body) = request.into_parts();
     let view = View::wanted(&parts.headers)?;

@@ -37,24 +37,24 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v2/models/{model}/ready", get(protocol::model_ready))
         .route("/v2/models/stats", get(protocol::statistics))
         .route("/v2/models/{model}/stats", get(protocol::model_statistics))
-        .route("/v2/models/{model}/versions/{version}/stats", get(protocol::model_version_statistics))
+        .route("/v2/models/{model}/versions/{version}/stats", get(protocol::model_statistics))
         .route("/v2/models/{model}/infer", post(protocol::infer))
-        .route("/v2/models/{model}/versions/{version}", get(protocol::model_version))
-        .route("/v2/models/{model}/versions/{version}/ready", get(protocol::model_version_ready))
-        .route("/v2/models/{model}/versions/{version}/infer", post(protocol::infer_version))
+        .route("/v2/models/{model}/versions/{version}", get(protocol::model))
+        .route("/v2/models/{model}/versions/{version}/ready", get(protocol::model_ready))
+        .route("/v2/models/{model}/versions/{version}/infer", post(protocol::infer))
         .route("/v1/history", get(history::page))
         .route("/v1/history/{id}", get(history::verdict))
         .route("/v1/history/{id}/thumbnail", get(history::thumbnail))
         .route("/v2/repository/index", post(protocol::index))
         .route("/v1/models/{model}/calibration", get(thresholds::calibration))
-        .route("/v1/models/{model}/versions/{version}/calibration", get(thresholds::calibration_version))
+        .route("/v1/models/{model}/versions/{version}/calibration", get(thresholds::calibration))
         .route("/v1/models/{model}/predict", post(predict::predict))
-        .route("/v1/models/{model}/versions/{version}/predict", post(predict::predict_version));
+        .route("/v1/models/{model}/versions/{version}/predict", post(predict::predict));
     let admin = Router::new()
         .route("/v2/repository/models/{model}/load", post(protocol::load))
         .route("/v2/repository/models/{model}/unload", post(protocol::unload))
-        .route("/v2/repository/models/{model}/versions/{version}/load", post(protocol::load_version))
-        .route("/v2/repository/models/{model}/versions/{version}/unload", post(protocol::unload_version));
+        .route("/v2/repository/models/{model}/versions/{version}/load", post(protocol::load))
+        .route("/v2/repository/models/{model}/versions/{version}/unload", post(protocol::unload));
     let feedback = Router::new().route("/v1/history/{id}/feedback", post(history::feedback));
     let role = |role: Role| {
         let app = app.clone();

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::failure::Failure;
-use crate::repository::Served;
+use crate::repository::Named;
 
 /// The thresholds that a request gave in place of the model's.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -116,24 +116,12 @@ pub(crate) struct Described {
     cautions: Vec<String>,
 }
 
-/// `GET /v1/models/{model}/calibration`: of the highest version.
+/// `GET /v1/models/{model}[/versions/{version}]/calibration`: the thresholds, and what they were derived from.
 pub(crate) async fn calibration(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Path(named): Path<Named>,
 ) -> Result<Json<Described>, Failure> {
-    described(&*app.served(&name, None)?)
-}
-
-/// `GET /v1/models/{model}/versions/{version}/calibration`.
-pub(crate) async fn calibration_version(
-    State(app): State<Arc<App>>,
-    Path((name, version)): Path<(String, String)>,
-) -> Result<Json<Described>, Failure> {
-    described(&*app.served(&name, Some(&version))?)
-}
-
-/// The thresholds, and what they were derived from.
-fn described(served: &Served) -> Result<Json<Described>, Failure> {
+    let served = app.served(&named)?;
     let description = served.model.description();
     let calibration = served.model.calibration()?;
     Ok(Json(Described {

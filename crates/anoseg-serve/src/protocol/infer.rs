@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::inspect::Inspector;
-use crate::repository::Served;
+use crate::repository::Named;
 
 /// The length of the JSON of a body, where tensors follow it as bytes.
 const JSON_LENGTH: &str = "inference-header-content-length";
@@ -44,34 +44,14 @@ struct InferResponse<'a> {
     outputs: Vec<Written>,
 }
 
-/// The highest version.
+/// One version of a model.
 pub(crate) async fn infer(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Path(named): Path<Named>,
     Extension(asked): Extension<Asked>,
     request: Request,
 ) -> Result<Response, Failure> {
-    let served = app.served(&name, None)?;
-    run(app, served, asked, request).await
-}
-
-/// A version of choice.
-pub(crate) async fn infer_version(
-    State(app): State<Arc<App>>,
-    Path((name, version)): Path<(String, String)>,
-    Extension(asked): Extension<Asked>,
-    request: Request,
-) -> Result<Response, Failure> {
-    let served = app.served(&name, Some(&version))?;
-    run(app, served, asked, request).await
-}
-
-async fn run(
-    app: Arc<App>,
-    served: Arc<Served>,
-    asked: Asked,
-    request: Request,
-) -> Result<Response, Failure> {
+    let served = app.served(&named)?;
     let deadline = Instant::now() + app.settings.deadline;
     let (parts, body) = request.into_parts();
     let json_length = json_length(&parts.headers)?;

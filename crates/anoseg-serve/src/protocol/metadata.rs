@@ -11,7 +11,7 @@ use super::output::Output;
 use super::tensors::InputKind;
 use crate::app::App;
 use crate::failure::Failure;
-use crate::repository::Served;
+use crate::repository::{Named, Served};
 
 /// `GET /v2`.
 pub(crate) async fn server() -> Json<Value> {
@@ -40,39 +40,20 @@ fn not_ready() -> Failure {
     )
 }
 
-/// `GET /v2/models/{model}`.
+/// `GET /v2/models/{model}[/versions/{version}]`.
 pub(crate) async fn model(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Path(named): Path<Named>,
 ) -> Result<Json<Value>, Failure> {
-    Ok(Json(metadata(&app, &*app.served(&name, None)?)))
+    Ok(Json(metadata(&app, &*app.served(&named)?)))
 }
 
-/// `GET /v2/models/{model}/versions/{version}`.
-pub(crate) async fn model_version(
-    State(app): State<Arc<App>>,
-    Path((name, version)): Path<(String, String)>,
-) -> Result<Json<Value>, Failure> {
-    Ok(Json(metadata(&app, &*app.served(&name, Some(&version))?)))
-}
-
-/// `GET /v2/models/{model}/ready`.
+/// `GET /v2/models/{model}[/versions/{version}]/ready`.
 pub(crate) async fn model_ready(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Path(named): Path<Named>,
 ) -> Result<Json<Value>, Failure> {
-    ready_of(&app, &*app.served(&name, None)?)
-}
-
-/// `GET /v2/models/{model}/versions/{version}/ready`.
-pub(crate) async fn model_version_ready(
-    State(app): State<Arc<App>>,
-    Path((name, version)): Path<(String, String)>,
-) -> Result<Json<Value>, Failure> {
-    ready_of(&app, &*app.served(&name, Some(&version))?)
-}
-
-fn ready_of(app: &App, served: &Served) -> Result<Json<Value>, Failure> {
+    let served = app.served(&named)?;
     if app.is_stopping() {
         return Err(not_ready());
     }
@@ -103,22 +84,18 @@ pub(crate) async fn statistics(State(app): State<Arc<App>>) -> Json<Value> {
     Json(statistics_of(&app.repository.served()))
 }
 
-/// `GET /v2/models/{model}/stats`: the versions of a model that are loaded.
+/// `GET /v2/models/{model}[/versions/{version}]/stats`: of a version, or of all versions of a model that are
+/// loaded.
 pub(crate) async fn model_statistics(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Path(named): Path<Named>,
 ) -> Result<Json<Value>, Failure> {
-    app.served(&name, None)?;
-    let served = app.repository.served().into_iter().filter(|served| served.name == name);
-    Ok(Json(statistics_of(&served.collect::<Vec<_>>())))
-}
-
-/// `GET /v2/models/{model}/versions/{version}/stats`.
-pub(crate) async fn model_version_statistics(
-    State(app): State<Arc<App>>,
-    Path((name, version)): Path<(String, String)>,
-) -> Result<Json<Value>, Failure> {
-    Ok(Json(statistics_of(&[app.served(&name, Some(&version))?])))
+    let served = app.served(&named)?;
+    if named.version.is_some() {
+        return Ok(Json(statistics_of(&[served])));
+    }
+    let all = app.repository.served().into_iter().filter(|served| served.name == named.model);
+    Ok(Json(statistics_of(&all.collect::<Vec<_>>())))
 }
 
 fn statistics_of(served: &[Arc<Served>]) -> Value {

@@ -9,9 +9,6 @@ mod output;
 mod repository;
 mod tensors;
 
-pub(crate) use infer::{infer, infer_version};
-pub(crate) use metadata::{
-    live, model, model_ready, model_statistics, model_version, model_version_ready, model_version_statistics,
-    ready, server, statistics,
-};
-pub(crate) use repository::{index, load, load_version, unload, unload_version};
+pub(crate) use infer::infer;
+pub(crate) use metadata::{live, model, model_ready, model_statistics, ready, server, statistics};
+pub(crate) use repository::{index, load, unload};

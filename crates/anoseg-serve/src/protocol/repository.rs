@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
-use crate::repository::{Change, Listed, Refused, Repository, version};
+use crate::repository::{Change, Listed, Named, Refused, Repository, version};
 
 /// The body of a request for the index.
 #[derive(Default, Deserialize)]
@@ -36,51 +36,33 @@ pub(crate) async fn index(
     Ok(Json(app.repository.index(ready)))
 }
 
-/// `POST /v2/repository/models/{model}/load`: the highest version.
+/// `POST /v2/repository/models/{model}[/versions/{version}]/load`: the highest version, unless one is named.
 pub(crate) async fn load(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Path(named): Path<Named>,
     Extension(asked): Extension<Asked>,
     request: Request,
 ) -> Result<Json<Value>, Failure> {
-    let version = version_in(body(&app, request).await?)?;
-    change(app, asked, move |repository, tell| repository.load(&name, version, tell)).await
+    let version = version_of(&app, &named, request).await?;
+    change(app, asked, move |repository, tell| repository.load(&named.model, version, tell)).await
 }
 
-/// `POST /v2/repository/models/{model}/versions/{version}/load`.
-pub(crate) async fn load_version(
-    State(app): State<Arc<App>>,
-    Path((name, number)): Path<(String, String)>,
-    Extension(asked): Extension<Asked>,
-    request: Request,
-) -> Result<Json<Value>, Failure> {
-    version_in(body(&app, request).await?)?;
-    let version = number_in(&number)?;
-    change(app, asked, move |repository, tell| repository.load(&name, Some(version), tell)).await
-}
-
-/// `POST /v2/repository/models/{model}/unload`: all versions.
+/// `POST /v2/repository/models/{model}[/versions/{version}]/unload`: all versions, unless one is named. Without its
+/// highest version a model is served by the next one.
 pub(crate) async fn unload(
     State(app): State<Arc<App>>,
-    Path(name): Path<String>,
+    Path(named): Path<Named>,
     Extension(asked): Extension<Asked>,
     request: Request,
 ) -> Result<Json<Value>, Failure> {
-    let version = version_in(body(&app, request).await?)?;
-    change(app, asked, move |repository, tell| repository.unload(&name, version, tell)).await
+    let version = version_of(&app, &named, request).await?;
+    change(app, asked, move |repository, tell| repository.unload(&named.model, version, tell)).await
 }
 
-/// `POST /v2/repository/models/{model}/versions/{version}/unload`. Without its highest version a model
-/// is served by the next one.
-pub(crate) async fn unload_version(
-    State(app): State<Arc<App>>,
-    Path((name, number)): Path<(String, String)>,
-    Extension(asked): Extension<Asked>,
-    request: Request,
-) -> Result<Json<Value>, Failure> {
-    version_in(body(&app, request).await?)?;
-    let version = number_in(&number)?;
-    change(app, asked, move |repository, tell| repository.unload(&name, Some(version), tell)).await
+/// The version that the path names, otherwise the request's parameter.
+async fn version_of(app: &App, named: &Named, request: Request) -> Result<Option<u64>, Failure> {
+    let parameter = version_in(body(app, request).await?)?;
+    Ok(named.version.as_deref().map(number_in).transpose()?.or(parameter))
 }
 
 /// Runs a change on a thread that may wait, and to its end even where the client goes.

@@ -14,7 +14,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use anoseg::Limits;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use change::Refused;
 use entry::Entry;
@@ -30,6 +30,13 @@ pub(crate) struct Repository {
     models: RwLock<BTreeMap<String, Versions>>,
     /// Held while models are loaded and unloaded: one change at a time.
     changing: Mutex<()>,
+}
+
+/// What a path names: a model, and one of its versions; the highest where it names none.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Named {
+    pub(crate) model: String,
+    pub(crate) version: Option<String>,
 }
 
 /// The versions of a model.
