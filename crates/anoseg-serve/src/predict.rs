@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
-use crate::inspect::Inspector;
+use crate::inspect::{Inspector, Judged};
 use crate::metrics::decision_name;
 use crate::repository::{Named, Served};
 use crate::thresholds::Thresholds;
@@ -49,10 +49,10 @@ pub(crate) async fn predict(
     let answer = app.compute(served, deadline, move |app, served, turn| {
         let inspector = Inspector { app, served, asked: &asked, turn };
         app.metrics.began(1);
-        let inspected = inspector.file_at(thresholds, &bytes, &name)?;
+        let judged = inspector.file_at(thresholds, &bytes, &name)?;
         drop((bytes, received));
         let begun = Instant::now();
-        let answer = respond(app, view, served, inspected, thresholds);
+        let answer = respond(app, view, served, judged, thresholds);
         served.statistics.output.add(begun.elapsed());
         answer
     });
@@ -150,19 +150,24 @@ impl View {
     }
 }
 
-/// A verdict by other thresholds than the model's, which it tells.
+/// A verdict with what only a server tells of it.
 #[derive(Serialize)]
-struct Overridden {
+struct Answered {
     #[serde(flatten)]
-    verdict: Verdict,
-    thresholds: Thresholds,
+    line: Verdict,
+    /// Those of the request, in place of the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thresholds: Option<Thresholds>,
+    /// Its number in the history, where it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<i64>,
 }
 
 fn respond(
     app: &App,
     view: View,
     served: &Served,
-    inspected: Inspected,
+    Judged { inspected, verdict }: Judged,
     thresholds: Option<Thresholds>,
 ) -> Result<Response, Failure> {
     let internal = |error: String| Failure::internal(error);
@@ -170,11 +175,8 @@ fn respond(
     let mut body = Vec::new();
     let kind = match view {
         View::Verdict => {
-            let verdict = Verdict { model_digest: served.digest.clone(), ..Verdict::of(&inspected, false) };
-            let json = match thresholds {
-                Some(thresholds) => serde_json::to_vec(&Overridden { verdict, thresholds }),
-                None => serde_json::to_vec(&verdict),
-            };
+            let line = Verdict { model_digest: served.digest.clone(), ..Verdict::of(&inspected, false) };
+            let json = serde_json::to_vec(&Answered { line, thresholds, verdict });
             body = json.map_err(|error| internal(error.to_string()))?;
             "application/json"
         }
@@ -204,6 +206,10 @@ fn respond(
     if thresholds.is_some() {
         let name = HeaderName::from_static("anoseg-thresholds");
         response.headers_mut().insert(name, HeaderValue::from_static("overridden"));
+    }
+    if let Some(verdict) = verdict {
+        let name = HeaderName::from_static("anoseg-verdict");
+        response.headers_mut().insert(name, HeaderValue::from(verdict));
     }
     Ok(response)
 }
