@@ -2,6 +2,7 @@
 
 mod area;
 mod drawing;
+mod drawings;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use area::{Area, Point};
 pub use drawing::Drawing;
+pub use drawings::{Drawings, Narrowing, small_region};
 
 use crate::SettingError;
 use crate::settings::require;
