@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anoseg::batch::{Inspected, Verdict};
+use anoseg::batch::{Inspected, Verdict, WarningRecord};
+use anoseg::{Limits, Model};
 use anoseg_image::draw::OverlayRows;
 use anoseg_image::write;
 use axum::Extension;
@@ -20,8 +21,9 @@ use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::inspect::Inspector;
 use crate::metrics::decision_name;
+use crate::options::Options;
 use crate::repository::{Named, Served};
-use crate::thresholds::Thresholds;
+use crate::thresholds::{Chosen, Thresholds};
 
 /// What the answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,26 +45,37 @@ pub(crate) async fn predict(
     let deadline = Instant::now() + app.settings.deadline;
     let (parts, body) = request.into_parts();
     let view = View::wanted(&parts.headers)?;
-    let thresholds = Thresholds::of(parts.uri.query(), served.model.calibration()?)?;
+    let options = Options::of_query(&parts.uri)?;
     let received = app.intake.read(&parts.headers, body).await?;
-    let Upload { name, bytes } = Upload::of(&parts.headers, &received.bytes).await?;
+    let Upload { name, bytes, drawings } = Upload::of(&parts.headers, &received.bytes).await?;
     let answer = app.compute(served, deadline, move |app, served, turn| {
-        let inspector = Inspector { app, served, asked: &asked, turn };
+        let options = drawn(options, &drawings, &app.settings.limits)?;
+        let chosen = Chosen::of(options, &served.model)?;
+        let inspector = Inspector { app, served, asked: &asked, turn, chosen: chosen.as_ref() };
         app.metrics.began(1);
-        let inspected = inspector.file_at(thresholds, &bytes, &name)?;
-        drop((bytes, received));
+        let inspected = inspector.file(&bytes, &name)?;
+        drop((bytes, drawings, received));
         let begun = Instant::now();
-        let answer = respond(app, view, served, inspected, thresholds);
+        let answer = respond(app, view, served, inspected, chosen.as_ref());
         served.statistics.output.add(begun.elapsed());
         answer
     });
     answer.await
 }
 
-/// An image file, and what it is called.
+/// The options with the drawings of a form.
+fn drawn(mut options: Options, drawings: &[(String, Bytes)], limits: &Limits) -> Result<Options, Failure> {
+    for (name, bytes) in drawings {
+        options.add_field(name, bytes, limits)?;
+    }
+    Ok(options)
+}
+
+/// An image file, and what it is called; with the fields `roi` and `ignore` of a form.
 struct Upload {
     name: String,
     bytes: Bytes,
+    drawings: Vec<(String, Bytes)>,
 }
 
 impl Upload {
@@ -76,7 +89,7 @@ impl Upload {
         if body.is_empty() {
             return Err(Failure::bad_request("the body is empty; send an image file"));
         }
-        Ok(Self { name: "image".to_owned(), bytes: body.clone() })
+        Ok(Self { name: "image".to_owned(), bytes: body.clone(), drawings: Vec::new() })
     }
 
     async fn of_form(content_type: Option<&HeaderValue>, body: &Bytes) -> Result<Self, Failure> {
@@ -87,20 +100,23 @@ impl Upload {
         DefaultBodyLimit::disable().apply(&mut request);
         let form = Multipart::from_request(request, &()).await;
         let mut form = form.map_err(|error| wrong(error.body_text()))?;
-        let mut first = None;
+        let (mut image, mut first, mut drawings) = (None, None, Vec::new());
         while let Some(field) = form.next_field().await.map_err(|error| wrong(error.body_text()))? {
             let (is_image, name) = (field.name() == Some("image"), field.file_name().map(shown));
-            if !is_image && (name.is_none() || first.is_some()) {
+            let drawing = field.name().filter(|name| matches!(*name, "roi" | "ignore")).map(str::to_owned);
+            let target = if is_image { &mut image } else { &mut first };
+            if drawing.is_none() && (target.is_some() || !is_image && name.is_none()) {
                 continue;
             }
             let bytes = field.bytes().await.map_err(|error| wrong(error.body_text()))?;
-            let upload = Self { name: name.unwrap_or_else(|| "image".to_owned()), bytes };
-            if is_image {
-                return Ok(upload);
+            match drawing {
+                Some(drawing) => drawings.push((drawing, bytes)),
+                None => *target = Some((name.unwrap_or_else(|| "image".to_owned()), bytes)),
             }
-            first = Some(upload);
         }
-        first.ok_or_else(|| Failure::bad_request("the form has no file; send it in the field image"))
+        let missing = || Failure::bad_request("the form has no file; send it in the field image");
+        let (name, bytes) = image.or(first).ok_or_else(missing)?;
+        Ok(Self { name, bytes, drawings })
     }
 }
 
@@ -150,12 +166,22 @@ impl View {
     }
 }
 
-/// A verdict by other thresholds than the model's, which it tells.
+/// A verdict that was decided in another way than the model's, which it tells.
 #[derive(Serialize)]
-struct Overridden {
+struct Overridden<'a> {
     #[serde(flatten)]
     verdict: Verdict,
-    thresholds: Thresholds,
+    thresholds: &'a Thresholds,
+}
+
+/// The verdict as JSON.
+fn verdict(served: &Served, inspected: &Inspected, chosen: Option<&Chosen>) -> serde_json::Result<Vec<u8>> {
+    let mut verdict = Verdict { model_digest: served.digest.clone(), ..Verdict::of(inspected, false) };
+    let Some(Chosen { thresholds, remarks, .. }) = chosen else { return serde_json::to_vec(&verdict) };
+    let remarks =
+        remarks.iter().map(|message| WarningRecord { code: "region".into(), message: message.clone() });
+    verdict.warnings.extend(remarks);
+    serde_json::to_vec(&Overridden { verdict, thresholds })
 }
 
 fn respond(
@@ -163,23 +189,20 @@ fn respond(
     view: View,
     served: &Served,
     inspected: Inspected,
-    thresholds: Option<Thresholds>,
+    chosen: Option<&Chosen>,
 ) -> Result<Response, Failure> {
     let internal = |error: String| Failure::internal(error);
     let (decision, score) = (inspected.inspection.decision, inspected.inspection.score);
     let mut body = Vec::new();
     let kind = match view {
         View::Verdict => {
-            let verdict = Verdict { model_digest: served.digest.clone(), ..Verdict::of(&inspected, false) };
-            let json = match thresholds {
-                Some(thresholds) => serde_json::to_vec(&Overridden { verdict, thresholds }),
-                None => serde_json::to_vec(&verdict),
-            };
+            let json = verdict(served, &inspected, chosen);
             body = json.map_err(|error| internal(error.to_string()))?;
             "application/json"
         }
         View::Overlay => {
-            overlay(served, inspected, &mut body).map_err(|error| internal(error.to_string()))?;
+            let model = chosen.map_or(&served.model, |chosen| &chosen.model);
+            overlay(model, inspected, &mut body).map_err(|error| internal(error.to_string()))?;
             "image/png"
         }
         View::Mask => {
@@ -201,7 +224,7 @@ fn respond(
         (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
     ];
     let mut response = (headers, Body::new(app.held.answer(body))).into_response();
-    if thresholds.is_some() {
+    if chosen.is_some() {
         let name = HeaderName::from_static("anoseg-thresholds");
         response.headers_mut().insert(name, HeaderValue::from_static("overridden"));
     }
@@ -209,13 +232,15 @@ fn respond(
 }
 
 /// The image with its anomalous regions, as `predict --overlay` draws it.
-fn overlay(served: &Served, inspected: Inspected, target: &mut Vec<u8>) -> std::io::Result<()> {
-    let image = served.model.into_scaled(inspected.image);
+fn overlay(model: &Model, inspected: Inspected, target: &mut Vec<u8>) -> std::io::Result<()> {
+    let image = model.into_scaled(inspected.image);
     let size = (image.width(), image.height());
-    let region = served.model.description().preprocess.region.as_ref();
+    let region = model.description().preprocess.region.as_ref();
     let inside = region.map(|region| region.mask(size.0, size.1));
     let (map, mask) = (&inspected.inspection.map, &inspected.inspection.mask);
-    let drawn = OverlayRows::new(size, map, mask, served.pixel_threshold);
+    // Colours begin below this value of the map.
+    let pixel_threshold = model.calibration().map_err(std::io::Error::other)?.pixel_threshold;
+    let drawn = OverlayRows::new(size, map, mask, pixel_threshold);
     let mut drawn = inside.iter().fold(drawn, OverlayRows::with_region);
     write::encode_result_rows(target, &image, |y, row| drawn.draw(y, row))
 }

@@ -18,7 +18,9 @@ use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::inspect::Inspector;
+use crate::options::Options;
 use crate::repository::Named;
+use crate::thresholds::{Chosen, Thresholds};
 
 /// The length of the JSON of a body, where tensors follow it as bytes.
 const JSON_LENGTH: &str = "inference-header-content-length";
@@ -41,7 +43,23 @@ struct InferResponse<'a> {
     model_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    /// Where the request asked for another way to decide than the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Told>,
     outputs: Vec<Written>,
+}
+
+/// What decided. Parameters of the protocol are numbers and strings, so that it is a JSON document.
+#[derive(Serialize)]
+struct Told {
+    thresholds: String,
+}
+
+impl Told {
+    fn of(thresholds: &Thresholds) -> Result<Self, Failure> {
+        let thresholds = serde_json::to_string(thresholds);
+        Ok(Self { thresholds: thresholds.map_err(|error| Failure::internal(error.to_string()))? })
+    }
 }
 
 /// One version of a model.
@@ -57,7 +75,7 @@ pub(crate) async fn infer(
     let json_length = json_length(&parts.headers)?;
     let received = app.intake.read(&parts.headers, body).await?;
     let answer = app.compute(served, deadline, move |app, served, turn| {
-        let inspector = Inspector { app, served, asked: &asked, turn };
+        let inspector = Inspector { app, served, asked: &asked, turn, chosen: None };
         answer(&inspector, &received.bytes, json_length)
     });
     Ok(respond(&app, answer.await?))
@@ -87,6 +105,8 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let request: InferRequest<'_> = serde_json::from_slice(&json)
         .map_err(|error| Failure::bad_request(format!("the request is no JSON of the protocol: {error}")))?;
     let wanted = output::wanted(request.outputs.as_deref(), &request.parameters)?;
+    let chosen = Chosen::of(Options::of_parameters(&request.parameters)?, &inspector.served.model)?;
+    let inspector = &Inspector { chosen: chosen.as_ref(), ..*inspector };
     let images = images(&request.inputs, &binary, inspector.app.settings.most_images)?;
     inspector.app.metrics.began(images.count());
     let outcomes = inspect(inspector, &images, &wanted)?;
@@ -97,6 +117,7 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let response = InferResponse {
         model_name: &inspector.served.name,
         model_version: inspector.served.version.to_string(),
+        parameters: inspector.chosen.map(|chosen| Told::of(&chosen.thresholds)).transpose()?,
         outputs: outputs.collect::<Result<_, _>>()?,
         id: request.id,
     };

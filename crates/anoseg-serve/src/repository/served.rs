@@ -31,8 +31,6 @@ pub(crate) struct Served {
     pub(crate) model: Model,
     /// [`Model::digest`].
     pub(crate) digest: String,
-    /// Colours of overlays begin below this value of the map.
-    pub(crate) pixel_threshold: f32,
     pub(crate) statistics: Statistics,
     /// What its verdicts in the history name.
     pub(crate) key: ModelKey,
@@ -59,13 +57,13 @@ impl Served {
     /// The file is bad, the model has no thresholds, or canary images are not judged as recorded.
     pub(super) fn load(name: &str, version: u64, found: &Found, limits: &Limits) -> Result<Self, LoadError> {
         let model = Model::load(&found.model())?;
-        let pixel_threshold = model.calibration()?.pixel_threshold;
+        model.calibration()?;
         warm_up(&model)?;
         check_canary(&model, &found.folder.join(CANARY), limits)?;
         let key = ModelKey::of(name, &version.to_string(), model.to_file())?;
         let digest = key.digest.clone();
         let statistics = Statistics::default();
-        Ok(Self { name: name.to_owned(), version, model, digest, pixel_threshold, statistics, key })
+        Ok(Self { name: name.to_owned(), version, model, digest, statistics, key })
     }
 }
 
