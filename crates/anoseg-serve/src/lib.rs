@@ -24,6 +24,7 @@ mod host;
 mod inspect;
 mod intake;
 mod metrics;
+mod openapi;
 mod options;
 mod page;
 mod predict;
