@@ -50,7 +50,7 @@ pub(crate) async fn predict(
     let Upload { name, bytes, drawings } = Upload::of(&parts.headers, &received.bytes).await?;
     let answer = app.compute(served, deadline, move |app, served, turn| {
         let options = drawn(options, &drawings, &app.settings.limits)?;
-        let chosen = Chosen::of(options, &served.model)?;
+        let chosen = Chosen::of(options, &served.model, &app.settings.limits)?;
         let inspector = Inspector { app, served, asked: &asked, turn, chosen: chosen.as_ref() };
         app.metrics.began(1);
         let inspected = inspector.file(&bytes, &name)?;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anoseg::{Calibration, DecisionRule, Model, RegionRule};
+use anoseg::{Calibration, DecisionRule, Limits, Model, RegionRule};
 use anoseg_history::Used;
 use axum::Json;
 use axum::extract::{Path, State};
@@ -58,10 +58,18 @@ impl Chosen {
     /// calibrated; a calibrated review threshold above the image threshold that is given becomes equal to it.
     ///
     /// # Errors
-    /// Options do not fit each other, or the region does not fit the model.
-    pub(crate) fn of(options: Options, model: &Model) -> Result<Option<Self>, Failure> {
+    /// Options do not fit each other, the region does not fit the model, or it was drawn on an image beyond the
+    /// limits.
+    pub(crate) fn of(options: Options, model: &Model, limits: &Limits) -> Result<Option<Self>, Failure> {
         if options == Options::default() {
             return Ok(None);
+        }
+        if options.drawings.most_pixels() as u64 > limits.max_pixels {
+            let message = format!(
+                "a region was drawn on an image of more than {} pixels: draw it on a smaller one",
+                limits.max_pixels
+            );
+            return Err(Failure::too_large(message));
         }
         let mut calibration = model.calibration()?.clone();
         calibration.pixel_threshold = options.pixel_threshold.unwrap_or(calibration.pixel_threshold);
@@ -201,7 +209,8 @@ mod tests {
 
     fn chosen(query: &str) -> Result<Option<Chosen>, String> {
         let uri = format!("/?{query}").parse().unwrap();
-        let chosen = Options::of_query(&uri).and_then(|options| Chosen::of(options, &model()));
+        let chosen =
+            Options::of_query(&uri).and_then(|options| Chosen::of(options, &model(), &Limits::default()));
         chosen.map_err(|failure| failure.message)
     }
 

@@ -150,6 +150,10 @@ fn regions_that_do_not_fit_are_refused_as_predict_does() {
         let error = refused("part", query);
         assert!(error.contains(part), "{query}: {error}");
     }
+    // A region takes no more memory than an image may.
+    let huge = "%7B%22width%22:30000,%22height%22:30000,%22exclude%22:[[[0,0],[9,0],[9,9]]]%7D";
+    let answer = ask(&server, &format!("?roi={huge}"));
+    assert_eq!((answer.status, answer.code().as_str()), (413, "too_large"));
     assert!(refused("unknown", "roi=0,0,9,9").contains("does not tell the size of its training images"));
     let small = ask(&server, "?roi=0,0,6,6").json();
     assert!(small["warnings"].to_string().contains("\"code\":\"region\""), "{small}");

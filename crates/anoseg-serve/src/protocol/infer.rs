@@ -105,7 +105,8 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let request: InferRequest<'_> = serde_json::from_slice(&json)
         .map_err(|error| Failure::bad_request(format!("the request is no JSON of the protocol: {error}")))?;
     let wanted = output::wanted(request.outputs.as_deref(), &request.parameters)?;
-    let chosen = Chosen::of(Options::of_parameters(&request.parameters)?, &inspector.served.model)?;
+    let (options, limits) = (Options::of_parameters(&request.parameters)?, &inspector.app.settings.limits);
+    let chosen = Chosen::of(options, &inspector.served.model, limits)?;
     let inspector = &Inspector { chosen: chosen.as_ref(), ..*inspector };
     let images = images(&request.inputs, &binary, inspector.app.settings.most_images)?;
     inspector.app.metrics.began(images.count());
