@@ -2,7 +2,6 @@
 //! names in a query, in the fields of a form, and in the parameters of the Open Inference Protocol.
 
 use std::path::Path;
-use std::str::FromStr;
 
 use anoseg::{Drawing, Drawings, Limits, decode};
 use axum::extract::Query;
@@ -81,7 +80,9 @@ impl Options {
     /// As [`Options::of_query`], or a value is neither a number nor a string.
     pub(crate) fn of_parameters(parameters: &Map<String, Value>) -> Result<Self, Failure> {
         let mut options = Self::default();
-        for (name, value) in parameters.iter().filter(|(name, _)| NAMES.contains(&name.as_str())) {
+        // In the order of the names: an error names the first drawing that does not fit.
+        let given = NAMES.iter().filter_map(|name| Some((*name, parameters.get(*name)?)));
+        for (name, value) in given {
             match value {
                 Value::String(text) => options.add(name, text)?,
                 Value::Number(number) => options.add(name, &number.to_string())?,
@@ -98,7 +99,7 @@ impl Options {
             "pixel_threshold" => set(&mut self.pixel_threshold, name, share(name, value)?),
             "min_peak" => set(&mut self.min_peak, name, share(name, value)?),
             "min_pixels" => {
-                let pixels: Option<u32> = number(value).filter(|&pixels| pixels > 0);
+                let pixels: Option<u32> = value.parse().ok().filter(|&pixels| pixels > 0);
                 let pixels = pixels.ok_or_else(|| {
                     Failure::bad_request(format!("min_pixels is a whole number from 1 to {}", u32::MAX))
                 })?;
@@ -187,14 +188,9 @@ fn set<T>(target: &mut Option<T>, name: &str, value: T) -> Result<(), Failure> {
     }
 }
 
-/// A number without a sign before it that a query could not tell from a space.
-fn number<T: FromStr>(text: &str) -> Option<T> {
-    text.parse().ok()
-}
-
 /// A number from 0 to 1.
 fn share(name: &str, value: &str) -> Result<f32, Failure> {
-    let number = number(value).filter(|number| (0.0..=1.0_f32).contains(number));
+    let number = value.parse().ok().filter(|number| (0.0..=1.0_f32).contains(number));
     number.ok_or_else(|| Failure::bad_request(format!("{name} is a number from 0 to 1")))
 }
 
@@ -278,7 +274,7 @@ mod tests {
     #[test]
     fn fields_are_rectangles_polygons_or_masks() {
         let mut options = Options::default();
-        let mask = anoseg::write::encode_png(&anoseg::Image::filled(3, 2, [1.0; 3]));
+        let mask = anoseg::write::encode_png(&anoseg::Image::filled(12, 10, [1.0; 3]));
         options.add_field("roi", b"\xef\xbb\xbf [[0,0],[9,0],[9,9]]\n", &Limits::default()).unwrap();
         options.add_field("ignore", b"0,0,2,2\r\n", &Limits::default()).unwrap();
         options.add_field("ignore", &mask, &Limits::default()).unwrap();
@@ -288,9 +284,9 @@ mod tests {
         let mut refused = |bytes: &[u8]| options.add_field("ignore", bytes, &Limits::default()).unwrap_err();
         assert_eq!(refused(b"part.json").code, "bad_image");
         assert_eq!(refused(b"[").code, "bad_request");
-        let black = anoseg::write::encode_png(&anoseg::Image::filled(3, 2, [0.0; 3]));
+        let black = anoseg::write::encode_png(&anoseg::Image::filled(12, 10, [0.0; 3]));
         assert!(refused(&black).message.contains("not 0 are inside"));
-        let long = format!("[{}", " ".repeat(MOST_TEXT));
+        let long = format!("[{}", ",".repeat(MOST_TEXT));
         assert_eq!(refused(long.as_bytes()).code, "too_large");
     }
 }
