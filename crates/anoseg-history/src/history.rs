@@ -193,8 +193,8 @@ impl Writer {
         let transaction = self.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let mut verdict = transaction.prepare_cached(
             "INSERT INTO verdicts (time, name, request, model, score, decision, image_threshold, review_threshold, \
-             pixel_threshold, width, height, brightness, sharpness) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             pixel_threshold, width, height, brightness, sharpness, decided_by) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?;
         let (used, summary) = (record.used, record.summary);
         verdict.execute(params![
@@ -211,6 +211,7 @@ impl Writer {
             summary.height as i64,
             summary.brightness,
             summary.sharpness,
+            record.decided_by,
         ])?;
         drop(verdict);
         let id = transaction.last_insert_rowid();

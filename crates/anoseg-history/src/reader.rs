@@ -132,7 +132,8 @@ impl Reader {
     }
 
     /// Calls `take` for the verdicts that a filter passes, in the order of their numbers, from the one after
-    /// `after` on.
+    /// `after` on. Verdicts that another rule or region than the model's own decided are passed over: see
+    /// [`Record::decided_by`](crate::Record::decided_by).
     ///
     /// # Errors
     /// The database cannot be read.
@@ -142,7 +143,8 @@ impl Reader {
             let (conditions, mut values) = filter.conditions(bounds);
             values.push(Value::Integer(after));
             let sql = format!(
-                "SELECT {SCORE_COLUMNS} FROM verdicts v WHERE {conditions} AND v.id > ? ORDER BY v.id"
+                "SELECT {SCORE_COLUMNS} FROM verdicts v WHERE {conditions} AND v.decided_by IS NULL \
+                 AND v.id > ? ORDER BY v.id"
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let mut rows = statement.query(params_from_iter(values))?;

@@ -101,6 +101,10 @@ pub struct Record<'a> {
     pub score: f32,
     /// The thresholds of the decision.
     pub used: Used,
+    /// What decided beside thresholds on the model's own score, as JSON; None where nothing did. It is another rule,
+    /// or another region of interest, so that score and decision do not compare with those of other verdicts:
+    /// thresholds, regression and drift leave it out ([`Reader::scores`](crate::Reader::scores)).
+    pub decided_by: Option<&'a str>,
     /// The anomalous regions.
     pub regions: &'a [Region],
     /// Size, statistics and thumbnail of the image.
@@ -116,7 +120,18 @@ impl<'a> Record<'a> {
         used: Used,
         summary: &'a ImageSummary,
     ) -> Self {
-        Self { time: now(), name, request: None, model, decision, score, used, regions: &[], summary }
+        Self {
+            time: now(),
+            name,
+            request: None,
+            model,
+            decision,
+            score,
+            used,
+            decided_by: None,
+            regions: &[],
+            summary,
+        }
     }
 
     /// Checks the ranges.
@@ -129,6 +144,9 @@ impl<'a> Record<'a> {
         let finite = [image, review, pixel].iter().all(|value| value.is_finite());
         if !finite || !brightness.is_finite() || !sharpness.is_finite() {
             return Err(Error::value("thresholds, brightness and sharpness: must be finite"));
+        }
+        if self.decided_by.is_some_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_err()) {
+            return Err(Error::value("what decided: must be JSON"));
         }
         if self.name.len() > MOST_NAME || self.request.is_some_and(|request| request.len() > MOST_NAME) {
             return Err(Error::value(format!(

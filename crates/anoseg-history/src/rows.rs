@@ -4,6 +4,8 @@ use anoseg_infer::Decision;
 use rusqlite::Row;
 use rusqlite::types::Type;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use crate::record::decision_of;
 use crate::{ModelKey, Record, RegionRow, Truth, Used};
@@ -27,6 +29,10 @@ pub struct VerdictRow {
     pub score: f32,
     /// The thresholds of the decision.
     pub used: Used,
+    /// What decided beside thresholds on the model's own score; None where nothing did. See
+    /// [`Record::decided_by`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub decided_by: Option<Value>,
     /// The anomalous regions.
     pub regions: Vec<RegionRow>,
     /// Width of the image in pixels.
@@ -46,7 +52,7 @@ pub struct VerdictRow {
 /// Columns of [`VerdictRow`], from `verdicts v`, `models m` and `details d`.
 pub(crate) const COLUMNS: &str = "v.id, v.time, v.name, v.request, v.decision, v.score, v.image_threshold, \
     v.review_threshold, v.pixel_threshold, v.width, v.height, v.brightness, v.sharpness, v.feedback, v.original, \
-    m.name, m.version, m.digest, m.network, d.regions";
+    m.name, m.version, m.digest, m.network, d.regions, v.decided_by";
 
 /// The tables of [`COLUMNS`].
 pub(crate) const TABLES: &str =
@@ -78,7 +84,8 @@ impl VerdictRow {
                 digest: row.get(17)?,
                 network: row.get(18)?,
             },
-            regions: regions(row, 19)?,
+            regions: json(row, 19)?.unwrap_or_default(),
+            decided_by: json(row, 20)?,
         })
     }
 }
@@ -152,9 +159,10 @@ fn truth(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<Truth>> {
     known.transpose()
 }
 
-fn regions(row: &Row<'_>, column: usize) -> rusqlite::Result<Vec<RegionRow>> {
+/// A value that is stored as JSON.
+fn json<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Option<T>> {
     let text: Option<String> = row.get(column)?;
-    text.map_or(Ok(Vec::new()), |text| serde_json::from_str(&text).map_err(|error| odd(column, error.into())))
+    text.map(|text| serde_json::from_str(&text).map_err(|error| odd(column, error.into()))).transpose()
 }
 
 fn odd(column: usize, error: Box<dyn std::error::Error + Send + Sync>) -> rusqlite::Error {

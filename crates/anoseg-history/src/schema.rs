@@ -13,7 +13,9 @@ const APPLICATION: i64 = 0x616e_6f73;
 ///
 /// Rows of `verdicts` are short, because filters that have no index walk through them. Regions and thumbnail
 /// are in `details`. `feedback` is what the newest statement says: 0 good, 1 defect, NULL none or revoked.
-const STEPS: &[&str] = &["
+/// `decided_by` is NULL where thresholds on the model's own score decided.
+const STEPS: &[&str] = &[
+    "
 CREATE TABLE models (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL,
@@ -63,7 +65,11 @@ CREATE TABLE originals (
     digest TEXT PRIMARY KEY,
     bytes INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-"];
+",
+    "
+ALTER TABLE verdicts ADD COLUMN decided_by TEXT;
+",
+];
 
 /// The newest version.
 pub(crate) const VERSION: i64 = STEPS.len() as i64;

@@ -44,6 +44,40 @@ fn a_verdict_is_read_as_it_was_written() {
     assert_eq!(history.reader().verdict(id + 1).unwrap(), None);
 }
 
+/// Another rule, or another region, says nothing of the model's own thresholds.
+#[test]
+fn verdicts_decided_in_another_way_are_shown_and_give_no_scores() {
+    let folder = tempfile::tempdir().unwrap();
+    let history = History::open(folder.path(), FOR_EVER).unwrap();
+    let (key, summary) = (model("token"), summary(500));
+    let own = write(&history, now(), "a", 0.3);
+    let by_regions = r#"{"rule":"regions","min_pixels":20}"#;
+    let other = Record::new("b", &key, (Decision::Reject, 0.3), USED, &summary);
+    let id = history.record(&Record { decided_by: Some(by_regions), ..other.clone() }).unwrap();
+    assert!(history.record(&Record { decided_by: Some("no JSON"), ..other }).is_err());
+    let page = history.reader().page(&Filter::default(), None, 10).unwrap();
+    let told = page.rows[0].decided_by.as_ref().unwrap();
+    assert_eq!((page.rows[0].id, &told["rule"], &told["min_pixels"]), (id, &"regions".into(), &20.into()));
+    assert_eq!(page.rows[1].decided_by, None);
+    let mut read = Vec::new();
+    history.reader().scores(&Filter::default(), 0, |row| read.push(row.id)).unwrap();
+    assert_eq!(read, [own]);
+}
+
+/// A history of the first version, as earlier programs wrote it.
+#[test]
+fn a_history_of_an_earlier_version_is_brought_to_this_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = write(&History::open(folder.path(), FOR_EVER).unwrap(), now(), "a", 0.3);
+    let connection = rusqlite::Connection::open(folder.path().join("history.sqlite")).unwrap();
+    connection.execute("ALTER TABLE verdicts DROP COLUMN decided_by", []).unwrap();
+    connection.pragma_update(None, "user_version", 1).unwrap();
+    drop(connection);
+    assert!(matches!(Reader::open(folder.path()), Err(Error::Older { found: 1, .. })));
+    let history = History::open(folder.path(), FOR_EVER).unwrap();
+    assert_eq!(history.reader().verdict(own).unwrap().unwrap().decided_by, None);
+}
+
 #[test]
 fn values_out_of_range_are_refused() {
     let folder = tempfile::tempdir().unwrap();

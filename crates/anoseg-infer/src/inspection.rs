@@ -22,7 +22,8 @@ pub struct Inspection {
     pub score: f32,
     /// Connected regions above the pixel threshold that the region filter keeps, the highest peak
     /// first. An image to reject or review without such a region has one: the strongest place of its
-    /// map, whose peak may lie below the pixel threshold.
+    /// map, whose peak may lie below the pixel threshold; not where [`DecisionRule::Regions`](crate::DecisionRule)
+    /// decided.
     pub regions: Vec<Region>,
     /// The pixels of those regions, at the image's own resolution.
     pub mask: Mask,

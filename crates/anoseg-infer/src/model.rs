@@ -18,8 +18,9 @@ use crate::parameters::{ParameterData, ParameterStore, prefixed, take_prefix};
 use crate::runtime::{Program, Recorder, Value};
 use crate::strongest::strongest_place;
 use crate::{
-    Analysis, Calibration, Decision, Description, Error, Inspection, InspectionWarning, ModelFault,
-    ModelFile, Pose, RegionOfInterest, Result, SettingError, Threads, warning,
+    Analysis, Calibration, Decision, DecisionRule, Description, Drawings, Error, Inspection,
+    InspectionWarning, ModelFault, ModelFile, Narrowing, Pose, RegionOfInterest, Result, SettingError,
+    Threads, warning,
 };
 
 pub use forward::NetworkOutputs;
@@ -53,7 +54,7 @@ pub enum Network {
 }
 
 /// A trained model. `Send + Sync`; it has no global state, and several threads may call it at a
-/// time.
+/// time. A clone shares the network and costs microseconds.
 ///
 /// ```no_run
 /// use anoseg_image::{Limits, decode};
@@ -70,8 +71,9 @@ pub enum Network {
 #[derive(Clone, Debug)]
 pub struct Model {
     description: Description,
-    network: Network,
-    program: Program,
+    /// Shared with its clones, which may have another region or other thresholds.
+    network: Arc<Network>,
+    program: Arc<Program>,
     /// For images that are shorter than a tile.
     smaller: Smaller,
     threads: Option<Threads>,
@@ -115,6 +117,7 @@ impl Model {
         Level::requested()?;
         let size = description.preprocess.size();
         let program = record(&description, &network, size).map_err(|fault| Error::model(path, fault))?;
+        let (network, program) = (Arc::new(network), Arc::new(program));
         let smaller = Smaller::default();
         Ok(Self { description, network, program, smaller, threads: None, path: path.to_owned() })
     }
@@ -128,7 +131,7 @@ impl Model {
     /// The contents of this model's file.
     pub fn to_file(&self) -> ModelFile {
         let mut tensors = BTreeMap::new();
-        match &self.network {
+        match &*self.network {
             Network::Images { generator, detector } => {
                 tensors.extend(generator.export());
                 let detector = detector.iter().flat_map(|detector| prefixed(DETECTOR, detector.export()));
@@ -190,11 +193,27 @@ impl Model {
     /// # Errors
     /// The model was never calibrated, or its network gives values that are not finite.
     pub fn inspect(&self, image: &Image) -> Result<Inspection> {
+        self.inspect_by(image, DecisionRule::Score)
+    }
+
+    /// As [`Model::inspect`], decided by a rule. By that of regions, an image is marked what lies above the pixel
+    /// threshold and passes the region filter, and nothing else.
+    ///
+    /// # Errors
+    /// As [`Model::inspect`].
+    pub fn inspect_by(&self, image: &Image, rule: DecisionRule) -> Result<Inspection> {
         let calibration = self.calibration()?;
         let pose = self.pose(image);
         let Analysis { score, map } = self.analyse_at(image, pose.as_ref())?;
-        let (mask, regions) = self.marks_at(calibration, (image, pose.as_ref()), &map, score);
-        let (decision, warnings) = (calibration.decide(score), self.warnings_at(image, pose.as_ref()));
+        let at = (image, pose.as_ref());
+        let (decision, (mask, regions)) = match rule {
+            DecisionRule::Score => (calibration.decide(score), self.marks_at(calibration, at, &map, score)),
+            DecisionRule::Regions(rule) => {
+                let marks = self.regions_at(calibration, at.1, &map);
+                (rule.decide(&marks.1), marks)
+            }
+        };
+        let warnings = self.warnings_at(image, pose.as_ref());
         Ok(Inspection { decision, score, regions, mask, map, warnings })
     }
 
@@ -217,9 +236,7 @@ impl Model {
         map: &AnomalyMap,
         score: f32,
     ) -> (Mask, Vec<Region>) {
-        let inspected = self.description.preprocess.inspected(pose, map.as_slice().len());
-        let (mask, mut regions) = calibration.marks_among(map, inspected);
-        regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
+        let (mask, regions) = self.regions_at(calibration, pose, map);
         if calibration.decide(score) == Decision::Good || !regions.is_empty() {
             return (mask, regions);
         }
@@ -227,6 +244,19 @@ impl Model {
         let inside = self.inside(image);
         let (mask, strongest) = strongest_place(map, inside.as_ref(), calibration.pixel_threshold);
         (mask, vec![strongest])
+    }
+
+    /// The regions above the pixel threshold that the region filter passes, the highest peak first.
+    fn regions_at(
+        &self,
+        calibration: &Calibration,
+        pose: Option<&Pose>,
+        map: &AnomalyMap,
+    ) -> (Mask, Vec<Region>) {
+        let inspected = self.description.preprocess.inspected(pose, map.as_slice().len());
+        let (mask, mut regions) = calibration.marks_among(map, inspected);
+        regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
+        (mask, regions)
     }
 
     /// The same model with defects that count in its own region of interest and in `region` only. The
@@ -247,6 +277,23 @@ impl Model {
         both.validate()?;
         preprocess.region = Some(both);
         Ok(self)
+    }
+
+    /// The same model with its region of interest narrowed by drawings, and remarks on them; the model as it is
+    /// where nothing was drawn.
+    ///
+    /// # Errors
+    /// A drawing does not fit the training images, nothing of the image is left, or the model aligns its images, so
+    /// that no place is fixed.
+    pub fn narrowed_by(mut self, drawings: &Drawings) -> Result<(Self, Vec<String>), SettingError> {
+        let Description { preprocess, training_images, .. } = &self.description;
+        match drawings.narrowing(preprocess, training_images.as_ref())? {
+            Some(Narrowing { region, remarks }) => {
+                self.description.preprocess.region = Some(region);
+                Ok((self, remarks))
+            }
+            None => Ok((self, Vec::new())),
+        }
     }
 
     /// Where on the image defects count, at its own size or the network's; everywhere if None.

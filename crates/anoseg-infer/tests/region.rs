@@ -4,7 +4,10 @@
 use std::path::Path;
 
 use anoseg_image::{Image, Mask};
-use anoseg_infer::{Area, Drawing, ErrorKind, Geometry, Model, ModelFile, RegionOfInterest};
+use anoseg_infer::{
+    Area, Decision, DecisionRule, Drawing, Drawings, ErrorKind, Geometry, Model, ModelFile, RegionFilter,
+    RegionOfInterest, RegionRule, TrainingImages,
+};
 
 fn fixture(name: &str) -> Model {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/format1");
@@ -102,4 +105,127 @@ fn the_region_is_that_of_the_whole_image_on_tiles() {
     let map = model.analyse(&image).unwrap().map;
     assert!((0..160).all(|y| (120..240).all(|x| map.get(x, y) == 0.0)));
     assert!((0..160).all(|y| (0..120).all(|x| map.get(x, y) > 0.0)));
+}
+
+/// Drawings in the way of a caller's, named as options.
+fn drawings(inside: &[&str], ignored: &[&str]) -> Drawings {
+    let mut drawings = Drawings::default();
+    let rectangle = |text: &str| Drawing::rectangle_of(text).unwrap().unwrap();
+    inside.iter().for_each(|text| drawings.inside("roi", text, rectangle(text)));
+    ignored.iter().for_each(|text| drawings.ignore("ignore", text, rectangle(text)));
+    drawings
+}
+
+/// A model of training images of 120 x 80 pixels.
+fn trained(name: &str) -> Model {
+    let mut file = fixture(name).to_file();
+    file.description.training_images = Some(TrainingImages::of(&image()));
+    let folder = tempfile::tempdir().unwrap();
+    file.write(&folder.path().join("model.anoseg")).unwrap();
+    Model::load(&folder.path().join("model.anoseg")).unwrap()
+}
+
+#[test]
+fn drawings_narrow_a_model_as_its_region_does() {
+    let model = trained("compact");
+    let (narrowed, remarks) = model.clone().narrowed_by(&drawings(&["0,0,60,80"], &["10,10,5,5"])).unwrap();
+    let region = left_half()
+        .intersection(RegionOfInterest::ignoring(Drawing::rectangle("10,10,5,5").unwrap().on((120, 80))));
+    let expected = model.clone().narrowed(region).unwrap();
+    assert_eq!(narrowed.inspect(&image()).unwrap(), expected.inspect(&image()).unwrap());
+    assert!(remarks.is_empty() && narrowed.digest().unwrap() == expected.digest().unwrap());
+    let (same, _) = model.clone().narrowed_by(&Drawings::default()).unwrap();
+    assert_eq!(same.digest().unwrap(), model.digest().unwrap());
+    // A second call narrows further, and never widens.
+    let (wide, _) = narrowed.clone().narrowed_by(&drawings(&["0,0,120,80"], &[])).unwrap();
+    assert_eq!(wide.inspect(&image()).unwrap(), narrowed.inspect(&image()).unwrap());
+}
+
+#[test]
+fn drawings_that_do_not_fit_are_refused_by_the_name_that_they_were_given_by() {
+    let refused = |model: Model, drawings: &Drawings| model.narrowed_by(drawings).unwrap_err().to_string();
+    let model = trained("compact");
+    for (inside, ignored, parts) in [
+        (&["5,5,200,3"][..], &[][..], &["roi = \"5,5,200,3\"", "outside"][..]),
+        (&["0,0,9,9"], &["0,0,9,9"], &["ignore = \"0,0,9,9\"", "nothing of the image is left"]),
+        (&["0,0,9,9", "20,20,9,9"], &[], &["roi = \"20,20,9,9\"", "nothing of the image is left"]),
+        (&["30,30,0.1,0.1"], &[], &["roi = \"30,30,0.1,0.1\"", "no pixel"]),
+    ] {
+        let error = refused(model.clone(), &drawings(inside, ignored));
+        assert!(parts.iter().all(|part| error.contains(part)), "{error}");
+    }
+    let (left, _) = model.clone().narrowed_by(&drawings(&["0,0,60,80"], &[])).unwrap();
+    let error = refused(left, &drawings(&["70,0,20,20"], &[]));
+    assert!(error.contains("no pixel in common with the region of the model"), "{error}");
+    let error = refused(fixture("compact"), &drawings(&["0,0,9,9"], &[]));
+    assert!(error.contains("does not tell the size of its training images"), "{error}");
+    let mut other = Drawings::default();
+    let square = r#"{"width": 80, "height": 80, "include": [[[0, 0], [9, 0], [9, 9]]]}"#;
+    other.inside("roi", "a square", Drawing::from_json(square).unwrap());
+    let error = refused(model, &other);
+    assert!(error.contains("another shape, 120 x 80"), "{error}");
+}
+
+#[test]
+fn what_is_doubtful_about_drawings_is_told() {
+    let (_, remarks) = trained("compact").narrowed_by(&drawings(&["30,30,91,6"], &[])).unwrap();
+    assert!(
+        remarks[0].contains("roi 30,30,91,6 reaches 1 pixel beyond the image of 120 x 80"),
+        "{remarks:?}"
+    );
+    let (_, remarks) = trained("compact").narrowed_by(&drawings(&["30,30,6,6"], &[])).unwrap();
+    assert!(remarks.len() == 1 && remarks[0].contains("hardly stands out"), "{remarks:?}");
+}
+
+/// A request of a server narrows a clone: the network must not be copied for it.
+#[test]
+fn a_clone_with_another_region_costs_microseconds() {
+    let model = trained("compact");
+    let drawings = drawings(&["0,0,60,80"], &["10,10,5,5"]);
+    let begun = std::time::Instant::now();
+    for _ in 0..200 {
+        std::hint::black_box(model.clone().narrowed_by(&drawings).unwrap());
+    }
+    // Copying the network would take a hundred times as long.
+    let each = begun.elapsed() / 200;
+    assert!(each < std::time::Duration::from_millis(5), "{each:?}");
+}
+
+#[test]
+fn by_the_rule_of_regions_an_image_is_good_without_a_marked_region() {
+    let mut model = trained("compact");
+    let mut calibration = model.calibration().unwrap().clone();
+    let usual = model.inspect(&image()).unwrap();
+    let most = usual.map.as_slice().iter().copied().fold(0.0, f32::max);
+    let with =
+        |rule: RegionRule, model: &Model| model.inspect_by(&image(), DecisionRule::Regions(rule)).unwrap();
+    calibration.regions = RegionFilter::default();
+    (calibration.image_threshold, calibration.review_threshold) = (0.0, 0.0);
+    calibration.pixel_threshold = most;
+    model.set_calibration(calibration.clone());
+    let none = with(RegionRule::default(), &model);
+    assert_eq!((none.decision, none.regions.len(), none.mask.any()), (Decision::Good, 0, false));
+    assert_eq!((none.score, &none.map), (usual.score, &usual.map));
+    assert_eq!(
+        model.inspect(&image()).unwrap().regions.len(),
+        1,
+        "by the score, its strongest place is marked"
+    );
+    calibration.pixel_threshold = 0.9 * most;
+    model.set_calibration(calibration);
+    let found = with(RegionRule::default(), &model);
+    let largest = found.regions.iter().map(|region| region.area).max().unwrap();
+    assert_eq!(found.decision, Decision::Reject);
+    for (min_pixels, min_peak, decision) in [
+        (largest, 0.0, Decision::Reject),
+        (largest + 1, 0.0, Decision::Review),
+        (1, most, Decision::Reject),
+        (1, 1.0, Decision::Review),
+    ] {
+        assert_eq!(
+            with(RegionRule { min_pixels, min_peak }, &model).decision,
+            decision,
+            "{min_pixels} {min_peak}"
+        );
+    }
 }

@@ -39,9 +39,9 @@ pub(crate) struct Entry<'a> {
     decision: Option<Decision>,
     #[serde(skip_serializing_if = "Option::is_none")]
     score: Option<f32>,
-    /// Those of the request, where it gave others than the model's.
+    /// What decided, where the request asked for another way than the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    thresholds: Option<Thresholds>,
+    thresholds: Option<&'a Thresholds>,
     /// The number of the verdict in the history: of feedback, and of a decision that was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<i64>,
@@ -101,7 +101,7 @@ impl<'a> Entry<'a> {
         served: &'a Served,
         image: Option<&'a str>,
         (decision, score): (Decision, f32),
-        thresholds: Option<Thresholds>,
+        thresholds: Option<&'a Thresholds>,
         verdict: Option<i64>,
     ) -> Self {
         let entry = Self::of_model("decision", asked, served);

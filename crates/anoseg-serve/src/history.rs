@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::audit::{Asked, Entry};
 use crate::failure::Failure;
 use crate::repository::Served;
-use crate::thresholds::Thresholds;
+use crate::thresholds::Chosen;
 
 /// Verdicts of a page, unless the request asks for another number.
 const PAGE: usize = 50;
@@ -32,8 +32,8 @@ pub(crate) struct Kept<'a> {
     pub(crate) served: &'a Served,
     pub(crate) name: Option<&'a str>,
     pub(crate) image: &'a Image,
-    /// Those of the request, in place of the model's.
-    pub(crate) thresholds: Option<Thresholds>,
+    /// What decided, where the request asked for another way than the model's.
+    pub(crate) chosen: Option<&'a Chosen>,
 }
 
 impl App {
@@ -41,18 +41,23 @@ impl App {
     /// the request goes on. Gives its number.
     pub(crate) fn keep(&self, kept: &Kept<'_>, inspection: &Inspection) -> Option<i64> {
         let history = self.history.as_ref()?;
-        let Kept { asked, served, name, image, thresholds } = kept;
+        let Kept { asked, served, name, image, chosen } = kept;
         let summary = ImageSummary::of(&served.model.scaled(image));
         let request = asked.request_id.as_deref();
         let calibrated = served.model.description().calibration.as_ref().map(Used::from).unwrap_or_default();
-        let used = thresholds.map_or(calibrated, |thresholds| thresholds.used(calibrated));
+        let used = chosen.map_or(calibrated, Chosen::used);
+        let decided_by = chosen.and_then(Chosen::decided_by);
         let name = name.or(request).unwrap_or("image");
         let verdict = (inspection.decision, inspection.score);
         let record = Record::new(name, &served.key, verdict, used, &summary);
-        let record = Record { request, regions: &inspection.regions, ..record };
+        let record =
+            Record { request, regions: &inspection.regions, decided_by: decided_by.as_deref(), ..record };
         match history.record(&record) {
             Ok(id) => {
-                self.watch(history, served, ScoreRow::of(id, &record));
+                // Scores of another region are no sample of the model's.
+                if record.decided_by.is_none() {
+                    self.watch(history, served, ScoreRow::of(id, &record));
+                }
                 Some(id)
             }
             Err(error) => {

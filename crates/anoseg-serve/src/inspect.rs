@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anoseg::batch::Inspected;
-use anoseg::{Error, Image, ImageError, ImageView, Limits, PixelFormat, decode};
+use anoseg::{DecisionRule, Error, Image, ImageError, ImageView, Limits, PixelFormat, decode};
 use anoseg_image::Decoded;
 
 use crate::app::App;
@@ -12,7 +12,7 @@ use crate::audit::{Asked, Entry};
 use crate::failure::Failure;
 use crate::history::Kept;
 use crate::repository::Served;
-use crate::thresholds::Thresholds;
+use crate::thresholds::Chosen;
 use crate::work::Turn;
 
 /// Inspects the images of a request.
@@ -21,6 +21,8 @@ pub(crate) struct Inspector<'a> {
     pub(crate) served: &'a Served,
     pub(crate) asked: &'a Asked,
     pub(crate) turn: &'a Turn,
+    /// What decides, where the request asks for another way than the model's.
+    pub(crate) chosen: Option<&'a Chosen>,
 }
 
 /// An inspected image.
@@ -36,25 +38,12 @@ impl Inspector<'_> {
     /// # Errors
     /// It cannot be decoded or exceeds the limits, or the time is over.
     pub(crate) fn file(&self, bytes: &[u8], name: &str) -> Result<Judged, Failure> {
-        self.file_at(None, bytes, name)
-    }
-
-    /// The same, decided by other thresholds than the model's if there are any.
-    ///
-    /// # Errors
-    /// As [`Inspector::file`].
-    pub(crate) fn file_at(
-        &self,
-        thresholds: Option<Thresholds>,
-        bytes: &[u8],
-        name: &str,
-    ) -> Result<Judged, Failure> {
         self.turn.check()?;
         let begun = Instant::now();
         let decoded = Decoded::from_bytes(bytes, Path::new(name), &self.app.settings.limits);
         let Decoded { image, further_pages, .. } = decoded.map_err(Error::from)?;
         self.decoded(begun.elapsed());
-        self.image(thresholds, image, further_pages, Some(name))
+        self.image(image, further_pages, Some(name))
     }
 
     /// `height` rows of `width` pixels, red, green and blue of one byte each.
@@ -68,7 +57,7 @@ impl Inspector<'_> {
         let view = ImageView::new(rgb, width, height, PixelFormat::Rgb8);
         let image = view.map_err(|error| Failure::bad_request(error.to_string()))?.to_image();
         self.decoded(begun.elapsed());
-        self.image(None, image, 0, None)
+        self.image(image, 0, None)
     }
 
     fn decoded(&self, time: Duration) {
@@ -76,26 +65,20 @@ impl Inspector<'_> {
         self.served.statistics.input.add(time);
     }
 
-    fn image(
-        &self,
-        thresholds: Option<Thresholds>,
-        image: Image,
-        further_pages: usize,
-        name: Option<&str>,
-    ) -> Result<Judged, Failure> {
+    fn image(&self, image: Image, further_pages: usize, name: Option<&str>) -> Result<Judged, Failure> {
         self.turn.check()?;
         let begun = Instant::now();
-        let mut inspection = self.served.model.inspect(&image)?;
-        if let Some(thresholds) = thresholds {
-            thresholds.apply(&self.served.model, &image, &mut inspection)?;
-        }
+        let own = (&self.served.model, DecisionRule::Score);
+        let (model, rule) = self.chosen.map_or(own, |chosen| (&chosen.model, chosen.rule));
+        let inspection = model.inspect_by(&image, rule)?;
         let decision = (inspection.decision, inspection.score);
         let time = begun.elapsed();
         self.app.metrics.inspected(&self.served.name, decision.0, time);
         self.served.statistics.inspected(time);
         // Both before the answer: a client knows of no verdict that a kill of this process would lose.
-        let kept = Kept { asked: self.asked, served: self.served, name, image: &image, thresholds };
+        let kept = Kept { asked: self.asked, served: self.served, name, image: &image, chosen: self.chosen };
         let verdict = self.app.keep(&kept, &inspection);
+        let thresholds = self.chosen.map(|chosen| &chosen.thresholds);
         self.app.write_down(&Entry::decision(self.asked, self.served, name, decision, thresholds, verdict));
         let path = name.unwrap_or_default().into();
         Ok(Judged { inspected: Inspected { path, image, further_pages, inspection }, verdict })

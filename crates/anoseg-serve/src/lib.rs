@@ -25,6 +25,8 @@ mod host;
 mod inspect;
 mod intake;
 mod metrics;
+mod openapi;
+mod options;
 mod page;
 mod predict;
 mod proposal;

@@ -4,7 +4,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use anoseg::batch::{Inspected, Verdict};
+use anoseg::batch::{Inspected, Verdict, WarningRecord};
+use anoseg::{Limits, Model};
 use anoseg_image::draw::OverlayRows;
 use anoseg_image::write;
 use axum::Extension;
@@ -20,8 +21,9 @@ use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::inspect::{Inspector, Judged};
 use crate::metrics::decision_name;
+use crate::options::Options;
 use crate::repository::{Named, Served};
-use crate::thresholds::Thresholds;
+use crate::thresholds::{Chosen, Thresholds};
 
 /// What the answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,26 +45,37 @@ pub(crate) async fn predict(
     let deadline = Instant::now() + app.settings.deadline;
     let (parts, body) = request.into_parts();
     let view = View::wanted(&parts.headers)?;
-    let thresholds = Thresholds::of(parts.uri.query(), served.model.calibration()?)?;
+    let options = Options::of_query(&parts.uri)?;
     let received = app.intake.read(&parts.headers, body).await?;
-    let Upload { name, bytes } = Upload::of(&parts.headers, &received.bytes).await?;
+    let Upload { name, bytes, drawings } = Upload::of(&parts.headers, &received.bytes).await?;
     let answer = app.compute(served, deadline, move |app, served, turn| {
-        let inspector = Inspector { app, served, asked: &asked, turn };
+        let options = drawn(options, &drawings, &app.settings.limits)?;
+        let chosen = Chosen::of(options, &served.model, &app.settings.limits)?;
+        let inspector = Inspector { app, served, asked: &asked, turn, chosen: chosen.as_ref() };
         app.metrics.began(1);
-        let judged = inspector.file_at(thresholds, &bytes, &name)?;
-        drop((bytes, received));
+        let judged = inspector.file(&bytes, &name)?;
+        drop((bytes, drawings, received));
         let begun = Instant::now();
-        let answer = respond(app, view, served, judged, thresholds);
+        let answer = respond(app, view, served, judged, chosen.as_ref());
         served.statistics.output.add(begun.elapsed());
         answer
     });
     answer.await
 }
 
-/// An image file, and what it is called.
+/// The options with the drawings of a form.
+fn drawn(mut options: Options, drawings: &[(String, Bytes)], limits: &Limits) -> Result<Options, Failure> {
+    for (name, bytes) in drawings {
+        options.add_field(name, bytes, limits)?;
+    }
+    Ok(options)
+}
+
+/// An image file, and what it is called; with the fields `roi` and `ignore` of a form.
 struct Upload {
     name: String,
     bytes: Bytes,
+    drawings: Vec<(String, Bytes)>,
 }
 
 impl Upload {
@@ -76,7 +89,7 @@ impl Upload {
         if body.is_empty() {
             return Err(Failure::bad_request("the body is empty; send an image file"));
         }
-        Ok(Self { name: "image".to_owned(), bytes: body.clone() })
+        Ok(Self { name: "image".to_owned(), bytes: body.clone(), drawings: Vec::new() })
     }
 
     async fn of_form(content_type: Option<&HeaderValue>, body: &Bytes) -> Result<Self, Failure> {
@@ -87,20 +100,23 @@ impl Upload {
         DefaultBodyLimit::disable().apply(&mut request);
         let form = Multipart::from_request(request, &()).await;
         let mut form = form.map_err(|error| wrong(error.body_text()))?;
-        let mut first = None;
+        let (mut image, mut first, mut drawings) = (None, None, Vec::new());
         while let Some(field) = form.next_field().await.map_err(|error| wrong(error.body_text()))? {
             let (is_image, name) = (field.name() == Some("image"), field.file_name().map(shown));
-            if !is_image && (name.is_none() || first.is_some()) {
+            let drawing = field.name().filter(|name| matches!(*name, "roi" | "ignore")).map(str::to_owned);
+            let target = if is_image { &mut image } else { &mut first };
+            if drawing.is_none() && (target.is_some() || !is_image && name.is_none()) {
                 continue;
             }
             let bytes = field.bytes().await.map_err(|error| wrong(error.body_text()))?;
-            let upload = Self { name: name.unwrap_or_else(|| "image".to_owned()), bytes };
-            if is_image {
-                return Ok(upload);
+            match drawing {
+                Some(drawing) => drawings.push((drawing, bytes)),
+                None => *target = Some((name.unwrap_or_else(|| "image".to_owned()), bytes)),
             }
-            first = Some(upload);
         }
-        first.ok_or_else(|| Failure::bad_request("the form has no file; send it in the field image"))
+        let missing = || Failure::bad_request("the form has no file; send it in the field image");
+        let (name, bytes) = image.or(first).ok_or_else(missing)?;
+        Ok(Self { name, bytes, drawings })
     }
 }
 
@@ -152,36 +168,54 @@ impl View {
 
 /// A verdict with what only a server tells of it.
 #[derive(Serialize)]
-struct Answered {
+struct Answered<'a> {
     #[serde(flatten)]
     line: Verdict,
-    /// Those of the request, in place of the model's.
+    /// What decided, where the request asked for another way than the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
-    thresholds: Option<Thresholds>,
+    thresholds: Option<&'a Thresholds>,
     /// Its number in the history, where it was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<i64>,
+}
+
+/// The verdict as JSON.
+fn verdict_json(
+    served: &Served,
+    inspected: &Inspected,
+    verdict: Option<i64>,
+    chosen: Option<&Chosen>,
+) -> serde_json::Result<Vec<u8>> {
+    let mut line = Verdict { model_digest: served.digest.clone(), ..Verdict::of(inspected, false) };
+    let remarks = chosen.map(|chosen| &chosen.remarks[..]).unwrap_or_default();
+    let remarks = remarks.iter().map(|message| WarningRecord { code: "region".into(), message: message.clone() });
+    line.warnings.extend(remarks);
+    let thresholds = chosen.map(|chosen| &chosen.thresholds);
+    serde_json::to_vec(&Answered { line, thresholds, verdict })
 }
 
 fn respond(
     app: &App,
     view: View,
     served: &Served,
-    Judged { inspected, verdict }: Judged,
-    thresholds: Option<Thresholds>,
+    judged: Judged,
+    chosen: Option<&Chosen>,
 ) -> Result<Response, Failure> {
     let internal = |error: String| Failure::internal(error);
+    let Judged { inspected, verdict } = judged;
     let (decision, score) = (inspected.inspection.decision, inspected.inspection.score);
+    let written = |inspected: &Inspected| {
+        verdict_json(served, inspected, verdict, chosen).map_err(|error| internal(error.to_string()))
+    };
     let mut body = Vec::new();
     let kind = match view {
         View::Verdict => {
-            let line = Verdict { model_digest: served.digest.clone(), ..Verdict::of(&inspected, false) };
-            let json = serde_json::to_vec(&Answered { line, thresholds, verdict });
-            body = json.map_err(|error| internal(error.to_string()))?;
+            body = written(&inspected)?;
             "application/json"
         }
         View::Overlay => {
-            overlay(served, inspected, &mut body).map_err(|error| internal(error.to_string()))?;
+            let model = chosen.map_or(&served.model, |chosen| &chosen.model);
+            overlay(model, inspected, &mut body).map_err(|error| internal(error.to_string()))?;
             "image/png"
         }
         View::Mask => {
@@ -203,7 +237,7 @@ fn respond(
         (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
     ];
     let mut response = (headers, Body::new(app.held.answer(body))).into_response();
-    if thresholds.is_some() {
+    if chosen.is_some() {
         let name = HeaderName::from_static("anoseg-thresholds");
         response.headers_mut().insert(name, HeaderValue::from_static("overridden"));
     }
@@ -215,13 +249,15 @@ fn respond(
 }
 
 /// The image with its anomalous regions, as `predict --overlay` draws it.
-fn overlay(served: &Served, inspected: Inspected, target: &mut Vec<u8>) -> std::io::Result<()> {
-    let image = served.model.into_scaled(inspected.image);
+fn overlay(model: &Model, inspected: Inspected, target: &mut Vec<u8>) -> std::io::Result<()> {
+    let image = model.into_scaled(inspected.image);
     let size = (image.width(), image.height());
-    let region = served.model.description().preprocess.region.as_ref();
+    let region = model.description().preprocess.region.as_ref();
     let inside = region.map(|region| region.mask(size.0, size.1));
     let (map, mask) = (&inspected.inspection.map, &inspected.inspection.mask);
-    let drawn = OverlayRows::new(size, map, mask, served.pixel_threshold);
+    // Colours begin below this value of the map.
+    let pixel_threshold = model.calibration().map_err(std::io::Error::other)?.pixel_threshold;
+    let drawn = OverlayRows::new(size, map, mask, pixel_threshold);
     let mut drawn = inside.iter().fold(drawn, OverlayRows::with_region);
     write::encode_result_rows(target, &image, |y, row| drawn.draw(y, row))
 }

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::audit::Asked;
 use crate::auth::{Caller, Denied, Role};
 use crate::failure::Failure;
-use crate::{drift, history, host, page, predict, proposal, protocol, regression, thresholds, work};
+use crate::{drift, history, host, openapi, page, predict, proposal, protocol, regression, thresholds, work};
 
 /// The header with the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -28,6 +28,7 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
     let open = Router::new()
         .merge(page::router())
         .route("/healthz", get(healthz))
+        .route("/openapi.json", get(openapi::document))
         .route("/v2/health/live", get(protocol::live))
         .route("/v2/health/ready", get(protocol::ready));
     let inspect = Router::new()

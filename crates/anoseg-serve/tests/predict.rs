@@ -9,25 +9,9 @@ use anoseg::batch::{Verdict, inspect_bytes};
 use anoseg::{Limits, decode, write};
 use anoseg_image::draw;
 
-use common::{Shop, image, large_png, model, png};
+use common::{FORM, Shop, form, image, large_png, model, png};
 
 const PREDICT: &str = "/v1/models/part/predict";
-
-fn form(parts: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
-    let mut body = Vec::new();
-    for (name, file, bytes) in parts {
-        let file = file.map_or_else(String::new, |file| format!("; filename=\"{file}\""));
-        body.extend(
-            format!("--line\r\nContent-Disposition: form-data; name=\"{name}\"{file}\r\n\r\n").as_bytes(),
-        );
-        body.extend(*bytes);
-        body.extend(b"\r\n");
-    }
-    body.extend(b"--line--\r\n");
-    body
-}
-
-const FORM: (&str, &str) = ("content-type", "multipart/form-data; boundary=line");
 
 #[test]
 fn the_verdict_is_that_of_predict() {

@@ -35,10 +35,10 @@ pub use anoseg_image::{
     Region, SampleType, ViewError, WriteError, dataset, decode, write,
 };
 pub use anoseg_infer::{
-    Analysis, Area, Calibration, Decision, Description, Drawing, Error, ErrorKind, Extent, Geometry,
-    Inspection, InspectionWarning, Levels, Model, ModelFault, ModelFile, Postprocess, Preprocess, Provenance,
-    RegionFilter, RegionOfInterest, ScoreRule, SettingError, Threads, TrainingImages, ValueScale,
-    VerdictScores, file_digest,
+    Analysis, Area, Calibration, Decision, DecisionRule, Description, Drawing, Drawings, Error, ErrorKind,
+    Extent, Geometry, Inspection, InspectionWarning, Levels, Model, ModelFault, ModelFile, Narrowing,
+    Postprocess, Preprocess, Provenance, RegionFilter, RegionOfInterest, RegionRule, ScoreRule, SettingError,
+    Threads, TrainingImages, ValueScale, VerdictScores, file_digest, small_region,
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{

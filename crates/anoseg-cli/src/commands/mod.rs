@@ -28,9 +28,7 @@ mod watch;
 use std::path::{Path, PathBuf};
 
 use anoseg::evaluation::TestRun;
-use anoseg::{
-    Calibration, Config, ErrorKind, Extent, Limits, Model, Preset, RegionFilter, SettingError, TrainError,
-};
+use anoseg::{Calibration, Config, ErrorKind, Limits, Model, Preset, RegionFilter, SettingError, TrainError};
 use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Dataset, Layout, Part};
 use anoseg_report::format::{exact_score, with_digits};
@@ -69,54 +67,9 @@ fn require_model_first<'a>(
 
 /// The model with the region of interest that was given, inside its own.
 fn narrowed(model: Model, options: &RegionOptions, limits: &Limits) -> anyhow::Result<Model> {
-    let description = model.description();
-    if description.preprocess.alignment.is_some() {
-        let mend = |option: &str| {
-            format!(
-                "the model follows the part (train --align): leave out {option}, or train without --align"
-            )
-        };
-        options.require_none(mend)?;
-    }
-    let own = description.preprocess.region.as_ref();
-    let trained = description.training_images.clone();
-    let Some(region) = options.narrowing(limits, trained.as_ref(), own)? else { return Ok(model) };
-    let (width, height) = RegionOptions::one_size(trained.as_ref()).unwrap_or_else(|_| region.drawn_on());
-    let model = model.narrowed(region)?;
-    match model.description().preprocess.region_pixels(width, height) {
-        Some((0, plane)) => {
-            let Extent { width, height } = plane;
-            let what = format!(
-                "what is left of the image is smaller than a pixel of the network, which takes an image as {width} x \
-                 {height} pixels"
-            );
-            options.refusal(what).map_or(Ok(model), |error| Err(error.into()))
-        }
-        Some((pixels, plane)) => {
-            if let Some(remark) = small_region(pixels, plane) {
-                console::warning(&remark);
-            }
-            Ok(model)
-        }
-        None => Ok(model),
-    }
-}
-
-/// Regions of fewer pixels of the network are told to be small: `fast` scores an image by the hundred
-/// highest of them.
-const SMALL_REGION: usize = 100;
-
-/// A remark on a region of so few pixels of the network, where an image has this size at its scale.
-fn small_region(pixels: usize, plane: Extent) -> Option<String> {
-    let count = anoseg_image::text::count(pixels, "pixel", "pixels");
-    let Extent { width, height } = plane;
-    (pixels < SMALL_REGION).then(|| {
-        format!(
-            "the region of interest has {count} of the network, which takes an image as {width} x {height} pixels: \
-             a defect in it hardly stands out; a larger region, or a model of a finer scale (train --scale), \
-             tells more"
-        )
-    })
+    let (model, remarks) = model.narrowed_by(&options.drawings(limits)?)?;
+    remarks.iter().for_each(|remark| console::warning(remark));
+    Ok(model)
 }
 
 /// Opens the folder of a dataset.

@@ -5,7 +5,7 @@ use std::path::Path;
 use anoseg::evaluation::Series;
 use anoseg::{
     Align, Budget, Calibration, Config, Description, Event, Model, ModelFile, Movement, RunDir, SettingError,
-    StopToken, TrainError, Trainer, View,
+    StopToken, TrainError, Trainer, View, small_region,
 };
 use anoseg_image::dataset::display_name;
 use anoseg_image::text::count;
@@ -301,7 +301,7 @@ fn show(bar: &mut TrainingBar, event: Event) {
             console::note(&format!(
                 "defects count in {percent} % of the image, and synthetic ones lie there"
             ));
-            if let Some(remark) = super::small_region(pixels, plane) {
+            if let Some(remark) = small_region(pixels, plane) {
                 bar.warning(&remark);
             }
         }

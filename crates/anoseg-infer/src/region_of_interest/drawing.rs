@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anoseg_image::{Limits, decode, read};
+use anoseg_image::{Limits, Mask, decode, read};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -76,6 +76,20 @@ impl Drawing {
             .then(|| Self::Unsized(vec![vec![[left, top], [right, top], [right, bottom], [left, bottom]]]))
     }
 
+    /// As [`Drawing::rectangle`], of a rectangle that has an area.
+    ///
+    /// # Errors
+    /// In words: width or height is not above 0.
+    pub fn rectangle_of(text: &str) -> Result<Option<Self>, String> {
+        let sides = text.split(',').skip(2).filter_map(|side| side.trim().parse::<f32>().ok());
+        match Self::rectangle(text) {
+            Some(_) if sides.into_iter().any(|side| side <= 0.0) => {
+                Err("WIDTH and HEIGHT of LEFT,TOP,WIDTH,HEIGHT must be above 0".to_owned())
+            }
+            rectangle => Ok(rectangle),
+        }
+    }
+
     /// Reads a JSON file of polygons (name ending in `.json`), or a mask image, whose pixels that are not
     /// 0 are inside.
     ///
@@ -86,11 +100,18 @@ impl Drawing {
             let text = read::regular_text(path, MOST_BYTES).map_err(|error| error.to_string())?;
             return Self::from_json(&text);
         }
-        let mask = decode::load_mask(path, limits).map_err(|error| error.to_string())?;
+        Self::of_mask(&decode::load_mask(path, limits).map_err(|error| error.to_string())?)
+    }
+
+    /// The pixels of a mask.
+    ///
+    /// # Errors
+    /// In words: no pixel is inside.
+    pub fn of_mask(mask: &Mask) -> Result<Self, String> {
         if !mask.any() {
             return Err("all pixels of the mask are 0: those that are not 0 are inside".to_owned());
         }
-        Ok(Self::Sized(Area::of_mask(&mask)))
+        Ok(Self::Sized(Area::of_mask(mask)))
     }
 
     /// Reads polygons: `{"width": W, "height": H, "include": [[[x, y], ...], ...], "exclude": [...]}`, a

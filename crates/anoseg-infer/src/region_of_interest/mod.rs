@@ -2,6 +2,7 @@
 
 mod area;
 mod drawing;
+mod drawings;
 
 use std::fmt;
 
@@ -10,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use area::{Area, Point};
 pub use drawing::Drawing;
+pub use drawings::{Drawings, Narrowing, small_region};
 
 use crate::SettingError;
 use crate::settings::require;
@@ -124,6 +126,12 @@ impl RegionOfInterest {
     /// # Errors
     /// There is no area or too many, an area is empty, or its numbers do not fit its image.
     pub fn validate(&self) -> Result<(), SettingError> {
+        self.require_few()?;
+        self.areas().try_for_each(Area::validate)
+    }
+
+    /// The part of [`RegionOfInterest::validate`] that looks at no single area, which takes no time.
+    fn require_few(&self) -> Result<(), SettingError> {
         let areas = self.areas().count();
         let range = format!("a region must have 1 to {MOST_AREAS} areas, and this has {areas}");
         require((1..=MOST_AREAS).contains(&areas), "region", areas, range)?;
@@ -135,8 +143,7 @@ impl RegionOfInterest {
         let simpler = format!(
             "a mask may have at most {MOST_RUNS} runs, and this has {runs}: smooth it, make it smaller, or draw polygons"
         );
-        require(runs <= MOST_RUNS, "region runs", runs, simpler)?;
-        self.areas().try_for_each(Area::validate)
+        require(runs <= MOST_RUNS, "region runs", runs, simpler)
     }
 }
 

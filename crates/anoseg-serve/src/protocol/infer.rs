@@ -18,7 +18,9 @@ use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::inspect::Inspector;
+use crate::options::Options;
 use crate::repository::Named;
+use crate::thresholds::{Chosen, Thresholds};
 
 /// The length of the JSON of a body, where tensors follow it as bytes.
 const JSON_LENGTH: &str = "inference-header-content-length";
@@ -46,19 +48,27 @@ struct InferResponse<'a> {
     outputs: Vec<Written>,
 }
 
-/// Parameters of an answer.
+/// Parameters of an answer. The protocol has numbers and strings only.
 #[derive(Serialize)]
 struct Parameters {
-    /// The numbers of the verdicts in the history, with commas between them: parameters are no lists.
-    verdicts: String,
+    /// The numbers of the verdicts in the history, with commas between them; none where one was not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdicts: Option<String>,
+    /// What decided, as a JSON document, where the request asked for another way than the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thresholds: Option<String>,
 }
 
 impl Parameters {
-    /// None where a verdict was not kept.
-    fn of(outcomes: &[Outcome]) -> Option<Self> {
+    /// None where there is nothing to tell.
+    fn of(outcomes: &[Outcome], thresholds: Option<&Thresholds>) -> Result<Option<Self>, Failure> {
         let numbers = outcomes.iter().map(|outcome| Some(outcome.verdict?.to_string()));
         let numbers: Option<Vec<String>> = numbers.collect();
-        numbers.filter(|numbers| !numbers.is_empty()).map(|numbers| Self { verdicts: numbers.join(",") })
+        let verdicts = numbers.filter(|numbers| !numbers.is_empty()).map(|numbers| numbers.join(","));
+        let thresholds = thresholds.map(serde_json::to_string).transpose();
+        let thresholds = thresholds.map_err(|error| Failure::internal(error.to_string()))?;
+        let is_empty = verdicts.is_none() && thresholds.is_none();
+        Ok((!is_empty).then_some(Self { verdicts, thresholds }))
     }
 }
 
@@ -75,7 +85,7 @@ pub(crate) async fn infer(
     let json_length = json_length(&parts.headers)?;
     let received = app.intake.read(&parts.headers, body).await?;
     let answer = app.compute(served, deadline, move |app, served, turn| {
-        let inspector = Inspector { app, served, asked: &asked, turn };
+        let inspector = Inspector { app, served, asked: &asked, turn, chosen: None };
         answer(&inspector, &received.bytes, json_length)
     });
     Ok(respond(&app, answer.await?))
@@ -105,6 +115,9 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let request: InferRequest<'_> = serde_json::from_slice(&json)
         .map_err(|error| Failure::bad_request(format!("the request is no JSON of the protocol: {error}")))?;
     let wanted = output::wanted(request.outputs.as_deref(), &request.parameters)?;
+    let (options, limits) = (Options::of_parameters(&request.parameters)?, &inspector.app.settings.limits);
+    let chosen = Chosen::of(options, &inspector.served.model, limits)?;
+    let inspector = &Inspector { chosen: chosen.as_ref(), ..*inspector };
     let images = images(&request.inputs, &binary, inspector.app.settings.most_images)?;
     inspector.app.metrics.began(images.count());
     let outcomes = inspect(inspector, &images, &wanted)?;
@@ -115,7 +128,7 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let response = InferResponse {
         model_name: &inspector.served.name,
         model_version: inspector.served.version.to_string(),
-        parameters: Parameters::of(&outcomes),
+        parameters: Parameters::of(&outcomes, inspector.chosen.map(|chosen| &chosen.thresholds))?,
         outputs: outputs.collect::<Result<_, _>>()?,
         id: request.id,
     };

@@ -34,8 +34,6 @@ pub(crate) struct Served {
     pub(crate) model: Model,
     /// [`Model::digest`].
     pub(crate) digest: String,
-    /// Colours of overlays begin below this value of the map.
-    pub(crate) pixel_threshold: f32,
     pub(crate) statistics: Statistics,
     /// What its verdicts in the history name.
     pub(crate) key: ModelKey,
@@ -66,7 +64,7 @@ impl Served {
     /// The file is bad, the model has no thresholds, or canary images are not judged as recorded.
     pub(super) fn load(name: &str, version: u64, found: &Found, limits: &Limits) -> Result<Self, LoadError> {
         let model = Model::load(&found.model())?;
-        let pixel_threshold = model.calibration()?.pixel_threshold;
+        model.calibration()?;
         warm_up(&model)?;
         check_canary(&model, &found.folder.join(CANARY), limits)?;
         let key = ModelKey::of(name, &version.to_string(), model.to_file())?;
@@ -74,7 +72,7 @@ impl Served {
         let statistics = Statistics::default();
         let name = name.to_owned();
         let (drift, regression) = (None, None);
-        Ok(Self { name, version, model, digest, pixel_threshold, statistics, key, drift, regression })
+        Ok(Self { name, version, model, digest, statistics, key, drift, regression })
     }
 }
 
