@@ -18,6 +18,7 @@ mod auth;
 mod connections;
 mod error;
 mod failure;
+mod form;
 mod held;
 mod history;
 mod host;

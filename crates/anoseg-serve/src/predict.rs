@@ -18,6 +18,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
+use crate::form::{self, Part};
 use crate::inspect::Inspector;
 use crate::metrics::decision_name;
 use crate::repository::{Named, Served};
@@ -30,6 +31,8 @@ enum View {
     Overlay,
     Mask,
     Map,
+    /// Verdict and overlay of one inspection, as a form.
+    Both,
 }
 
 /// One version of a model.
@@ -114,7 +117,7 @@ fn shown(name: &str) -> String {
 
 impl View {
     /// The first of the media types of Accept that there is: JSON is the verdict, PNG the overlay, PNG
-    /// with `view=mask` the mask, TIFF the map.
+    /// with `view=mask` the mask, TIFF the map, a form verdict and overlay.
     fn wanted(headers: &HeaderMap) -> Result<Self, Failure> {
         let accept = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
         let mut types = accept.flat_map(|value| value.split(',')).map(str::trim).peekable();
@@ -123,7 +126,8 @@ impl View {
         }
         types.find_map(Self::of).ok_or_else(|| {
             let message =
-                "Accept: application/json (verdict), image/png (overlay), image/png;view=mask or image/tiff (map)";
+                "Accept: application/json (verdict), image/png (overlay), image/png;view=mask, image/tiff (map) or \
+                 multipart/form-data (verdict and overlay)";
             Failure::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
         })
     }
@@ -145,6 +149,7 @@ impl View {
             ("image/png" | "image/*", None | Some("overlay")) => Some(Self::Overlay),
             ("image/png", Some("mask")) => Some(Self::Mask),
             ("image/tiff", None | Some("map")) => Some(Self::Map),
+            ("multipart/form-data", None) => Some(Self::Both),
             _ => None,
         }
     }
@@ -167,35 +172,48 @@ fn respond(
 ) -> Result<Response, Failure> {
     let internal = |error: String| Failure::internal(error);
     let (decision, score) = (inspected.inspection.decision, inspected.inspection.score);
+    let written = |inspected: &Inspected| {
+        let verdict = Verdict { model_digest: served.digest.clone(), ..Verdict::of(inspected, false) };
+        let json = match thresholds {
+            Some(thresholds) => serde_json::to_vec(&Overridden { verdict, thresholds }),
+            None => serde_json::to_vec(&verdict),
+        };
+        json.map_err(|error| internal(error.to_string()))
+    };
     let mut body = Vec::new();
     let kind = match view {
         View::Verdict => {
-            let verdict = Verdict { model_digest: served.digest.clone(), ..Verdict::of(&inspected, false) };
-            let json = match thresholds {
-                Some(thresholds) => serde_json::to_vec(&Overridden { verdict, thresholds }),
-                None => serde_json::to_vec(&verdict),
-            };
-            body = json.map_err(|error| internal(error.to_string()))?;
-            "application/json"
+            body = written(&inspected)?;
+            HeaderValue::from_static("application/json")
+        }
+        View::Both => {
+            let (verdict, mut drawn) = (written(&inspected)?, Vec::new());
+            overlay(served, inspected, &mut drawn).map_err(|error| internal(error.to_string()))?;
+            let (name, file) = ("overlay", Some("overlay.png"));
+            let verdict = Part { name: "verdict", kind: "application/json", file: None, content: &verdict };
+            let form = [verdict, Part { name, kind: "image/png", file, content: &drawn }];
+            let (kind, form) = form::encode(&form)?;
+            body = form;
+            kind
         }
         View::Overlay => {
             overlay(served, inspected, &mut body).map_err(|error| internal(error.to_string()))?;
-            "image/png"
+            HeaderValue::from_static("image/png")
         }
         View::Mask => {
             let mask = &inspected.inspection.mask;
             write::encode_result_mask(&mut body, mask).map_err(|error| internal(error.to_string()))?;
-            "image/png"
+            HeaderValue::from_static("image/png")
         }
         View::Map => {
             let map = &inspected.inspection.map;
             write::encode_tiff_f32(&mut body, map).map_err(|error| internal(error.to_string()))?;
-            "image/tiff"
+            HeaderValue::from_static("image/tiff")
         }
     };
     let score = HeaderValue::from_str(&score.to_string()).map_err(|error| internal(error.to_string()))?;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CONTENT_TYPE, kind),
         (HeaderName::from_static("anoseg-decision"), HeaderValue::from_static(decision_name(decision))),
         (HeaderName::from_static("anoseg-score"), score),
         (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
@@ -237,6 +255,7 @@ mod tests {
         assert_eq!(wanted(&["text/html", "image/avif, image/png;q=0.8, */*"]), Ok(View::Overlay));
         assert_eq!(wanted(&["image/png; view=\"mask\""]), Ok(View::Mask));
         assert_eq!(wanted(&["image/png;q=0, IMAGE/TIFF"]), Ok(View::Map));
+        assert_eq!(wanted(&["multipart/form-data"]), Ok(View::Both));
         assert_eq!(wanted(&["text/html"]), Err("not_acceptable"));
     }
 
