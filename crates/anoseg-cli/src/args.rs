@@ -17,7 +17,7 @@ use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-pub(crate) use feedback::{FeedbackCommand, FeedbackExport, FeedbackThresholds};
+pub(crate) use feedback::{FeedbackCommand, FeedbackExport, FeedbackRegression, FeedbackThresholds};
 pub(crate) use limits::LimitOptions;
 pub(crate) use model_file::{Export, Info};
 pub(crate) use region::RegionOptions;

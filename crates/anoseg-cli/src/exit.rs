@@ -16,6 +16,8 @@ pub(crate) enum Outcome {
     Anomalies,
     /// Another result in an engine: 1.
     Differs,
+    /// A model decides more images worse than allowed: 1.
+    Worse,
     /// Some inputs could not be used; the rest was done: 3.
     SomeBadData,
     /// The user stopped it; what was done until then is kept: 130.
@@ -26,7 +28,7 @@ impl Outcome {
     fn code(self) -> u8 {
         match self {
             Self::Fine => 0,
-            Self::Anomalies | Self::Differs => 1,
+            Self::Anomalies | Self::Differs | Self::Worse => 1,
             Self::SomeBadData => 3,
             Self::Interrupted => INTERRUPTED,
         }

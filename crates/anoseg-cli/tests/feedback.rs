@@ -8,7 +8,7 @@ use std::path::Path;
 
 use anoseg_history::{History, ImageSummary, ModelKey, Record, Retention, Statement, Truth, Used};
 use anoseg_image::{Limits, decode};
-use anoseg_infer::{Model, ModelFile};
+use anoseg_infer::{Calibration, Model, ModelFile};
 use common::Workshop;
 
 /// Inspects the images of a folder as a server would, and writes the verdicts down. Gives their numbers.
@@ -88,6 +88,64 @@ fn feedback_is_exported_and_tried_on_the_history() {
     // A model of the same network with other thresholds takes the same verdicts.
     let (out, _) = shop.run("feedback thresholds again.anoseg --history history --since 1h --list 0", 0);
     assert!(out.contains("of 26 decisions"), "{out}");
+
+    // The next version of the model, with these thresholds.
+    let (out, told) =
+        shop.run("feedback thresholds model.anoseg --history history --unquestioned -o next.anoseg", 0);
+    assert!(out.contains("model     next.anoseg") && told.contains("not guaranteed"), "{out}{told}");
+    assert!(fs::read(shop.path("model.anoseg")).unwrap() == before);
+    let (old, new) = (calibration(&shop, "model.anoseg"), calibration(&shop, "next.anoseg"));
+    assert_eq!(new.verdicts.map(|scores| scores.confirmed), Some(5));
+    assert!(new.held_out && new.synthetic_rejected.is_none() && new.pixel_threshold == old.pixel_threshold);
+    assert!(out.contains(&format!("reject    score > {}", new.image_threshold)), "{out}");
+    // Those of the four images that were kept.
+    assert!(new.calibrated_on.len() >= 4 && new.normal_scores.is_sorted());
+    let file = ModelFile::read(&shop.path("next.anoseg")).unwrap();
+    assert_eq!(file.description.former_calibrations[0], old);
+    assert_eq!(file.tensors, ModelFile::read(&shop.path("model.anoseg")).unwrap().tensors);
+    // Its scores are in the history already: those of the images before count, and not twice.
+    let (out, _) = shop.run("feedback thresholds next.anoseg --history history --unquestioned", 0);
+    let images = old.normal_scores.len();
+    assert!(out.contains(&format!(" {images} of the calibration")), "{out}");
+    let (_, told) = shop.run("feedback thresholds model.anoseg --history history -o model.anoseg", 2);
+    assert!(told.contains("stays as it is"), "{told}");
+    assert!(fs::read(shop.path("model.anoseg")).unwrap() == before);
+}
+
+fn calibration(shop: &Workshop, model: &str) -> Calibration {
+    ModelFile::read(&shop.path(model)).unwrap().description.calibration.unwrap()
+}
+
+#[test]
+fn a_new_model_is_compared_on_the_images_of_the_feedback() {
+    let shop = Workshop::new();
+    shop.train(12);
+    let history = History::open(&shop.path("history"), Retention::default()).unwrap();
+    let good = inspect(&shop, &history, "data/test/good");
+    let (out, told) = shop.run("feedback regression model.anoseg --history history", 3);
+    assert!(told.contains("no feedback on this model whose image was kept"), "{out}{told}");
+    for (&id, path) in good.iter().zip(images(&shop.path("data/test/good"))) {
+        state(&history, id, Truth::Good, Some(&path));
+    }
+    // The same model decides as recorded.
+    let same = "feedback regression model.anoseg --history history --max-worse 0";
+    let (out, _) = shop.run(same, 0);
+    assert!(out.contains("images    4 of 4") && out.contains("changes   0 of 4"), "{out}");
+    // One that rejects everything.
+    let mut model = Model::load(&shop.path("model.anoseg")).unwrap();
+    let strict =
+        Calibration { image_threshold: 0.0, review_threshold: 0.0, ..model.calibration().unwrap().clone() };
+    model.set_calibration(strict);
+    model.save(&shop.path("strict.anoseg")).unwrap();
+    let compare = "feedback regression strict.anoseg --history history --former model.anoseg --list 1";
+    let (out, _) = shop.run(compare, 0);
+    assert!(out.contains("good parts rejected: 4 of 4 with feedback, now 0"), "{out}");
+    assert!(out.contains("confirmed good: worse") && out.contains("and 3 more"), "{out}");
+    let (_, told) = shop.run(&format!("{compare} --max-worse 3"), 1);
+    assert!(told.contains("4 of the images are decided worse"), "{told}");
+    shop.run(&format!("{compare} --max-worse 4"), 0);
+    let (_, told) = shop.run("feedback regression strict.anoseg --history history --name gear", 3);
+    assert!(told.contains("no feedback"), "{told}");
 }
 
 #[test]

@@ -112,6 +112,16 @@ pub enum Error {
         /// The models that it has.
         known: String,
     },
+    /// No score of the chosen kinds is one of a good image.
+    #[error(
+        "the history in {} has no score of a good image of this model: state of some verdicts that the part is good, \
+         or count those that nobody questioned",
+        path.display()
+    )]
+    NoScores {
+        /// The folder of the history.
+        path: PathBuf,
+    },
 }
 
 /// The result of an operation on a history.
@@ -121,7 +131,10 @@ impl Error {
     /// Who can mend it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Damaged { .. } | Self::NoFeedback { .. } | Self::NoVerdicts { .. } => ErrorKind::Data,
+            Self::Damaged { .. }
+            | Self::NoFeedback { .. }
+            | Self::NoVerdicts { .. }
+            | Self::NoScores { .. } => ErrorKind::Data,
             Self::NoVerdict { .. } | Self::Value { .. } => ErrorKind::Arguments,
             _ => ErrorKind::Environment,
         }

@@ -6,7 +6,8 @@
 //! | [`History`] | writes verdicts and feedback, keeps them within [`Retention`] |
 //! | [`Reader`] | pages of verdicts by [`Filter`], thumbnails, feedback; also while another process writes |
 //! | [`export`](mod@export) | feedback as dataset folders |
-//! | [`thresholds`], [`regression`] | what thresholds would become, and which decisions would change |
+//! | [`proposal`] | what thresholds would become ([`thresholds`]), and which decisions would change ([`regression`]) |
+//! | [`comparison`] | which decisions another model changes, on the images that feedback was given on |
 //! | [`drift`] | alarms of a stated false-alarm rate on scores, rates and images |
 //!
 //! A history is a folder: `history.sqlite` (WAL), `originals/` (images that feedback was given on, named by
@@ -36,12 +37,14 @@
 //! # }
 //! ```
 
+pub mod comparison;
 pub mod drift;
 mod error;
 pub mod export;
 mod feedback;
 mod history;
 mod originals;
+pub mod proposal;
 mod reader;
 mod record;
 pub mod regression;

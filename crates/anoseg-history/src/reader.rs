@@ -153,6 +153,22 @@ impl Reader {
         })
     }
 
+    /// The newest verdicts that a filter passes, at most `most`, the newest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn newest_scores(&self, filter: &Filter, most: usize) -> Result<Vec<ScoreRow>> {
+        self.with(|connection| {
+            let bounds = id_bounds(connection, filter)?;
+            let (conditions, values) = filter.conditions(bounds);
+            let sql = format!(
+                "SELECT {SCORE_COLUMNS} FROM verdicts v WHERE {conditions} ORDER BY v.id DESC LIMIT {most}"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement.query_map(params_from_iter(values), ScoreRow::read)?.collect()
+        })
+    }
+
     /// How many verdicts a filter passes.
     ///
     /// # Errors
@@ -226,14 +242,14 @@ impl Reader {
         Originals::of(&self.folder).path(digest)
     }
 
-    /// Reads the whole database and gives what is wrong with it, at most ten faults. Takes seconds where there
-    /// are millions of verdicts.
+    /// Reads the whole database with its indices and gives what is wrong with it, at most ten faults. Takes seconds
+    /// where there are millions of verdicts.
     ///
     /// # Errors
     /// The database cannot be read at all.
     pub fn check(&self) -> Result<Vec<String>> {
         self.with(|connection| {
-            let mut statement = connection.prepare("PRAGMA quick_check(10)")?;
+            let mut statement = connection.prepare("PRAGMA integrity_check(10)")?;
             let faults: Vec<String> = statement.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?;
             Ok(faults.into_iter().filter(|fault| fault != "ok").collect())
         })

@@ -6,15 +6,15 @@ use anoseg_infer::Decision;
 use serde::Serialize;
 
 use crate::record::decision_number;
-use crate::{Filter, Reader, Result, ScoreRow, Truth, Used};
+use crate::{Filter, Reader, Result, Truth, Used};
 
-/// A decision that would change.
+/// A part that is decided in two ways, by other thresholds or by another model.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Change {
     /// Number of the verdict.
     pub verdict: i64,
-    /// Its score, 0..=1.
-    pub score: f32,
+    /// Its score, 0..=1, before and after. Other thresholds leave it as it is.
+    pub scores: [f32; 2],
     /// The decision before.
     pub before: Decision,
     /// The decision after.
@@ -24,13 +24,23 @@ pub struct Change {
 }
 
 impl Change {
-    /// Whether the decision was right and no longer is: a good part is to be rejected or reviewed, or a defect
-    /// passes.
+    /// Whether the decision changes away from what feedback says: a good part is rejected or reviewed instead, or a
+    /// defect passes or is only reviewed.
     pub fn is_worse(&self) -> bool {
+        self.steps_towards_wrong() > 0
+    }
+
+    /// Whether the decision changes towards what feedback says.
+    pub fn is_better(&self) -> bool {
+        self.steps_towards_wrong() < 0
+    }
+
+    fn steps_towards_wrong(&self) -> i64 {
+        let steps = decision_number(self.after) - decision_number(self.before);
         match self.feedback {
-            Some(Truth::Good) => decision_number(self.after) > decision_number(self.before),
-            Some(Truth::Defect) => decision_number(self.after) < decision_number(self.before),
-            None => false,
+            Some(Truth::Good) => steps,
+            Some(Truth::Defect) => -steps,
+            None => 0,
         }
     }
 }
@@ -64,11 +74,15 @@ impl Counts {
     }
 }
 
-/// Two ways to decide, on the same verdicts.
+/// Two ways to decide, on the same parts.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Regression {
-    /// Verdicts that were compared.
+    /// Parts that were compared.
     pub verdicts: u64,
+    /// Decisions that change away from what feedback says.
+    pub worse: u64,
+    /// Decisions that change towards what feedback says.
+    pub better: u64,
     /// Decisions by `[before][after]`: good, review, reject.
     pub decisions: [[u64; 3]; 3],
     /// Against feedback, as decided before.
@@ -78,6 +92,43 @@ pub struct Regression {
     /// Decisions that would change; those that feedback speaks against first, then others with feedback, then the
     /// newest. At most as many as asked for.
     pub changes: Vec<Change>,
+}
+
+/// A regression with what a reader wants to see beside it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Told {
+    /// Parts that were compared.
+    pub verdicts: u64,
+    /// Decisions that change.
+    pub changed: u64,
+    /// See [`Regression::worse`].
+    pub worse: u64,
+    /// See [`Regression::better`].
+    pub better: u64,
+    /// See [`Regression::decisions`].
+    pub decisions: [[u64; 3]; 3],
+    /// Against feedback, as decided before.
+    pub before: Counts,
+    /// Against feedback, as decided after.
+    pub after: Counts,
+    /// Defects that pass as good, before and after.
+    pub missed_defects: [u64; 2],
+    /// Good parts that are rejected, before and after.
+    pub false_rejects: [u64; 2],
+    /// The changes that are listed.
+    pub changes: Vec<NamedChange>,
+}
+
+/// A change with the name of its image.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NamedChange {
+    /// The image's name; empty where the verdict was removed meanwhile.
+    pub name: String,
+    /// What changes.
+    #[serde(flatten)]
+    pub change: Change,
+    /// See [`Change::is_worse`].
+    pub worse: bool,
 }
 
 impl Regression {
@@ -94,22 +145,27 @@ impl Regression {
     ) -> Result<Self> {
         let mut regression = Self::default();
         reader.scores(filter, 0, |row| {
-            regression.add(&row, before.decide(row.score), after.decide(row.score), most);
+            let (before, after) = (before.decide(row.score), after.decide(row.score));
+            let scores = [row.score; 2];
+            let change = Change { verdict: row.id, scores, before, after, feedback: row.feedback };
+            regression.add(change, most);
         })?;
         regression.sort(most);
         Ok(regression)
     }
 
-    /// Takes a verdict that is decided in two ways, such as by two models. Call [`Regression::sort`] at the end.
-    pub fn add(&mut self, row: &ScoreRow, before: Decision, after: Decision, most: usize) {
+    /// Takes a part that is decided in two ways. Call [`Regression::sort`] at the end.
+    pub fn add(&mut self, change: Change, most: usize) {
+        let Change { before, after, feedback, .. } = change;
         self.verdicts += 1;
+        self.worse += u64::from(change.is_worse());
+        self.better += u64::from(change.is_better());
         self.decisions[decision_number(before) as usize][decision_number(after) as usize] += 1;
-        if let Some(truth) = row.feedback {
+        if let Some(truth) = feedback {
             self.before.add(truth, before);
             self.after.add(truth, after);
         }
         if before != after && most > 0 {
-            let change = Change { verdict: row.id, score: row.score, before, after, feedback: row.feedback };
             self.changes.push(change);
             // Now and then, so that millions of changes take no memory.
             if self.changes.len() >= 2 * most.max(512) {
@@ -131,27 +187,36 @@ impl Regression {
         let same: u64 = (0..3).map(|i| self.decisions[i][i]).sum();
         self.verdicts - same
     }
+
+    /// With the names of the images, which the history has.
+    ///
+    /// # Errors
+    /// The history cannot be read.
+    pub fn told(&self, reader: &Reader) -> Result<Told> {
+        let named = |change: &Change| {
+            let name = reader.verdict(change.verdict)?.map_or_else(String::new, |row| row.name);
+            Ok(NamedChange { name, change: *change, worse: change.is_worse() })
+        };
+        let Self { verdicts, worse, better, decisions, before, after, .. } = *self;
+        Ok(Told {
+            verdicts,
+            changed: self.changed(),
+            worse,
+            better,
+            decisions,
+            before,
+            after,
+            missed_defects: [before.missed_defects(), after.missed_defects()],
+            false_rejects: [before.false_rejects(), after.false_rejects()],
+            changes: self.changes.iter().map(named).collect::<Result<_>>()?,
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn row(id: i64, score: f32, feedback: Option<Truth>) -> ScoreRow {
-        let decision = Decision::Good;
-        ScoreRow {
-            id,
-            time: 0,
-            decision,
-            score,
-            brightness: 0.0,
-            sharpness: 0.0,
-            feedback,
-            width: 1,
-            height: 1,
-        }
-    }
 
     proptest! {
         #[test]
@@ -164,11 +229,11 @@ mod tests {
             let truth = [None, Some(Truth::Good), Some(Truth::Defect)];
             let (mut regression, mut worse) = (Regression::default(), 0);
             for (id, &(score, feedback)) in rows.iter().enumerate() {
-                let row = row(id as i64, f32::from(score) / 20.0, truth[usize::from(feedback)]);
-                let (b, a) = (before.decide(row.score), after.decide(row.score));
-                let change = Change { verdict: row.id, score: row.score, before: b, after: a, feedback: row.feedback };
+                let (score, feedback) = (f32::from(score) / 20.0, truth[usize::from(feedback)]);
+                let (before, after) = (before.decide(score), after.decide(score));
+                let change = Change { verdict: id as i64, scores: [score; 2], before, after, feedback };
                 worse += usize::from(change.is_worse());
-                regression.add(&row, b, a, most);
+                regression.add(change, most);
             }
             regression.sort(most);
             prop_assert_eq!(regression.decisions.iter().flatten().sum::<u64>(), rows.len() as u64);
@@ -177,6 +242,8 @@ mod tests {
                 prop_assert_eq!(counts.good.iter().sum::<u64>(), good);
             }
             prop_assert_eq!(regression.changes.len() as u64, regression.changed().min(most as u64));
+            prop_assert_eq!(regression.worse, worse as u64);
+            prop_assert!(regression.worse + regression.better <= regression.changed());
             let listed = regression.changes.iter().filter(|change| change.is_worse()).count();
             prop_assert_eq!(listed, worse.min(most));
         }

@@ -6,10 +6,13 @@
 //! and those scores are high. Verdicts of good that nobody questioned are none either: scores above the
 //! thresholds are missing among them. [`Proposal::remarks`] says which of both applies.
 
-use anoseg_infer::{Calibration, Decision, Rule, image_threshold, images_needed};
+use anoseg_infer::{Calibration, Decision, Description, Rule, VerdictScores, image_threshold, images_needed};
 use serde::Serialize;
 
 use crate::{Error, Filter, Reader, Result, Truth};
+
+/// Most scores of each kind; the newest count. It is 2.5 times what a rate of 1 in 4000 takes.
+pub const MOST_SCORES: usize = 10_000;
 
 /// Which scores count as those of good images. Confirmed ones always do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -18,6 +21,13 @@ pub struct Sources {
     pub calibration: bool,
     /// Verdicts of good without feedback.
     pub unquestioned: bool,
+}
+
+impl Default for Sources {
+    /// The calibration and feedback.
+    fn default() -> Self {
+        Self { calibration: true, unquestioned: false }
+    }
 }
 
 /// Scores of good images of one network, by where they come from.
@@ -46,27 +56,32 @@ pub struct Proposal {
     pub false_reject: f64,
     /// Wanted share of good images rejected or reviewed.
     pub review: f64,
-    /// Scores that were confirmed, unquestioned, and of the calibration.
-    pub scores: [usize; 3],
+    /// The scores, ascending.
+    pub scores: Vec<f32>,
+    /// How many of which kind they are.
+    pub counts: VerdictScores,
     /// What makes the thresholds doubtful, and the way out.
     pub remarks: Vec<String>,
 }
 
 impl GoodScores {
     /// The scores of the verdicts that a filter passes; it should name one [`Filter::network`], because scores
-    /// of others cannot be compared.
+    /// of others cannot be compared. At most [`MOST_SCORES`] of each kind, the newest.
     ///
     /// # Errors
     /// The history cannot be read.
-    pub fn gather(reader: &Reader, filter: &Filter, calibration: &Calibration) -> Result<Self> {
+    pub fn gather(reader: &Reader, filter: &Filter, model: &Description) -> Result<Self> {
         let mut scores = Self::default();
         reader.scores(filter, 0, |row| match (row.feedback, row.decision) {
-            (Some(Truth::Good), _) => scores.confirmed.push(row.score),
+            (Some(Truth::Good), _) => push(&mut scores.confirmed, row.score),
             (Some(Truth::Defect), _) => {}
-            (None, Decision::Good) => scores.unquestioned.push(row.score),
+            (None, Decision::Good) => push(&mut scores.unquestioned, row.score),
             (None, _) => scores.unjudged += 1,
         })?;
-        if calibration.held_out {
+        for scores in [&mut scores.confirmed, &mut scores.unquestioned] {
+            scores.drain(..scores.len().saturating_sub(MOST_SCORES));
+        }
+        if let Some(calibration) = of_images(model) {
             scores.calibration.clone_from(&calibration.normal_scores);
         }
         Ok(scores)
@@ -95,7 +110,11 @@ impl GoodScores {
         let taken = |take: bool, scores: &[f32]| if take { scores.to_vec() } else { Vec::new() };
         let unquestioned = taken(sources.unquestioned, &self.unquestioned);
         let calibration = taken(sources.calibration, &self.calibration);
-        let counts = [self.confirmed.len(), unquestioned.len(), calibration.len()];
+        let counts = VerdictScores {
+            confirmed: self.confirmed.len(),
+            unquestioned: unquestioned.len(),
+            calibration: calibration.len(),
+        };
         let mut scores = [self.confirmed.clone(), unquestioned, calibration].concat();
         if scores.is_empty() {
             return Ok(None);
@@ -103,14 +122,16 @@ impl GoodScores {
         scores.sort_unstable_by(f32::total_cmp);
         let (image, rule) = image_threshold(&scores, false_reject);
         let (review_threshold, _) = image_threshold(&scores, review);
+        let remarks = self.remarks(sources, (scores.len(), rule, false_reject), present.1);
         Ok(Some(Proposal {
             image_threshold: image,
             review_threshold: review_threshold.min(image),
             rule,
             false_reject,
             review,
-            scores: counts,
-            remarks: self.remarks(sources, (scores.len(), rule, false_reject), present.1),
+            scores,
+            counts,
+            remarks,
         }))
     }
 
@@ -148,6 +169,22 @@ impl GoodScores {
     }
 }
 
+/// Adds a score, and leaves out the oldest now and then.
+fn push(scores: &mut Vec<f32>, score: f32) {
+    if scores.len() >= 2 * MOST_SCORES {
+        scores.drain(..MOST_SCORES);
+    }
+    scores.push(score);
+}
+
+/// The newest calibration of a model whose scores are those of images that were not trained on. Those of verdicts
+/// are in the history already.
+pub(crate) fn of_images(model: &Description) -> Option<&Calibration> {
+    let all = model.calibration.iter().chain(&model.former_calibrations);
+    let mut of_images = all.filter(|calibration| calibration.verdicts.is_none());
+    of_images.next().filter(|calibration| calibration.held_out)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -173,8 +210,11 @@ mod tests {
         let above = |threshold: f32| sorted.iter().filter(|&&score| score > threshold).count();
         assert_eq!(proposal.rule, Rule::Conformal);
         assert_eq!(
-            (proposal.image_threshold, proposal.scores),
-            (image_threshold(&sorted, 0.01).0, [20, 480, 0])
+            (proposal.image_threshold, proposal.counts),
+            (
+                image_threshold(&sorted, 0.01).0,
+                VerdictScores { confirmed: 20, unquestioned: 480, calibration: 0 }
+            )
         );
         // ceil(501 * 0.99) = 496 of 500, ceil(501 * 0.95) = 476.
         assert_eq!((above(proposal.image_threshold), above(proposal.review_threshold)), (4, 24));

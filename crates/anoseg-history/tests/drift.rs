@@ -5,7 +5,7 @@ mod common;
 
 use anoseg_history::drift::{Against, Alarm, BASELINE, Drift, Settings, Signal};
 use anoseg_history::{History, ModelKey, ScoreRow};
-use anoseg_infer::{Calibration, RegionFilter, image_threshold};
+use anoseg_infer::{Calibration, Decision, RegionFilter, VerdictScores, image_threshold};
 use common::{FOR_EVER, model};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
@@ -50,6 +50,7 @@ fn calibration(rng: &mut ChaCha8Rng, n: usize) -> Calibration {
         normal_scores: scores,
         synthetic_rejected: None,
         calibrated_on: Vec::new(),
+        verdicts: None,
     }
 }
 
@@ -156,6 +157,33 @@ fn thresholds_of_images_that_were_trained_on_are_no_reference() {
 }
 
 #[test]
+fn thresholds_of_scores_of_verdicts_are_no_reference() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let verdicts = Some(VerdictScores { confirmed: 30, ..VerdictScores::default() });
+    let calibration = Calibration { verdicts, ..calibration(&mut rng, 30) };
+    let drift = Drift::new(&model("token"), &calibration, None, Settings::default()).unwrap();
+    assert!(drift.status().monitors.is_empty());
+}
+
+/// Whatever thresholds a request gave.
+#[test]
+fn decisions_are_those_of_the_own_thresholds() {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let calibration = calibration(&mut rng, 30);
+    let mut drift = Drift::new(&model("token"), &calibration, None, Settings::default()).unwrap();
+    for id in 0..64 {
+        let row = image(&mut rng, &calibration, Line { defects: 0.0, ..STEADY }, id);
+        let rejected = ScoreRow {
+            decision: Decision::Reject,
+            score: row.score.min(calibration.review_threshold),
+            ..row
+        };
+        assert!(drift.add(&rejected).is_empty());
+    }
+    assert_eq!((drift.status().rejected, drift.status().flagged), (0.0, 0.0));
+}
+
+#[test]
 fn odd_settings_and_few_values_do_no_harm() {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let key = model("token");
@@ -191,7 +219,7 @@ fn a_baseline_outlives_a_restart() {
     for id in 0..BASELINE as i64 + 10 {
         let row = image(&mut rng, &calibration, STEADY, id);
         common::write_of(&history, &key, id, "a", row.score);
-        drift.observe(&history, &row).unwrap();
+        assert!(drift.observe(&history, &row).1.is_none());
     }
     let again = resume(&key).status();
     assert_eq!(again.baseline, [BASELINE; 2]);

@@ -59,6 +59,21 @@ pub struct Calibration {
     /// them, in ascending order. Empty where the images were trained on, and in older models.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub calibrated_on: Vec<String>,
+    /// Where the scores are those of a history's verdicts: how many of which kind. None where they are those of a
+    /// set of good images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdicts: Option<VerdictScores>,
+}
+
+/// Scores of good images in a history, by what says that they are good.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerdictScores {
+    /// An operator.
+    pub confirmed: usize,
+    /// The verdict itself, which nobody questioned.
+    pub unquestioned: usize,
+    /// The calibration before.
+    pub calibration: usize,
 }
 
 impl Calibration {
@@ -140,6 +155,7 @@ pub(crate) mod tests {
             normal_scores: vec![0.1],
             synthetic_rejected: Some(0.8),
             calibrated_on: Vec::new(),
+            verdicts: None,
         }
     }
 

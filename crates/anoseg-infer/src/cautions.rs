@@ -79,6 +79,13 @@ fn rate_caution(calibration: &Calibration) -> Option<String> {
              with other good images"
         ));
     }
+    if calibration.verdicts.is_some() {
+        return Some(format!(
+            "the thresholds come from the scores of {n} verdicts, which were not chosen at random: a false-reject rate \
+             of {} is aimed at, not guaranteed; a calibration with good images that were would guarantee it",
+            calibration.false_reject
+        ));
+    }
     let needed = calibration.images_needed();
     (calibration.rule == Rule::Gumbel).then(|| {
         format!(
@@ -122,6 +129,16 @@ mod tests {
         assert!(caution.contains("only 12 % of the images"), "{caution}");
         assert_eq!(cautions(Rule::Gumbel, Some(0.125)).len(), 2);
         assert!(cautions(Rule::Gumbel, None)[0].contains("too few"));
+    }
+
+    /// The rule is the same, its promise is not.
+    #[test]
+    fn scores_of_verdicts_guarantee_nothing() {
+        let mut model = description(5000, Rule::Conformal, None);
+        let calibration = model.calibration.as_mut().unwrap();
+        calibration.verdicts = Some(crate::VerdictScores { confirmed: 7, ..Default::default() });
+        let [caution] = &model.cautions()[..] else { panic!("one caution") };
+        assert!(caution.contains("7 verdicts") && caution.contains("not guaranteed"), "{caution}");
     }
 
     /// `train` said to train for longer, `calibrate` that the good images differ too much, of the same

@@ -66,6 +66,11 @@ pub fn file_digest(content: &[u8]) -> String {
     blake3::hash(content).to_hex()[..16].to_owned()
 }
 
+/// [`file_digest`] of a content, from its whole BLAKE3 in hexadecimal digits.
+pub fn file_digest_of_blake3(digest: &str) -> String {
+    digest.chars().take(16).collect()
+}
+
 impl Description {
     /// Whether a trained network gives the map; otherwise the map is the distance to good images.
     pub fn is_trained(&self) -> bool {

@@ -43,8 +43,8 @@ mod training_images;
 mod warning;
 
 pub use align::{Alignment, Learned, LearnedPatch, NoPatch, Pose, Rectangle, ReducedImage};
-pub use calibration::{Calibration, Decision, Rule, images_needed};
-pub use description::{Description, Provenance, file_digest, json_value};
+pub use calibration::{Calibration, Decision, Rule, VerdictScores, images_needed};
+pub use description::{Description, Provenance, file_digest, file_digest_of_blake3, json_value};
 pub use error::{Error, ErrorKind, ModelFault, Result};
 pub use geometry::{Extent, Geometry, Window};
 pub use inspection::{Analysis, Inspection};

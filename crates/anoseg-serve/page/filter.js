@@ -9,6 +9,8 @@ const FIELDS = ["model", "decision", "feedback", "text", "from", "until", "least
 /** Milliseconds that a text is typed on before it is sought. */
 const TYPING = 400;
 
+let typing; // a timer while something was typed that is not sought yet
+
 const field = (name) => $(`filter-${name.replace("_", "-")}`);
 
 /** Fills the choices; `changed` is called with the parameters of the hash. */
@@ -17,22 +19,32 @@ export function prepareFilter(changed) {
   const any = ["", S.any];
   $("filter-decision").replaceChildren(...[any, ...Object.entries(S.words)].map(option));
   $("filter-feedback").replaceChildren(...[any, ...Object.entries(S.feedbackChoices)].map(option));
-  let typing;
+  const seek = () => {
+    settle();
+    if (isComplete()) changed(parametersOfForm());
+  };
   for (const name of FIELDS) {
     field(name).oninput = () => {
-      clearTimeout(typing);
-      typing = setTimeout(() => isComplete() && changed(parametersOfForm()), TYPING);
+      settle();
+      typing = setTimeout(seek, TYPING);
+      $("filter-reset").disabled = false;
     };
   }
   $("filter").onsubmit = (event) => {
     event.preventDefault();
-    clearTimeout(typing);
-    if (isComplete()) changed(parametersOfForm());
+    seek();
   };
   $("filter-reset").onclick = () => {
-    clearTimeout(typing);
+    settle();
+    for (const name of FIELDS) field(name).value = "";
+    $("filter-wrong").hidden = true;
     changed(new URLSearchParams());
   };
+}
+
+function settle() {
+  clearTimeout(typing);
+  typing = undefined;
 }
 
 function isComplete() {
@@ -47,18 +59,26 @@ function parametersOfForm() {
   return parameters;
 }
 
+/** Offers the models to choose from; the one that is chosen stays. */
+export function offerModels(models) {
+  const select = $("filter-model");
+  const names = ["", ...[...new Set([...models, select.value])].filter(Boolean).sort()];
+  if (names.length === select.length && names.every((name, index) => select.options[index].value === name)) return;
+  const { value } = select;
+  select.replaceChildren(...names.map((name) => element("option", { value: name, textContent: name || S.any })));
+  select.value = value;
+}
+
 /** Shows the filter of a hash. A model that is not among the choices becomes one. */
 export function showFilter(parameters, models) {
-  const chosen = parameters.get("model") ?? "";
-  const names = [...new Set([...models, chosen])].filter(Boolean).sort();
-  const option = (name) => element("option", { value: name, textContent: name || S.any });
-  const kept = document.activeElement === $("filter-model");
-  if (!kept) $("filter-model").replaceChildren(...["", ...names].map(option));
+  offerModels([...models, parameters.get("model") ?? ""]);
+  $("filter-reset").disabled = !isFiltered(parameters);
+  // What was typed since comes into the hash next.
+  if (typing) return;
   for (const name of FIELDS) {
     const value = parameters.get(name) ?? "";
-    if (field(name).value !== value && document.activeElement !== field(name)) field(name).value = value;
+    if (field(name).value !== value) field(name).value = value;
   }
-  $("filter-reset").disabled = !FIELDS.some((name) => parameters.get(name));
   $("filter-wrong").hidden = true;
 }
 

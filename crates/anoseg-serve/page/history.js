@@ -1,7 +1,7 @@
 // The view of the verdicts that the server keeps: the list. verdict.js shows one of them.
 
 import { $, element, head, moment, score, tell } from "./dom.js";
-import { isFiltered, prepareFilter, queryOf, showFilter } from "./filter.js";
+import { isFiltered, offerModels, prepareFilter, queryOf, showFilter } from "./filter.js";
 import { modelNames } from "./models.js";
 import { parametersOf, replaceRoute, viewOf } from "./route.js";
 import { Failure, call } from "./server.js";
@@ -52,7 +52,7 @@ function showChosen(parameters) {
 /** Reads what came since. */
 export async function refreshHistory() {
   if (!isKept) return;
-  showFilter(parametersOf(), modelNames());
+  offerModels(modelNames());
   showChosen(parametersOf());
   await read();
 }

@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use anoseg_history::History;
 use axum::http::StatusCode;
+use tokio::sync::Semaphore;
 
 use crate::audit::{Asked, Audit, Entry};
 use crate::failure::Failure;
 use crate::held::Held;
 use crate::intake::Intake;
 use crate::metrics::Metrics;
-use crate::repository::{self, Change, Named, Repository, Served};
+use crate::proposal;
+use crate::repository::{self, Change, Examiner, Named, Repository, Served};
 use crate::work::{Pool, Turn};
 use crate::{ServeError, Settings};
 
@@ -26,11 +28,13 @@ pub(crate) struct App {
     pub(crate) held: Held,
     audit: Audit,
     /// Verdicts, and what operators state of them.
-    pub(crate) history: Option<History>,
+    pub(crate) history: Option<Arc<History>>,
+    /// Proposals that may be computed further at the same time.
+    pub(crate) proposals: Arc<Semaphore>,
     /// Whether the folder of models was listed and its models were loaded.
     loaded: AtomicBool,
     /// Whether the server is about to end.
-    stopping: AtomicBool,
+    stopping: Arc<AtomicBool>,
 }
 
 impl App {
@@ -41,11 +45,24 @@ impl App {
             }
             None => Audit::default(),
         };
+        settings.drift.validate()?;
         let history = settings.history.as_ref().map(|(folder, kept)| History::open(folder, *kept));
+        let history = history.transpose()?.map(Arc::new);
+        let stopping = Arc::new(AtomicBool::new(false));
+        let examiner = history.as_ref().map(|history| Examiner {
+            history: history.clone(),
+            drift: settings.drift,
+            images: settings.regression_images,
+            time: settings.regression_time,
+            max_worse: settings.max_worse,
+            limits: settings.limits,
+            stopping: stopping.clone(),
+        });
+        let (models, versions) = (settings.models.clone(), settings.versions.max(1));
         let pool = Pool::start(settings.workers.max(1), settings.threads.max(1), settings.queue.max(1));
         let held = Held::default();
         Ok(Self {
-            repository: Repository::new(settings.models.clone(), settings.versions.max(1), settings.limits),
+            repository: Repository::new(models, versions, settings.limits, examiner),
             pool: pool.map_err(ServeError::System)?,
             metrics: Metrics::new(),
             intake: Intake::new(
@@ -56,9 +73,10 @@ impl App {
             ),
             held,
             audit,
-            history: history.transpose()?,
+            history,
+            proposals: Arc::new(Semaphore::new(proposal::MOST_AT_A_TIME)),
             loaded: AtomicBool::new(false),
-            stopping: AtomicBool::new(false),
+            stopping,
             settings,
         })
     }
@@ -89,10 +107,13 @@ impl App {
     /// Writes down that a model was loaded, unloaded or refused.
     pub(crate) fn changed(&self, change: &Change, asked: &Asked) {
         match change {
-            Change::Loaded { served, again } => {
+            Change::Loaded { served, again, compared } => {
                 let Served { name, version, digest, .. } = &**served;
                 tracing::info!(model = name, version, digest, again, "loaded");
                 self.metrics.changed("load");
+                if *compared {
+                    self.compared(served, asked);
+                }
                 self.write_down(&Entry::of_model("load", asked, served));
             }
             Change::Unloaded(served) => {

@@ -7,9 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use std::time::SystemTime;
 
 use anoseg::Decision;
+use anoseg_history::drift::Alarm;
 use anoseg_history::{Truth, VerdictRow};
 use serde::Serialize;
 
+use crate::regression::Counted;
 use crate::repository::Served;
 use crate::thresholds::Thresholds;
 
@@ -22,7 +24,7 @@ pub(crate) struct Audit(Option<Mutex<File>>);
 pub(crate) struct Entry<'a> {
     /// UTC, to the millisecond.
     time: String,
-    /// `decision`, `load`, `unload`, `refused` or `feedback`.
+    /// `decision`, `load`, `unload`, `refused`, `feedback`, `drift` or `regression`.
     event: &'a str,
     /// The name of the caller's token; None without tokens, or where nobody asked for it.
     who: Option<&'a str>,
@@ -40,7 +42,7 @@ pub(crate) struct Entry<'a> {
     /// Those of the request, where it gave others than the model's.
     #[serde(skip_serializing_if = "Option::is_none")]
     thresholds: Option<Thresholds>,
-    /// Of feedback: the number of the verdict.
+    /// The number of the verdict in the history: of feedback, and of a decision that was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     verdict: Option<i64>,
     /// Of feedback: what the part is; null where that was revoked.
@@ -48,6 +50,10 @@ pub(crate) struct Entry<'a> {
     truth: Option<Option<Truth>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drift: Option<&'a Alarm>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    regression: Option<Counted<'a>>,
 }
 
 /// Who asked, and by which request.
@@ -76,6 +82,8 @@ impl<'a> Entry<'a> {
             verdict: None,
             truth: None,
             reason: None,
+            drift: None,
+            regression: None,
         }
     }
 
@@ -94,13 +102,24 @@ impl<'a> Entry<'a> {
         image: Option<&'a str>,
         (decision, score): (Decision, f32),
         thresholds: Option<Thresholds>,
+        verdict: Option<i64>,
     ) -> Self {
         let entry = Self::of_model("decision", asked, served);
-        Self { image, decision: Some(decision), score: Some(score), thresholds, ..entry }
+        Self { image, decision: Some(decision), score: Some(score), thresholds, verdict, ..entry }
     }
 }
 
 impl<'a> Entry<'a> {
+    /// An alarm that is raised.
+    pub(crate) fn drift(asked: &'a Asked, served: &'a Served, alarm: &'a Alarm) -> Self {
+        Self { drift: Some(alarm), ..Self::of_model("drift", asked, served) }
+    }
+
+    /// How a version that is loaded decides, beside the former one.
+    pub(crate) fn regression(asked: &'a Asked, served: &'a Served, counted: Counted<'a>) -> Self {
+        Self { regression: Some(counted), ..Self::of_model("regression", asked, served) }
+    }
+
     /// What an operator states of a verdict.
     pub(crate) fn feedback(asked: &'a Asked, verdict: &'a VerdictRow) -> Self {
         let version = verdict.model.version.parse().unwrap_or_default();

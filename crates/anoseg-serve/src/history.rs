@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anoseg::{Decision, Image, Inspection};
 use anoseg_history::{
-    Error, FeedbackFilter, Filter, GivenFeedback, History, ImageSummary, Record, Statement, Truth, Used,
-    VerdictRow,
+    Error, FeedbackFilter, Filter, GivenFeedback, History, ImageSummary, Record, ScoreRow, Statement, Truth,
+    Used, VerdictRow,
 };
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
@@ -38,9 +38,9 @@ pub(crate) struct Kept<'a> {
 
 impl App {
     /// Adds a verdict to the history, if there is one. A verdict that cannot be written is told and counted;
-    /// the request goes on.
-    pub(crate) fn keep(&self, kept: &Kept<'_>, inspection: &Inspection) {
-        let Some(history) = &self.history else { return };
+    /// the request goes on. Gives its number.
+    pub(crate) fn keep(&self, kept: &Kept<'_>, inspection: &Inspection) -> Option<i64> {
+        let history = self.history.as_ref()?;
         let Kept { asked, served, name, image, thresholds } = kept;
         let summary = ImageSummary::of(&served.model.scaled(image));
         let request = asked.request_id.as_deref();
@@ -50,20 +50,31 @@ impl App {
         let verdict = (inspection.decision, inspection.score);
         let record = Record::new(name, &served.key, verdict, used, &summary);
         let record = Record { request, regions: &inspection.regions, ..record };
-        if let Err(error) = history.record(&record) {
-            tracing::error!(%error, model = served.name, "the history cannot be written");
-            self.metrics.failed("history");
+        match history.record(&record) {
+            Ok(id) => {
+                self.watch(history, served, ScoreRow::of(id, &record));
+                Some(id)
+            }
+            Err(error) => {
+                tracing::error!(%error, model = served.name, "the history cannot be written");
+                self.metrics.failed("history");
+                None
+            }
         }
     }
 
-    fn history(&self) -> Result<&History, Failure> {
+    /// The history.
+    ///
+    /// # Errors
+    /// There is none.
+    pub(crate) fn history(&self) -> Result<&History, Failure> {
         let missing = "this server keeps no history; start it with --history";
-        self.history.as_ref().ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, "no_history", missing))
+        self.history.as_deref().ok_or_else(|| Failure::new(StatusCode::NOT_FOUND, "no_history", missing))
     }
 }
 
 /// Reads or writes the history on a thread that may wait for the disk.
-async fn on_disk<T: Send + 'static>(
+pub(crate) async fn on_disk<T: Send + 'static>(
     app: Arc<App>,
     work: impl FnOnce(&App, &History) -> Result<T, Failure> + Send + 'static,
 ) -> Result<T, Failure> {
@@ -76,6 +87,16 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::NoVerdict { .. } => Self::new(StatusCode::NOT_FOUND, "unknown_verdict", error.to_string()),
+            Error::NoVerdicts { .. } => {
+                let message = "the history has no verdict of this model, nor of another with the same network: inspect \
+                               some images first, or leave out since";
+                Self::new(StatusCode::NOT_FOUND, "no_verdicts", message)
+            }
+            Error::NoScores { .. } => {
+                let message = "the history has no score of a good image of this model: state of some verdicts that the \
+                               part is good, or count those that nobody questioned with unquestioned=true";
+                Self::new(StatusCode::NOT_FOUND, "no_feedback", message)
+            }
             Error::Value { .. } => Self::bad_request(error.to_string()),
             _ => Self::internal(error.to_string()),
         }
@@ -121,7 +142,7 @@ impl Asks {
     }
 }
 
-fn asked_for<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Failure> {
+pub(crate) fn asked_for<T>(query: Result<Query<T>, QueryRejection>) -> Result<T, Failure> {
     query.map(|Query(query)| query).map_err(|error| Failure::bad_request(error.body_text()))
 }
 

@@ -23,12 +23,19 @@ pub(crate) struct Inspector<'a> {
     pub(crate) turn: &'a Turn,
 }
 
+/// An inspected image.
+pub(crate) struct Judged {
+    pub(crate) inspected: Inspected,
+    /// Its number in the history, where it was kept.
+    pub(crate) verdict: Option<i64>,
+}
+
 impl Inspector<'_> {
     /// An image file. Errors and the audit log name it `name`.
     ///
     /// # Errors
     /// It cannot be decoded or exceeds the limits, or the time is over.
-    pub(crate) fn file(&self, bytes: &[u8], name: &str) -> Result<Inspected, Failure> {
+    pub(crate) fn file(&self, bytes: &[u8], name: &str) -> Result<Judged, Failure> {
         self.file_at(None, bytes, name)
     }
 
@@ -41,7 +48,7 @@ impl Inspector<'_> {
         thresholds: Option<Thresholds>,
         bytes: &[u8],
         name: &str,
-    ) -> Result<Inspected, Failure> {
+    ) -> Result<Judged, Failure> {
         self.turn.check()?;
         let begun = Instant::now();
         let decoded = Decoded::from_bytes(bytes, Path::new(name), &self.app.settings.limits);
@@ -54,7 +61,7 @@ impl Inspector<'_> {
     ///
     /// # Errors
     /// They exceed the limits, the bytes are too few, or the time is over.
-    pub(crate) fn pixels(&self, rgb: &[u8], (width, height): (usize, usize)) -> Result<Inspected, Failure> {
+    pub(crate) fn pixels(&self, rgb: &[u8], (width, height): (usize, usize)) -> Result<Judged, Failure> {
         self.turn.check()?;
         check_size((width, height), &self.app.settings.limits)?;
         let begun = Instant::now();
@@ -75,21 +82,23 @@ impl Inspector<'_> {
         image: Image,
         further_pages: usize,
         name: Option<&str>,
-    ) -> Result<Inspected, Failure> {
+    ) -> Result<Judged, Failure> {
         self.turn.check()?;
         let begun = Instant::now();
         let mut inspection = self.served.model.inspect(&image)?;
         if let Some(thresholds) = thresholds {
             thresholds.apply(&self.served.model, &image, &mut inspection)?;
         }
-        let (decision, score) = (inspection.decision, inspection.score);
+        let decision = (inspection.decision, inspection.score);
         let time = begun.elapsed();
-        self.app.metrics.inspected(&self.served.name, decision, time);
+        self.app.metrics.inspected(&self.served.name, decision.0, time);
         self.served.statistics.inspected(time);
-        self.app.write_down(&Entry::decision(self.asked, self.served, name, (decision, score), thresholds));
+        // Both before the answer: a client knows of no verdict that a kill of this process would lose.
         let kept = Kept { asked: self.asked, served: self.served, name, image: &image, thresholds };
-        self.app.keep(&kept, &inspection);
-        Ok(Inspected { path: name.unwrap_or_default().into(), image, further_pages, inspection })
+        let verdict = self.app.keep(&kept, &inspection);
+        self.app.write_down(&Entry::decision(self.asked, self.served, name, decision, thresholds, verdict));
+        let path = name.unwrap_or_default().into();
+        Ok(Judged { inspected: Inspected { path, image, further_pages, inspection }, verdict })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anoseg::Decision;
@@ -12,10 +13,11 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use crate::drift;
 use crate::repository::Served;
 
 /// A label with its value.
-type Label = (&'static str, String);
+pub(crate) type Label = (&'static str, String);
 
 /// All figures. Cloning is not needed; the server shares one.
 pub(crate) struct Metrics {
@@ -30,6 +32,9 @@ pub(crate) struct Metrics {
     total: Family<[Label; 1], Histogram, fn() -> Histogram>,
     changes: Family<[Label; 1], Counter>,
     models: Family<[Label; 4], Gauge<u64, AtomicU64>>,
+    drift: drift::Figures,
+    /// Held while the text is made: figures of models are written anew each time.
+    writing: Mutex<()>,
 }
 
 /// Upper bounds of the times, in seconds.
@@ -54,6 +59,8 @@ impl Metrics {
             total: Family::new_with_constructor(seconds),
             changes: Family::default(),
             models: Family::default(),
+            drift: drift::Figures::default(),
+            writing: Mutex::default(),
         };
         let registry = &mut metrics.registry;
         registry.register("requests", "Answered requests by route and status", metrics.requests.clone());
@@ -66,6 +73,7 @@ impl Metrics {
         registry.register("request_seconds", "Time from a request to its answer", metrics.total.clone());
         registry.register("model_changes", "Models loaded, unloaded and refused", metrics.changes.clone());
         registry.register("model_info", "Models that are loaded", metrics.models.clone());
+        metrics.drift.register(registry);
         metrics
     }
 
@@ -108,10 +116,13 @@ impl Metrics {
     pub(crate) fn text(
         &self,
         waiting: usize,
-        served: &[std::sync::Arc<Served>],
+        served: &[Arc<Served>],
+        drift: anoseg_history::drift::Settings,
     ) -> Result<String, fmt::Error> {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         self.queue.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         self.models.clear();
+        self.drift.clear();
         for served in served {
             let labels = [
                 ("model", escaped(&served.name)),
@@ -120,6 +131,7 @@ impl Metrics {
                 ("digest", served.digest.clone()),
             ];
             self.models.get_or_create(&labels).set(1);
+            self.drift.add(served, drift);
         }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
@@ -128,7 +140,7 @@ impl Metrics {
 }
 
 /// A label's value, which the encoder writes as it is.
-fn escaped(value: &str) -> String {
+pub(crate) fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
@@ -149,7 +161,7 @@ mod tests {
     fn values_of_labels_do_not_end_them() {
         let metrics = Metrics::new();
         metrics.inspected("a\"b\\c", Decision::Good, Duration::ZERO);
-        let text = metrics.text(3, &[]).unwrap();
+        let text = metrics.text(3, &[], anoseg_history::drift::Settings::default()).unwrap();
         assert!(text.contains(r#"anoseg_decisions_total{model="a\"b\\c",decision="good"} 1"#), "{text}");
         assert!(text.contains("anoseg_queue_length 3\n"), "{text}");
     }

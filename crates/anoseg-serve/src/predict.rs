@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::form::{self, Part};
-use crate::inspect::Inspector;
+use crate::inspect::{Inspector, Judged};
 use crate::metrics::decision_name;
 use crate::repository::{Named, Served};
 use crate::thresholds::Thresholds;
@@ -52,10 +52,10 @@ pub(crate) async fn predict(
     let answer = app.compute(served, deadline, move |app, served, turn| {
         let inspector = Inspector { app, served, asked: &asked, turn };
         app.metrics.began(1);
-        let inspected = inspector.file_at(thresholds, &bytes, &name)?;
+        let judged = inspector.file_at(thresholds, &bytes, &name)?;
         drop((bytes, received));
         let begun = Instant::now();
-        let answer = respond(app, view, served, inspected, thresholds);
+        let answer = respond(app, view, served, judged, thresholds);
         served.statistics.output.add(begun.elapsed());
         answer
     });
@@ -155,29 +155,31 @@ impl View {
     }
 }
 
-/// A verdict by other thresholds than the model's, which it tells.
+/// A verdict with what only a server tells of it.
 #[derive(Serialize)]
-struct Overridden {
+struct Answered {
     #[serde(flatten)]
-    verdict: Verdict,
-    thresholds: Thresholds,
+    line: Verdict,
+    /// Those of the request, in place of the model's.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    thresholds: Option<Thresholds>,
+    /// Its number in the history, where it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<i64>,
 }
 
 fn respond(
     app: &App,
     view: View,
     served: &Served,
-    inspected: Inspected,
+    Judged { inspected, verdict }: Judged,
     thresholds: Option<Thresholds>,
 ) -> Result<Response, Failure> {
     let internal = |error: String| Failure::internal(error);
     let (decision, score) = (inspected.inspection.decision, inspected.inspection.score);
     let written = |inspected: &Inspected| {
-        let verdict = Verdict { model_digest: served.digest.clone(), ..Verdict::of(inspected, false) };
-        let json = match thresholds {
-            Some(thresholds) => serde_json::to_vec(&Overridden { verdict, thresholds }),
-            None => serde_json::to_vec(&verdict),
-        };
+        let line = Verdict { model_digest: served.digest.clone(), ..Verdict::of(inspected, false) };
+        let json = serde_json::to_vec(&Answered { line, thresholds, verdict });
         json.map_err(|error| internal(error.to_string()))
     };
     let mut body = Vec::new();
@@ -187,11 +189,11 @@ fn respond(
             HeaderValue::from_static("application/json")
         }
         View::Both => {
-            let (verdict, mut drawn) = (written(&inspected)?, Vec::new());
+            let (line, mut drawn) = (written(&inspected)?, Vec::new());
             overlay(served, inspected, &mut drawn).map_err(|error| internal(error.to_string()))?;
             let (name, file) = ("overlay", Some("overlay.png"));
-            let verdict = Part { name: "verdict", kind: "application/json", file: None, content: &verdict };
-            let form = [verdict, Part { name, kind: "image/png", file, content: &drawn }];
+            let line = Part { name: "verdict", kind: "application/json", file: None, content: &line };
+            let form = [line, Part { name, kind: "image/png", file, content: &drawn }];
             let (kind, form) = form::encode(&form)?;
             body = form;
             kind
@@ -222,6 +224,10 @@ fn respond(
     if thresholds.is_some() {
         let name = HeaderName::from_static("anoseg-thresholds");
         response.headers_mut().insert(name, HeaderValue::from_static("overridden"));
+    }
+    if let Some(verdict) = verdict {
+        let name = HeaderName::from_static("anoseg-verdict");
+        response.headers_mut().insert(name, HeaderValue::from(verdict));
     }
     Ok(response)
 }

@@ -18,7 +18,7 @@ use crate::app::App;
 use crate::audit::Asked;
 use crate::auth::{Caller, Denied, Role};
 use crate::failure::Failure;
-use crate::{history, host, page, predict, protocol, thresholds, work};
+use crate::{drift, history, host, page, predict, proposal, protocol, regression, thresholds, work};
 
 /// The header with the id of a request, in both directions.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -48,6 +48,12 @@ pub(crate) fn router(app: &Arc<App>) -> Router {
         .route("/v2/repository/index", post(protocol::index))
         .route("/v1/models/{model}/calibration", get(thresholds::calibration))
         .route("/v1/models/{model}/versions/{version}/calibration", get(thresholds::calibration))
+        .route("/v1/models/{model}/drift", get(drift::drift))
+        .route("/v1/models/{model}/versions/{version}/drift", get(drift::drift))
+        .route("/v1/models/{model}/proposal", get(proposal::proposal))
+        .route("/v1/models/{model}/versions/{version}/proposal", get(proposal::proposal))
+        .route("/v1/models/{model}/regression", get(regression::regression))
+        .route("/v1/models/{model}/versions/{version}/regression", get(regression::regression))
         .route("/v1/models/{model}/predict", post(predict::predict))
         .route("/v1/models/{model}/versions/{version}/predict", post(predict::predict));
     let admin = Router::new()
@@ -76,7 +82,7 @@ async fn healthz() -> &'static str {
 
 /// `GET /metrics`.
 async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Failure> {
-    let text = app.metrics.text(app.pool.waiting(), &app.repository.served());
+    let text = app.metrics.text(app.pool.waiting(), &app.repository.served(), app.settings.drift);
     let text = text.map_err(|error| Failure::internal(error.to_string()))?;
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(([(header::CONTENT_TYPE, kind)], text).into_response())

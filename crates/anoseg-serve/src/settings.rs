@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anoseg::Limits;
-use anoseg_history::Retention;
+use anoseg_history::{Retention, drift};
 
 use crate::Tokens;
 
@@ -55,6 +55,15 @@ pub struct Settings {
     pub audit: Option<PathBuf>,
     /// The folder of the history of verdicts, and how long they are kept; none if None.
     pub history: Option<(PathBuf, Retention)>,
+    /// How alarms of drift are raised, where a history is kept.
+    pub drift: drift::Settings,
+    /// Images with feedback on which a version is compared with the one it takes the place of, at most; none if 0.
+    /// Default: 200.
+    pub regression_images: usize,
+    /// Time for such a comparison. Default: 60 s.
+    pub regression_time: Duration,
+    /// A version that decides more of these images worse is refused; none is if None.
+    pub max_worse: Option<u64>,
 }
 
 impl Settings {
@@ -83,6 +92,10 @@ impl Settings {
             open: false,
             audit: None,
             history: None,
+            drift: drift::Settings::default(),
+            regression_images: 200,
+            regression_time: Duration::from_secs(60),
+            max_worse: None,
         }
     }
 }

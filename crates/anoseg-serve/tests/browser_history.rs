@@ -61,19 +61,6 @@ fn before_the_page(browser: &mut Browser, script: &str) {
     browser.call("Page.addScriptToEvaluateOnNewDocument", &json!({ "source": script }));
 }
 
-/// Gives an answer of `predict` the number of its verdict, where the server does not.
-const WITH_NUMBER: &str = "
-    const ask = window.fetch;
-    window.fetch = async (path, options) => {
-        const answer = await ask(path, options);
-        if (!path.includes('/predict') || answer.headers.has('anoseg-verdict')) return answer;
-        const page = await (await ask('/v1/history?count=1')).json();
-        const headers = new Headers(answer.headers);
-        headers.set('anoseg-verdict', page.rows[0].id);
-        return new Response(answer.body, { status: answer.status, headers });
-    };
-";
-
 fn newest(server: &Running) -> Value {
     server.get("/v1/history?count=1").json()["rows"][0].take()
 }
@@ -86,7 +73,6 @@ fn a_verdict_is_found_overridden_with_its_image_and_revoked() {
     for (query, name) in [(REJECT, "scratch 1.png"), (PASS, "fine 1.png"), (PASS, "fine 2.png")] {
         inspect(&server, query, name);
     }
-    before_the_page(&mut browser, WITH_NUMBER);
     browser.open(&url(&server));
     check_inspected(&mut browser, &server);
     click(&mut browser, "#go-history");
@@ -377,5 +363,24 @@ fn drift_alarms_proposed_thresholds_and_a_comparison_of_versions_are_shown() {
     // A change leads to its verdict.
     click(&mut browser, "#report-content .changes a");
     browser.wait("document.getElementById('verdict-title').textContent === 'scratch 1.png'");
+    assert_eq!(browser.problems, Vec::<String>::new());
+}
+
+/// The same views with what the server itself answers.
+#[test]
+fn what_the_server_tells_of_drift_and_feedback_is_shown() {
+    let Some(mut browser) = browser() else { return };
+    let shop = Shop::new();
+    let server = Running::new(settings(&shop));
+    (0..3).for_each(|number| inspect(&server, "", &format!("part {number}.png")));
+    browser.open(&format!("{}#drift", url(&server)));
+    browser.wait("document.querySelectorAll('#drift-list .monitors').length === 5");
+    assert!(browser.text("drift-list").contains("after 256 of them; 3 so far"));
+    shoot(&mut browser, "drift-begun");
+    let id = newest(&server)["id"].as_i64().unwrap();
+    server.post(&format!("/v1/history/{id}/feedback?truth=good"), &[], &png());
+    click(&mut browser, "#go-models");
+    click(&mut browser, "[data-action=\"proposal/part/1\"]");
+    browser.wait("document.getElementById('report-content').textContent.includes('From 1 score of images stated good')");
     assert_eq!(browser.problems, Vec::<String>::new());
 }

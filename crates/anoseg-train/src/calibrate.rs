@@ -142,6 +142,7 @@ pub(crate) fn from_normals(
         normal_scores: scores,
         synthetic_rejected: trial.rejected(image_threshold),
         calibrated_on: Vec::new(),
+        verdicts: None,
     };
     Ok(Calibrated { calibration, synthetic_scores: trial.scores })
 }

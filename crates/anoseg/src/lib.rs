@@ -38,7 +38,7 @@ pub use anoseg_infer::{
     Analysis, Area, Calibration, Decision, Description, Drawing, Error, ErrorKind, Extent, Geometry,
     Inspection, InspectionWarning, Levels, Model, ModelFault, ModelFile, Postprocess, Preprocess, Provenance,
     RegionFilter, RegionOfInterest, ScoreRule, SettingError, Threads, TrainingImages, ValueScale,
-    file_digest,
+    VerdictScores, file_digest,
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{

@@ -13,8 +13,10 @@ pub(crate) enum FeedbackCommand {
     /// Write the images that operators gave feedback on as folders for calibrate, train and eval.
     Export(FeedbackExport),
     /// Show what the thresholds of a model would become, and which decisions would change. The model stays as
-    /// it is.
+    /// it is; --output writes another with these thresholds.
     Thresholds(FeedbackThresholds),
+    /// Show which decisions a new model changes, on the images that operators gave feedback on.
+    Regression(FeedbackRegression),
 }
 
 #[derive(Args)]
@@ -56,4 +58,33 @@ pub(crate) struct FeedbackThresholds {
     /// List at most so many decisions that would change.
     #[arg(long, allow_negative_numbers = true, default_value_t = 20, value_parser = |text: &str| whole_number_in(text, 0..=1_000_000))]
     pub(crate) list: u64,
+    /// Write the model with these thresholds into this file, such as that of its next version.
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub(crate) struct FeedbackRegression {
+    /// The new model's file.
+    pub(crate) model: PathBuf,
+    /// Folder of the history.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) history: PathBuf,
+    /// The former model's file, which judges the same images [default: the verdicts that the history has].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) former: Option<PathBuf>,
+    /// The name that the model is served under [default: the only one in the history].
+    #[arg(long, value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    /// Judge the newest so many images.
+    #[arg(long, value_name = "COUNT", default_value_t = 200, value_parser = |text: &str| whole_number_in(text, 1..=1_000_000))]
+    pub(crate) images: u64,
+    /// List at most so many decisions that change.
+    #[arg(long, default_value_t = 20, value_parser = |text: &str| whole_number_in(text, 0..=1_000_000))]
+    pub(crate) list: u64,
+    /// Exit with code 1 if more than so many images are decided worse.
+    #[arg(long, value_name = "COUNT", value_parser = |text: &str| whole_number_in(text, 0..=1_000_000))]
+    pub(crate) max_worse: Option<u64>,
+    #[command(flatten)]
+    pub(crate) limits: LimitOptions,
 }

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 
 use super::LimitOptions;
 use super::limits::bytes;
-use super::values::{duration, whole_number_in};
+use super::values::{duration, share, whole_number_in};
 
 #[derive(Args)]
 pub(crate) struct Serve {
@@ -38,6 +38,21 @@ pub(crate) struct Serve {
     /// Most bytes of the history; the oldest verdicts without feedback go first.
     #[arg(long, value_name = "SIZE", default_value = "4GiB", value_parser = bytes, requires = "history")]
     pub(crate) history_size: u64,
+    /// A monitor of drift raises at most one false alarm in so many images, on average.
+    #[arg(long, value_name = "COUNT", default_value_t = 1_000_000, requires = "history", value_parser = |text: &str| whole_number_in(text, 1000..=1_000_000_000_000))]
+    pub(crate) drift_images: u64,
+    /// Share of images with defects that is expected, and is no drift.
+    #[arg(long, value_name = "SHARE", default_value_t = 0.02, requires = "history", value_parser = share_of_defects)]
+    pub(crate) defects: f64,
+    /// Images with feedback on which a new version is compared with the one it takes the place of; 0: none.
+    #[arg(long, value_name = "COUNT", default_value_t = 200, requires = "history", value_parser = |text: &str| whole_number_in(text, 0..=1_000_000))]
+    pub(crate) regression_images: u64,
+    /// Time for that; a version waits for its service so long.
+    #[arg(long, value_name = "TIME", default_value = "60s", requires = "history", value_parser = duration)]
+    pub(crate) regression_time: Duration,
+    /// Refuse a version that decides more than so many of these images worse [default: none is refused].
+    #[arg(long, value_name = "COUNT", requires = "history", value_parser = |text: &str| whole_number_in(text, 0..=1_000_000))]
+    pub(crate) max_worse: Option<u64>,
     /// Highest versions of each model that are loaded.
     #[arg(long, value_name = "COUNT", default_value_t = 2, value_parser = |text: &str| whole_number_in(text, 1..=1000))]
     pub(crate) versions: u64,
@@ -88,6 +103,13 @@ pub(crate) enum LogForm {
     Text,
     /// A line of JSON for each event.
     Json,
+}
+
+/// A share of images; all of them cannot have defects.
+fn share_of_defects(text: &str) -> Result<f64, String> {
+    let number = share(text)?;
+    let allowed = (0.0..1.0).contains(&number);
+    if allowed { Ok(number) } else { Err("give 0 or more, and less than 1".to_owned()) }
 }
 
 /// An address with its port; `localhost:8000` is one too.

@@ -278,6 +278,7 @@ mod tests {
             normal_scores: vec![0.1],
             synthetic_rejected,
             calibrated_on: Vec::new(),
+            verdicts: None,
         };
         let old = calibration(0.5, Some(0.9));
         let useless = |new: &Calibration, old: Option<&Calibration>| useless(new, old).is_some();

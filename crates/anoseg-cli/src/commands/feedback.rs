@@ -1,15 +1,17 @@
 //! `anoseg feedback`.
 
-use anoseg::{Calibration, ModelFile};
+use std::path::Path;
+
+use anoseg::{Model, SettingError, TrainError};
 use anoseg_history::export::export;
-use anoseg_history::regression::{Change, Regression};
-use anoseg_history::thresholds::{GoodScores, Proposal, Sources};
-use anoseg_history::{Error, Filter, ModelKey, Reader, Truth, Used, now};
+use anoseg_history::proposal::{Preview, Request};
+use anoseg_history::thresholds::Sources;
+use anoseg_history::{ModelKey, Reader, Truth, now};
 use anoseg_image::text::count;
-use anoseg_infer::Decision;
 use anoseg_report::format::exact_score;
 use anyhow::Result;
 
+use super::{calibrate, regression};
 use crate::args::{FeedbackCommand, FeedbackExport, FeedbackThresholds};
 use crate::console;
 use crate::exit::Outcome;
@@ -18,6 +20,7 @@ pub(crate) fn run(command: &FeedbackCommand) -> Result<Outcome> {
     match command {
         FeedbackCommand::Export(options) => run_export(options),
         FeedbackCommand::Thresholds(options) => run_thresholds(options),
+        FeedbackCommand::Regression(options) => regression::run(options),
     }
 }
 
@@ -40,114 +43,68 @@ fn run_export(options: &FeedbackExport) -> Result<Outcome> {
 }
 
 fn run_thresholds(options: &FeedbackThresholds) -> Result<Outcome> {
-    let model = ModelFile::read(&options.model)?;
-    let calibration = model.description.calibration.clone();
-    let not_calibrated = || anoseg::Error::NotCalibrated { path: options.model.clone() };
-    let calibration = calibration.ok_or_else(not_calibrated)?;
-    let network = ModelKey::network_digest(model)?;
+    let model = Model::load(&options.model)?;
+    let present = model.calibration()?.clone();
+    let network = ModelKey::network_digest(model.to_file())?;
     let reader = Reader::open(&options.history)?;
-    let from =
-        options.since.map(|since| now().saturating_sub(i64::try_from(since.as_millis()).unwrap_or(i64::MAX)));
-    let filter = Filter { network: Some(network), from, ..Filter::default() };
-    let scores = GoodScores::gather(&reader, &filter, &calibration)?;
-    let sources = Sources { calibration: !options.without_calibration, unquestioned: options.unquestioned };
-    let false_reject = options.false_reject.unwrap_or(calibration.false_reject);
-    let review = options.review.unwrap_or(calibration.review).max(false_reject);
-    let present = (calibration.image_threshold, calibration.review_threshold);
-    if reader.count(&filter)? == 0 {
-        return Err(Error::NoVerdicts { path: options.history.clone(), known: known(&reader)? }.into());
-    }
-    let Some(proposal) = scores.propose(sources, (false_reject, review), present)? else {
-        let path = options.history.clone();
-        return Err(
-            Error::NoFeedback { path, of: " that confirms good images of this model".to_owned() }.into()
-        );
+    let since = options.since.map(|since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX));
+    let request = Request {
+        sources: Sources { calibration: !options.without_calibration, unquestioned: options.unquestioned },
+        since: since.map(|since| now().saturating_sub(since)),
+        false_reject: options.false_reject,
+        review: options.review,
+        changes: usize::try_from(options.list).unwrap_or(usize::MAX),
     };
-    let before = Used::from(&calibration);
-    let after = Used { image: proposal.image_threshold, review: proposal.review_threshold, ..before };
-    let most = usize::try_from(options.list).unwrap_or(usize::MAX);
-    let regression = Regression::of(&reader, &filter, (&before, &after), most)?;
-    show_proposal(&calibration, &proposal);
-    show_regression(&regression);
-    for change in &regression.changes {
-        show_change(&reader, change)?;
+    let preview = Preview::of(&reader, model.description(), &network, &request)?;
+    show_proposal(&preview);
+    let regression = &preview.regression;
+    regression::show(regression, "verdicts");
+    regression::show_changes(&reader, regression, request.changes)?;
+    preview.proposal.remarks.iter().for_each(|remark| console::warning(remark));
+    match &options.output {
+        Some(output) => {
+            let calibration = preview.calibration(&reader, &present)?;
+            write(model, calibration, &options.model, output)?;
+        }
+        None => console::note(
+            "the model was not changed: --output writes another with these thresholds; `anoseg calibrate` derives such \
+             that are guaranteed from good images, such as those of `anoseg feedback export`",
+        ),
     }
-    let further = regression.changed() - regression.changes.len() as u64;
-    if further > 0 && most > 0 {
-        console::result(&format!("          and {further} more (--list)"));
-    }
-    proposal.remarks.iter().for_each(|remark| console::warning(remark));
-    console::note(
-        "the model was not changed: to derive its thresholds anew, give good images to `anoseg calibrate`, such as those of `anoseg feedback export`",
-    );
     Ok(Outcome::Fine)
 }
 
-/// The models of a history, on one line.
-fn known(reader: &Reader) -> Result<String> {
-    let models = reader.models()?;
-    let names: Vec<String> = models
-        .iter()
-        .map(|model| {
-            console::one_line(&format!("{} version {} ({:.16})", model.name, model.version, model.digest))
-        })
-        .collect();
-    Ok(if names.is_empty() { "no verdicts at all".to_owned() } else { names.join(", ") })
-}
-
-fn show_proposal(calibration: &Calibration, proposal: &Proposal) {
-    let [confirmed, unquestioned, calibrated] = proposal.scores;
-    let rows = [
-        ("reject", calibration.image_threshold, proposal.image_threshold),
-        ("review", calibration.review_threshold, proposal.review_threshold),
-    ];
-    for (name, before, after) in rows {
-        console::result(&format!("{name:<10}score > {}, now > {}", exact_score(after), exact_score(before)));
+/// Writes the model with other thresholds into another file.
+fn write(mut model: Model, calibration: anoseg::Calibration, from: &Path, output: &Path) -> Result<()> {
+    let real = |path: &Path| std::fs::canonicalize(path).ok();
+    if real(from).is_some_and(|from| real(output) == Some(from)) {
+        let allowed = "the model itself, which stays as it is; give another file";
+        return Err(SettingError::new("--output", output.display(), allowed).into());
     }
-    console::result(&format!(
-        "scores    {confirmed} confirmed by feedback, {unquestioned} unquestioned, {calibrated} of the calibration \
-         ({:?} rule, wanted false-reject rate {})",
-        proposal.rule, proposal.false_reject
-    ));
-}
-
-fn show_regression(regression: &Regression) {
-    let (verdicts, changed) = (regression.verdicts, regression.changed());
-    let share = 100.0 * changed as f64 / (verdicts as f64).max(1.0);
-    console::result(&format!("changes   {changed} of {verdicts} decisions ({share:.2} %)"));
-    let (before, after) = (&regression.before, &regression.after);
-    let rows = [
-        ("missed", "defects that pass", before.missed_defects(), after.missed_defects(), before.defect),
-        ("false", "good parts rejected", before.false_rejects(), after.false_rejects(), before.good),
-    ];
-    for (name, what, before, after, counts) in rows {
-        let of: u64 = counts.iter().sum();
-        console::result(&format!("{name:<10}{what}: {after} of {of} with feedback, now {before}"));
+    if calibration.image_threshold >= 1.0 {
+        let what = "no score could exceed the new threshold of 1: are there defects among what counts as good? Nothing was \
+                    written";
+        return Err(TrainError::Data { path: from.to_owned(), what: what.to_owned() }.into());
     }
-}
-
-fn show_change(reader: &Reader, change: &Change) -> Result<()> {
-    let name = reader.verdict(change.verdict)?.map_or_else(String::new, |row| row.name);
-    let feedback = match change.feedback {
-        Some(Truth::Good) => ", confirmed good",
-        Some(Truth::Defect) => ", confirmed defect",
-        None => "",
-    };
-    let worse = if change.is_worse() { ": wrong" } else { "" };
-    console::result(&console::one_line(&format!(
-        "          verdict {} ({name}), score {}: {} -> {}{feedback}{worse}",
-        change.verdict,
-        exact_score(change.score),
-        decision(change.before),
-        decision(change.after)
-    )));
+    let ((), _lock) = calibrate::locked(from, output, || Ok(()))?;
+    model.set_calibration(calibration);
+    calibrate::write(&model.to_file(), output)?;
+    console::result(&console::one_line(&format!("model     {}", output.display())));
+    model.description().cautions().iter().for_each(|caution| console::warning(caution));
     Ok(())
 }
 
-fn decision(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Good => "good",
-        Decision::Review => "review",
-        Decision::Reject => "reject",
+fn show_proposal(preview: &Preview) {
+    let (before, after, proposal) = (preview.present, preview.proposed, &preview.proposal);
+    for (name, before, after) in
+        [("reject", before.image, after.image), ("review", before.review, after.review)]
+    {
+        console::result(&format!("{name:<10}score > {}, now > {}", exact_score(after), exact_score(before)));
     }
+    let counts = &proposal.counts;
+    console::result(&format!(
+        "scores    {} confirmed by feedback, {} unquestioned, {} of the calibration ({:?} rule, wanted false-reject \
+         rate {})",
+        counts.confirmed, counts.unquestioned, counts.calibration, proposal.rule, proposal.false_reject
+    ));
 }

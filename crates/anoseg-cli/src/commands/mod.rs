@@ -15,6 +15,7 @@ pub(crate) mod info;
 mod int8;
 mod network_input;
 pub(crate) mod predict;
+mod regression;
 mod replace;
 pub(crate) mod resume;
 pub(crate) mod serve;

@@ -1,6 +1,6 @@
 //! `anoseg serve`.
 
-use anoseg_serve::{Retention, ServeError, Server, Settings, Tokens};
+use anoseg_serve::{DriftSettings, Retention, ServeError, Server, Settings, Tokens};
 use anyhow::Result;
 
 use crate::args::{LogForm, Serve};
@@ -59,6 +59,10 @@ fn settings(options: &Serve) -> Result<Settings, ServeError> {
         open: options.without_tokens,
         audit: options.audit.clone(),
         history: options.history.clone().map(|folder| (folder, kept)),
+        drift: DriftSettings { images_per_false_alarm: options.drift_images, defects: options.defects },
+        regression_images: count(options.regression_images),
+        regression_time: options.regression_time,
+        max_worse: options.max_worse,
         ..settings
     })
 }

@@ -37,6 +37,11 @@ fn false_rejects(calibration: &Calibration, calibrated: bool) -> String {
              ones: calibrate with others."
         );
     }
+    if calibration.verdicts.is_some() {
+        return format!(
+            "The thresholds come from the scores of {n} verdicts: no rate of good images rejected is guaranteed."
+        );
+    }
     let source = if calibrated { "of a later calibration" } else { "that were held out" };
     let images = format!("The thresholds come from {n} good images {source}");
     match calibration.rule {
@@ -103,6 +108,7 @@ mod tests {
             normal_scores: vec![0.1; n],
             synthetic_rejected,
             calibrated_on: Vec::new(),
+            verdicts: None,
         }
     }
 

@@ -14,6 +14,8 @@
 //! | rejects, reviews, against calibration | beta-binomial: what an order statistic promises of the next images |
 //! | rejects, reviews, against the baseline | Fisher's exact test, too many only |
 //!
+//! Decisions are those of the model's own thresholds on the scores, whatever thresholds a request gave.
+//!
 //! Scores are compared below the image threshold only: defects that are rejected are no drift, and above a
 //! threshold that is one of the calibration scores the rest is still exchangeable.
 //!
@@ -28,50 +30,26 @@
 mod counts;
 mod monitor;
 mod rank;
+mod reference;
+mod settings;
 mod status;
 
 use std::collections::VecDeque;
 
 use anoseg_infer::{Calibration, Decision, TrainingImages};
-use serde::{Deserialize, Serialize};
 
 use self::monitor::{Marks, Values, Verdict};
+use self::reference::{Baseline, drawn};
+pub use self::settings::Settings;
 use self::status::quantiles;
 pub use self::status::{Against, Alarm, MonitorStatus, Signal, Status};
-use crate::{Error, Filter, History, ModelKey, Reader, Result, ScoreRow};
+use crate::{Error, Filter, History, ModelKey, Reader, Result, ScoreRow, Used};
 
 /// Images of a window, short and long.
 pub const WINDOWS: [usize; 2] = [32, 256];
 
 /// Images of a baseline, and of the recent figures in [`Status`].
 pub const BASELINE: usize = 256;
-
-/// How alarms are raised.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Settings {
-    /// Each monitor raises at most one false alarm in so many images, on average; at least 1000.
-    pub images_per_false_alarm: u64,
-    /// Share of images with defects that is expected, 0..1: rejects and reviews are allowed for it on top of
-    /// what the calibration promises.
-    pub defects: f64,
-}
-
-impl Default for Settings {
-    /// One in a million images; two in a hundred have defects.
-    fn default() -> Self {
-        Self { images_per_false_alarm: 1_000_000, defects: 0.02 }
-    }
-}
-
-/// The first images of a model.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Baseline {
-    scores: Vec<f32>,
-    rejects: usize,
-    reviews: usize,
-    brightness: Vec<f64>,
-    sharpness: Vec<f64>,
-}
 
 /// A monitor and how it stands.
 #[derive(Clone, Debug)]
@@ -96,7 +74,7 @@ enum Test {
 pub struct Drift {
     model: ModelKey,
     settings: Settings,
-    image_threshold: f32,
+    used: Used,
     calibration_scores: Vec<f64>,
     training: Option<TrainingImages>,
     baseline: Baseline,
@@ -105,8 +83,8 @@ pub struct Drift {
 }
 
 impl Drift {
-    /// Watches a model from its first image on. Takes a part of a second where there are thousands of
-    /// calibration scores.
+    /// Watches a model from its first image on. Takes a part of a second where there are a thousand calibration
+    /// scores or more. Thresholds from scores of verdicts are no reference: those were not chosen at random.
     ///
     /// # Errors
     /// A setting is out of range.
@@ -116,19 +94,11 @@ impl Drift {
         training: Option<&TrainingImages>,
         settings: Settings,
     ) -> Result<Self> {
-        if settings.images_per_false_alarm < 1000 {
-            return Err(Error::value("images_per_false_alarm: give at least 1000"));
-        }
-        if !(0.0..1.0).contains(&settings.defects) {
-            return Err(Error::value(format!(
-                "defects = {}: must be 0 or more, and less than 1",
-                settings.defects
-            )));
-        }
+        settings.validate()?;
         let mut drift = Self {
             model: model.clone(),
             settings,
-            image_threshold: calibration.image_threshold,
+            used: Used::from(calibration),
             calibration_scores: calibration.normal_scores.iter().copied().map(f64::from).collect(),
             training: training.cloned(),
             baseline: Baseline::default(),
@@ -136,7 +106,7 @@ impl Drift {
             recent: VecDeque::new(),
         };
         // Scores of images that were trained on are lower than those of others.
-        if calibration.held_out {
+        if calibration.held_out && calibration.verdicts.is_none() {
             drift.watch_calibration(calibration);
         }
         Ok(drift)
@@ -165,52 +135,57 @@ impl Drift {
             model: Some(model.name.clone()),
             ..Filter::default()
         };
-        let mut last = VecDeque::new();
-        let whole = drift.baseline.is_whole();
-        reader.scores(&filter, 0, |row| {
-            if whole {
-                last.push_back(row);
-                if last.len() > BASELINE {
-                    last.pop_front();
-                }
-            } else {
-                drift.add(&row);
-            }
-        })?;
-        for row in &last {
-            drift.add(row);
+        if drift.baseline.is_whole() {
+            let mut newest = reader.newest_scores(&filter, BASELINE)?;
+            newest.reverse();
+            newest.iter().for_each(|row| _ = drift.add(row));
+        } else {
+            // Fewer than a baseline takes, as a rule.
+            reader.scores(&filter, 0, |row| _ = drift.add(&row))?;
         }
         drift.monitors.iter_mut().for_each(|monitor| monitor.alarms = 0);
         Ok(drift)
     }
 
-    /// Takes the next image, and stores the baseline when it becomes whole. Gives the alarms that are raised.
-    ///
-    /// # Errors
-    /// The baseline cannot be stored; the image is taken all the same.
-    pub fn observe(&mut self, history: &History, row: &ScoreRow) -> Result<Vec<Alarm>> {
+    /// Takes the next image, and stores the baseline when it becomes whole. Gives the alarms that are raised, and
+    /// why the baseline could not be stored.
+    pub fn observe(&mut self, history: &History, row: &ScoreRow) -> (Vec<Alarm>, Option<Error>) {
         let before = self.baseline.is_whole();
         let alarms = self.add(row);
-        if !before && self.baseline.is_whole() {
-            let text =
-                serde_json::to_string(&self.baseline).map_err(|error| Error::value(error.to_string()))?;
-            history.set_baseline(&self.model, &text)?;
+        let stored = if before { Ok(()) } else { self.store_baseline(history) };
+        (alarms, stored.err())
+    }
+
+    /// Stores the baseline, if it is whole.
+    ///
+    /// # Errors
+    /// The history cannot be written.
+    pub fn store_baseline(&self, history: &History) -> Result<()> {
+        if !self.baseline.is_whole() {
+            return Ok(());
         }
-        Ok(alarms)
+        let text = serde_json::to_string(&self.baseline).map_err(|error| Error::value(error.to_string()))?;
+        history.set_baseline(&self.model, &text)
+    }
+
+    /// The alarms that are raised now, at most one of each size of window for a monitor.
+    pub fn raised(&self) -> impl Iterator<Item = &Alarm> {
+        self.monitors.iter().flat_map(|monitor| monitor.raised.iter().flatten())
     }
 
     /// Takes the next image. Gives the alarms that are raised.
     pub fn add(&mut self, row: &ScoreRow) -> Vec<Alarm> {
+        let row = &ScoreRow { decision: self.used.decide(row.score), ..row.clone() };
         self.recent.push_back(row.clone());
         if self.recent.len() > BASELINE {
             self.recent.pop_front();
         }
         let mut alarms = Vec::new();
         for monitor in &mut self.monitors {
-            monitor.add(row, self.image_threshold, &mut alarms);
+            monitor.add(row, self.used.image, &mut alarms);
         }
         if !self.baseline.is_whole() {
-            self.baseline.add(row, self.image_threshold);
+            self.baseline.add(row, self.used.image);
             if self.baseline.is_whole() {
                 self.watch_baseline();
             }
@@ -257,7 +232,7 @@ impl Drift {
         let above =
             |threshold: f32| (scores.len(), scores.iter().filter(|&&score| score > threshold).count());
         let below = scores.iter().copied().filter(|&score| score < calibration.image_threshold);
-        let values = Values::new(below.map(f64::from).collect(), &levels);
+        let values = Values::new(drawn(below.map(f64::from).collect()), &levels);
         let marks =
             |threshold| Test::Marks(Marks::of_threshold(above(threshold), self.settings.defects, &levels));
         let tests = [
@@ -280,20 +255,6 @@ impl Drift {
             (Signal::Sharpness, values(baseline.sharpness.clone())),
         ];
         self.monitors.extend(tests.map(|(signal, test)| Monitor::new(signal, Against::Baseline, test)));
-    }
-}
-
-impl Baseline {
-    fn is_whole(&self) -> bool {
-        self.brightness.len() >= BASELINE && self.sharpness.len() == self.brightness.len()
-    }
-
-    fn add(&mut self, row: &ScoreRow, image_threshold: f32) {
-        self.scores.extend((row.score < image_threshold).then_some(row.score));
-        self.rejects += usize::from(row.decision == Decision::Reject);
-        self.reviews += usize::from(row.decision != Decision::Good);
-        self.brightness.push(row.brightness);
-        self.sharpness.push(row.sharpness);
     }
 }
 

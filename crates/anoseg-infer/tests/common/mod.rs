@@ -45,6 +45,7 @@ pub(crate) fn model(
             normal_scores: vec![0.0],
             synthetic_rejected: None,
             calibrated_on: Vec::new(),
+            verdicts: None,
         }),
         former_calibrations: Vec::new(),
         provenance: Provenance::default(),

@@ -41,7 +41,25 @@ struct InferResponse<'a> {
     model_version: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<Parameters>,
     outputs: Vec<Written>,
+}
+
+/// Parameters of an answer.
+#[derive(Serialize)]
+struct Parameters {
+    /// The numbers of the verdicts in the history, with commas between them: parameters are no lists.
+    verdicts: String,
+}
+
+impl Parameters {
+    /// None where a verdict was not kept.
+    fn of(outcomes: &[Outcome]) -> Option<Self> {
+        let numbers = outcomes.iter().map(|outcome| Some(outcome.verdict?.to_string()));
+        let numbers: Option<Vec<String>> = numbers.collect();
+        numbers.filter(|numbers| !numbers.is_empty()).map(|numbers| Self { verdicts: numbers.join(",") })
+    }
 }
 
 /// One version of a model.
@@ -97,6 +115,7 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let response = InferResponse {
         model_name: &inspector.served.name,
         model_version: inspector.served.version.to_string(),
+        parameters: Parameters::of(&outcomes),
         outputs: outputs.collect::<Result<_, _>>()?,
         id: request.id,
     };
@@ -114,9 +133,10 @@ fn inspect(inspector: &Inspector<'_>, images: &Images, wanted: &[Wanted]) -> Res
         Images::Files(files) => {
             let (mut outcomes, mut pixels) = (Vec::new(), 0);
             for (number, file) in files.iter().enumerate() {
-                let inspected = inspector.file(file, &format!("image {number}"))?;
-                pixels += inspected.image.width() as u64 * inspected.image.height() as u64;
-                outcomes.push(Outcome::of(inspected, wanted)?);
+                let judged = inspector.file(file, &format!("image {number}"))?;
+                let image = &judged.inspected.image;
+                pixels += image.width() as u64 * image.height() as u64;
+                outcomes.push(Outcome::of(judged, wanted)?);
                 check_pixels(pixels, inspector.app.settings.limits.max_pixels)?;
             }
             Ok(outcomes)

@@ -1,11 +1,12 @@
 //! Output tensors: as JSON, or as bytes behind it.
 
-use anoseg::batch::{Inspected, RegionRecord};
+use anoseg::batch::RegionRecord;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
 use crate::failure::Failure;
+use crate::inspect::Judged;
 use crate::metrics::decision_name;
 
 /// The outputs of a model.
@@ -102,10 +103,13 @@ pub(super) struct Outcome {
     score: f32,
     decision: &'static str,
     regions: String,
+    /// The number of the verdict in the history, where it was kept.
+    pub(super) verdict: Option<i64>,
 }
 
 impl Outcome {
-    pub(super) fn of(inspected: Inspected, wanted: &[Wanted]) -> Result<Self, Failure> {
+    pub(super) fn of(judged: Judged, wanted: &[Wanted]) -> Result<Self, Failure> {
+        let Judged { inspected, verdict } = judged;
         let inspection = inspected.inspection;
         let size = (inspection.map.width(), inspection.map.height());
         let regions: Vec<RegionRecord> = inspection.regions.iter().map(RegionRecord::from).collect();
@@ -113,7 +117,7 @@ impl Outcome {
         let map = wanted.iter().any(|wanted| wanted.output == Output::Map);
         let map = map.then(|| inspection.map.as_slice().to_vec());
         let decision = decision_name(inspection.decision);
-        Ok(Self { size, map, score: inspection.score, decision, regions })
+        Ok(Self { size, map, score: inspection.score, decision, regions, verdict })
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use super::scan::{self, Found};
@@ -135,29 +136,79 @@ impl Repository {
         versions: &mut Versions,
         tell: &mut dyn FnMut(&Change),
     ) {
+        if versions.loaded() == 0
+            && let Some(last) = self.examiner.as_ref().and_then(|examiner| examiner.last_in_service(name))
+            && versions.entries.get(&last).is_none_or(|entry| !entry.unloaded)
+        {
+            self.load_one(name, (last, found.get(&last)), versions, tell);
+        }
         let mut loaded = 0;
         for (version, found) in found.iter().rev() {
             let entry = versions.entries.entry(*version).or_default();
             if entry.unloaded || (loaded >= self.keep && !entry.wanted) {
                 continue;
             }
-            if entry.is_new(found) {
-                entry.tried = Some(found.stamp);
-                let change = match load(name, *version, found, &self.limits) {
-                    Ok(served) => {
-                        let again = entry.served.replace(served.clone()).is_some();
-                        entry.reason.clear();
-                        Change::Loaded { served, again }
-                    }
-                    Err(reason) => {
-                        entry.reason.clone_from(&reason);
-                        Change::Failed { name: name.to_owned(), version: *version, reason }
-                    }
-                };
-                self.put(name, versions.clone());
-                tell(&change);
-            }
+            self.load_one(name, (*version, Some(found)), versions, tell);
             loaded += usize::from(versions.entries.get(version).is_some_and(|entry| entry.served.is_some()));
+        }
+    }
+
+    /// Loads a version whose file was not tried yet, and puts it into force.
+    fn load_one(
+        &self,
+        name: &str,
+        (version, found): (u64, Option<&Found>),
+        versions: &mut Versions,
+        tell: &mut dyn FnMut(&Change),
+    ) {
+        let Some(found) = found else { return };
+        let present = versions.entries.get(&version).and_then(|entry| entry.served.clone());
+        // The version that it takes the place of: itself, or the highest one, if that is lower.
+        let highest = versions.highest().filter(|highest| highest.version < version).cloned();
+        let former = present.or(highest);
+        let entry = versions.entries.entry(version).or_default();
+        if !entry.is_new(found) {
+            return;
+        }
+        entry.tried = Some(found.stamp);
+        let change = match self.load_file(name, version, found, former.as_deref()) {
+            Ok(served) => {
+                let again = entry.served.replace(served.clone()).is_some();
+                entry.reason.clear();
+                let same = former.is_some_and(|former| former.digest == served.digest);
+                let compared = served.regression.is_some() && !same;
+                Change::Loaded { served, again, compared }
+            }
+            Err(reason) => {
+                entry.reason.clone_from(&reason);
+                Change::Failed { name: name.to_owned(), version, reason }
+            }
+        };
+        self.put(name, versions.clone());
+        tell(&change);
+    }
+
+    fn load_file(
+        &self,
+        name: &str,
+        version: u64,
+        found: &Found,
+        former: Option<&Served>,
+    ) -> Result<Arc<Served>, String> {
+        let loading = || {
+            let served = Served::load(name, version, found, &self.limits);
+            let mut served = served.map_err(|error| error.to_string())?;
+            self.examiner.as_ref().map_or(Ok(()), |examiner| examiner.examine(&mut served, former))?;
+            Ok(served)
+        };
+        let result = std::panic::catch_unwind(AssertUnwindSafe(loading));
+        let served =
+            result.unwrap_or_else(|_| Err("a fault of this program while it was loaded".to_owned()))?;
+        if found.stamp_now() == Some(found.stamp) {
+            Ok(Arc::new(served))
+        } else {
+            // The next listing has the new stamp.
+            Err("its file changed while it was loaded".to_owned())
         }
     }
 
@@ -192,17 +243,5 @@ impl super::Entry {
         (self.unloaded, self.wanted, self.tried) = (true, false, None);
         self.reason.clear();
         self.served.take()
-    }
-}
-
-fn load(name: &str, version: u64, found: &Found, limits: &anoseg::Limits) -> Result<Arc<Served>, String> {
-    let loading = || Served::load(name, version, found, limits).map_err(|error| error.to_string());
-    let result = std::panic::catch_unwind(loading);
-    let served = result.unwrap_or_else(|_| Err("a fault of this program while it was loaded".to_owned()))?;
-    if found.stamp_now() == Some(found.stamp) {
-        Ok(Arc::new(served))
-    } else {
-        // The next listing has the new stamp.
-        Err("its file changed while it was loaded".to_owned())
     }
 }

@@ -5,6 +5,7 @@
 
 mod change;
 mod entry;
+mod examine;
 mod scan;
 mod served;
 mod statistics;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use change::Refused;
 use entry::Entry;
+pub(crate) use examine::Examiner;
 pub(crate) use scan::version;
 pub(crate) use served::Served;
 
@@ -27,6 +29,8 @@ pub(crate) struct Repository {
     /// Versions of each model that are loaded, the highest ones.
     keep: usize,
     limits: Limits,
+    /// None without a history.
+    examiner: Option<Examiner>,
     models: RwLock<BTreeMap<String, Versions>>,
     /// Held while models are loaded and unloaded: one change at a time.
     changing: Mutex<()>,
@@ -71,8 +75,9 @@ pub(crate) struct Listed {
 /// What happened to a version.
 #[derive(Clone, Debug)]
 pub(crate) enum Change {
-    /// It is served from now on; in place of an earlier file of the same version if `again`.
-    Loaded { served: Arc<Served>, again: bool },
+    /// It is served from now on; in place of an earlier file of the same version if `again`, and `compared` with the
+    /// former version.
+    Loaded { served: Arc<Served>, again: bool, compared: bool },
     /// It is not served any more.
     Unloaded(Arc<Served>),
     /// It could not be loaded; what was served before still is.
@@ -81,8 +86,8 @@ pub(crate) enum Change {
 
 impl Repository {
     /// Nothing is loaded yet. `keep` versions of each model will be.
-    pub(crate) fn new(root: PathBuf, keep: usize, limits: Limits) -> Self {
-        Self { root, keep, limits, models: RwLock::default(), changing: Mutex::default() }
+    pub(crate) fn new(root: PathBuf, keep: usize, limits: Limits, examiner: Option<Examiner>) -> Self {
+        Self { root, keep, limits, examiner, models: RwLock::default(), changing: Mutex::default() }
     }
 
     /// A version of a model that is loaded, the highest if None.

@@ -1,6 +1,7 @@
 //! A version that is loaded, and how it becomes so: load, run once, compare with recorded verdicts.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anoseg::batch::{Verdict, inspect_file};
 use anoseg::{Error, Image, Limits, Model};
@@ -9,6 +10,8 @@ use anoseg_image::dataset;
 
 use super::scan::Found;
 use super::statistics::Statistics;
+use crate::drift::Watch;
+use crate::regression::Report;
 
 /// The folder beside a model file with images that it must judge as recorded.
 const CANARY: &str = "canary";
@@ -36,6 +39,10 @@ pub(crate) struct Served {
     pub(crate) statistics: Statistics,
     /// What its verdicts in the history name.
     pub(crate) key: ModelKey,
+    /// None without a history, or where it could not be read.
+    pub(crate) drift: Option<Arc<Watch>>,
+    /// How it decides beside the version before it; None where there was none.
+    pub(crate) regression: Option<Arc<Report>>,
 }
 
 /// Why a version is not served.
@@ -65,7 +72,9 @@ impl Served {
         let key = ModelKey::of(name, &version.to_string(), model.to_file())?;
         let digest = key.digest.clone();
         let statistics = Statistics::default();
-        Ok(Self { name: name.to_owned(), version, model, digest, pixel_threshold, statistics, key })
+        let name = name.to_owned();
+        let (drift, regression) = (None, None);
+        Ok(Self { name, version, model, digest, pixel_threshold, statistics, key, drift, regression })
     }
 }
 
