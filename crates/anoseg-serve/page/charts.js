@@ -1,6 +1,7 @@
 // Small charts. Their numbers are beside them as text; a label tells the shape to screen readers.
 
 import { drawn } from "./dom.js";
+import { place } from "./rates.js";
 
 const [WIDTH, HEIGHT] = [240, 48];
 
@@ -25,6 +26,19 @@ export function curve(values, room, label) {
   }
   const ground = { x1: 0, x2: WIDTH, y1: HEIGHT - 1, y2: HEIGHT - 1, class: "ground", "vector-effect": "non-scaling-stroke" };
   return chart(label, drawn("line", ground), ...shape);
+}
+
+/** Scores as dots by their decisions, the newest at the right end, with lines at the thresholds. */
+export function dots(verdicts, thresholds, label) {
+  const y = (value) => (HEIGHT - 3 - (HEIGHT - 6) * place(value)).toFixed(1);
+  const limits = thresholds.map((value) =>
+    drawn("line", { x1: 0, x2: WIDTH, y1: y(value), y2: y(value), class: "limit", "vector-effect": "non-scaling-stroke" }),
+  );
+  const step = WIDTH / Math.max(1, verdicts.length);
+  const marks = verdicts.map(({ score, decision }, index) =>
+    drawn("rect", { x: (index * step).toFixed(1), y: y(score) - 1.2, width: Math.max(1.2, Math.min(3, 0.7 * step)).toFixed(1), height: 2.4, class: decision }),
+  );
+  return chart(label, ...limits, ...marks);
 }
 
 /** Bars of counts. */

@@ -44,6 +44,11 @@ export function percent(share) {
   return `${(100 * share).toFixed(1)} %`;
 }
 
+/** A time in milliseconds since 1970, on this machine's clock. */
+export function moment(time) {
+  return new Date(time).toLocaleString("en-GB", { dateStyle: "medium", timeStyle: "medium" });
+}
+
 /** Seconds in words of a fitting unit. */
 export function duration(seconds) {
   if (seconds >= 1) return `${Number(seconds.toPrecision(2))} s`;

@@ -2,6 +2,7 @@
 
 import { bars, curve, stacked } from "./charts.js";
 import { $, duration, element, percent } from "./dom.js";
+import { showAlarms } from "./drift.js";
 import { call } from "./server.js";
 import { S } from "./strings.js";
 
@@ -16,6 +17,8 @@ export async function refreshFigures() {
   const sum = (name, holds = () => true) =>
     samples.filter((sample) => sample.name === name && holds(sample.labels)).reduce((all, { value }) => all + value, 0);
   const now = { time: performance.now() / 1000, images: sum("anoseg_decisions_total"), waiting: sum("anoseg_queue_length") };
+  // The view of drift reads them itself.
+  if ($("drift").hidden) showAlarms(sum("anoseg_drift_alarm"));
   // A server that was started anew counts from 0.
   if (history.at(-1)?.images > now.images) history.length = 0;
   history.push(now);

@@ -1,9 +1,10 @@
 // Images to the server and verdicts back, one request under way at a time; the list of this session.
 
 import { $, announce, element, head, score, tell, untell } from "./dom.js";
+import { showStated } from "./feedback.js";
 import { chosenModel, modelPath } from "./models.js";
 import { Failure, back, call, inTurn, wait } from "./server.js";
-import { layer, show, showBusy, showIdle, showOverlay, shownEntry } from "./stage.js";
+import { layer, show, showBusy, showIdle, shownEntry } from "./stage.js";
 import { S } from "./strings.js";
 import { calibrationDigest, drawThresholds, thresholdQuery, thresholdsInUse } from "./thresholds.js";
 
@@ -62,6 +63,7 @@ function clear() {
   entries = [];
   scores = new Map();
   showIdle(S.idleHint);
+  showStated();
   drawList();
   drawThresholds();
 }
@@ -76,7 +78,6 @@ export async function inspect(entry) {
     untell();
     keepScore(entry);
     if (entry.verdict.model_digest !== calibrationDigest()) await onDigest();
-    if (layer() === "heat") await fetchOverlay(entry);
   } catch (failure) {
     if (!(failure instanceof Failure)) throw failure;
     if (entry.isFrame) throw failure;
@@ -84,6 +85,7 @@ export async function inspect(entry) {
   }
   if (!entries.includes(entry)) return;
   show(entry);
+  showStated(entry.failure ? undefined : entry);
   say(entry, before);
   drawList();
   drawThresholds();
@@ -96,12 +98,15 @@ async function judge(entry) {
       if (!chosenModel()) throw new Failure("unknown_model");
       const [begun, query] = [performance.now(), thresholdQuery()];
       const thresholds = { ...thresholdsInUse() };
-      const { response, body } = await send(entry, query, "application/json", (answer) => answer.json());
+      const { response, verdict, overlay } = await send(entry, query);
       if (entry.overlay) URL.revokeObjectURL(entry.overlay);
       const version = response.headers.get("anoseg-model-version");
       const milliseconds = performance.now() - begun;
+      // The number of the verdict, where the server keeps a history.
+      const kept = Number(response.headers.get("anoseg-verdict")) || undefined;
       // Calibrated ones may be of a model that was replaced meanwhile, and are looked up when it is shown.
-      Object.assign(entry, { verdict: body, query, version, milliseconds, overlay: undefined });
+      Object.assign(entry, { verdict, version, milliseconds, kept, stated: undefined });
+      entry.overlay = overlay && URL.createObjectURL(overlay);
       entry.thresholds = query ? thresholds : undefined;
       return;
     } catch (failure) {
@@ -121,12 +126,20 @@ async function readOnce(entry) {
   entry.url = URL.createObjectURL(entry.blob);
 }
 
-async function send(entry, query, accept, read) {
+/**
+ * Sends an image. The heat map comes with the verdict, as a form, so that it takes no second decision; frames of a
+ * camera have one only while it is shown.
+ */
+async function send(entry, query) {
   const form = new FormData();
   form.append("image", entry.blob, entry.name);
+  const withOverlay = !entry.isFrame || entry.unshown || layer() === "heat";
+  const accept = withOverlay ? "multipart/form-data" : "application/json";
   const response = await call(modelPath("predict") + query, { method: "POST", body: form, accept, asks: true });
   try {
-    return { response, body: await read(response) };
+    if (!withOverlay) return { response, verdict: await response.json() };
+    const parts = await response.formData();
+    return { response, verdict: JSON.parse(parts.get("verdict")), overlay: parts.get("overlay") };
   } catch {
     throw new Failure("broken");
   }
@@ -167,28 +180,20 @@ export function inspectAgain() {
   if (entry && !entry.isFrame) inTurn(() => entries.includes(entry) && inspect(entry));
 }
 
-/** Fetches the heat map of an image, which inspects it again. */
+/** A frame of a camera that was judged without its heat map is inspected again, which is a decision of its own. */
 export function wantOverlay(entry) {
-  if (entry.fetching || (entry.isFrame && entry !== shownEntry())) return;
+  if (entry.fetching || entry !== shownEntry()) return;
   entry.fetching = true;
-  const work = async () => {
-    try {
-      if (entries.includes(entry) && !entry.overlay) await fetchOverlay(entry);
-      showOverlay(entry);
-    } catch (failure) {
-      if (!(failure instanceof Failure)) throw failure;
-      tell(failure);
-    } finally {
-      entry.fetching = false;
-    }
-  };
-  inTurn(work);
+  inTurn(() => entries.includes(entry) && inspect(entry)).catch(tellFailure).finally(() => (entry.fetching = false));
 }
 
-async function fetchOverlay(entry) {
-  const { body } = await send(entry, entry.query, "image/png", (answer) => answer.blob());
-  entry.overlay = URL.createObjectURL(body);
+function tellFailure(failure) {
+  if (!(failure instanceof Failure)) throw failure;
+  tell(failure);
 }
+
+/** The image of this session that a verdict of the history is of. */
+export const entryOfVerdict = (id) => entries.find(({ kept }) => kept === id);
 
 function drawList() {
   $("session-empty").hidden = entries.length > 0;
@@ -207,6 +212,7 @@ function row(entry) {
   choose.onclick = () => {
     dispatchEvent(new Event("chosen"));
     show(entry);
+    showStated(failure ? undefined : entry);
     drawList();
   };
   const cell = (text, className = "") => element("td", { textContent: text, className });

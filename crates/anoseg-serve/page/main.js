@@ -2,29 +2,39 @@
 
 import { prepareCamera, stopCamera } from "./camera.js";
 import { $, fillTexts, tell, untell } from "./dom.js";
+import { refreshDrift } from "./drift.js";
 import { refreshFigures } from "./figures.js";
+import { prepareHistory, refreshHistory, showHistory } from "./history.js";
 import { addFiles, inspectAgain, prepareSession, sessionScores, wantOverlay } from "./inspect.js";
 import { chosenModel, isChosenLoaded, modelPath, prepareModels, refreshModels } from "./models.js";
+import { viewOf } from "./route.js";
 import { Failure, call, link } from "./server.js";
 import { prepareStage, showIdle, shownEntry } from "./stage.js";
 import { S } from "./strings.js";
 import { calibrationDigest, prepareThresholds, setCalibration } from "./thresholds.js";
 import { askForToken, showToken } from "./token.js";
+import { prepareVerdict } from "./verdict.js";
 
 /** Milliseconds between two readings of models and figures. */
 const EVERY = 5000;
 
-const VIEWS = ["inspect", "models", "figures"];
+const VIEWS = ["inspect", "history", "drift", "models", "figures"];
+
+/** What is read for a view, beside models and figures. */
+const READS = { history: refreshHistory, drift: refreshDrift };
+
+const view = () => VIEWS.find((each) => each === viewOf()) ?? VIEWS[0];
 
 function showView() {
-  const wanted = VIEWS.find((view) => `#${view}` === location.hash) ?? VIEWS[0];
-  for (const view of VIEWS) {
-    $(view).hidden = view !== wanted;
-    if (view === wanted) $(`go-${view}`).setAttribute("aria-current", "page");
-    else $(`go-${view}`).removeAttribute("aria-current");
+  const wanted = view();
+  for (const each of VIEWS) {
+    $(each).hidden = each !== wanted;
+    if (each === wanted) $(`go-${each}`).setAttribute("aria-current", "page");
+    else $(`go-${each}`).removeAttribute("aria-current");
   }
   if (wanted !== "inspect") stopCamera();
-  if (wanted !== "inspect") refresh();
+  if (wanted === "history") showHistory();
+  else if (wanted !== "inspect") refresh();
 }
 
 function showLink() {
@@ -39,6 +49,7 @@ async function refresh(asks = false) {
   try {
     await refreshModels(asks);
     await refreshFigures();
+    await READS[view()]?.();
   } catch (failure) {
     if (!(failure instanceof Failure)) throw failure;
     if (!["gone", "unauthorized", "loading"].includes(failure.code)) tell(failure);
@@ -114,6 +125,8 @@ prepareStage(wantOverlay);
 prepareThresholds(sessionScores, inspectAgain);
 prepareSession(readCalibration);
 prepareModels(modelChanged);
+prepareHistory();
+prepareVerdict();
 prepareCamera();
 prepareInputs();
 prepareToken();

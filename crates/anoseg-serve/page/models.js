@@ -1,6 +1,7 @@
 // Models and versions: the choice for inspections, and the view with loading and unloading.
 
 import { $, announce, confirmed, element, head, tell, untell } from "./dom.js";
+import { showProposal, showRegression } from "./proposal.js";
 import { Failure, call } from "./server.js";
 import { S } from "./strings.js";
 
@@ -31,6 +32,12 @@ export function modelPath(route) {
   const version = chosen.version ? `/versions/${chosen.version}` : "";
   return `/v1/models/${encodeURIComponent(chosen.name)}${version}/${route}`;
 }
+
+/** The names of all models. */
+export const modelNames = () => [...new Set(listed.map(({ name }) => name))];
+
+/** The versions that are loaded: { name, version }. */
+export const readyVersions = () => listed.filter(isReady);
 
 const isReady = ({ state }) => state === "READY";
 
@@ -69,12 +76,12 @@ function drawChoice() {
 }
 
 function drawModels() {
-  const names = [...new Set(listed.map(({ name }) => name))];
+  const names = modelNames();
   const focused = document.activeElement?.dataset.action;
   const cards = names.map((name) => card(name, listed.filter((version) => version.name === name)));
   if (!cards.length) cards.push(element("p", { className: "hint", textContent: S.modelsNone }));
   $("models-list").replaceChildren(...cards);
-  if (focused) document.querySelector(`[data-action=${CSS.escape(focused)}]`)?.focus();
+  if (focused) document.querySelector(`[data-action="${CSS.escape(focused)}"]`)?.focus();
 }
 
 function card(name, versions) {
@@ -94,7 +101,9 @@ function row(listing, answers, versions) {
   const last = ready && versions.filter(isReady).length === 1;
   const actions = ready
     ? [action("load", listing, S.reload, S.confirmReload(name, version), S.confirmReloadText),
-       action("unload", listing, S.unload, S.confirmUnload(name, version), S.confirmUnloadText(last))]
+       action("unload", listing, S.unload, S.confirmUnload(name, version), S.confirmUnloadText(last)),
+       report("proposal", listing, S.proposalOpen, showProposal),
+       report("regression", listing, S.regressionOpen, showRegression)]
     : [action("load", listing, S.load, S.confirmLoad(name, version), S.confirmLoadText)];
   const made = element("tr", {}, element("th", { scope: "row", textContent: version }));
   made.append(element("td", {}, badge), element("td", { textContent: remark, className: "remark" }));
@@ -114,6 +123,16 @@ function action(what, { name, version }, text, title, explanation) {
     shownList = ""; // drawn anew, also where nothing changed
     await refreshModels().catch(tellFailure);
   };
+  return button;
+}
+
+/** A button that shows what the server says of a version. */
+function report(what, listing, text, show) {
+  const { name, version } = listing;
+  const button = element("button", { type: "button", className: "quiet", textContent: text });
+  button.setAttribute("aria-label", `${text}: ${S.modelVersion(name, version)}`);
+  button.dataset.action = `${what}/${name}/${version}`;
+  button.onclick = () => show(listing, button.dataset.action);
   return button;
 }
 

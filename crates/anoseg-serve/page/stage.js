@@ -101,11 +101,6 @@ function unshown(entry) {
   if (shown === entry) drawImage(entry);
 }
 
-/** The heat map of an entry has arrived. */
-export function showOverlay(entry) {
-  if (shown === entry) drawImage(entry);
-}
-
 let marked; // the index of the region that is emphasised
 
 function drawRegions(regions, anew) {

@@ -1,8 +1,10 @@
-// Every English text of the page, in one place. Functions take what changes within a text.
+// Every English text of the page, with those of strings_history.js. Functions take what changes within a text.
 
-const plural = (count, one, many) => `${count} ${count === 1 ? one : many}`;
+import { plural } from "./plural.js";
+import { HISTORY } from "./strings_history.js";
 
 export const S = {
+  ...HISTORY,
   skip: "Skip to content",
   views: "Views",
   viewInspect: "Inspect",
@@ -144,7 +146,7 @@ export const S = {
   tokenForget: "Forget",
   tokenWhyNeeded: "This server asks for a token.",
   tokenWhyWrong: "The server does not know this token. Ask whoever runs the server for one.",
-  tokenWhyChoose: "Inspecting takes the role inspect; loading and unloading the role admin.",
+  tokenWhyChoose: "Inspecting takes the role inspect, stating what a part is the role feedback, loading and unloading the role admin.",
   tokenKnown: "Token set",
 
   // What failed and what to do, by the server's codes
@@ -153,10 +155,15 @@ export const S = {
     bad_request: ["The server did not accept the request.", "Reload this page: it may be older than the server."],
     not_acceptable: ["The server did not accept the request.", "Reload this page: it may be older than the server."],
     unauthorized: ["The server asks for a token.", "Enter it with the button Token."],
-    forbidden: ["The token does not allow this.", "Enter one with the role that it takes: inspect for images, admin for models."],
+    forbidden: ["The token does not allow this.", "Enter one with the role that it takes: inspect for images, feedback for statements, admin for models."],
     other_origin: ["The server refuses pages of this address.", "Open the page by the address that the server prints."],
     unknown_model: ["This model or version is not loaded.", "Choose another one, or load it in the view Models."],
     not_loaded: ["The model was not loaded; what was served before still is.", "Mend the model file or its canary images as told below."],
+    no_history: ["This server keeps no history.", "Start it with anoseg serve --history FOLDER."],
+    unknown_verdict: ["This verdict is not in the history, or no longer.", "Choose another one."],
+    no_verdicts: ["The history has no verdict of this model yet.", "Inspect images, and state what the parts are."],
+    no_feedback: ["No score of a good image is known.", "State of some verdicts that the part is good."],
+    no_regression: ["No comparison of this version was made.", "It is made when a version is loaded that has a former one."],
     not_found: ["The server does not have this route.", "Reload this page: it may be older than the server."],
     too_large: ["The file is larger than the server allows.", "Send a smaller image, or ask for a higher limit (--max-body)."],
     slow_body: ["The image took too long to arrive.", "Check the network, and try again."],

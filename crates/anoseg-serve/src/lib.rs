@@ -19,6 +19,7 @@ mod connections;
 mod drift;
 mod error;
 mod failure;
+mod form;
 mod held;
 mod history;
 mod host;

@@ -28,14 +28,16 @@ macro_rules! parts {
     };
 }
 
+const STYLE: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 
 /// The page itself.
 const PAGE: &str = include_str!("../page/index.html");
 
 /// Everything that it loads.
-static PARTS: [Part; 15] = parts! {
-    "style.css": "text/css; charset=utf-8",
+static PARTS: [Part; 27] = parts! {
+    "style.css": STYLE,
+    "history.css": STYLE,
     "icon.svg": "image/svg+xml",
     "main.js": SCRIPT,
     "strings.js": SCRIPT,
@@ -50,6 +52,17 @@ static PARTS: [Part; 15] = parts! {
     "models.js": SCRIPT,
     "figures.js": SCRIPT,
     "charts.js": SCRIPT,
+    "route.js": SCRIPT,
+    "plural.js": SCRIPT,
+    "strings_history.js": SCRIPT,
+    "history.js": SCRIPT,
+    "filter.js": SCRIPT,
+    "verdict.js": SCRIPT,
+    "thumbnails.js": SCRIPT,
+    "feedback.js": SCRIPT,
+    "proposal.js": SCRIPT,
+    "comparison.js": SCRIPT,
+    "drift.js": SCRIPT,
 };
 
 /// Scripts, styles and data of this server alone; images that the user gave (`blob:`). No other page may show this

@@ -19,6 +19,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
+use crate::form::{self, Part};
 use crate::inspect::{Inspector, Judged};
 use crate::metrics::decision_name;
 use crate::options::Options;
@@ -32,6 +33,8 @@ enum View {
     Overlay,
     Mask,
     Map,
+    /// Verdict and overlay of one inspection, as a form.
+    Both,
 }
 
 /// One version of a model.
@@ -130,7 +133,7 @@ fn shown(name: &str) -> String {
 
 impl View {
     /// The first of the media types of Accept that there is: JSON is the verdict, PNG the overlay, PNG
-    /// with `view=mask` the mask, TIFF the map.
+    /// with `view=mask` the mask, TIFF the map, a form verdict and overlay.
     fn wanted(headers: &HeaderMap) -> Result<Self, Failure> {
         let accept = headers.get_all(header::ACCEPT).into_iter().filter_map(|value| value.to_str().ok());
         let mut types = accept.flat_map(|value| value.split(',')).map(str::trim).peekable();
@@ -139,7 +142,8 @@ impl View {
         }
         types.find_map(Self::of).ok_or_else(|| {
             let message =
-                "Accept: application/json (verdict), image/png (overlay), image/png;view=mask or image/tiff (map)";
+                "Accept: application/json (verdict), image/png (overlay), image/png;view=mask, image/tiff (map) or \
+                 multipart/form-data (verdict and overlay)";
             Failure::new(StatusCode::NOT_ACCEPTABLE, "not_acceptable", message)
         })
     }
@@ -161,6 +165,7 @@ impl View {
             ("image/png" | "image/*", None | Some("overlay")) => Some(Self::Overlay),
             ("image/png", Some("mask")) => Some(Self::Mask),
             ("image/tiff", None | Some("map")) => Some(Self::Map),
+            ("multipart/form-data", None) => Some(Self::Both),
             _ => None,
         }
     }
@@ -188,7 +193,8 @@ fn verdict_json(
 ) -> serde_json::Result<Vec<u8>> {
     let mut line = Verdict { model_digest: served.digest.clone(), ..Verdict::of(inspected, false) };
     let remarks = chosen.map(|chosen| &chosen.remarks[..]).unwrap_or_default();
-    let remarks = remarks.iter().map(|message| WarningRecord { code: "region".into(), message: message.clone() });
+    let remarks =
+        remarks.iter().map(|message| WarningRecord { code: "region".into(), message: message.clone() });
     line.warnings.extend(remarks);
     let thresholds = chosen.map(|chosen| &chosen.thresholds);
     serde_json::to_vec(&Answered { line, thresholds, verdict })
@@ -198,40 +204,50 @@ fn respond(
     app: &App,
     view: View,
     served: &Served,
-    judged: Judged,
+    Judged { inspected, verdict }: Judged,
     chosen: Option<&Chosen>,
 ) -> Result<Response, Failure> {
     let internal = |error: String| Failure::internal(error);
-    let Judged { inspected, verdict } = judged;
+    let model = chosen.map_or(&served.model, |chosen| &chosen.model);
     let (decision, score) = (inspected.inspection.decision, inspected.inspection.score);
     let written = |inspected: &Inspected| {
-        verdict_json(served, inspected, verdict, chosen).map_err(|error| internal(error.to_string()))
+        let json = verdict_json(served, inspected, verdict, chosen);
+        json.map_err(|error| internal(error.to_string()))
     };
     let mut body = Vec::new();
     let kind = match view {
         View::Verdict => {
             body = written(&inspected)?;
-            "application/json"
+            HeaderValue::from_static("application/json")
+        }
+        View::Both => {
+            let (line, mut drawn) = (written(&inspected)?, Vec::new());
+            overlay(model, inspected, &mut drawn).map_err(|error| internal(error.to_string()))?;
+            let (name, file) = ("overlay", Some("overlay.png"));
+            let line = Part { name: "verdict", kind: "application/json", file: None, content: &line };
+            let form = [line, Part { name, kind: "image/png", file, content: &drawn }];
+            let (kind, form) = form::encode(&form)?;
+            body = form;
+            kind
         }
         View::Overlay => {
-            let model = chosen.map_or(&served.model, |chosen| &chosen.model);
             overlay(model, inspected, &mut body).map_err(|error| internal(error.to_string()))?;
-            "image/png"
+            HeaderValue::from_static("image/png")
         }
         View::Mask => {
             let mask = &inspected.inspection.mask;
             write::encode_result_mask(&mut body, mask).map_err(|error| internal(error.to_string()))?;
-            "image/png"
+            HeaderValue::from_static("image/png")
         }
         View::Map => {
             let map = &inspected.inspection.map;
             write::encode_tiff_f32(&mut body, map).map_err(|error| internal(error.to_string()))?;
-            "image/tiff"
+            HeaderValue::from_static("image/tiff")
         }
     };
     let score = HeaderValue::from_str(&score.to_string()).map_err(|error| internal(error.to_string()))?;
     let headers = [
-        (header::CONTENT_TYPE, HeaderValue::from_static(kind)),
+        (header::CONTENT_TYPE, kind),
         (HeaderName::from_static("anoseg-decision"), HeaderValue::from_static(decision_name(decision))),
         (HeaderName::from_static("anoseg-score"), score),
         (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
@@ -279,6 +295,7 @@ mod tests {
         assert_eq!(wanted(&["text/html", "image/avif, image/png;q=0.8, */*"]), Ok(View::Overlay));
         assert_eq!(wanted(&["image/png; view=\"mask\""]), Ok(View::Mask));
         assert_eq!(wanted(&["image/png;q=0, IMAGE/TIFF"]), Ok(View::Map));
+        assert_eq!(wanted(&["multipart/form-data"]), Ok(View::Both));
         assert_eq!(wanted(&["text/html"]), Err("not_acceptable"));
     }
 

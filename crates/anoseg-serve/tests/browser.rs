@@ -8,44 +8,13 @@ mod chromium;
 mod common;
 
 use anoseg_serve::Tokens;
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use chromium::Browser;
+use chromium::acts::{browser, click, drop_file, shoot, url};
 use common::{Running, Shop, model, model_with_threshold, png};
 
 const PREDICT: &str = "/v1/models/part/predict";
-
-#[expect(clippy::print_stdout, reason = "whoever runs the tests should see that they were skipped")]
-fn browser() -> Option<Browser> {
-    let browser = Browser::start();
-    if browser.is_none() {
-        println!("skipped: no Chromium found; set CHROMIUM to its path");
-    }
-    browser
-}
-
-fn url(server: &Running) -> String {
-    format!("http://{}/", server.address)
-}
-
-/// Drops a file onto the page, as a user does.
-fn drop_file(browser: &mut Browser, name: &str, bytes: &[u8]) {
-    let bytes = STANDARD.encode(bytes);
-    browser.evaluate(&format!(
-        "(() => {{
-            const bytes = Uint8Array.from(atob('{bytes}'), (letter) => letter.charCodeAt(0));
-            const dataTransfer = new DataTransfer();
-            dataTransfer.items.add(new File([bytes], '{name}'));
-            document.body.dispatchEvent(new DragEvent('drop', {{ dataTransfer, bubbles: true, cancelable: true }}));
-        }})()"
-    ));
-}
-
-fn click(browser: &mut Browser, selector: &str) {
-    browser.evaluate(&format!("document.querySelector('{selector}').click()"));
-}
 
 fn word(decision: &Value) -> &'static str {
     match decision.as_str().unwrap() {
@@ -73,20 +42,6 @@ fn check_verdict(browser: &mut Browser, verdict: &Value) {
     assert_eq!(kind, format!("banner {}", verdict["decision"].as_str().unwrap()));
 }
 
-/// Screenshots in light, dark and a phone's width, where a folder for them is named; nothing overflows.
-fn shoot(browser: &mut Browser, name: &str) {
-    for (width, height, scheme) in [(1280, 900, "light"), (1280, 900, "dark"), (360, 740, "light")] {
-        browser.show_as((width, height), scheme);
-        let overflow = browser.evaluate("document.documentElement.scrollWidth - innerWidth");
-        assert!(overflow.as_f64().unwrap() <= 0.0, "{name} at {width} pixels is {overflow} too wide");
-        if let Some(folder) = std::env::var_os("ANOSEG_SCREENSHOTS") {
-            let file = std::path::Path::new(&folder).join(format!("{name}-{width}-{scheme}.png"));
-            std::fs::write(file, STANDARD.decode(browser.screenshot()).unwrap()).unwrap();
-        }
-    }
-    browser.show_as((1280, 900), "light");
-}
-
 #[test]
 fn an_image_is_judged_thresholds_are_moved_and_a_model_is_reloaded() {
     let Some(mut browser) = browser() else { return };
@@ -106,7 +61,7 @@ fn an_image_is_judged_thresholds_are_moved_and_a_model_is_reloaded() {
 /// Everything can be reached by the Tab key, and what has the focus is outlined.
 fn check_keyboard(browser: &mut Browser) {
     let mut reached = Vec::new();
-    for _ in 0..16 {
+    for _ in 0..20 {
         browser.press("Tab");
         let focused = browser.evaluate(
             "(() => {
@@ -122,6 +77,8 @@ fn check_keyboard(browser: &mut Browser) {
         reached.push(focused.split(' ').next().unwrap().to_owned());
     }
     for id in [
+        "go-history",
+        "go-drift",
         "go-models",
         "go-figures",
         "model",
@@ -139,6 +96,7 @@ fn check_image(browser: &mut Browser, server: &Running) {
     drop_file(browser, "part.png", &png());
     let verdict = server.post(PREDICT, &[], &png()).json();
     check_verdict(browser, &verdict);
+    let decided = server.figure("anoseg_decisions_total", "");
     let told = browser.text("announce");
     assert!(told.starts_with(&format!("part.png: {}, score ", word(&verdict["decision"]))), "{told}");
     shoot(browser, "inspect");
@@ -153,6 +111,8 @@ fn check_image(browser: &mut Browser, server: &Running) {
         "{shown}.naturalWidth === {} && document.querySelectorAll('#frame rect').length === 0",
         verdict["width"]
     ));
+    // It came with the verdict, and is no further decision.
+    assert_eq!(server.figure("anoseg_decisions_total", ""), decided);
     shoot(browser, "heat");
     click(browser, "#regions .link");
     browser.wait("document.querySelectorAll('#frame rect.marked').length === 1");

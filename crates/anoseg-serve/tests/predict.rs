@@ -92,6 +92,19 @@ fn what_is_no_image_or_too_large_is_told() {
 }
 
 #[test]
+fn verdict_and_overlay_come_in_one_answer_of_one_decision() {
+    let server = Shop::new().start();
+    let verdict = server.post(PREDICT, &[], &png());
+    let overlay = server.post(PREDICT, &[("accept", "image/png")], &png());
+    let both = server.post(PREDICT, &[("accept", "multipart/form-data")], &png());
+    assert!(both.header("content-type").unwrap().starts_with("multipart/form-data; boundary="));
+    assert_eq!(both.header("anoseg-decision"), overlay.header("anoseg-decision"));
+    let has = |part: &[u8]| both.body.windows(part.len()).any(|window| window == part);
+    assert!(has(&verdict.body) && has(&overlay.body));
+    assert_eq!(server.figure("anoseg_decisions_total", ""), 3.0);
+}
+
+#[test]
 fn figures_count_requests_decisions_and_failures() {
     let server = Shop::new().start();
     for _ in 0..3 {

@@ -1,5 +1,9 @@
 //! Chromium without a window, told what to do through a pair of pipes (DevTools protocol).
 
+#![allow(dead_code, reason = "each test file uses a part")]
+
+pub(crate) mod acts;
+
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, Stdio};
@@ -140,6 +144,7 @@ impl Browser {
             "Enter" => (13, Some("\r")),
             " " => (32, Some(" ")),
             "ArrowRight" => (39, None),
+            "Escape" => (27, None),
             _ => panic!("an unknown key: {key}"),
         };
         let mut down = json!({ "type": "keyDown", "key": key, "code": key, "windowsVirtualKeyCode": code });
