@@ -166,7 +166,9 @@ fn good_answers_of_every_route_are_as_the_document_says() {
         "parameters": {"binary_data_size": 192}}], "parameters": {"binary_data_output": true}});
     let binary = (binary.to_string().len().to_string(), [binary.to_string().as_bytes(), &[9; 192]].concat());
     for prefix in ["/v1/models/part", "/v1/models/part/versions/1"] {
-        for accept in ["application/json", "image/png", "image/png;view=mask", "image/tiff"] {
+        let accepted =
+            ["application/json", "image/png", "image/png;view=mask", "image/tiff", "multipart/form-data"];
+        for accept in accepted {
             ask("post", &format!("{prefix}/predict"), &[("accept", accept)], &png());
         }
         let query = "rule=regions&min_pixels=3&min_peak=0.5&pixel_threshold=0.25";
@@ -185,6 +187,15 @@ fn good_answers_of_every_route_are_as_the_document_says() {
     ask("post", "/v1/history/1/feedback?truth=defect&note=crack", &[], &png());
     for path in ["/v1/history?feedback=any", "/v1/history", "/v1/history/1", "/v1/history/1/thumbnail"] {
         ask("get", path, &[], b"");
+    }
+    // Compared with the version before it, on the image that feedback was given on.
+    shop.add("part", 3, &model_with_threshold(0.1));
+    ask("post", "/v2/repository/models/part/load", &[], b"");
+    for prefix in ["/v1/models/part", "/v1/models/part/versions/3"] {
+        ask("get", &format!("{prefix}/drift"), &[], b"");
+        let proposal = format!("{prefix}/proposal?unquestioned=true&since=0&false_reject=0.02&review=0.1");
+        assert!(ask("get", &proposal, &[], b"").json()["proposed"]["image"].is_number());
+        assert_eq!(ask("get", &format!("{prefix}/regression"), &[], b"").json()["images"], 1);
     }
     for path in ["/v2", "/v2/health/live", "/v2/health/ready", "/v2/models/stats", "/metrics", "/healthz"] {
         ask("get", path, &[], b"");
