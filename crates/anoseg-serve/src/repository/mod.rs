@@ -20,6 +20,7 @@ pub(crate) use change::Refused;
 use entry::Entry;
 pub(crate) use scan::version;
 pub(crate) use served::Served;
+pub(crate) use statistics::{Counted, Total};
 
 /// The models that are there, and those that are loaded.
 pub(crate) struct Repository {

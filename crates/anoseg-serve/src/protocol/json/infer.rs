@@ -12,12 +12,14 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::output::{self, Outcome, Wanted, Written};
-use super::tensors::{Images, Input, images};
+use super::input::{self, Input};
+use super::output::{self, Written};
 use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::inspect::Inspector;
+use crate::protocol::inspect;
+use crate::protocol::output::Output;
 use crate::repository::Named;
 
 /// The length of the JSON of a body, where tensors follow it as bytes.
@@ -87,10 +89,9 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let request: InferRequest<'_> = serde_json::from_slice(&json)
         .map_err(|error| Failure::bad_request(format!("the request is no JSON of the protocol: {error}")))?;
     let wanted = output::wanted(request.outputs.as_deref(), &request.parameters)?;
-    let images = images(&request.inputs, &binary, inspector.app.settings.most_images)?;
-    inspector.app.metrics.began(images.count());
-    let outcomes = inspect(inspector, &images, &wanted)?;
-    drop(images);
+    let images = input::images(request.inputs, binary, inspector.app.settings.most_images)?;
+    let with_map = wanted.iter().any(|wanted| wanted.output == Output::Map);
+    let outcomes = inspect(inspector, images, with_map)?;
     let begun = Instant::now();
     let mut binary = Vec::new();
     let outputs = wanted.iter().map(|&wanted| output::write(wanted, &outcomes, &mut binary));
@@ -103,36 +104,6 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let json = serde_json::to_vec(&response).map_err(|error| Failure::internal(error.to_string()))?;
     inspector.served.statistics.output.add(begun.elapsed());
     Ok(Answer { json, binary })
-}
-
-fn inspect(inspector: &Inspector<'_>, images: &Images, wanted: &[Wanted]) -> Result<Vec<Outcome>, Failure> {
-    match images {
-        Images::Pixels { samples, size: (width, height) } => samples
-            .chunks_exact(3 * width * height)
-            .map(|rgb| Outcome::of(inspector.pixels(rgb, (*width, *height))?, wanted))
-            .collect(),
-        Images::Files(files) => {
-            let (mut outcomes, mut pixels) = (Vec::new(), 0);
-            for (number, file) in files.iter().enumerate() {
-                let inspected = inspector.file(file, &format!("image {number}"))?;
-                pixels += inspected.image.width() as u64 * inspected.image.height() as u64;
-                outcomes.push(Outcome::of(inspected, wanted)?);
-                check_pixels(pixels, inspector.app.settings.limits.max_pixels)?;
-            }
-            Ok(outcomes)
-        }
-    }
-}
-
-/// The limit on one image is one on all of a request, too: small files may be large images, whose maps
-/// are kept.
-fn check_pixels(pixels: u64, most: u64) -> Result<(), Failure> {
-    if pixels > most {
-        return Err(Failure::too_large(format!(
-            "the images of a request have more than {most} pixels together"
-        )));
-    }
-    Ok(())
 }
 
 fn respond(app: &App, Answer { mut json, binary }: Answer) -> Response {
