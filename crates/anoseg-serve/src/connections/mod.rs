@@ -184,27 +184,24 @@ impl Connection {
     {
         let mut stop = self.stop.clone();
         let (mut connection, mut end) = (pin!(connection), pin!(end));
-        let result = tokio::select! {
-            result = connection.as_mut() => Some(result),
-            _ = stop.wait_for(|stopped| *stopped) => None,
+        // Time for what is under way: when the server stops, its grace ends all connections.
+        let (result, time) = tokio::select! {
+            result = connection.as_mut() => (Some(result), Duration::ZERO),
+            _ = stop.wait_for(|stopped| *stopped) => (None, self.app.settings.grace),
             end = end.as_mut() => match end {
-                End::Idle => None,
+                // Nothing is, but a client may not take note of the end.
+                End::Idle => (None, self.app.settings.header_timeout.max(self.app.settings.deadline)),
                 End::Slow => return tracing::debug!("a connection is ended: its client is too slow"),
             },
         };
         let result = match result {
-            Some(result) => result,
-            // It ends with the requests under way. A client that takes no answer is not waited for.
+            Some(result) => Some(result),
             None => {
                 connection.as_mut().graceful_shutdown();
-                let slow = self.app.settings.header_timeout.max(self.app.settings.deadline);
-                tokio::select! {
-                    result = connection.as_mut() => result,
-                    () = tokio::time::sleep(slow) => return,
-                }
+                tokio::time::timeout(time, connection).await.ok()
             }
         };
-        if let Err(error) = result {
+        if let Some(Err(error)) = result {
             tracing::debug!(%error, "a connection ended early");
         }
     }
