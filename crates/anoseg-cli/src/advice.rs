@@ -86,6 +86,10 @@ fn of_serving(error: &ServeError) -> Option<String> {
             "give --token-file; or --without-tokens, if only those reach it who may do everything"
         }
         ServeError::Address { .. } => "choose another --http ADDRESS:PORT, or end what listens there",
+        ServeError::GrpcAddress { .. } => {
+            "choose another --grpc ADDRESS:PORT, or --grpc none, or end what listens there; without the option it is \
+             the port after that of --http"
+        }
         ServeError::Io { source, .. } => return of_io(source),
         _ => return None,
     };

@@ -97,9 +97,36 @@ fn what_cannot_be_served_is_told_with_a_remedy() {
         ("--models models --token-file absent", &["absent", "check the path"]),
         ("--models models --http 127.0.0.1:0 --audit models", &["models", "give a file"]),
         ("--models models --max-body 0", &["above 0"]),
+        ("--models models --http 127.0.0.1:0 --grpc nowhere", &["127.0.0.1:8001", "none"]),
+        ("--models models --http 127.0.0.1:0 --tls cert.pem", &["two files", "comma"]),
+        ("--models models --http 127.0.0.1:0 --tls absent.pem,absent.key", &["absent.pem", "check the path"]),
+        ("--models models --http 127.0.0.1:0 --tls tokens,tokens", &["tokens", "no certificate"]),
     ] {
         let (_, error) = shop.run(&format!("serve {options}"), 2);
         assert!(parts.iter().all(|part| error.contains(part)), "{options}: {error}");
         assert!(!error.contains("secret"), "{error}");
+    }
+}
+
+#[test]
+fn the_address_of_grpc_is_told_and_a_taken_one_names_the_option() {
+    let shop = shop();
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let (_, error) = shop.run(&format!("serve --models models --http 127.0.0.1:0 --grpc {address}"), 2);
+    assert!([&address.to_string(), "--grpc", "none"].iter().all(|part| error.contains(*part)), "{error}");
+    for (options, is_there) in [("", true), ("--grpc none", false)] {
+        let mut server = shop.start(&format!("serve --models models --http 127.0.0.1:0 {options}"));
+        let mut log = BufReader::new(server.stderr.take().unwrap());
+        let mut line = String::new();
+        while !line.contains("listening on http://") {
+            line.clear();
+            assert_ne!(log.read_line(&mut line).unwrap(), 0, "it ended");
+        }
+        let grpc = line.split("gRPC on ").nth(1).map(|rest| rest.split(';').next().unwrap().to_owned());
+        assert_eq!(grpc.is_some(), is_there, "{line}");
+        assert!(grpc.is_none_or(|address| TcpStream::connect(address).is_ok()), "{line}");
+        signal(server.id(), "-TERM");
+        assert_eq!(server.wait().unwrap().code(), Some(0));
     }
 }

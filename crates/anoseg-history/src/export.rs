@@ -120,13 +120,13 @@ pub fn export(reader: &Reader, folder: &Path, model: Option<&str>, limits: &Limi
 fn stated(reader: &Reader, model: Option<&str>) -> Result<Vec<Stated>> {
     reader.with(|connection| {
         let sql = format!(
-            "SELECT {COLUMNS}, s.author, s.time, s.note FROM {TABLES} \
+            "SELECT {COLUMNS}, s.author AS author, s.time AS stated, s.note AS note FROM {TABLES} \
              JOIN statements s ON s.id = (SELECT max(id) FROM statements WHERE verdict = v.id) \
              WHERE v.feedback IS NOT NULL AND (?1 IS NULL OR m.name = ?1) ORDER BY s.id DESC"
         );
         let mut statement = connection.prepare(&sql)?;
         let rows = statement.query_map([model], |row| {
-            let (author, time, note) = (row.get(20)?, row.get(21)?, row.get(22)?);
+            let (author, time, note) = (row.get("author")?, row.get("stated")?, row.get("note")?);
             let row = VerdictRow::read(row)?;
             Ok(row.feedback.map(|truth| Stated { row, truth, author, time, note }))
         })?;

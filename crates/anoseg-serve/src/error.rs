@@ -18,6 +18,22 @@ pub enum ServeError {
         /// Why not.
         source: io::Error,
     },
+    /// The address for gRPC cannot be listened on.
+    #[error("cannot listen on {address} for gRPC: {source}")]
+    GrpcAddress {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: io::Error,
+    },
+    /// A file that connections are encrypted with is not what it should be.
+    #[error("{}: {what}", path.display())]
+    Tls {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and the way out.
+        what: String,
+    },
     /// Other machines reach the address, and there are no tokens.
     #[error("{address} can be reached from other machines, and there are no tokens")]
     NoTokens {
@@ -53,8 +69,10 @@ impl ServeError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::History(error) => error.kind(),
-            Self::NoTokens { .. } | Self::Tokens { .. } => ErrorKind::Arguments,
-            Self::Address { .. } | Self::Io { .. } | Self::System(_) => ErrorKind::Environment,
+            Self::NoTokens { .. } | Self::Tokens { .. } | Self::Tls { .. } => ErrorKind::Arguments,
+            Self::Address { .. } | Self::GrpcAddress { .. } | Self::Io { .. } | Self::System(_) => {
+                ErrorKind::Environment
+            }
         }
     }
 }

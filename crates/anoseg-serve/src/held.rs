@@ -60,7 +60,7 @@ impl Drop for Share {
 
 /// Most bytes that are handed to the connection at a time. It takes the next ones when these are on
 /// their way.
-const PIECE: usize = 64 << 10;
+pub(crate) const PIECE: usize = 64 << 10;
 
 /// The body of an answer.
 #[derive(Debug)]

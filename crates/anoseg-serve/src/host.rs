@@ -1,5 +1,6 @@
 //! Protection from pages in a browser: they must not use a server that has no tokens.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
@@ -7,6 +8,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::Response;
 
+use crate::Settings;
 use crate::app::App;
 use crate::failure::Failure;
 
@@ -18,22 +20,33 @@ pub(crate) async fn check(
     request: Request,
     next: Next,
 ) -> Result<Response, Failure> {
-    let settings = &app.settings;
-    let local = settings.address.ip().is_loopback() && settings.tokens.count() == 0;
-    if is_allowed(request.headers(), request.uri().host(), local) {
-        Ok(next.run(request).await)
-    } else {
-        let message = "requests of other web pages, or to another host, are not answered";
-        Err(Failure::new(StatusCode::FORBIDDEN, "other_origin", message))
-    }
+    allow(&app.settings, app.settings.address, &request)?;
+    Ok(next.run(request).await)
 }
 
-fn is_allowed(headers: &HeaderMap, uri_host: Option<&str>, local: bool) -> bool {
+/// The same for a request that came to `address`.
+///
+/// # Errors
+/// It is refused.
+pub(crate) fn allow(settings: &Settings, address: SocketAddr, request: &Request) -> Result<(), Failure> {
+    let local = address.ip().is_loopback() && settings.tokens.count() == 0;
+    if is_allowed(request.headers(), request.uri().host(), local, settings.tls.is_some()) {
+        return Ok(());
+    }
+    let message = "requests of other web pages, or to another host, are not answered";
+    Err(Failure::new(StatusCode::FORBIDDEN, "other_origin", message))
+}
+
+/// `encrypted`: by this server. Without it, a proxy may be.
+fn is_allowed(headers: &HeaderMap, uri_host: Option<&str>, local: bool, encrypted: bool) -> bool {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     let host = text(header::HOST);
     if let Some(origin) = text(header::ORIGIN) {
-        let of_origin = origin.split_once("://").map(|(_, host)| host);
-        if of_origin.is_none() || of_origin != host {
+        let own = origin.split_once("://").is_some_and(|(scheme, of_origin)| {
+            // A page that came without encryption may be anybody's.
+            host == Some(of_origin) && (scheme == "https" || (scheme == "http" && !encrypted))
+        });
+        if !own {
             return false;
         }
     }
@@ -72,14 +85,33 @@ mod tests {
         let allowed = |origin: Option<&str>, local| {
             let mut headers = HeaderMap::from_iter([(header::HOST, "127.0.0.1:8000".parse().unwrap())]);
             headers.extend(origin.map(|origin| (header::ORIGIN, origin.parse().unwrap())));
-            is_allowed(&headers, None, local)
+            is_allowed(&headers, None, local, false)
         };
         for local in [false, true] {
             assert!(allowed(None, local) && allowed(Some("http://127.0.0.1:8000"), local));
             assert!(!allowed(Some("null"), local) && !allowed(Some("https://example.com"), local));
         }
         let rebound = HeaderMap::from_iter([(header::HOST, "example.com".parse().unwrap())]);
-        assert!(!is_allowed(&rebound, None, true) && is_allowed(&rebound, None, false));
-        assert!(is_allowed(&HeaderMap::new(), None, true));
+        assert!(!is_allowed(&rebound, None, true, false) && is_allowed(&rebound, None, false, false));
+        assert!(is_allowed(&HeaderMap::new(), None, true, false));
+        assert!(is_allowed(&HeaderMap::new(), Some("127.0.0.1"), true, true));
+        assert!(!is_allowed(&HeaderMap::new(), Some("example.com"), true, true));
+    }
+
+    #[test]
+    fn an_encrypted_server_answers_no_page_that_came_without_encryption() {
+        for (origin, encrypted, expected) in [
+            ("https://part.example:8000", true, true),
+            ("http://part.example:8000", true, false),
+            ("http://part.example:8000", false, true),
+            // Behind a proxy.
+            ("https://part.example:8000", false, true),
+            ("ftp://part.example:8000", false, false),
+        ] {
+            let headers = [(header::HOST, "part.example:8000"), (header::ORIGIN, origin)];
+            let headers = headers.map(|(name, value)| (name, value.parse().unwrap()));
+            let headers = HeaderMap::from_iter(headers);
+            assert_eq!(is_allowed(&headers, None, false, encrypted), expected, "{origin} {encrypted}");
+        }
     }
 }

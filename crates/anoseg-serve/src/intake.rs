@@ -22,7 +22,8 @@ pub(crate) struct Intake {
 /// A whole body.
 pub(crate) struct Received {
     pub(crate) bytes: Bytes,
-    _share: Share,
+    /// Held until the request is answered.
+    pub(crate) share: Share,
 }
 
 impl Intake {
@@ -36,23 +37,37 @@ impl Intake {
     /// # Errors
     /// It is too large, too slow, compressed, cut short, or the bodies under way leave no memory for it.
     pub(crate) async fn read(&self, headers: &HeaderMap, body: Body) -> Result<Received, Failure> {
+        self.read_at_most(self.most, headers, body).await
+    }
+
+    /// The same, of at most `most` bytes.
+    ///
+    /// # Errors
+    /// As [`Intake::read`].
+    pub(crate) async fn read_at_most(
+        &self,
+        most: u64,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<Received, Failure> {
+        let most = most.min(self.most);
         if headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") {
             let message = "bodies with a content encoding are not read; send it as it is";
             return Err(Failure::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content_encoding", message));
         }
         let length =
             headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        if length.is_some_and(|length: u64| length > self.most) {
-            return Err(self.too_large());
+        if length.is_some_and(|length: u64| length > most) {
+            return Err(too_large(most));
         }
         let late = |_| {
             let message = format!("the body did not arrive within {} s", self.time.as_secs_f64());
             Failure::new(StatusCode::REQUEST_TIMEOUT, "slow_body", message)
         };
-        tokio::time::timeout(self.time, self.collect(body)).await.map_err(late)?
+        tokio::time::timeout(self.time, self.collect(most, body)).await.map_err(late)?
     }
 
-    async fn collect(&self, mut body: Body) -> Result<Received, Failure> {
+    async fn collect(&self, most: u64, mut body: Body) -> Result<Received, Failure> {
         let mut share = self.held.share();
         let (mut first, mut all) = (Bytes::new(), Vec::new());
         while let Some(frame) = body.frame().await {
@@ -60,13 +75,10 @@ impl Intake {
                 Failure::new(StatusCode::BAD_REQUEST, "cut_short", "the body was cut short, or is malformed")
             })?;
             let Ok(data) = frame.into_data() else { continue };
-            if share.bytes() + data.len() as u64 > self.most {
-                return Err(self.too_large());
+            if share.bytes() + data.len() as u64 > most {
+                return Err(too_large(most));
             }
-            if share.grow(data.len() as u64) > self.most_held {
-                let message = "other requests and answers take all memory for them; try again later";
-                return Err(Failure::busy("memory_full", message, 1));
-            }
+            self.grow(&mut share, data.len() as u64)?;
             // One piece is not copied.
             if first.is_empty() && all.is_empty() {
                 first = data;
@@ -76,12 +88,24 @@ impl Intake {
             }
         }
         let bytes = if all.is_empty() { first } else { all.into() };
-        Ok(Received { bytes, _share: share })
+        Ok(Received { bytes, share })
     }
 
-    fn too_large(&self) -> Failure {
-        Failure::too_large(format!("the body has more than {} bytes", self.most))
+    /// Holds further bytes for a request.
+    ///
+    /// # Errors
+    /// All of them together would be too many.
+    pub(crate) fn grow(&self, share: &mut Share, bytes: u64) -> Result<(), Failure> {
+        if share.grow(bytes) > self.most_held {
+            let message = "other requests and answers take all memory for them; try again later";
+            return Err(Failure::busy("memory_full", message, 1));
+        }
+        Ok(())
     }
+}
+
+fn too_large(most: u64) -> Failure {
+    Failure::too_large(format!("the body has more than {most} bytes"))
 }
 
 #[cfg(test)]

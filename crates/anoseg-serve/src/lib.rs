@@ -1,11 +1,11 @@
-//! An HTTP server for models of anoseg.
+//! A server for models of anoseg, over HTTP and gRPC.
 //!
-//! [`Server`] answers the Open Inference Protocol, version 2, and a simpler route that takes an image
+//! [`Server`] answers the Open Inference Protocol, version 2, over both, and a simpler route that takes an image
 //! file and gives the verdict that `predict` writes. Models are those of a folder,
 //! `<models>/<model>/<version>/model.anoseg`, and are replaced while requests go on.
 //!
 //! ```text
-//! connections -> routes -> intake (body) -> work (queue, threads) -> inspect -> answer
+//! connections (TLS) -> routes | grpc -> intake (body) -> work (queue, threads) -> inspect -> answer
 //!                                   repository: load, warm up, canary images, swap
 //! ```
 //!
@@ -20,6 +20,7 @@ mod drift;
 mod error;
 mod failure;
 mod form;
+mod grpc;
 mod held;
 mod history;
 mod host;
@@ -38,6 +39,7 @@ mod routes;
 mod server;
 mod settings;
 mod thresholds;
+mod tls;
 mod work;
 
 pub use anoseg_history::Retention;
@@ -46,3 +48,4 @@ pub use auth::{Role, Tokens};
 pub use error::ServeError;
 pub use server::Server;
 pub use settings::Settings;
+pub use tls::Tls;

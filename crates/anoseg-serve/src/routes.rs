@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::{drift, history, host, openapi, page, predict, proposal, protocol, regression, thresholds, work};
 
 /// The header with the id of a request, in both directions.
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
 /// All routes.
 pub(crate) fn router(app: &Arc<App>) -> Router {
@@ -91,19 +91,27 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Failure> {
 
 /// Lets a request through whose token has the role, with the name of its caller.
 async fn authorise(app: Arc<App>, role: Role, mut request: Request, next: Next) -> Result<Response, Failure> {
-    let authorization = request.headers().get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let Caller { name } = app.settings.tokens.check(authorization, role).map_err(|denied| match denied {
+    let Caller { name } = caller(&app, request.headers(), role)?;
+    if let Some(asked) = request.extensions_mut().get_mut::<Asked>() {
+        asked.who = name;
+    }
+    Ok(next.run(request).await)
+}
+
+/// Who sent a request with these headers.
+///
+/// # Errors
+/// The token is missing or unknown, or does not have the role.
+pub(crate) fn caller(app: &App, headers: &HeaderMap, role: Role) -> Result<Caller, Failure> {
+    let authorization = headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
+    app.settings.tokens.check(authorization, role).map_err(|denied| match denied {
         Denied::Unknown => Failure::new(
             StatusCode::UNAUTHORIZED,
             "unauthorized",
             "give a token: Authorization: Bearer TOKEN",
         ),
         Denied::Role => Failure::new(StatusCode::FORBIDDEN, "forbidden", "the token does not allow this"),
-    })?;
-    if let Some(asked) = request.extensions_mut().get_mut::<Asked>() {
-        asked.who = name;
-    }
-    Ok(next.run(request).await)
+    })
 }
 
 /// Gives a request its id, catches panics, gives failures their body, and counts.
@@ -143,7 +151,7 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
 }
 
 /// The id that the client gave, where it is short and plain, or a new one.
-fn request_id(headers: &HeaderMap) -> String {
+pub(crate) fn request_id(headers: &HeaderMap) -> String {
     let is_plain = |id: &&str| {
         (1..=64).contains(&id.len())
             && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.:".contains(&byte))

@@ -7,7 +7,7 @@ use std::time::Duration;
 use anoseg::Limits;
 use anoseg_history::{Retention, drift};
 
-use crate::Tokens;
+use crate::{Tls, Tokens};
 
 /// The settings of a [`Server`](crate::Server).
 #[derive(Clone, Debug)]
@@ -16,6 +16,10 @@ pub struct Settings {
     pub models: PathBuf,
     /// Where to listen. Default: 127.0.0.1:8000. Port 0 is any free one.
     pub address: SocketAddr,
+    /// Where to listen for gRPC; not at all if None. Default: 127.0.0.1:8001. Port 0 is any free one.
+    pub grpc: Option<SocketAddr>,
+    /// The certificate with which all connections are encrypted; none are if None.
+    pub tls: Option<Tls>,
     /// How many of the highest versions of each model are loaded, at least 1. Default: 2.
     pub versions: usize,
     /// Time between two listings of the folder of models; none if None. Default: 2 s.
@@ -35,12 +39,15 @@ pub struct Settings {
     /// Most bytes of all bodies and answers that are held at a time; above it new bodies are refused
     /// with 429. Default: 1 GiB.
     pub most_bodies: u64,
-    /// Connections that are open at a time; further ones wait. Default: 1024.
+    /// Connections that are open at a time, of HTTP and of gRPC each; further ones wait. Default: 1024.
     pub connections: usize,
     /// Time for a request, from its headers to its result. Default: 30 s.
     pub deadline: Duration,
-    /// Time for the headers of a request, also how long an idle connection stays open. Default: 20 s.
+    /// Time for the handshake of an encrypted connection and for the headers of a request, also how long an idle
+    /// connection of HTTP stays open, and how often peers of gRPC are asked whether they live. Default: 20 s.
     pub header_timeout: Duration,
+    /// How long a connection of gRPC stays open without a call; its client opens another one. Default: 5 min.
+    pub idle_timeout: Duration,
     /// Time for the body of a request. Default: 20 s.
     pub body_timeout: Duration,
     /// Time in which a client must take some of its answer. Default: 20 s.
@@ -73,6 +80,8 @@ impl Settings {
         Self {
             models: models.into(),
             address: (Ipv4Addr::LOCALHOST, 8000).into(),
+            grpc: Some((Ipv4Addr::LOCALHOST, 8001).into()),
+            tls: None,
             versions: 2,
             poll: Some(Duration::from_secs(2)),
             workers: std::thread::available_parallelism().map_or(1, usize::from),
@@ -85,6 +94,7 @@ impl Settings {
             connections: 1024,
             deadline: Duration::from_secs(30),
             header_timeout: wait,
+            idle_timeout: Duration::from_secs(300),
             body_timeout: wait,
             write_timeout: wait,
             grace: wait,

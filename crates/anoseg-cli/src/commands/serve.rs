@@ -13,10 +13,11 @@ const TOKENS: &str = "ANOSEG_TOKENS";
 pub(crate) fn run(options: &Serve) -> Result<Outcome> {
     let settings = settings(options)?;
     start_log(options.log);
-    let tokens = settings.tokens.count();
+    let (tokens, scheme) = (settings.tokens.count(), if settings.tls.is_some() { "https" } else { "http" });
     let stop = stop::on_signals("stopping after the requests under way");
     let server = Server::bind(settings)?;
-    console::note(&format!("listening on http://{}; stop with Ctrl-C", server.address()));
+    let grpc = server.grpc_address().map_or_else(String::new, |address| format!("; gRPC on {address}"));
+    console::note(&format!("listening on {scheme}://{}{grpc}; stop with Ctrl-C", server.address()));
     if tokens == 0 {
         console::note("without tokens: whoever reaches this address may do everything");
     }
@@ -41,6 +42,8 @@ fn settings(options: &Serve) -> Result<Settings, ServeError> {
     };
     Ok(Settings {
         address: options.http,
+        grpc: options.grpc_address(),
+        tls: options.tls.clone(),
         versions: count(options.versions),
         poll: Some(options.poll).filter(|time| !time.is_zero()),
         threads: count(options.threads),

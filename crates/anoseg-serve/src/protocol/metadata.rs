@@ -13,11 +13,17 @@ use crate::app::App;
 use crate::failure::Failure;
 use crate::repository::{Named, Served};
 
+/// The program's name, which is also the platform of its models.
+pub(crate) const NAME: &str = "anoseg";
+
+/// The program's version.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// `GET /v2`.
 pub(crate) async fn server() -> Json<Value> {
     Json(json!({
-        "name": "anoseg",
-        "version": env!("CARGO_PKG_VERSION"),
+        "name": NAME,
+        "version": VERSION,
         "extensions": ["binary_tensor_data", "model_repository", "statistics"],
     }))
 }
@@ -63,16 +69,15 @@ pub(crate) async fn model_ready(
 /// What a client asks before it sends images.
 fn metadata(app: &App, served: &Served) -> Value {
     let versions: Vec<String> = app.repository.versions(&served.name).iter().map(u64::to_string).collect();
-    let inputs = [InputKind::Pixels, InputKind::Files];
-    let inputs =
-        inputs.map(|kind| json!({ "name": kind.name(), "datatype": kind.datatype(), "shape": kind.shape() }));
+    let inputs = InputKind::ALL
+        .map(|kind| json!({ "name": kind.name(), "datatype": kind.datatype(), "shape": kind.shape() }));
     let outputs = Output::ALL.map(
         |output| json!({ "name": output.name(), "datatype": output.datatype(), "shape": output.shape() }),
     );
     json!({
         "name": served.name,
         "versions": versions,
-        "platform": "anoseg",
+        "platform": NAME,
         "inputs": inputs,
         "outputs": outputs,
         "parameters": { "version": served.version.to_string(), "digest": served.digest },
@@ -90,16 +95,24 @@ pub(crate) async fn model_statistics(
     State(app): State<Arc<App>>,
     Path(named): Path<Named>,
 ) -> Result<Json<Value>, Failure> {
-    let served = app.served(&named)?;
+    Ok(Json(statistics_of(&served_as(&app, &named)?)))
+}
+
+/// The version that is named, or all versions of the model that are loaded.
+///
+/// # Errors
+/// None is.
+pub(crate) fn served_as(app: &App, named: &Named) -> Result<Vec<Arc<Served>>, Failure> {
+    let served = app.served(named)?;
     if named.version.is_some() {
-        return Ok(Json(statistics_of(&[served])));
+        return Ok(vec![served]);
     }
     let all = app.repository.served().into_iter().filter(|served| served.name == named.model);
-    Ok(Json(statistics_of(&all.collect::<Vec<_>>())))
+    Ok(all.collect())
 }
 
 fn statistics_of(served: &[Arc<Served>]) -> Value {
-    let all: Vec<Value> =
-        served.iter().map(|served| served.statistics.json(&served.name, served.version)).collect();
+    let all: Vec<_> =
+        served.iter().map(|served| served.statistics.read(&served.name, served.version)).collect();
     json!({ "model_stats": all })
 }

@@ -44,7 +44,8 @@ pub(crate) async fn load(
     request: Request,
 ) -> Result<Json<Value>, Failure> {
     let version = version_of(&app, &named, request).await?;
-    change(app, asked, move |repository, tell| repository.load(&named.model, version, tell)).await
+    change(app, asked, move |repository, tell| repository.load(&named.model, version, tell)).await?;
+    Ok(Json(json!({})))
 }
 
 /// `POST /v2/repository/models/{model}[/versions/{version}]/unload`: all versions, unless one is named. Without its
@@ -56,25 +57,35 @@ pub(crate) async fn unload(
     request: Request,
 ) -> Result<Json<Value>, Failure> {
     let version = version_of(&app, &named, request).await?;
-    change(app, asked, move |repository, tell| repository.unload(&named.model, version, tell)).await
+    change(app, asked, move |repository, tell| repository.unload(&named.model, version, tell)).await?;
+    Ok(Json(json!({})))
 }
 
 /// The version that the path names, otherwise the request's parameter.
 async fn version_of(app: &App, named: &Named, request: Request) -> Result<Option<u64>, Failure> {
-    let parameter = version_in(body(app, request).await?)?;
+    let ChangeRequest { parameters } = body(app, request).await?;
+    let parameter = version_in(parameters.keys(), parameters.get("version").map(text_of))?;
     Ok(named.version.as_deref().map(number_in).transpose()?.or(parameter))
 }
 
+/// A version as text, whether it is a string or a number.
+fn text_of(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
 /// Runs a change on a thread that may wait, and to its end even where the client goes.
-async fn change(
+///
+/// # Errors
+/// There is no such version, or it cannot be loaded.
+pub(crate) async fn change(
     app: Arc<App>,
     asked: Asked,
     work: impl FnOnce(&Repository, &mut dyn FnMut(&Change)) -> Result<(), Refused> + Send + 'static,
-) -> Result<Json<Value>, Failure> {
+) -> Result<(), Failure> {
     let changing =
         tokio::task::spawn_blocking(move || work(&app.repository, &mut |change| app.changed(change, &asked)));
     match changing.await {
-        Ok(Ok(())) => Ok(Json(json!({}))),
+        Ok(Ok(())) => Ok(()),
         Ok(Err(refused @ Refused::Unknown)) => Err(Failure::unknown_model(refused.to_string())),
         Ok(Err(refused @ Refused::Unusable(_))) => {
             Err(Failure::new(StatusCode::CONFLICT, "not_loaded", refused.to_string()))
@@ -94,18 +105,19 @@ async fn body<T: Default + for<'de> Deserialize<'de>>(app: &App, request: Reques
         .map_err(|error| Failure::bad_request(format!("the request is no JSON of the protocol: {error}")))
 }
 
-/// The parameter `version`. Models come from the folder alone, so that files and configurations in a
-/// request are refused.
-fn version_in(request: ChangeRequest) -> Result<Option<u64>, Failure> {
-    let refused = |name: &String| name.starts_with("file:") || name == "config";
-    if request.parameters.keys().any(refused) {
+/// The parameter `version` among those of these names. Models come from the folder alone, so that files and
+/// configurations in a request are refused.
+///
+/// # Errors
+/// A parameter is refused, or the version is no number.
+pub(crate) fn version_in<'a>(
+    names: impl IntoIterator<Item = &'a String>,
+    version: Option<String>,
+) -> Result<Option<u64>, Failure> {
+    if names.into_iter().any(|name| name.starts_with("file:") || name == "config") {
         return Err(Failure::bad_request("models are loaded from the repository alone"));
     }
-    match request.parameters.get("version") {
-        None => Ok(None),
-        Some(Value::String(number)) => number_in(number).map(Some),
-        Some(number) => number_in(&number.to_string()).map(Some),
-    }
+    version.as_deref().map(number_in).transpose()
 }
 
 fn number_in(text: &str) -> Result<u64, Failure> {

@@ -22,6 +22,7 @@ use entry::Entry;
 pub(crate) use examine::Examiner;
 pub(crate) use scan::version;
 pub(crate) use served::Served;
+pub(crate) use statistics::{Counted, Total};
 
 /// The models that are there, and those that are loaded.
 pub(crate) struct Repository {

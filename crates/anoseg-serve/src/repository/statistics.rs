@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
 /// Counts and times of a version.
 #[derive(Debug, Default)]
@@ -37,13 +37,41 @@ impl Sum {
         self.nanoseconds.fetch_add(time.as_nanos() as u64, Ordering::Relaxed);
     }
 
-    fn count(&self) -> u64 {
-        self.count.load(Ordering::Relaxed)
+    fn read(&self) -> Total {
+        let read = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        Total { count: read(&self.count), ns: read(&self.nanoseconds) }
     }
+}
 
-    fn json(&self) -> Value {
-        json!({ "count": self.count(), "ns": self.nanoseconds.load(Ordering::Relaxed) })
-    }
+/// A [`Sum`] at some time.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Total {
+    pub(crate) count: u64,
+    /// Nanoseconds.
+    pub(crate) ns: u64,
+}
+
+/// The statistics of a version at some time, with the protocol's names.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Counted {
+    pub(crate) name: String,
+    pub(crate) version: String,
+    pub(crate) last_inference: u64,
+    pub(crate) inference_count: u64,
+    pub(crate) execution_count: u64,
+    pub(crate) inference_stats: Totals,
+    batch_stats: [(); 0],
+}
+
+/// The sums of [`Counted`].
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Totals {
+    pub(crate) success: Total,
+    pub(crate) fail: Total,
+    pub(crate) queue: Total,
+    pub(crate) compute_input: Total,
+    pub(crate) compute_infer: Total,
+    pub(crate) compute_output: Total,
 }
 
 impl Statistics {
@@ -55,25 +83,25 @@ impl Statistics {
         self.latest.store(now.as_millis() as u64, Ordering::Relaxed);
     }
 
-    /// The entry of a version, as the protocol writes it. Images of a request are computed one after
-    /// the other, each in an execution of its own.
-    pub(crate) fn json(&self, name: &str, version: u64) -> Value {
+    /// The entry of a version. Images of a request are computed one after the other, each in an execution
+    /// of its own.
+    pub(crate) fn read(&self, name: &str, version: u64) -> Counted {
         let images = self.images.load(Ordering::Relaxed);
-        json!({
-            "name": name,
-            "version": version.to_string(),
-            "last_inference": self.latest.load(Ordering::Relaxed),
-            "inference_count": images,
-            "execution_count": images,
-            "inference_stats": {
-                "success": self.success.json(),
-                "fail": self.fail.json(),
-                "queue": self.queue.json(),
-                "compute_input": self.input.json(),
-                "compute_infer": self.infer.json(),
-                "compute_output": self.output.json(),
+        Counted {
+            name: name.to_owned(),
+            version: version.to_string(),
+            last_inference: self.latest.load(Ordering::Relaxed),
+            inference_count: images,
+            execution_count: images,
+            inference_stats: Totals {
+                success: self.success.read(),
+                fail: self.fail.read(),
+                queue: self.queue.read(),
+                compute_input: self.input.read(),
+                compute_infer: self.infer.read(),
+                compute_output: self.output.read(),
             },
-            "batch_stats": [],
-        })
+            batch_stats: [],
+        }
     }
 }

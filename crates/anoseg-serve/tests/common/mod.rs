@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use std::io::{Read as _, Write as _};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -73,10 +73,11 @@ impl Shop {
         model.save(&folder.join("model.anoseg")).unwrap();
     }
 
-    /// Any port, and listings that follow fast.
+    /// Any port, without gRPC, and listings that follow fast.
     pub(crate) fn settings(&self) -> Settings {
         let mut settings = Settings::new(self.path("models"));
         settings.address.set_port(0);
+        settings.grpc = None;
         settings.poll = Some(Duration::from_millis(20));
         settings
     }
@@ -84,11 +85,18 @@ impl Shop {
     pub(crate) fn start(&self) -> Running {
         Running::new(self.settings())
     }
+
+    /// The same with gRPC.
+    pub(crate) fn settings_with_grpc(&self) -> Settings {
+        Settings { grpc: Some((Ipv4Addr::LOCALHOST, 0).into()), ..self.settings() }
+    }
 }
 
 /// A server in this process; it ends with this value.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
+    /// That of gRPC.
+    pub(crate) grpc: Option<SocketAddr>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<Result<(), ServeError>>>,
 }
@@ -96,13 +104,19 @@ pub(crate) struct Running {
 impl Running {
     /// Starts a server and waits until it is ready.
     pub(crate) fn new(settings: Settings) -> Self {
-        let server = Server::bind(settings).unwrap();
-        let (address, stop) = (server.address(), Arc::new(AtomicBool::new(false)));
-        let stopped = stop.clone();
-        let thread = std::thread::spawn(move || server.run(move || stopped.load(Ordering::Relaxed)));
-        let running = Self { address, stop, thread: Some(thread) };
+        let running = Self::begin(settings);
         wait_until("the server is ready", || running.get("/v2/health/ready").status == 200);
         running
+    }
+
+    /// Starts a server.
+    pub(crate) fn begin(settings: Settings) -> Self {
+        let server = Server::bind(settings).unwrap();
+        let (address, grpc, stop) =
+            (server.address(), server.grpc_address(), Arc::new(AtomicBool::new(false)));
+        let stopped = stop.clone();
+        let thread = std::thread::spawn(move || server.run(move || stopped.load(Ordering::Relaxed)));
+        Self { address, grpc, stop, thread: Some(thread) }
     }
 
     /// Asks the server to stop.

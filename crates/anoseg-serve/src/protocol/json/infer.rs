@@ -12,15 +12,18 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::output::{self, Outcome, Wanted, Written};
-use super::tensors::{Images, Input, images};
+use super::input::{self, Input};
+use super::output::{self, Written};
 use crate::app::App;
 use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::inspect::Inspector;
 use crate::options::Options;
+use crate::protocol::inspect;
+use crate::protocol::output::Output;
+use crate::protocol::parameters::Parameters;
 use crate::repository::Named;
-use crate::thresholds::{Chosen, Thresholds};
+use crate::thresholds::Chosen;
 
 /// The length of the JSON of a body, where tensors follow it as bytes.
 const JSON_LENGTH: &str = "inference-header-content-length";
@@ -46,30 +49,6 @@ struct InferResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     parameters: Option<Parameters>,
     outputs: Vec<Written>,
-}
-
-/// Parameters of an answer. The protocol has numbers and strings only.
-#[derive(Serialize)]
-struct Parameters {
-    /// The numbers of the verdicts in the history, with commas between them; none where one was not kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verdicts: Option<String>,
-    /// What decided, as a JSON document, where the request asked for another way than the model's.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    thresholds: Option<String>,
-}
-
-impl Parameters {
-    /// None where there is nothing to tell.
-    fn of(outcomes: &[Outcome], thresholds: Option<&Thresholds>) -> Result<Option<Self>, Failure> {
-        let numbers = outcomes.iter().map(|outcome| Some(outcome.verdict?.to_string()));
-        let numbers: Option<Vec<String>> = numbers.collect();
-        let verdicts = numbers.filter(|numbers| !numbers.is_empty()).map(|numbers| numbers.join(","));
-        let thresholds = thresholds.map(serde_json::to_string).transpose();
-        let thresholds = thresholds.map_err(|error| Failure::internal(error.to_string()))?;
-        let is_empty = verdicts.is_none() && thresholds.is_none();
-        Ok((!is_empty).then_some(Self { verdicts, thresholds }))
-    }
 }
 
 /// One version of a model.
@@ -118,54 +97,22 @@ fn answer(inspector: &Inspector<'_>, body: &Bytes, json_length: Option<usize>) -
     let (options, limits) = (Options::of_parameters(&request.parameters)?, &inspector.app.settings.limits);
     let chosen = Chosen::of(options, &inspector.served.model, limits)?;
     let inspector = &Inspector { chosen: chosen.as_ref(), ..*inspector };
-    let images = images(&request.inputs, &binary, inspector.app.settings.most_images)?;
-    inspector.app.metrics.began(images.count());
-    let outcomes = inspect(inspector, &images, &wanted)?;
-    drop(images);
+    let images = input::images(request.inputs, binary, inspector.app.settings.most_images)?;
+    let with_map = wanted.iter().any(|wanted| wanted.output == Output::Map);
+    let outcomes = inspect(inspector, images, with_map)?;
     let begun = Instant::now();
     let mut binary = Vec::new();
     let outputs = wanted.iter().map(|&wanted| output::write(wanted, &outcomes, &mut binary));
     let response = InferResponse {
         model_name: &inspector.served.name,
         model_version: inspector.served.version.to_string(),
-        parameters: Parameters::of(&outcomes, inspector.chosen.map(|chosen| &chosen.thresholds))?,
+        parameters: Parameters::of(&outcomes, inspector.chosen)?,
         outputs: outputs.collect::<Result<_, _>>()?,
         id: request.id,
     };
     let json = serde_json::to_vec(&response).map_err(|error| Failure::internal(error.to_string()))?;
     inspector.served.statistics.output.add(begun.elapsed());
     Ok(Answer { json, binary })
-}
-
-fn inspect(inspector: &Inspector<'_>, images: &Images, wanted: &[Wanted]) -> Result<Vec<Outcome>, Failure> {
-    match images {
-        Images::Pixels { samples, size: (width, height) } => samples
-            .chunks_exact(3 * width * height)
-            .map(|rgb| Outcome::of(inspector.pixels(rgb, (*width, *height))?, wanted))
-            .collect(),
-        Images::Files(files) => {
-            let (mut outcomes, mut pixels) = (Vec::new(), 0);
-            for (number, file) in files.iter().enumerate() {
-                let judged = inspector.file(file, &format!("image {number}"))?;
-                let image = &judged.inspected.image;
-                pixels += image.width() as u64 * image.height() as u64;
-                outcomes.push(Outcome::of(judged, wanted)?);
-                check_pixels(pixels, inspector.app.settings.limits.max_pixels)?;
-            }
-            Ok(outcomes)
-        }
-    }
-}
-
-/// The limit on one image is one on all of a request, too: small files may be large images, whose maps
-/// are kept.
-fn check_pixels(pixels: u64, most: u64) -> Result<(), Failure> {
-    if pixels > most {
-        return Err(Failure::too_large(format!(
-            "the images of a request have more than {most} pixels together"
-        )));
-    }
-    Ok(())
 }
 
 fn respond(app: &App, Answer { mut json, binary }: Answer) -> Response {
