@@ -9,6 +9,7 @@
 //! program.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
 use std::io::{ErrorKind, IsTerminal as _, Write as _, stderr, stdout};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -65,8 +66,8 @@ pub(crate) fn capitalised(text: &str) -> String {
 
 /// Prints what the argument parser has to say. With control characters among the arguments it is
 /// printed without colours, and they as escapes.
-pub(crate) fn usage(error: &clap::Error) {
-    let odd = std::env::args_os().any(|argument| argument.to_str().is_none_or(|text| shown(text) != text));
+pub(crate) fn usage(error: &clap::Error, arguments: &[OsString]) {
+    let odd = arguments.iter().any(|argument| argument.to_str().is_none_or(|text| shown(text) != text));
     if odd && error.use_stderr() {
         _ = writeln!(stderr(), "{}", shown(error.render().to_string().trim_end()));
     } else {

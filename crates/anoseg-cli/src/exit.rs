@@ -1,7 +1,6 @@
 //! How the program ends: the exit codes are a contract that scripts rely on.
 
 use std::any::Any;
-use std::process::ExitCode;
 
 use anoseg::{ErrorKind, TrainError};
 
@@ -42,15 +41,15 @@ const BUG: u8 = 70;
 pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Prints an error once, with its causes, and returns the exit code.
-pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>) -> ExitCode {
+pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>) -> u8 {
     let lost = console::lost_results();
     match outcome {
         Ok(Ok(_)) if lost.is_some() => {
             let why = lost.map_or_else(String::new, |error| error.to_string());
             console::error(&format!("the results could not be written to standard output: {why}"));
-            ExitCode::from(code_of_kind(ErrorKind::Environment))
+            code_of_kind(ErrorKind::Environment)
         }
-        Ok(Ok(outcome)) => ExitCode::from(outcome.code()),
+        Ok(Ok(outcome)) => outcome.code(),
         Ok(Err(error)) => {
             let code = code_of(&error);
             let message = message(&error);
@@ -60,13 +59,13 @@ pub(crate) fn code(outcome: Result<anyhow::Result<Outcome>, Box<dyn Any + Send>>
             } else {
                 console::error(&message)
             }
-            ExitCode::from(code)
+            code
         }
         Err(_) => {
             console::error(
                 "internal error (see above); please report it with the command and the lines above",
             );
-            ExitCode::from(BUG)
+            BUG
         }
     }
 }
@@ -95,7 +94,7 @@ pub(crate) fn message(error: &anyhow::Error) -> String {
 }
 
 /// The error and its causes, each text once: many errors repeat their source.
-fn text(error: &anyhow::Error) -> String {
+pub fn text(error: &anyhow::Error) -> String {
     let mut text = error.to_string();
     for cause in error.chain().skip(1) {
         let cause = cause.to_string();
@@ -111,7 +110,7 @@ fn code_of(error: &anyhow::Error) -> u8 {
 }
 
 /// Who can fix an error, where it is one of ours.
-pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
+pub fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     if let Some(error) = error.downcast_ref::<TrainError>() {
         return Some(error.kind());
     }

@@ -19,10 +19,14 @@ const START_BYTES: u64 = 16 << 10;
 
 /// What is written to a file that an option names.
 #[derive(Clone, Copy)]
-pub(crate) enum Output {
+pub enum Output {
+    /// A model file.
     Model,
+    /// An HTML report.
     Report,
+    /// Figures as JSON.
     Figures,
+    /// A model as an ONNX file.
     Onnx,
 }
 
@@ -55,7 +59,7 @@ impl Output {
 /// # Errors
 /// It is a folder or read-only, it holds something that anoseg did not write, or its folder cannot
 /// be made or written to.
-pub(crate) fn prepare_file(path: &Path, option: &str, output: Output) -> Result<()> {
+pub fn prepare_file(path: &Path, option: &str, output: Output) -> Result<()> {
     let refuse = |allowed: String| Err(SettingError::new(option, path, allowed).into());
     // A path that ends with a separator names a folder, whether it exists or not.
     let ends_as_folder = path.as_os_str().as_encoded_bytes().last().is_some_and(|&byte| byte == b'/');

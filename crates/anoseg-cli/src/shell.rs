@@ -3,13 +3,27 @@
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::OnceLock;
 
 use anoseg_image::text::is_unseen;
+
+/// The arguments that the program was called with, the first its name.
+static CALL: OnceLock<Vec<OsString>> = OnceLock::new();
+
+/// Keeps the arguments that the program was called with.
+pub(crate) fn set_call(arguments: Vec<OsString>) {
+    // A second call in one process would only give commands with the arguments of the first.
+    _ = CALL.set(arguments);
+}
+
+fn call() -> Vec<OsString> {
+    CALL.get().cloned().unwrap_or_default()
+}
 
 /// The program as it was called, so that a command with it works where the program is not in the
 /// search path.
 pub(crate) fn program() -> OsString {
-    std::env::args_os().next().filter(|name| !name.is_empty()).unwrap_or_else(|| "anoseg".into())
+    call().into_iter().next().filter(|name| !name.is_empty()).unwrap_or_else(|| "anoseg".into())
 }
 
 /// A command of this program with these arguments, quoted for a POSIX shell.
@@ -27,7 +41,7 @@ pub(crate) fn not_an_option(path: &Path) -> OsString {
 
 /// The command that this program was started with and one more option, quoted for a POSIX shell.
 pub(crate) fn this_command_with(option: &str) -> String {
-    let mut arguments: Vec<OsString> = std::env::args_os().collect();
+    let mut arguments = call();
     if !arguments.iter().any(|argument| argument == option) {
         arguments.push(option.into());
     }

@@ -20,7 +20,7 @@ pub(crate) fn run(command: &EncoderCommand) -> Result<Outcome> {
 
 /// The encoder that `config` needs: from this file, or the one that was added. None if it needs
 /// none.
-pub(super) fn of(config: &Config, file: Option<&Path>) -> Result<Option<PretrainedEncoder>, TrainError> {
+pub(crate) fn of(config: &Config, file: Option<&Path>) -> Result<Option<PretrainedEncoder>, TrainError> {
     match (config.architecture.network, file) {
         (Kind::Pretrained, Some(file)) => PretrainedEncoder::read(file).map(Some),
         (Kind::Pretrained, None) => PretrainedEncoder::find(&data_folder()?).map(Some),

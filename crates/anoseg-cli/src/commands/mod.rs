@@ -28,7 +28,9 @@ mod watch;
 use std::path::{Path, PathBuf};
 
 use anoseg::evaluation::TestRun;
-use anoseg::{Calibration, Config, ErrorKind, Limits, Model, Preset, RegionFilter, SettingError, TrainError};
+use anoseg::{
+    Calibration, Config, ErrorKind, Limits, Model, ModelFile, Preset, RegionFilter, SettingError, TrainError,
+};
 use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Dataset, Layout, Part};
 use anoseg_report::format::{exact_score, with_digits};
@@ -75,6 +77,11 @@ fn narrowed(model: Model, options: &RegionOptions, limits: &Limits) -> anyhow::R
 /// Opens the folder of a dataset.
 fn open(folder: &Path, options: &DataOptions) -> Result<Dataset, DatasetError> {
     Dataset::open_as(folder, options.layout)
+}
+
+/// Writes a trained model. A model in its place that was calibrated since its training is kept beside it.
+pub(crate) fn save_trained(model: &ModelFile, path: &Path) -> anyhow::Result<()> {
+    replace::save(model, path, replace::is_calibrated)
 }
 
 /// The datasets in a folder; none where it is one itself, or is to be read as one.

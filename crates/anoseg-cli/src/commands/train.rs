@@ -17,7 +17,7 @@ use anyhow::{Context as _, Result};
 use clap::ValueEnum as _;
 
 use super::resume::{called_as, how_to_resume};
-use super::{encoder, network_input, replace, verdict};
+use super::{encoder, network_input, verdict};
 use crate::args::{PresetName, Settings, Train};
 use crate::console::{self, TrainingBar, minutes};
 use crate::exit::Outcome;
@@ -129,7 +129,7 @@ fn move_aside(run_dir: &RunDir, options: &Train) -> Result<()> {
 
 /// Writes the model. Where that fails after all, it is kept in the run directory.
 fn save(model: &Model, options: &Train, run_dir: &RunDir) -> Result<()> {
-    let Err(error) = replace::save(&model.to_file(), &options.output, replace::is_calibrated) else {
+    let Err(error) = super::save_trained(&model.to_file(), &options.output) else {
         // Without this note, the next training moves the run directory aside: no harm is done.
         _ = run_dir.mark_finished();
         return Ok(());

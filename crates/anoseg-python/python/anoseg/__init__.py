@@ -1,0 +1,33 @@
+"""Anomaly segmentation, learned from images of good parts only.
+
+    import anoseg
+
+    model = anoseg.train("good-parts", "part.anoseg", minutes=10)
+    inspection = model.inspect_file("part.png")
+    if inspection.decision == "reject":
+        print(inspection.score, inspection.regions)
+"""
+
+from ._anoseg import Inspection, Model, Region, Thresholds, __version__, evaluate, export, train
+from ._decision import Decision
+from ._errors import ArgumentError, BugError, DataError, Error, ModelError, ResourceError
+from ._program import calibrate
+
+__all__ = [
+    "ArgumentError",
+    "BugError",
+    "DataError",
+    "Decision",
+    "Error",
+    "Inspection",
+    "Model",
+    "ModelError",
+    "Region",
+    "ResourceError",
+    "Thresholds",
+    "__version__",
+    "calibrate",
+    "evaluate",
+    "export",
+    "train",
+]

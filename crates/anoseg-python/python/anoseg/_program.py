@@ -1,0 +1,58 @@
+"""What the program does, and the library does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import warnings
+from typing import Union
+
+from ._anoseg import Model
+from ._errors import ArgumentError, BugError, DataError, ModelError
+
+_ERRORS = {2: ArgumentError, 3: DataError, 4: ModelError}
+_SOME_BAD_DATA = 3
+_INTERRUPTED = 130
+
+
+def calibrate(
+    model: Union[Model, str, os.PathLike],
+    images_folder: Union[str, os.PathLike],
+    output: Union[str, os.PathLike],
+    *,
+    false_reject: float = 0.01,
+) -> Model:
+    """Derives the thresholds of a model anew from a folder of other good images, as `anoseg calibrate` does in a
+    process of its own, and writes the model to `output`."""
+    path = model.path if isinstance(model, Model) else model
+    if path is None:
+        raise ArgumentError("a model from bytes cannot be calibrated: write the bytes to a file, and give its path")
+    options = [f"--output={os.fspath(output)}", f"--false-reject={false_reject}"]
+    _run("calibrate", *options, "--", os.fspath(path), os.fspath(images_folder))
+    return Model.load(output)
+
+
+def _run(*arguments: str) -> None:
+    """Runs the program. Its warnings become Python's, and its error an exception."""
+    done = subprocess.run(
+        [sys.executable, "-m", "anoseg", *arguments],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+    )
+    error = ""
+    for line in done.stderr.splitlines():
+        if line.startswith("warning: "):
+            warnings.warn(line[len("warning: ") :], stacklevel=3)
+        elif line.startswith("error: "):
+            error = line[len("error: ") :]
+    # Without an error, the work is done and images were left out, which warnings have told.
+    if done.returncode == 0 or (done.returncode == _SOME_BAD_DATA and not error):
+        return
+    if done.returncode == _INTERRUPTED:
+        raise KeyboardInterrupt
+    raise _ERRORS.get(done.returncode, BugError)(error or done.stderr.strip())

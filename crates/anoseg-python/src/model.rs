@@ -1,0 +1,242 @@
+//! Models as Python has them.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use anoseg::{Error, Image, Limits, Model, Threads, decode};
+use anyhow::Result;
+use pyo3::prelude::*;
+use rayon::prelude::*;
+
+use crate::array::{Order, image_of};
+use crate::failure;
+use crate::inspection::PyInspection;
+use crate::work::{detached, start_threads};
+
+/// More threads than this take minutes to start and gain nothing.
+const MOST_THREADS: usize = 1024;
+
+/// A model that is ready to inspect images, from any thread.
+#[pyclass(frozen, name = "Model", module = "anoseg")]
+pub(crate) struct PyModel {
+    pub(crate) model: Model,
+    /// Threads of its own; 0 where it computes on those that all models share.
+    threads: usize,
+    /// Its file; None where it comes from bytes.
+    path: Option<PathBuf>,
+    digest: OnceLock<String>,
+}
+
+impl PyModel {
+    /// Loads a model file.
+    pub(crate) fn load_file(py: Python<'_>, path: PathBuf, threads: i64) -> PyResult<Self> {
+        let threads = thread_count(threads)?;
+        detached(py, move || {
+            let model = on_threads(Model::load(&path)?, threads)?;
+            // Where another process loads it again, the folder may be another one.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            Ok(Self { model, threads, path: Some(path), digest: OnceLock::new() })
+        })
+    }
+
+    fn digest_of(&self, py: Python<'_>) -> PyResult<&str> {
+        if self.digest.get().is_none() {
+            let digest = detached(py, || Ok(self.model.digest()?))?;
+            _ = self.digest.set(digest);
+        }
+        Ok(self.digest.get().map_or("", String::as_str))
+    }
+
+    fn inspected(
+        &self,
+        py: Python<'_>,
+        image: impl FnOnce() -> Result<Image> + Send,
+    ) -> PyResult<PyInspection> {
+        let inspection = detached(py, || {
+            start_threads()?;
+            Ok(self.model.inspect(&image()?)?)
+        })?;
+        PyInspection::of(py, inspection)
+    }
+}
+
+#[pymethods]
+impl PyModel {
+    #[staticmethod]
+    #[pyo3(signature = (path, threads=0))]
+    fn load(py: Python<'_>, path: PathBuf, threads: i64) -> PyResult<Self> {
+        Self::load_file(py, path, threads)
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (data, threads=0))]
+    fn from_bytes(py: Python<'_>, data: &[u8], threads: i64) -> PyResult<Self> {
+        let threads = thread_count(threads)?;
+        detached(py, || {
+            let model = on_threads(Model::from_bytes(data)?, threads)?;
+            Ok(Self { model, threads, path: None, digest: OnceLock::new() })
+        })
+    }
+
+    #[pyo3(signature = (image, *, order="rgb"))]
+    fn inspect(&self, py: Python<'_>, image: &Bound<'_, PyAny>, order: &str) -> PyResult<PyInspection> {
+        let image = image_of(image, Order::named(order)?)?;
+        self.inspected(py, move || Ok(image))
+    }
+
+    fn inspect_file(&self, py: Python<'_>, path: PathBuf) -> PyResult<PyInspection> {
+        self.inspected(py, move || Ok(decode::load(&path, &Limits::default()).map_err(Error::from)?))
+    }
+
+    fn inspect_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<PyInspection> {
+        self.inspected(py, move || {
+            Ok(decode::load_bytes(data, "image".as_ref(), &Limits::default()).map_err(Error::from)?)
+        })
+    }
+
+    #[pyo3(signature = (images, *, order="rgb"))]
+    fn inspect_batch(
+        &self,
+        py: Python<'_>,
+        images: &Bound<'_, PyAny>,
+        order: &str,
+    ) -> PyResult<Vec<PyInspection>> {
+        let order = Order::named(order)?;
+        detached(py, || Ok(start_threads()?))?;
+        // Only so many images are there twice, as arrays and converted.
+        let at_once = 2 * rayon::current_num_threads();
+        let (mut inspections, mut images) = (Vec::new(), images.try_iter()?);
+        loop {
+            let mut chunk = Vec::with_capacity(at_once);
+            for (number, image) in images.by_ref().take(at_once).enumerate() {
+                let image = image_of(&image?, order);
+                chunk.push(image.map_err(|error| numbered(py, &error, inspections.len() + number))?);
+            }
+            if chunk.is_empty() {
+                return Ok(inspections);
+            }
+            let done: Vec<_> = detached(py, || {
+                let inspected = chunk.par_iter().map(|image| Ok(self.model.inspect(image)?));
+                inspected.collect::<Result<_>>()
+            })?;
+            for inspection in done {
+                inspections.push(PyInspection::of(py, inspection)?);
+            }
+        }
+    }
+
+    #[getter]
+    fn digest(&self, py: Python<'_>) -> PyResult<&str> {
+        self.digest_of(py)
+    }
+
+    #[getter]
+    fn description<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
+        from_json(py, self.model.description())
+    }
+
+    #[getter]
+    fn thresholds(&self) -> Option<PyThresholds> {
+        let calibration = self.model.description().calibration.as_ref()?;
+        Some(PyThresholds {
+            image: calibration.image_threshold,
+            review: calibration.review_threshold,
+            pixel: calibration.pixel_threshold,
+            min_area: calibration.regions.min_area,
+            min_peak: calibration.regions.min_peak,
+        })
+    }
+
+    #[getter]
+    fn path(&self) -> Option<PathBuf> {
+        self.path.clone()
+    }
+
+    #[getter]
+    fn threads(&self) -> usize {
+        self.threads
+    }
+
+    fn __reduce__<'py>(&self, py: Python<'py>) -> PyResult<(Bound<'py, PyAny>, (PathBuf, String, usize))> {
+        let Some(path) = self.path.clone() else {
+            return Err(failure::argument(
+                "a model from bytes cannot be pickled: load it from a file by Model.load, or send its bytes",
+            ));
+        };
+        let again = py.import("anoseg._anoseg")?.getattr("load_again")?;
+        Ok((again, (path, self.digest_of(py)?.to_owned(), self.threads)))
+    }
+
+    fn __repr__(&self) -> String {
+        let description = self.model.description();
+        let from =
+            self.path.as_ref().map_or_else(|| "from bytes".to_owned(), |path| path.display().to_string());
+        let category = &description.provenance.category;
+        let thresholds = match &description.calibration {
+            Some(calibration) => format!("rejects score > {:.4}", calibration.image_threshold),
+            None => "no thresholds".to_owned(),
+        };
+        format!("<anoseg.Model {from}: {category}, preset {}, {thresholds}>", description.preset)
+    }
+}
+
+/// The thresholds of a model.
+#[pyclass(frozen, get_all, eq, name = "Thresholds", module = "anoseg")]
+#[derive(Clone, PartialEq)]
+pub(crate) struct PyThresholds {
+    /// An image is rejected when its score is greater.
+    image: f32,
+    /// An image is to be reviewed when its score is greater.
+    review: f32,
+    /// A pixel is marked when its value is greater.
+    pixel: f32,
+    /// A region is reported when its share of the image is greater,
+    min_area: f64,
+    /// or its peak.
+    min_peak: f32,
+}
+
+#[pymethods]
+impl PyThresholds {
+    fn __repr__(&self) -> String {
+        let Self { image, review, pixel, min_area, min_peak } = self;
+        format!(
+            "Thresholds(image={image}, review={review}, pixel={pixel}, min_area={min_area}, min_peak={min_peak})"
+        )
+    }
+}
+
+/// Loads a pickled model again. The file must still hold it.
+#[pyfunction]
+pub(crate) fn load_again(py: Python<'_>, path: PathBuf, digest: &str, threads: i64) -> PyResult<PyModel> {
+    let shown = path.display().to_string();
+    let model = PyModel::load_file(py, path, threads)?;
+    if model.digest_of(py)? == digest {
+        return Ok(model);
+    }
+    Err(failure::model(format!("{shown}: the file holds another model than the one that was pickled")))
+}
+
+/// A value as Python's dictionaries and lists.
+pub(crate) fn from_json<'py>(py: Python<'py>, value: &impl serde::Serialize) -> PyResult<Bound<'py, PyAny>> {
+    let text = serde_json::to_string(value).map_err(|error| failure::exception(&error.into()))?;
+    py.import("json")?.call_method1("loads", (text,))
+}
+
+fn thread_count(threads: i64) -> PyResult<usize> {
+    let count = usize::try_from(threads).ok().filter(|&count| count <= MOST_THREADS);
+    count.ok_or_else(|| {
+        failure::argument(format!(
+            "threads is {threads}: give 1 to {MOST_THREADS}, or 0 for those that all models share"
+        ))
+    })
+}
+
+fn on_threads(model: Model, threads: usize) -> Result<Model> {
+    Ok(if threads == 0 { model } else { model.with_threads(Threads::new(threads)?) })
+}
+
+/// The error of an image of a batch, with its number.
+fn numbered(py: Python<'_>, error: &PyErr, number: usize) -> PyErr {
+    failure::argument(format!("images[{number}]: {}", error.value(py)))
+}
