@@ -66,6 +66,7 @@ pub(crate) fn export(
 ) -> PyResult<Vec<String>> {
     detached(py, || {
         prepare_file(&output, "output", Output::Onnx)?;
+        start_threads()?;
         let model = Model::load(&model_path)?;
         let numbers = if fp16 { Numbers::Float16 } else { Numbers::Float32 };
         let export = anoseg_export::export(&model, &Options { with_preprocessing: preprocessing, numbers })?;

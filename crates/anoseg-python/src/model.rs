@@ -32,6 +32,8 @@ impl PyModel {
     pub(crate) fn load_file(py: Python<'_>, path: PathBuf, threads: i64) -> PyResult<Self> {
         let threads = thread_count(threads)?;
         detached(py, move || {
+            // Loading computes, too.
+            start_threads()?;
             let model = on_threads(Model::load(&path)?, threads)?;
             // Where another process loads it again, the folder may be another one.
             let path = std::path::absolute(&path).unwrap_or(path);
@@ -73,6 +75,7 @@ impl PyModel {
     fn from_bytes(py: Python<'_>, data: &[u8], threads: i64) -> PyResult<Self> {
         let threads = thread_count(threads)?;
         detached(py, || {
+            start_threads()?;
             let model = on_threads(Model::from_bytes(data)?, threads)?;
             Ok(Self { model, threads, path: None, digest: OnceLock::new() })
         })

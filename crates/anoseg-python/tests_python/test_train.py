@@ -110,8 +110,8 @@ def test_a_calibration_gives_other_thresholds(good_parts, trained, tmp_path):
     assert len(model.description["calibration"]["normal_scores"]) == 6
     again = anoseg.calibrate(anoseg.Model.load(trained), good_parts / "test/good", output, false_reject=0.05)
     assert again.thresholds == model.thresholds
-    with pytest.raises(anoseg.ArgumentError, match="0.9"):
-        anoseg.calibrate(trained, good_parts / "test/good", output, false_reject=0.9)
+    with pytest.raises(anoseg.ArgumentError, match="1.5"):
+        anoseg.calibrate(trained, good_parts / "test/good", output, false_reject=1.5)
     with pytest.raises(anoseg.ModelError):
         anoseg.calibrate(good_parts / "test/good/0.ppm", good_parts / "test/good", output)
 
