@@ -18,6 +18,7 @@ import pathlib
 import random
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -45,6 +46,14 @@ def slope(points):
     times, values = zip(*points)
     t, v = sum(times) / len(times), sum(values) / len(values)
     return sum((a - t) * (b - v) for a, b in points) / sum((a - t) ** 2 for a in times) * 3600 / v
+
+
+def minutes(points):
+    """The median of the values of each minute."""
+    groups = collections.defaultdict(list)
+    for time_, value in points:
+        groups[int(time_ // 60)].append(value)
+    return [round(statistics.median(values), 1) for values in groups.values()]
 
 
 def main():
@@ -152,6 +161,7 @@ def main():
             "failed": len(failed),
             "first_failures": [str(one) for one in failed[:3]],
             "memory_mb": {"begin": points[0][1], "least": min(kept), "most": max(kept), "end": points[-1][1]},
+            "memory_mb_of_minutes": minutes(points),
             "memory_slope_an_hour": round(slope([p for p in points if p[0] > options.seconds / 4]), 4),
             "descriptors": [before, after],
             "exit_code": code,
