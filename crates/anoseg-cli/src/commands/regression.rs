@@ -103,7 +103,7 @@ pub(super) fn show(regression: &Regression, what: &str) {
     ];
     for (name, what, before, after, counts) in rows {
         let of: u64 = counts.iter().sum();
-        console::result(&format!("{name:<10}{what}: {after} of {of} with feedback, now {before}"));
+        console::result(&format!("{name:<10}{what}: {after} of {of} with feedback, at present {before}"));
     }
 }
 
