@@ -112,6 +112,7 @@ fn the_place_of_the_images_does_not_matter_and_a_shard_may_be_empty() {
         let name = |line| serde_json::from_str::<Value>(line).unwrap()["image"].as_str().unwrap().to_owned();
         text.lines().map(name).collect()
     };
+    fs::remove_file(shop.path("in/a/scan.dcm")).unwrap();
     shop.run("predict model.anoseg in/a -o here --shard 0/2", 0);
     let here: Vec<String> = images("here").iter().map(|name| name.replace("in/a", "moved")).collect();
     fs::rename(shop.path("in/a"), shop.path("moved")).unwrap();
