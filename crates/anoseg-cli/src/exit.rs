@@ -130,6 +130,9 @@ pub(crate) fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<Error
     if let Some(error) = error.downcast_ref::<anoseg::batch::ResultsError>() {
         return Some(error.kind());
     }
+    if let Some(error) = error.downcast_ref::<anoseg::batch::MergeError>() {
+        return Some(error.kind());
+    }
     if let Some(error) = error.downcast_ref::<anoseg_serve::ServeError>() {
         return Some(error.kind());
     }
