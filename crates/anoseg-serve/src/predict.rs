@@ -21,7 +21,6 @@ use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::form::{self, Part};
 use crate::inspect::{Inspector, Judged};
-use crate::metrics::decision_name;
 use crate::options::Options;
 use crate::repository::{Named, Served};
 use crate::thresholds::{Chosen, Thresholds};
@@ -192,7 +191,7 @@ fn respond(
     let score = HeaderValue::from_str(&score.to_string()).map_err(|error| internal(error.to_string()))?;
     let headers = [
         (header::CONTENT_TYPE, kind),
-        (HeaderName::from_static("anoseg-decision"), HeaderValue::from_static(decision_name(decision))),
+        (HeaderName::from_static("anoseg-decision"), HeaderValue::from_static(decision.name())),
         (HeaderName::from_static("anoseg-score"), score),
         (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
     ];

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
-use anoseg_image::write::first_free;
+use anoseg_image::write::{first_free, folder_of};
 
 use super::MergeError;
 
@@ -18,7 +18,7 @@ impl Staging {
         let Some(name) = target.file_name() else {
             return Err(MergeError::Exists { path: target.to_owned() });
         };
-        let parent = parent(target);
+        let parent = folder_of(target);
         fs::create_dir_all(parent).map_err(|error| MergeError::io(parent, error))?;
         let name = name.to_string_lossy();
         let path = first_free(|number| parent.join(format!(".{name}.merging-{number}")));
@@ -38,7 +38,7 @@ impl Staging {
         fs::rename(self.path(), target).map_err(|error| MergeError::io(target, error))?;
         self.path = None;
         // Some systems cannot sync a folder; the folder is there in any case.
-        _ = File::open(parent(target)).and_then(|folder| folder.sync_all());
+        _ = File::open(folder_of(target)).and_then(|folder| folder.sync_all());
         Ok(())
     }
 }
@@ -49,8 +49,4 @@ impl Drop for Staging {
             _ = fs::remove_dir_all(path);
         }
     }
-}
-
-fn parent(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
