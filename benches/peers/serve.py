@@ -148,7 +148,7 @@ def main():
 
         try:
             begin = time.perf_counter()
-            command = [options.anoseg, "serve", "--models", str(folder / "models"), "--http", "127.0.0.1:18000"]
+            command = [options.anoseg, "serve", "--models", str(folder / "models"), "--http", "127.0.0.1:18000", "--grpc", "none"]
             processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL))
             wait("http://127.0.0.1:18000/v2/health/ready", processes[-1])
             started = time.perf_counter() - begin

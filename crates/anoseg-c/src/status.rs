@@ -73,8 +73,7 @@ pub(crate) fn guard(work: impl FnOnce() -> Result<(), Failure>) -> anoseg_status
 }
 
 fn panicked(payload: &(dyn Any + Send)) -> Failure {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
+    let text = anoseg_image::text::of_panic(payload).unwrap_or("no text");
     Failure(anoseg_status::ANOSEG_BUG, format!("a fault of anoseg; please report it: {text}"))
 }
 

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use anoseg::batch::ResultsError;
+use anoseg::batch::{MergeError, ResultsError};
 use anoseg::write::FolderInUse;
 use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
 use anoseg_serve::ServeError;
@@ -68,6 +68,9 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<ResultsError>() {
         return of_results(error);
     }
+    if let Some(error) = cause.downcast_ref::<MergeError>() {
+        return of_merging(error);
+    }
     if let Some(error) = cause.downcast_ref::<VerifyError>() {
         return of_verification(error);
     }
@@ -119,8 +122,31 @@ fn of_results(error: &ResultsError) -> Option<String> {
             "start anew without --resume and --watch (the earlier verdicts are kept under another name), or choose another \
              folder with --output"
         }
+        ResultsError::OtherShard { .. } => {
+            "give the same --shard as then, or start anew without --resume (the earlier verdicts are kept under another \
+             name), or choose another folder with --output"
+        }
         ResultsError::Model(error) => return of_inference(error),
         ResultsError::Io { source, .. } => return of_io(source),
+        _ => return None,
+    };
+    Some(advice.to_owned())
+}
+
+fn of_merging(error: &MergeError) -> Option<String> {
+    let advice = match error {
+        MergeError::Exists { .. } => "give the name of a folder that does not exist",
+        MergeError::NotResults { .. } => "give folders that predict --shard wrote",
+        MergeError::Unfinished { .. } => {
+            "run its predict again with --resume, or merge what is there with --partial"
+        }
+        MergeError::Missing { .. } => "give their folders too, or merge what is there with --partial",
+        MergeError::Different { .. } => {
+            "give folders of one batch, or run one of them again as the others were: same model, options and images"
+        }
+        MergeError::Conflict { .. } => "give one folder for each shard",
+        MergeError::Damaged { .. } => "run its predict again without --resume",
+        MergeError::Results(error) => return of_results(error),
         _ => return None,
     };
     Some(advice.to_owned())

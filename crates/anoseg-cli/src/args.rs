@@ -3,6 +3,7 @@
 mod feedback;
 mod limits;
 mod model_file;
+mod predict;
 mod region;
 mod serve;
 mod values;
@@ -12,7 +13,6 @@ mod view;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anoseg::batch::{CocoSegmentation, Format, MapFormat};
 use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -20,6 +20,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 pub(crate) use feedback::{FeedbackCommand, FeedbackExport, FeedbackRegression, FeedbackThresholds};
 pub(crate) use limits::LimitOptions;
 pub(crate) use model_file::{Export, Info};
+pub(crate) use predict::{Merge, Predict};
 pub(crate) use region::RegionOptions;
 pub(crate) use serve::{LogForm, Serve};
 use values::{duration, share, whole_number, whole_number_in};
@@ -55,6 +56,8 @@ pub(crate) enum Command {
     Eval(Eval),
     /// Inspect images.
     Predict(Predict),
+    /// Join the results of `predict --shard` into the folder that one run would have written.
+    Merge(Merge),
     /// Answer requests over HTTP: the Open Inference Protocol, and image files to verdicts.
     Serve(Serve),
     /// Write a model as an ONNX file, for other engines.
@@ -321,62 +324,6 @@ pub(crate) struct Eval {
     /// folder that holds CATEGORY-run for each [default: beside the model].
     #[arg(long)]
     pub(crate) run_dir: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) limits: LimitOptions,
-}
-
-#[derive(Args)]
-pub(crate) struct Predict {
-    /// Model file.
-    pub(crate) model: PathBuf,
-    /// Images, or folders of images.
-    #[arg(required = true)]
-    pub(crate) inputs: Vec<PathBuf>,
-    /// Folder for the verdicts and images.
-    #[arg(short, long)]
-    pub(crate) output: PathBuf,
-    /// Form of the verdicts: jsonl, csv or coco.
-    #[arg(long, default_value = "jsonl")]
-    pub(crate) format: Format,
-    /// Regions in the COCO document: rle (run lengths), or polygons (a hole is cut in by a line of no
-    /// width).
-    #[arg(long, value_name = "FORM", default_value = "rle")]
-    pub(crate) coco_segmentation: CocoSegmentation,
-    /// Also write each image with the anomaly drawn over it.
-    #[arg(long)]
-    pub(crate) overlay: bool,
-    /// Also write each mask of anomalous pixels (PNG, 255 = anomalous).
-    #[arg(long)]
-    pub(crate) mask: bool,
-    /// Also write each anomaly map (float32 TIFF).
-    #[arg(long)]
-    pub(crate) map: bool,
-    /// Format of the maps: tiff (float32), or png (16-bit grey, 0 to 1 as 0 to 65535).
-    #[arg(long, requires = "map", default_value = "tiff")]
-    pub(crate) map_format: MapFormat,
-    /// Write overlays, masks and maps into the folders that the images have below their input: those of
-    /// INPUT/a/x.png into OUTPUT/a.
-    #[arg(long)]
-    pub(crate) tree: bool,
-    /// Go on where an earlier run into the same folder stopped: images that have a verdict of this
-    /// model are left out.
-    #[arg(long)]
-    pub(crate) resume: bool,
-    /// Exit with code 1 when an image is rejected.
-    #[arg(long)]
-    pub(crate) fail_on_anomaly: bool,
-    /// Inspect the images of one folder as they appear, until stopped (exit code 0). Goes on with the
-    /// verdicts of this model in the output folder.
-    #[arg(long, conflicts_with = "fail_on_anomaly")]
-    pub(crate) watch: bool,
-    /// After the verdict, move each image into good, review or reject in this folder.
-    #[arg(long, value_name = "FOLDER", requires = "watch", conflicts_with = "link_to")]
-    pub(crate) move_to: Option<PathBuf>,
-    /// After the verdict, link each image into good, review or reject in this folder.
-    #[arg(long, value_name = "FOLDER", requires = "watch")]
-    pub(crate) link_to: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) region: RegionOptions,
     #[command(flatten)]
     pub(crate) limits: LimitOptions,
 }

@@ -129,6 +129,9 @@ pub fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     if let Some(error) = error.downcast_ref::<anoseg::batch::ResultsError>() {
         return Some(error.kind());
     }
+    if let Some(error) = error.downcast_ref::<anoseg::batch::MergeError>() {
+        return Some(error.kind());
+    }
     if let Some(error) = error.downcast_ref::<anoseg_serve::ServeError>() {
         return Some(error.kind());
     }

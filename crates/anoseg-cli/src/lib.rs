@@ -65,7 +65,10 @@ const MOST_THREADS: usize = 1024;
 fn run(arguments: Arguments) -> Result<exit::Outcome> {
     anoseg_kernels::Level::requested().map_err(anoseg::Error::from)?;
     check_threads()?;
-    if !matches!(arguments.command, Command::Info(_) | Command::Export(_) | Command::Feedback(_)) {
+    if !matches!(
+        arguments.command,
+        Command::Info(_) | Command::Export(_) | Command::Feedback(_) | Command::Merge(_)
+    ) {
         // Here, and not at the first use, where there is no way to report that the system gives none.
         anoseg_infer::Threads::start_global()?;
     }
@@ -79,6 +82,7 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Calibrate(options) => commands::calibrate::run(&options),
         Command::Eval(options) => commands::eval::run(&options),
         Command::Predict(options) => commands::predict::run(&options),
+        Command::Merge(options) => commands::merge::run(&options),
         Command::Serve(options) => commands::serve::run(&options),
         Command::Export(options) => commands::export::run(&options),
         Command::Verify(options) => commands::verify::run(&options),

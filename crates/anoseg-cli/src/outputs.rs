@@ -82,8 +82,7 @@ pub fn prepare_file(path: &Path, option: &str, output: Output) -> Result<()> {
         }
         _ => {}
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    prepare_folder(folder)
+    prepare_folder(write::folder_of(path))
 }
 
 #[cfg(unix)]
@@ -120,8 +119,7 @@ fn place_of(path: &Path) -> PathBuf {
     if let Ok(whole) = std::fs::canonicalize(path) {
         return whole;
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (std::fs::canonicalize(folder), path.file_name()) {
+    match (std::fs::canonicalize(write::folder_of(path)), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
     }

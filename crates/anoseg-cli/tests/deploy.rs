@@ -18,7 +18,11 @@ fn text(name: &str) -> String {
 
 /// The help of `anoseg serve`.
 fn help() -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_anoseg")).args(["serve", "--help"]).output().unwrap();
+    help_of("serve")
+}
+
+fn help_of(command: &str) -> String {
+    let output = Command::new(env!("CARGO_BIN_EXE_anoseg")).args([command, "--help"]).output().unwrap();
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -164,6 +168,73 @@ fn the_manifests_fit_each_other_and_the_program() {
     for time in [&pod["spec"], &service["spec"]["predictor"]] {
         assert!(time["terminationGracePeriodSeconds"].as_u64().unwrap() > 21);
     }
+}
+
+#[test]
+fn the_job_of_kubernetes_inspects_each_shard_once() {
+    let job = &manifests::read(&text("kubernetes/predict_job.yaml"))[0];
+    let spec = &job["spec"];
+    assert_eq!(spec["completionMode"], "Indexed");
+    let container = &spec["template"]["spec"]["containers"][0];
+    let arguments: Vec<&str> =
+        container["args"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    assert_eq!(arguments[0], "predict");
+    let help = help_of("predict");
+    for option in arguments.iter().filter(|argument| argument.starts_with("--")) {
+        assert!(help.contains(option.split('=').next().unwrap()), "anoseg predict has no {option}");
+    }
+    let shard = format!("--shard=$(JOB_COMPLETION_INDEX)/{}", spec["completions"]);
+    assert!(arguments.contains(&shard.as_str()), "{arguments:?}");
+    // A variable is replaced in arguments only if the container declares it.
+    assert_eq!(container["env"][0]["name"], "JOB_COMPLETION_INDEX");
+    assert_eq!(spec["template"]["spec"]["restartPolicy"], "Never", "a policy of failures asks for it");
+}
+
+/// Runs the script with a `sbatch` that runs each job at once, one after the other.
+#[cfg(unix)]
+#[test]
+fn the_script_of_slurm_inspects_all_shards_and_merges_them() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let program = |name: &str, text: &str| {
+        std::fs::write(path(name), text).unwrap();
+        std::fs::set_permissions(path(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    program("anoseg", "#!/bin/sh\necho \"$@\" >> \"$CALLS\"\nexit 3\n");
+    program(
+        "sbatch",
+        "#!/bin/sh\narray=\nfor word; do case $word in --array=0-7) array='0 1 2 3 4 5 6 7';; esac; done\n\
+         while [ \"$1\" != /dev/stdin ]; do echo \"$1\" >> \"$CALLS.options\"; shift; done\nshift\n\
+         cat > \"$CALLS.job\"\n\
+         if [ -n \"$array\" ]; then for id in $array; do SLURM_ARRAY_TASK_ID=$id sh \"$CALLS.job\" \"$@\" || exit; done\n\
+         else sh \"$CALLS.job\" \"$@\" || :; fi\necho '17;cluster'\n",
+    );
+    std::fs::create_dir(path("results")).unwrap();
+    (0..8).for_each(|shard| std::fs::create_dir(path("results").join(shard.to_string())).unwrap());
+    let search = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let script = root().join("deploy/slurm/predict.sh");
+    let output = Command::new("sh")
+        .arg(script)
+        .args(["m.anoseg", "the images", "results"])
+        .current_dir(folder.path())
+        .env("PATH", search)
+        .env("CALLS", path("calls"))
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let calls = std::fs::read_to_string(path("calls")).unwrap();
+    let calls: Vec<&str> = calls.lines().collect();
+    assert_eq!(calls.len(), 9, "{calls:?}");
+    for (shard, call) in calls[..8].iter().enumerate() {
+        let expected =
+            format!("predict m.anoseg the images --output results/{shard} --shard {shard}/8 --resume");
+        assert_eq!(*call, expected);
+    }
+    let all: Vec<String> = (0..8).map(|shard| format!("results/{shard}")).collect();
+    assert_eq!(calls[8], format!("merge results/all {}", all.join(" ")));
+    let options = std::fs::read_to_string(path("calls.options")).unwrap();
+    assert!(options.lines().any(|option| option == "--dependency=afterok:17"), "{options}");
 }
 
 /// With `ANOSEG_KSERVE_CRDS`, the folder `config/crd/full` of KServe, the manifests are compared with its schemas.

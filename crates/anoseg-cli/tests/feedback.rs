@@ -139,7 +139,7 @@ fn a_new_model_is_compared_on_the_images_of_the_feedback() {
     model.save(&shop.path("strict.anoseg")).unwrap();
     let compare = "feedback regression strict.anoseg --history history --former model.anoseg --list 1";
     let (out, _) = shop.run(compare, 0);
-    assert!(out.contains("good parts rejected: 4 of 4 with feedback, now 0"), "{out}");
+    assert!(out.contains("good parts rejected: 4 of 4 with feedback, at present 0"), "{out}");
     assert!(out.contains("confirmed good: worse") && out.contains("and 3 more"), "{out}");
     let (_, told) = shop.run(&format!("{compare} --max-worse 3"), 1);
     assert!(told.contains("4 of the images are decided worse"), "{told}");

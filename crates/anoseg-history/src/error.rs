@@ -67,6 +67,12 @@ pub enum Error {
         /// What SQLite reports.
         source: rusqlite::Error,
     },
+    /// The database was removed or replaced while it is written.
+    #[error("{} was removed or replaced while it was in use: start again, so that it is opened anew", path.display())]
+    Replaced {
+        /// The database.
+        path: PathBuf,
+    },
     /// A file or a folder cannot be read or made.
     #[error("{}: {source}", path.display())]
     Io {

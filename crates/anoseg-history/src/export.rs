@@ -101,7 +101,7 @@ pub fn export(reader: &Reader, folder: &Path, model: Option<&str>, limits: &Limi
         let of = model.map_or_else(String::new, |model| format!(" on model {model}"));
         return Err(Error::NoFeedback { path: reader.folder().to_owned(), of });
     }
-    let parent = folder.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let parent = write::folder_of(folder);
     fs::create_dir_all(parent).map_err(|error| Error::io(parent, error))?;
     let name = folder.file_name().unwrap_or_default().to_string_lossy();
     let unfinished = write::first_free(|number| parent.join(format!(".{name}.unfinished-{number}")));

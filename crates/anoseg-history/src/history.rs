@@ -40,7 +40,25 @@ pub struct History {
     originals: Originals,
     retention: Retention,
     writer: Mutex<Writer>,
+    /// Which file the database is.
+    file: FileId,
     _lock: FolderLock,
+}
+
+/// What tells a file from another one that takes its name; nothing where the system has no such number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct FileId([u64; 2]);
+
+impl FileId {
+    fn of(path: &Path) -> Result<Self> {
+        let metadata = fs::metadata(path).map_err(|error| Error::io(path, error))?;
+        #[cfg(unix)]
+        let id =
+            [std::os::unix::fs::MetadataExt::dev(&metadata), std::os::unix::fs::MetadataExt::ino(&metadata)];
+        #[cfg(not(unix))]
+        let id = [u64::from(metadata.is_file()), 0];
+        Ok(Self(id))
+    }
 }
 
 #[derive(Debug)]
@@ -80,7 +98,8 @@ impl History {
         originals.sweep(&known_originals(&connection).map_err(failed)?);
         let writer = Writer { connection, models: HashMap::new(), since_trim: 0 };
         let reader = Reader::open(folder)?;
-        let history = Self { reader, originals, retention, writer: Mutex::new(writer), _lock: lock };
+        let file = FileId::of(&path)?;
+        let history = Self { reader, originals, retention, writer: Mutex::new(writer), file, _lock: lock };
         history.enforce()?;
         Ok(history)
     }
@@ -97,6 +116,7 @@ impl History {
     /// removed is returned too; the verdict itself is written then.
     pub fn record(&self, record: &Record<'_>) -> Result<i64> {
         record.validate()?;
+        self.check_file()?;
         let regions: Vec<RegionRow> = record.regions.iter().map(RegionRow::from).collect();
         let regions = serde_json::to_string(&regions).map_err(|error| Error::value(error.to_string()))?;
         let mut writer = self.writer();
@@ -108,14 +128,16 @@ impl History {
         Ok(id)
     }
 
-    /// Writes down what an operator states of a verdict, or that it is revoked. On the disk when it returns.
+    /// Writes down what an operator states of a verdict, or that it is revoked. On the disk when it returns. Where
+    /// an image is kept with it, removes what is beyond the limits.
     ///
     /// # Errors
     /// There is no such verdict, a value is out of range, or the image or the database cannot be written.
     pub fn state(&self, verdict: i64, statement: &Statement<'_>) -> Result<()> {
         statement.validate()?;
-        let mut writer = self.writer();
+        self.check_file()?;
         let kept = statement.original.map(|content| (Originals::digest(content), content));
+        let mut writer = self.writer();
         if let Some((digest, content)) = &kept {
             // Before the row that names it. A kill in between leaves a file that the next opening removes.
             writer
@@ -132,6 +154,9 @@ impl History {
         let unused = stated.map_err(|error| self.failed(error))?.ok_or(Error::NoVerdict { id: verdict })?;
         normal.map_err(|error| self.failed(error))?;
         unused.iter().for_each(|digest| self.originals.remove(digest));
+        if statement.original.is_some() {
+            self.trim(&mut writer, now(), TRIM_STEPS)?;
+        }
         Ok(())
     }
 
@@ -175,6 +200,15 @@ impl History {
         let limits = (&self.retention, now);
         let trimmed = retention::trim(&mut writer.connection, &self.originals, limits, steps);
         trimmed.map_err(|error| self.failed(error))
+    }
+
+    /// Fails where the database was removed or replaced: SQLite would go on with a file that nobody finds.
+    fn check_file(&self) -> Result<()> {
+        let path = self.reader.database();
+        if FileId::of(path).is_ok_and(|file| file == self.file) {
+            return Ok(());
+        }
+        Err(Error::Replaced { path: path.to_owned() })
     }
 
     fn writer(&self) -> MutexGuard<'_, Writer> {

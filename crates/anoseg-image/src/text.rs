@@ -1,4 +1,6 @@
-//! Texts for users: characters of names that are not shown but obeyed, and counts.
+//! Texts for users: characters of names that are not shown but obeyed, counts, and messages of panics.
+
+use std::any::Any;
 
 /// Whether a terminal, a page or a file manager obeys the character or shows nothing, so that a name
 /// with it reads as another one: control characters, line and paragraph separators, characters that
@@ -33,6 +35,19 @@ pub fn is_unseen(character: char) -> bool {
 /// ```
 pub fn escaped(text: impl AsRef<[u8]>) -> String {
     text.as_ref().iter().map(|byte| format!("%{byte:02X}")).collect()
+}
+
+/// The message of a panic that was caught; None where it has none.
+///
+/// ```
+/// use anoseg_image::text::of_panic;
+///
+/// let panic = std::panic::catch_unwind(|| panic!("shape {}", 3)).unwrap_err();
+/// assert_eq!(of_panic(&*panic), Some("shape 3"));
+/// ```
+pub fn of_panic(payload: &(dyn Any + Send)) -> Option<&str> {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
 /// A number of things, such as `1 file` and `2 files`.

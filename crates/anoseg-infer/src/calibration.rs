@@ -29,6 +29,17 @@ pub enum Decision {
     Reject,
 }
 
+impl Decision {
+    /// Its name in every output: `good`, `review`, `reject`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Good => "good",
+            Self::Review => "review",
+            Self::Reject => "reject",
+        }
+    }
+}
+
 /// Thresholds, and the scores they are derived from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {

@@ -68,7 +68,9 @@ async function scoresOf(answers) {
 function card(answer, rows) {
   const { model, version, recent, monitors, baseline, images_per_false_alarm: images } = answer;
   const alarms = monitors.filter(({ raised }) => raised).length;
-  const [kind, word] = alarms ? ["alarm-pill", S.driftAlarm] : recent ? ["ok", S.driftFine] : ["", S.driftQuiet];
+  const has_watched = monitors.some(({ statistic }) => statistic !== null);
+  const calm = has_watched ? ["ok", S.driftFine] : ["", S.driftEarly];
+  const [kind, word] = alarms ? ["alarm-pill", S.driftAlarm] : recent ? calm : ["", S.driftQuiet];
   const title = element("h3", {}, `${S.modelVersion(model, version)} `, element("span", { className: `pill ${kind}`, textContent: word }));
   if (!recent) return element("section", { className: "card drift" }, title);
   const lines = [
@@ -140,10 +142,12 @@ function tile(signal, answer, rows) {
   );
 }
 
-function stateOf({ signal, against, can_alarm: can, raised }) {
+function stateOf({ signal, against, can_alarm: can, statistic, raised }) {
   const reference = S.driftAgainst[against];
   if (!raised) {
-    return element("li", { textContent: (can ? S.driftMonitorFine : S.driftMonitorCannot)(reference), className: can ? "ok" : "cannot" });
+    const fine = statistic === null ? S.driftMonitorWaits : S.driftMonitorFine;
+    const kind = can && statistic !== null ? "ok" : "cannot";
+    return element("li", { textContent: (can ? fine : S.driftMonitorCannot)(reference), className: kind });
   }
   const isShare = signal === "rejects" || signal === "reviews";
   const what = isShare

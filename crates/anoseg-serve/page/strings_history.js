@@ -36,6 +36,10 @@ export const HISTORY = {
   verdictLine: (word, score) => `${word}, score ${score}`,
   verdictUsed: (image, review, pixel) =>
     `Thresholds in force: review above ${review}, reject above ${image}, pixels are marked above ${pixel}.`,
+  verdictByRegions: (pixels, peak, pixel) =>
+    `Regions decided, not the score: one of ${pixels} pixels or more with a peak of ${peak} or more rejects, others are to be reviewed. Pixels are marked above ${pixel}.`,
+  verdictInside: (region) => `Only defects inside ${region} counted.`,
+  verdictIgnored: (region) => `Defects inside ${region} did not count.`,
   verdictOf: (time, model, version, request) =>
     `${time}, ${model} version ${version}${request ? `, request ${request}` : ""}`,
   verdictSize: (width, height) => `${width} x ${height} pixels; shown small, as the history keeps it.`,
@@ -112,7 +116,8 @@ export const HISTORY = {
   driftHint: "Whether images and scores are still those that the model was calibrated on.",
   driftNone: "No model is watched.",
   driftOff: "Drift is watched where a history is kept. Start the server with anoseg serve --history FOLDER.",
-  driftFine: "Fine",
+  driftFine: "No alarm",
+  driftEarly: "Too few images so far",
   driftAlarm: "Alarm",
   driftQuiet: "No image yet",
   driftRecent: (count) => `The newest ${plural(count, "image", "images")}.`,
@@ -130,6 +135,7 @@ export const HISTORY = {
   driftUnlike: "Unlike the training images",
   driftUnlikeHint: "have a size or shape that no image of the training had",
   driftAgainst: { calibration: "calibration", baseline: "first images" },
+  driftMonitorWaits: (against) => `Against the ${against}: too few images so far`,
   driftMonitorFine: (against) => `Against the ${against}: fine`,
   driftMonitorCannot: (against) => `Against the ${against}: too few images for any alarm`,
   driftMonitorAlarm: (against, since, window, what) => `Against the ${against}: alarm since ${since}, ${what} in ${window} images`,

@@ -54,7 +54,7 @@ function reveal() {
 }
 
 function draw(verdict) {
-  const { id, name, decision, used, model, time, request, regions } = verdict;
+  const { id, name, decision, model, time, request, regions } = verdict;
   const isNew = Number($("verdict").dataset.id) !== id || $("verdict").hidden || $("verdict-content").hidden;
   $("verdict").dataset.id = id;
   $("verdict-failure").hidden = true;
@@ -63,7 +63,7 @@ function draw(verdict) {
   $("verdict-line").className = `verdict-line ${decision}`;
   $("verdict-line").textContent = S.verdictLine(S.words[decision], score(verdict.score));
   $("verdict-of").textContent = S.verdictOf(moment(time), model.name, model.version, request);
-  $("verdict-used").textContent = S.verdictUsed(score(used.image), score(used.review), score(used.pixel));
+  $("verdict-used").textContent = decided(verdict);
   if (isNew) {
     $("feedback-note").value = "";
     $("feedback-file").value = "";
@@ -72,6 +72,17 @@ function draw(verdict) {
     reveal();
   }
   drawFeedback(verdict);
+}
+
+/** What decided: the thresholds, or what the request asked for in their place. */
+function decided({ used, decided_by: by }) {
+  const pixel = score(used.pixel);
+  const by_regions = by?.rule === "regions";
+  const rule = by_regions
+    ? S.verdictByRegions(by.min_pixels ?? 1, score(by.min_peak ?? 0), pixel)
+    : S.verdictUsed(score(used.image), score(used.review), pixel);
+  const places = [...(by?.roi ? [S.verdictInside(by.roi)] : []), ...(by?.ignore ?? []).map(S.verdictIgnored)];
+  return [rule, ...places].join(" ");
 }
 
 function drawImage({ id, name, width, height, regions }) {

@@ -17,7 +17,38 @@ use crate::thresholds::Thresholds;
 
 /// The file, or none.
 #[derive(Default)]
-pub(crate) struct Audit(Option<Mutex<File>>);
+pub(crate) struct Audit(Option<Mutex<Log>>);
+
+/// The file, opened to append.
+struct Log {
+    file: File,
+    /// Whether the last write failed: a part of its line may be there.
+    is_doubtful: bool,
+}
+
+impl Log {
+    /// Ends a line that was cut short, so that it does not spoil the next.
+    fn end_line(&mut self) -> io::Result<()> {
+        if self.file.metadata()?.len() > 0 {
+            let mut last = [0];
+            self.file.seek(SeekFrom::End(-1))?;
+            self.file.read_exact(&mut last)?;
+            if last != *b"\n" {
+                self.file.write_all(b"\n")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, line: &[u8]) -> io::Result<()> {
+        if self.is_doubtful {
+            self.end_line()?;
+        }
+        let written = self.file.write_all(line);
+        self.is_doubtful = written.is_err();
+        written
+    }
+}
 
 /// A line of the log.
 #[derive(Debug, Serialize)]
@@ -142,16 +173,10 @@ impl Audit {
     /// The file cannot be opened for writing.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         anoseg_image::read::refuse_special(path)?;
-        let mut file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
-        if file.metadata()?.len() > 0 {
-            let mut last = [0];
-            file.seek(SeekFrom::End(-1))?;
-            file.read_exact(&mut last)?;
-            if last != *b"\n" {
-                file.write_all(b"\n")?;
-            }
-        }
-        Ok(Self(Some(Mutex::new(file))))
+        let file = OpenOptions::new().read(true).append(true).create(true).open(path)?;
+        let mut log = Log { file, is_doubtful: false };
+        log.end_line()?;
+        Ok(Self(Some(Mutex::new(log))))
     }
 
     /// Appends a line, in one write.
@@ -162,7 +187,7 @@ impl Audit {
         let Some(file) = &self.0 else { return Ok(()) };
         let mut line = serde_json::to_vec(entry)?;
         line.push(b'\n');
-        file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&line)
+        file.lock().unwrap_or_else(PoisonError::into_inner).add(&line)
     }
 }
 
@@ -189,5 +214,18 @@ mod tests {
             assert_eq!((&entry["version"], &entry["reason"]), (&3.into(), &"damaged".into()));
             assert!(humantime::parse_rfc3339(entry["time"].as_str().unwrap()).is_ok());
         }
+    }
+
+    #[test]
+    fn a_line_that_a_full_disk_cut_short_does_not_spoil_the_next() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(b"{\"time\":").unwrap();
+        let mut log = Log { file, is_doubtful: true };
+        log.add(b"{}\n").unwrap();
+        log.add(b"{}\n").unwrap();
+        let mut text = String::new();
+        log.file.rewind().unwrap();
+        log.file.read_to_string(&mut text).unwrap();
+        assert_eq!(text, "{\"time\":\n{}\n{}\n");
     }
 }

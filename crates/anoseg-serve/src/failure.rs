@@ -66,6 +66,9 @@ impl Failure {
     pub(crate) fn of_status(status: StatusCode) -> Self {
         let (code, message) = match status {
             StatusCode::NOT_FOUND => ("not_found", "there is nothing at this path"),
+            StatusCode::BAD_REQUEST => {
+                ("bad_request", "a part of the path is not what the route takes, such as a number")
+            }
             StatusCode::METHOD_NOT_ALLOWED => ("method_not_allowed", "this path has other methods"),
             _ => ("refused", status.canonical_reason().unwrap_or("refused")),
         };

@@ -21,8 +21,8 @@ pub(crate) fn encode(parts: &[Part<'_>]) -> Result<(HeaderValue, Vec<u8>), Failu
     let mut digest = blake3::Hasher::new();
     parts.iter().for_each(|part| _ = digest.update(part.content));
     let boundary = digest.finalize().to_hex();
-    let room: usize = parts.iter().map(|part| part.content.len() + 256).sum();
-    let mut body = Vec::with_capacity(room);
+    let capacity: usize = parts.iter().map(|part| part.content.len() + 256).sum();
+    let mut body = Vec::with_capacity(capacity);
     for Part { name, kind, file, content } in parts {
         let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
         let head = format!(

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use anoseg::{Decision, Image, Inspection};
+use anoseg::{Decision, Image, Inspection, Limits};
 use anoseg_history::{
     Error, FeedbackFilter, Filter, GivenFeedback, History, ImageSummary, Record, ScoreRow, Statement, Truth,
     Used, VerdictRow,
 };
+use anoseg_image::Decoded;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, Request, State};
 use axum::http::{StatusCode, header};
@@ -19,6 +20,7 @@ use crate::audit::{Asked, Entry};
 use crate::failure::Failure;
 use crate::repository::Served;
 use crate::thresholds::Chosen;
+use crate::upload::Upload;
 
 /// Verdicts of a page, unless the request asks for another number.
 const PAGE: usize = 50;
@@ -204,8 +206,23 @@ enum Stand {
     Revoked,
 }
 
-/// `POST /v1/history/{id}/feedback?truth=good&note=...`: what the part is. The body is the image's file, which is
-/// kept for training and calibration, or empty.
+/// An image file that is to be kept with a verdict: one that can be read, with the size of the verdict's image.
+fn check_original(file: &Upload, verdict: &VerdictRow, limits: &Limits) -> Result<(), Failure> {
+    let decoded = Decoded::from_bytes(&file.bytes, std::path::Path::new(&file.name), limits);
+    let image = decoded.map_err(anoseg::Error::from)?.image;
+    let (size, of_verdict) = ((image.width(), image.height()), (verdict.width, verdict.height));
+    if size == of_verdict {
+        return Ok(());
+    }
+    let message = format!(
+        "the file has {} x {} pixels, and the image of the verdict {} x {}: send the file that was inspected",
+        size.0, size.1, of_verdict.0, of_verdict.1
+    );
+    Err(Failure::new(StatusCode::BAD_REQUEST, "bad_image", message))
+}
+
+/// `POST /v1/history/{id}/feedback?truth=good&note=...`: what the part is. The body is the image's file, as it is or
+/// in a form, which is kept for training and calibration; or empty.
 pub(crate) async fn feedback(
     State(app): State<Arc<App>>,
     Path(id): Path<i64>,
@@ -218,13 +235,19 @@ pub(crate) async fn feedback(
     let (parts, body) = request.into_parts();
     let received = app.intake.read(&parts.headers, body).await?;
     let told = on_disk(app, move |app, history| {
+        let bytes = Some(&received.bytes).filter(|bytes| !bytes.is_empty());
+        let file = bytes.map(|bytes| Upload::of(&parts.headers, bytes)).transpose()?;
+        let verdict = history.reader().verdict(id)?.ok_or(Error::NoVerdict { id })?;
+        file.iter().try_for_each(|file| check_original(file, &verdict, &app.settings.limits))?;
         let author = asked.who.as_deref().unwrap_or(NOBODY);
         let statement = match truth {
             Stand::Good => Statement::new(Truth::Good, author),
             Stand::Defect => Statement::new(Truth::Defect, author),
             Stand::Revoked => Statement::revoke(author),
         };
-        let original = Some(&received.bytes[..]).filter(|bytes| !bytes.is_empty());
+        let original = file.as_ref().map(|file| &file.bytes[..]);
+        // Lines of a note stay; what a terminal would act on goes.
+        let note: String = note.chars().filter(|&c| c == '\n' || !anoseg_image::text::is_unseen(c)).collect();
         history.state(id, &Statement { note: &note, original, ..statement })?;
         let verdict = history.reader().verdict(id)?.ok_or(Error::NoVerdict { id })?;
         app.write_down(&Entry::feedback(&asked, &verdict));

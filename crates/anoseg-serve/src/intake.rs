@@ -29,7 +29,8 @@ pub(crate) struct Received {
 impl Intake {
     /// Bodies of at most `most` bytes, while `held` are at most `most_held`, each within a time.
     pub(crate) fn new(held: Held, most: u64, most_held: u64, time: Duration) -> Self {
-        Self { held, most, most_held, time }
+        // A body above the budget of all of them would never fit.
+        Self { held, most: most.min(most_held), most_held, time }
     }
 
     /// The whole body of a request.

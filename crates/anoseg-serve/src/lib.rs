@@ -40,6 +40,7 @@ mod server;
 mod settings;
 mod thresholds;
 mod tls;
+mod upload;
 mod work;
 
 pub use anoseg_history::Retention;

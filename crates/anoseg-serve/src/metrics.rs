@@ -100,7 +100,7 @@ impl Metrics {
 
     pub(crate) fn inspected(&self, model: &str, decision: Decision, time: Duration) {
         self.network.observe(time.as_secs_f64());
-        let labels = [("model", escaped(model)), ("decision", decision_name(decision).to_owned())];
+        let labels = [("model", escaped(model)), ("decision", decision.name().to_owned())];
         self.decisions.get_or_create(&labels).inc();
     }
 
@@ -142,15 +142,6 @@ impl Metrics {
 /// A label's value, which the encoder writes as it is.
 pub(crate) fn escaped(value: &str) -> String {
     value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
-}
-
-/// The decision's name in every output.
-pub(crate) fn decision_name(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Good => "good",
-        Decision::Review => "review",
-        Decision::Reject => "reject",
-    }
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use anoseg_image::draw::OverlayRows;
 use anoseg_image::write;
 use axum::Extension;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, FromRequest as _, Multipart, Path, Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
@@ -21,10 +21,10 @@ use crate::audit::Asked;
 use crate::failure::Failure;
 use crate::form::{self, Part};
 use crate::inspect::{Inspector, Judged};
-use crate::metrics::decision_name;
 use crate::options::Options;
 use crate::repository::{Named, Served};
 use crate::thresholds::{Chosen, Thresholds};
+use crate::upload::Upload;
 
 /// What the answer shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,8 +50,8 @@ pub(crate) async fn predict(
     let view = View::wanted(&parts.headers)?;
     let options = Options::of_query(&parts.uri)?;
     let received = app.intake.read(&parts.headers, body).await?;
-    let Upload { name, bytes, drawings } = Upload::of(&parts.headers, &received.bytes).await?;
     let answer = app.compute(served, deadline, move |app, served, turn| {
+        let Upload { name, bytes, drawings } = Upload::of(&parts.headers, &received.bytes)?;
         let options = drawn(options, &drawings, &app.settings.limits)?;
         let chosen = Chosen::of(options, &served.model, &app.settings.limits)?;
         let inspector = Inspector { app, served, asked: &asked, turn, chosen: chosen.as_ref() };
@@ -72,63 +72,6 @@ fn drawn(mut options: Options, drawings: &[(String, Bytes)], limits: &Limits) ->
         options.add_field(name, bytes, limits)?;
     }
     Ok(options)
-}
-
-/// An image file, and what it is called; with the fields `roi` and `ignore` of a form.
-struct Upload {
-    name: String,
-    bytes: Bytes,
-    drawings: Vec<(String, Bytes)>,
-}
-
-impl Upload {
-    /// The body itself, or the field `image` of a form, or else its first file.
-    async fn of(headers: &HeaderMap, body: &Bytes) -> Result<Self, Failure> {
-        let content_type = headers.get(header::CONTENT_TYPE);
-        let kind = content_type.and_then(|value| value.to_str().ok()).unwrap_or_default().trim();
-        if kind.to_ascii_lowercase().starts_with("multipart/form-data") {
-            return Self::of_form(content_type, body).await;
-        }
-        if body.is_empty() {
-            return Err(Failure::bad_request("the body is empty; send an image file"));
-        }
-        Ok(Self { name: "image".to_owned(), bytes: body.clone(), drawings: Vec::new() })
-    }
-
-    async fn of_form(content_type: Option<&HeaderValue>, body: &Bytes) -> Result<Self, Failure> {
-        let wrong = |error: String| Failure::bad_request(format!("the form cannot be read: {error}"));
-        let mut request = Request::new(Body::from(body.clone()));
-        request.headers_mut().extend(content_type.map(|value| (header::CONTENT_TYPE, value.clone())));
-        // The body is here already, within its limit.
-        DefaultBodyLimit::disable().apply(&mut request);
-        let form = Multipart::from_request(request, &()).await;
-        let mut form = form.map_err(|error| wrong(error.body_text()))?;
-        let (mut image, mut first, mut drawings) = (None, None, Vec::new());
-        while let Some(field) = form.next_field().await.map_err(|error| wrong(error.body_text()))? {
-            let (is_image, name) = (field.name() == Some("image"), field.file_name().map(shown));
-            let drawing = field.name().filter(|name| matches!(*name, "roi" | "ignore")).map(str::to_owned);
-            let target = if is_image { &mut image } else { &mut first };
-            if drawing.is_none() && (target.is_some() || !is_image && name.is_none()) {
-                continue;
-            }
-            let bytes = field.bytes().await.map_err(|error| wrong(error.body_text()))?;
-            match drawing {
-                Some(drawing) => drawings.push((drawing, bytes)),
-                None => *target = Some((name.unwrap_or_else(|| "image".to_owned()), bytes)),
-            }
-        }
-        let missing = || Failure::bad_request("the form has no file; send it in the field image");
-        let (name, bytes) = image.or(first).ok_or_else(missing)?;
-        Ok(Self { name, bytes, drawings })
-    }
-}
-
-/// The last part of a name that a client gave, at most 200 characters. It is shown and stored, and
-/// nothing is opened by it.
-fn shown(name: &str) -> String {
-    let name = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let name: String = name.chars().filter(|&c| !anoseg_image::text::is_unseen(c)).take(200).collect();
-    if name.is_empty() { "image".to_owned() } else { name }
 }
 
 impl View {
@@ -248,7 +191,7 @@ fn respond(
     let score = HeaderValue::from_str(&score.to_string()).map_err(|error| internal(error.to_string()))?;
     let headers = [
         (header::CONTENT_TYPE, kind),
-        (HeaderName::from_static("anoseg-decision"), HeaderValue::from_static(decision_name(decision))),
+        (HeaderName::from_static("anoseg-decision"), HeaderValue::from_static(decision.name())),
         (HeaderName::from_static("anoseg-score"), score),
         (HeaderName::from_static("anoseg-model-version"), HeaderValue::from(served.version)),
     ];
@@ -297,13 +240,5 @@ mod tests {
         assert_eq!(wanted(&["image/png;q=0, IMAGE/TIFF"]), Ok(View::Map));
         assert_eq!(wanted(&["multipart/form-data"]), Ok(View::Both));
         assert_eq!(wanted(&["text/html"]), Err("not_acceptable"));
-    }
-
-    #[test]
-    fn names_are_shown_without_folders_and_control_characters() {
-        assert_eq!(shown("C:\\parts\\a\u{1b}b.png"), "ab.png");
-        assert_eq!(shown("../../etc/passwd"), "passwd");
-        assert_eq!(shown("../"), "image");
-        assert_eq!(shown(&"x".repeat(999)).len(), 200);
     }
 }

@@ -90,23 +90,28 @@ impl App {
         let Some(report) = &served.regression else { return };
         let counted = report.counted();
         let Counted { former_version: former, images, changed, worse, better, .. } = counted;
-        let ([missed, missed_now], [rejected, rejected_now]) =
+        let ([missed_before, missed], [rejected_before, rejected]) =
             (counted.missed_defects, counted.false_rejects);
         let (model, version) = (&served.name, served.version);
-        tracing::info!(
-            model,
-            version,
-            former,
-            images,
-            changed,
-            worse,
-            better,
-            missed,
-            missed_now,
-            rejected,
-            rejected_now,
-            "compared with the former version"
-        );
+        let what = "compared with the former version";
+        if worse > 0 {
+            tracing::warn!(
+                model,
+                version,
+                former,
+                images,
+                changed,
+                worse,
+                better,
+                missed_before,
+                missed,
+                rejected_before,
+                rejected,
+                "{what}: it decides images with feedback worse"
+            );
+        } else {
+            tracing::info!(model, version, former, images, changed, better, "{what}");
+        }
         self.write_down(&Entry::regression(asked, served, counted));
     }
 }

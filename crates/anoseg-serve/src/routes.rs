@@ -140,7 +140,8 @@ async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) 
     let time = begun.elapsed();
     app.metrics.answered(&route, status.as_u16(), time);
     let milliseconds = time.as_secs_f64() * 1000.0;
-    if status.is_server_error() {
+    // What this server does not have is the client's mistake.
+    if status.is_server_error() && status != StatusCode::NOT_IMPLEMENTED {
         tracing::error!(request_id = id, %method, route, status = status.as_u16(), code, milliseconds);
     } else {
         tracing::debug!(request_id = id, %method, route, status = status.as_u16(), code, milliseconds);

@@ -5,7 +5,7 @@ mod common;
 
 use anoseg_serve::{Retention, Settings, Tokens};
 
-use common::{Running, Shop, png};
+use common::{FORM, Running, Shop, form, large_png, png};
 
 const PREDICT: &str = "/v1/models/part/predict";
 
@@ -73,6 +73,23 @@ fn what_operators_state_is_kept_with_the_image_and_can_be_revoked() {
     let log = std::fs::read_to_string(audit).unwrap();
     let lines = log.lines().filter(|line| line.contains("\"event\":\"feedback\"")).count();
     assert!(lines == 2 && log.contains("\"truth\":\"defect\"") && log.contains("\"truth\":null"), "{log}");
+}
+
+#[test]
+fn what_is_kept_with_feedback_is_the_image_of_the_verdict() {
+    let shop = Shop::new();
+    let server = Running::new(settings(&shop));
+    let id = server.post(PREDICT, &[], &png()).json()["verdict"].as_i64().unwrap();
+    let path = format!("/v1/history/{id}/feedback?truth=good");
+    for other in [&b"a token file"[..], &large_png(33)] {
+        let answer = server.post(&path, &[], other);
+        assert_eq!((answer.status, answer.code().as_str()), (400, "bad_image"));
+    }
+    assert!(server.get(&format!("/v1/history/{id}")).json()["feedback"].is_null());
+    let file = form(&[("image", Some("a.png"), &png())]);
+    let digest = server.post(&path, &[FORM], &file).json()["original"].as_str().unwrap().to_owned();
+    let original = shop.path("history/originals").join(&digest[..2]).join(&digest);
+    assert_eq!(std::fs::read(original).unwrap(), png());
 }
 
 #[test]

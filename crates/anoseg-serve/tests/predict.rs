@@ -126,3 +126,17 @@ fn figures_count_requests_decisions_and_failures() {
     assert_eq!(server.figure("anoseg_model_info", &format!("digest=\"{digest}\"")), 1.0);
     assert!(server.get("/metrics").text().ends_with("# EOF\n"));
 }
+
+#[test]
+fn a_form_with_two_images_is_refused() {
+    let server = Shop::new().start();
+    let (a, b) = (png(), png());
+    for names in [["image", "image"], ["first", "second"]] {
+        let body = form(&[(names[0], Some("a.png"), &a), (names[1], Some("b.png"), &b)]);
+        let answer = server.post("/v1/models/part/predict", &[FORM], &body);
+        assert_eq!(answer.code(), "bad_request");
+        assert!(answer.text().contains("the form has 2 images"), "{}", answer.text());
+    }
+    let body = form(&[("note", Some("b.txt"), b"x"), ("image", Some("a.png"), &a)]);
+    assert_eq!(server.post("/v1/models/part/predict", &[FORM], &body).status, 200);
+}

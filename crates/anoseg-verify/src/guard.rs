@@ -5,6 +5,8 @@ use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::Once;
 
+use anoseg_image::text;
+
 /// What the names of the built-in engine's threads begin with.
 const ENGINE_THREADS: &str = "rten-";
 
@@ -38,9 +40,8 @@ pub(crate) fn guarded<T>(work: impl FnOnce() -> Result<T, String>) -> Result<T, 
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str);
-    let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
-    text.map_or_else(|| "it failed without a message".to_owned(), |text| format!("it failed ({text})"))
+    text::of_panic(panic)
+        .map_or_else(|| "it failed without a message".to_owned(), |text| format!("it failed ({text})"))
 }
 
 #[cfg(test)]

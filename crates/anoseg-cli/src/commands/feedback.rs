@@ -99,7 +99,11 @@ fn show_proposal(preview: &Preview) {
     for (name, before, after) in
         [("reject", before.image, after.image), ("review", before.review, after.review)]
     {
-        console::result(&format!("{name:<10}score > {}, now > {}", exact_score(after), exact_score(before)));
+        console::result(&format!(
+            "{name:<10}score > {}, at present > {}",
+            exact_score(after),
+            exact_score(before)
+        ));
     }
     let counts = &proposal.counts;
     console::result(&format!(

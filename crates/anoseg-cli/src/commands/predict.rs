@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anoseg::batch::{End, ImageFiles, Results, ResultsError, Step, Summary, inspect_into};
+use anoseg::batch::{End, ImageFiles, Part, Results, ResultsError, Step, Summary, inspect_into};
 use anoseg::{ErrorKind, Model};
 use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Found, LeftOut, LeftOutKind};
@@ -10,7 +10,7 @@ use anoseg_image::text::count;
 use anyhow::Result;
 
 use super::image_warnings::ImageWarnings;
-use super::make_folder;
+use super::{make_folder, shard};
 use crate::args::Predict;
 use crate::exit::Outcome;
 use crate::{advice, console, shell, stop};
@@ -26,12 +26,13 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     if found.images.is_empty() && !found.failures.is_empty() {
         return Err(found.failures.swap_remove(0).into());
     }
+    let part = shard::narrow(&mut found, options);
     found.failures.iter().for_each(|failure| console::warning(&failure.to_string()));
     dataset::summarise_left_out(&found.left_out, false).iter().for_each(|line| console::warning(line));
     let complete = found.failures.is_empty() && !found.left_out.iter().any(LeftOut::is_loss);
     make_folder(&options.output)?;
     let stop = stop::on_signals("stopping after this image");
-    let mut results = open(options, &model)?;
+    let mut results = open(options, &model, part)?;
     let not_looked_at = not_looked_at(&found, &mut results)?;
     let verdicts = results.path();
     let stopped = || stop.is_stopped();
@@ -43,13 +44,13 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     outcome(summary, complete, options.fail_on_anomaly)
 }
 
-pub(super) fn open(options: &Predict, model: &Model) -> Result<Results> {
+pub(super) fn open(options: &Predict, model: &Model, part: Option<Part>) -> Result<Results> {
     let files = image_files(options, model)?;
     let Predict { output, format, .. } = options;
     let results = if options.resume || options.watch {
-        Results::resume(output, *format, files, model)?
+        Results::resume_part(output, *format, files, model, part)?
     } else {
-        Results::create(output, *format, files, model)?
+        Results::create_part(output, *format, files, model, part)?
     };
     let results = results.with_segmentation(options.coco_segmentation);
     let results = if options.tree { results.mirroring(&options.inputs) } else { results };

@@ -8,7 +8,6 @@ use anoseg_history::comparison::{Bounds, Comparison, Judge};
 use anoseg_history::regression::{NamedChange, Regression};
 use anoseg_history::{ModelKey, Reader, Truth};
 use anoseg_image::text::count;
-use anoseg_infer::Decision;
 use anoseg_report::format::exact_score;
 use anyhow::Result;
 
@@ -103,7 +102,7 @@ pub(super) fn show(regression: &Regression, what: &str) {
     ];
     for (name, what, before, after, counts) in rows {
         let of: u64 = counts.iter().sum();
-        console::result(&format!("{name:<10}{what}: {after} of {of} with feedback, now {before}"));
+        console::result(&format!("{name:<10}{what}: {after} of {of} with feedback, at present {before}"));
     }
 }
 
@@ -129,16 +128,8 @@ fn show_change(NamedChange { name, change, worse }: &NamedChange) {
     console::result(&console::one_line(&format!(
         "          verdict {} ({name}), score {score}: {} -> {}{feedback}{}",
         change.verdict,
-        decision(change.before),
-        decision(change.after),
+        change.before.name(),
+        change.after.name(),
         if *worse { ": worse" } else { "" }
     )));
-}
-
-fn decision(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Good => "good",
-        Decision::Review => "review",
-        Decision::Reject => "reject",
-    }
 }

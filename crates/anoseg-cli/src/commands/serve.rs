@@ -17,6 +17,11 @@ pub(crate) fn run(options: &Serve) -> Result<Outcome> {
     let stop = stop::on_signals("stopping after the requests under way");
     let server = Server::bind(settings)?;
     let grpc = server.grpc_address().map_or_else(String::new, |address| format!("; gRPC on {address}"));
+    if grpc.is_empty() && options.grpc.is_none() {
+        console::warning(
+            "no gRPC: there is no port after that of --http; give --grpc ADDRESS, or --grpc none",
+        );
+    }
     console::note(&format!("listening on {scheme}://{}{grpc}; stop with Ctrl-C", server.address()));
     if tokens == 0 {
         console::note("without tokens: whoever reaches this address may do everything");

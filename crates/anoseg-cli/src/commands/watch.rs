@@ -19,7 +19,7 @@ pub(super) fn run(options: &Predict, model: &Model, limits: Limits) -> Result<Ou
     let watch = what(options, limits)?;
     make_folder(&options.output)?;
     let stop = stop::on_signals("stopping after this image");
-    let results = predict::open(options, model)?;
+    let results = predict::open(options, model, None)?;
     let verdicts = results.path();
     let folder = display_name(&watch.folder);
     console::note(&format!("watching {folder}; stop with Ctrl-C"));

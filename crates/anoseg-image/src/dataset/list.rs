@@ -12,6 +12,7 @@ use super::DatasetError;
 use super::left_out::{LeftOut, LeftOutKind};
 use super::order::natural_order;
 use super::walk::{Purpose, walk};
+use crate::write::folder_of;
 
 /// The images in a folder and in the folders below it.
 ///
@@ -105,8 +106,7 @@ fn companion_of(path: &Path) -> Option<&str> {
 
 /// The folder that a file lies in, whatever it is called here, and the file's name in it.
 fn place(path: &Path) -> PathBuf {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    match (fs::canonicalize(folder), path.file_name()) {
+    match (fs::canonicalize(folder_of(path)), path.file_name()) {
         (Ok(folder), Some(name)) => folder.join(name),
         _ => path.to_path_buf(),
     }

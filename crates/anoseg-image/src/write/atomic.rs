@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use super::WriteError;
+use super::{WriteError, folder_of};
 
 /// Writes a file atomically: to a temporary file in the same folder, synced to the disk, then
 /// renamed.
@@ -36,10 +36,7 @@ fn replace(path: &Path, contents: impl FnOnce(&mut dyn Write) -> io::Result<()>)
         Err(_) => None,
     };
     let target = if old.is_some() { fs::canonicalize(path)? } else { path.to_path_buf() };
-    let folder = match target.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(&target);
     remove_leftovers_once(folder);
     let mut temporary = Temporary::create(folder)?;
     let mut buffered = BufWriter::new(&mut temporary.file);

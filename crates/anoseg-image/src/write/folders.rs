@@ -6,6 +6,20 @@ use std::path::{Component, Path};
 
 use super::WriteError;
 
+/// The folder that a path lies in; the present one where the path has none.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use anoseg_image::write::folder_of;
+///
+/// assert_eq!(folder_of("a/b.png".as_ref()), Path::new("a"));
+/// assert_eq!(folder_of("b.png".as_ref()), Path::new("."));
+/// ```
+pub fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Makes the folders of the file that is called `name` relative to `root`, where they are missing. No
 /// link is followed below `root`, and `name` must not lead out of it.
 ///

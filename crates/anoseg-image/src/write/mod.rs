@@ -15,7 +15,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 pub use atomic::atomic;
-pub use folders::make_folders;
+pub use folders::{folder_of, make_folders};
 pub use formats::{
     encode_jpeg, encode_png, encode_result_mask, encode_result_rows, encode_tiff_f32, read_tiff_f32,
     write_map_png16, write_mask_png, write_png, write_result_mask, write_result_png, write_result_rows,

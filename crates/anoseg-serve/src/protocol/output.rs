@@ -4,7 +4,6 @@ use anoseg::batch::RegionRecord;
 
 use crate::failure::Failure;
 use crate::inspect::Judged;
-use crate::metrics::decision_name;
 
 /// The outputs of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +77,7 @@ impl Outcome {
         let regions =
             serde_json::to_string(&regions).map_err(|error| Failure::internal(error.to_string()))?;
         let map = with_map.then(|| inspection.map.as_slice().to_vec());
-        let decision = decision_name(inspection.decision);
+        let decision = inspection.decision.name();
         Ok(Self { size, map, score: inspection.score, decision, regions, verdict })
     }
 

@@ -1,6 +1,6 @@
 //! Loading and unloading. All of it runs on a thread of its own, never on that of a request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -35,6 +35,7 @@ impl Repository {
         for (name, found) in &listing {
             self.refresh_model(name, found, tell);
         }
+        self.tell_misplaced();
         Ok(())
     }
 
@@ -108,6 +109,14 @@ impl Repository {
         self.put(name, versions);
         ended.into_iter().for_each(|served| tell(&Change::Unloaded(served)));
         Ok(())
+    }
+
+    /// Tells, once each, of model files that are not found where they lie.
+    fn tell_misplaced(&self) {
+        let mut told = self.misplaced.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let now: BTreeSet<String> = scan::misplaced(&self.root).into_iter().collect();
+        now.difference(&told).for_each(|line| tracing::warn!("a model file is passed over: {line}"));
+        *told = now;
     }
 
     fn models_known(&self) -> Vec<String> {

@@ -63,10 +63,10 @@ impl Examiner {
             );
         }
         match (report, self.max_worse) {
-            (Ok(report), Some(most)) if report.refusal(most).is_some() => {
-                Err(report.refusal(most).unwrap_or_default())
-            }
-            (Ok(report), _) => {
+            (Ok(report), most) => {
+                if let Some(refusal) = most.and_then(|most| report.refusal(most)) {
+                    return Err(refusal);
+                }
                 let is_empty = report.comparison.available == 0;
                 served.regression = (!is_empty).then(|| Arc::new(report));
                 Ok(())

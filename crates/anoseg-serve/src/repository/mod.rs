@@ -10,7 +10,7 @@ mod scan;
 mod served;
 mod statistics;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
@@ -35,6 +35,8 @@ pub(crate) struct Repository {
     models: RwLock<BTreeMap<String, Versions>>,
     /// Held while models are loaded and unloaded: one change at a time.
     changing: Mutex<()>,
+    /// Model files in other places that were told.
+    misplaced: Mutex<BTreeSet<String>>,
 }
 
 /// What a path names: a model, and one of its versions; the highest where it names none.
@@ -88,7 +90,15 @@ pub(crate) enum Change {
 impl Repository {
     /// Nothing is loaded yet. `keep` versions of each model will be.
     pub(crate) fn new(root: PathBuf, keep: usize, limits: Limits, examiner: Option<Examiner>) -> Self {
-        Self { root, keep, limits, examiner, models: RwLock::default(), changing: Mutex::default() }
+        Self {
+            root,
+            keep,
+            limits,
+            examiner,
+            models: RwLock::default(),
+            changing: Mutex::default(),
+            misplaced: Mutex::default(),
+        }
     }
 
     /// A version of a model that is loaded, the highest if None.

@@ -70,6 +70,44 @@ pub(super) fn list(root: &Path) -> io::Result<Listing> {
     Ok(models)
 }
 
+/// Model files that lie where no version is looked for, and where they belong, in words.
+pub(super) fn misplaced(root: &Path) -> Vec<String> {
+    let mut told = Vec::new();
+    for path in entries(root) {
+        if is_model_file(&path) {
+            told.push(format!("{}: put it into {}/NAME/1/{MODEL_FILE}", path.display(), root.display()));
+        }
+        for version in entries(&path) {
+            let belongs = || format!("{}/VERSION/{MODEL_FILE}, VERSION being 1, 2, 3, ...", path.display());
+            if is_model_file(&version) {
+                told.push(format!("{}: put it into {}", version.display(), belongs()));
+            }
+            let is_version = version.file_name().and_then(|name| self::version(name.to_str()?)).is_some();
+            let wrong = |file: &PathBuf| is_model_file(file) && !(is_version && file.ends_with(MODEL_FILE));
+            told.extend(
+                entries(&version)
+                    .into_iter()
+                    .filter(wrong)
+                    .map(|file| format!("{}: put it into {}", file.display(), belongs())),
+            );
+        }
+    }
+    told
+}
+
+/// What lies in a folder that is not hidden, sorted; nothing where it is no folder.
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let shown = entries.filter(|entry| !entry.file_name().as_encoded_bytes().starts_with(b"."));
+    let mut paths: Vec<PathBuf> = shown.map(|entry| entry.path()).collect();
+    paths.sort();
+    paths
+}
+
+fn is_model_file(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == "anoseg") && path.is_file()
+}
+
 /// The versions in the folder of a model. One that cannot be listed has none.
 fn versions(folder: &Path) -> BTreeMap<u64, Found> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -128,5 +166,28 @@ mod tests {
         assert_eq!(listing.keys().collect::<Vec<_>>(), ["part"]);
         assert_eq!(listing["part"].keys().collect::<Vec<_>>(), [&1]);
         assert!(list(&root.join("none")).is_err());
+    }
+
+    #[test]
+    fn model_files_in_other_places_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let root = folder.path();
+        for file in [
+            "top.anoseg",
+            "part/1/model.anoseg",
+            "part/v2/model.anoseg",
+            "part/3/part.anoseg",
+            "cap/cap.anoseg",
+        ] {
+            let path = root.join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, "x").unwrap();
+        }
+        let told = misplaced(root);
+        let names = ["cap/cap.anoseg", "part/3/part.anoseg", "part/v2/model.anoseg", "top.anoseg"];
+        assert_eq!(told.len(), names.len(), "{told:?}");
+        for (line, name) in told.iter().zip(names) {
+            assert!(line.starts_with(&root.join(name).display().to_string()), "{line}");
+        }
     }
 }

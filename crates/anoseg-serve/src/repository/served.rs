@@ -94,6 +94,10 @@ fn check_canary(model: &Model, folder: &Path, limits: &Limits) -> Result<(), Loa
     if let Some(failure) = found.failures.pop() {
         return Err(LoadError::Canary { path: folder.to_owned(), source: Box::new(failure) });
     }
+    if recorded.is_empty() && !found.images.is_empty() {
+        let (folder, file) = (folder.display(), VERDICTS);
+        tracing::warn!(%folder, file, "canary images without recorded verdicts: only their reading is checked");
+    }
     for path in &found.images {
         let verdict = Verdict::of(&inspect_file(model, path, limits)?, false);
         let name = file_name(&verdict.image);

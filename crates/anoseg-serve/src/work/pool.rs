@@ -102,9 +102,8 @@ fn average(nanoseconds: &AtomicU64, time: Duration) {
 
 /// What a panic is answered with. Its text stays in the log.
 pub(crate) fn panicked(payload: &(dyn std::any::Any + Send)) -> Failure {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    tracing::error!(panic = text.unwrap_or("no text"), "a request made this program panic");
+    let text = anoseg_image::text::of_panic(payload).unwrap_or("no text");
+    tracing::error!(panic = text, "a request made this program panic");
     Failure { code: "panic", ..Failure::internal("a fault of this program; please report it with the id") }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anoseg_infer::Decision;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Rle;
@@ -15,7 +15,8 @@ use super::polygons::polygons;
 use super::verdict::{FileNames, RegionRecord, SCHEMA, Verdict, WarningRecord};
 
 /// How a COCO document has the pixels of a region.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum CocoSegmentation {
     /// Run lengths.
     #[default]

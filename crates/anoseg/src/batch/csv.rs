@@ -17,15 +17,6 @@ pub(super) const COLUMNS: &str = "image,width,height,score,decision,regions,larg
                                   largest_height,largest_area,peak,overlay,mask,map,warnings,errors,error,\
                                   model_digest";
 
-/// The decision's name in every file format.
-fn decision_name(decision: Decision) -> &'static str {
-    match decision {
-        Decision::Good => "good",
-        Decision::Review => "review",
-        Decision::Reject => "reject",
-    }
-}
-
 /// A line with its end.
 pub(super) fn line(verdict: &Verdict) -> String {
     let largest = verdict.regions.iter().max_by_key(|region| region.area);
@@ -37,7 +28,7 @@ pub(super) fn line(verdict: &Verdict) -> String {
         number(verdict.width),
         number(verdict.height),
         verdict.score.map_or_else(String::new, |score| score.to_string()),
-        verdict.decision.map_or("", decision_name).to_owned(),
+        verdict.decision.map_or("", Decision::name).to_owned(),
         verdict.decision.map_or_else(String::new, |_| verdict.regions.len().to_string()),
     ];
     fields.extend((0..4).map(|i| number(largest.map(|region| region.bounds[i]))));
@@ -87,9 +78,7 @@ pub(super) fn parse(line: &str) -> Option<Known> {
     let decision = match fields[4].as_str() {
         "" => None,
         name => Some(
-            [Decision::Good, Decision::Review, Decision::Reject]
-                .into_iter()
-                .find(|&d| decision_name(d) == name)?,
+            [Decision::Good, Decision::Review, Decision::Reject].into_iter().find(|&d| d.name() == name)?,
         ),
     };
     // No text has `%3B` of its own: where it looks so, its percent sign is escaped.

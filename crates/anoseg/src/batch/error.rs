@@ -7,6 +7,8 @@ use anoseg_image::WriteError;
 use anoseg_image::write::FolderInUse;
 use anoseg_infer::{Error, ErrorKind};
 
+use super::Shard;
+
 /// Why verdicts cannot be written or gone on with.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -41,6 +43,16 @@ pub enum ResultsError {
         /// The file that should say so.
         path: PathBuf,
     },
+    /// The earlier verdicts are of another part of a batch.
+    #[error("{} holds verdicts of {}, not of {}", path.display(), part_name(*earlier), part_name(*asked))]
+    OtherShard {
+        /// The file of the verdicts.
+        path: PathBuf,
+        /// What it holds; None for a batch that is whole.
+        earlier: Option<Shard>,
+        /// What was to be gone on with.
+        asked: Option<Shard>,
+    },
     /// The model is at fault.
     #[error(transparent)]
     Model(#[from] Error),
@@ -51,10 +63,16 @@ impl ResultsError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::InUse(_) | Self::Write(_) | Self::Io { .. } => ErrorKind::Environment,
-            Self::OtherModel { .. } | Self::UnknownModel { .. } => ErrorKind::Arguments,
+            Self::OtherModel { .. } | Self::UnknownModel { .. } | Self::OtherShard { .. } => {
+                ErrorKind::Arguments
+            }
             Self::Model(error) => error.kind(),
         }
     }
+}
+
+fn part_name(shard: Option<Shard>) -> String {
+    shard.map_or_else(|| "a batch that is not divided".to_owned(), |shard| format!("shard {shard}"))
 }
 
 pub(super) fn io_error(path: &Path, source: io::Error) -> ResultsError {

@@ -91,6 +91,13 @@ impl ImageFiles {
         false
     }
 
+    /// The kinds of files that are wanted, by name.
+    pub(super) fn kinds(self) -> Vec<String> {
+        let map = self.map.map(|format| format!("map.{}", format.ending()));
+        let kind = |wanted: bool, name: &str| wanted.then(|| name.to_owned());
+        [kind(self.has_overlay(), "overlay"), kind(self.mask, "mask"), map].into_iter().flatten().collect()
+    }
+
     /// Whether everything that is wanted is there.
     pub(super) fn are_in(self, names: &FileNames) -> bool {
         (names.overlay.is_some() || !self.has_overlay())

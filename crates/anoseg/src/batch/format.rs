@@ -21,6 +21,9 @@ pub enum Format {
 }
 
 impl Format {
+    /// All of them.
+    pub(super) const ALL: [Self; 3] = [Self::Jsonl, Self::Csv, Self::Coco];
+
     /// Usual name of the file.
     pub fn file_name(self) -> &'static str {
         match self {
@@ -41,6 +44,11 @@ impl Format {
     /// The file that says which model the verdicts are from.
     pub(super) fn run_name(self) -> String {
         format!("{}.run.json", self.file_name())
+    }
+
+    /// The file that says which part of a batch the verdicts are of.
+    pub(super) fn shard_name(self) -> String {
+        format!("{}.shard.json", self.file_name())
     }
 
     /// Its name on the command line.
@@ -97,8 +105,7 @@ impl FromStr for Format {
     type Err = String;
 
     fn from_str(name: &str) -> Result<Self, String> {
-        let formats = [Self::Jsonl, Self::Csv, Self::Coco];
-        let found = formats.into_iter().find(|format| format.name() == name);
+        let found = Self::ALL.into_iter().find(|format| format.name() == name);
         found.ok_or_else(|| format!("no such format: {name}; use jsonl, csv or coco"))
     }
 }

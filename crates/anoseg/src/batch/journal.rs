@@ -76,10 +76,10 @@ impl Journal {
         write::is_file_of(&self.file, &self.path)
     }
 
-    /// Writes everything to the disk and takes out lines that later ones replace.
-    pub(super) fn finish(self, format: Format) -> Result<(), ResultsError> {
+    /// Writes everything to the disk and takes out lines that later ones replace. Gives those that stay.
+    pub(super) fn finish(self, format: Format) -> Result<Vec<Known>, ResultsError> {
         self.file.sync_all().map_err(|error| io_error(&self.path, error))?;
-        compact(&self.path, format).map(drop)
+        compact(&self.path, format).map(|contents| contents.known)
     }
 }
 
@@ -147,7 +147,16 @@ pub(super) fn each_line(
     format: Format,
     take: &mut dyn FnMut(Option<&str>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let mut reader = BufReader::new(open_regular(path)?);
+    each_line_of(&open_regular(path)?, format, take)
+}
+
+/// As [`each_line`], of an open file from where it stands.
+pub(super) fn each_line_of(
+    file: &File,
+    format: Format,
+    take: &mut dyn FnMut(Option<&str>) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut reader = BufReader::new(file);
     let mut bytes = Vec::new();
     let mut first = !format.head().is_empty();
     loop {
@@ -164,7 +173,7 @@ pub(super) fn each_line(
 }
 
 /// Reading a pipe or a device could wait for ever.
-fn open_regular(path: &Path) -> io::Result<File> {
+pub(super) fn open_regular(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file: move it away"));
     }

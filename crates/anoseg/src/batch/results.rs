@@ -7,13 +7,15 @@ use std::path::{Path, PathBuf};
 
 use anoseg_image::WriteError;
 use anoseg_image::write::{self, FolderLock, ResultNames};
-use anoseg_infer::{Decision, Error, Model, RegionOfInterest};
+use anoseg_infer::{Error, Model, RegionOfInterest};
 
 use super::error::{ResultsError, io_error, is_general};
 use super::format::Known;
 use super::journal::{Contents, Journal};
 use super::names::name_of;
 use super::run::{Run, exists, keep_earlier};
+use super::shard::{Part, Record};
+use super::stages::{Plan, Recorded, Task, Unwritten, Written};
 use super::tree::Tree;
 use super::verdict::{FileNames, Verdict};
 use super::{CocoSegmentation, Format, ImageFiles, Inspected, coco};
@@ -38,68 +40,10 @@ pub struct Results {
     segmentation: CocoSegmentation,
     /// The inputs whose folders are mirrored; empty: all files lie in one folder.
     tree: Tree,
+    /// The part of the batch that this is; None: the whole.
+    part: Option<(Part, Record)>,
     // The last field, so that the folder is locked until all else is done.
     lock: FolderLock,
-}
-
-/// An image that is to be inspected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Task {
-    /// The image's file.
-    pub path: PathBuf,
-    /// The stem of its result files.
-    stem: String,
-}
-
-/// The images of a batch, as [`Results::plan`] sorts them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Plan {
-    /// Images to inspect.
-    pub tasks: Vec<Task>,
-    /// Decisions on the others, by an earlier run.
-    pub earlier: Vec<Decision>,
-}
-
-/// An image whose files have names and are not written yet.
-pub(super) struct Unwritten {
-    verdict: Verdict,
-    inspected: Inspected,
-    files: ImageFiles,
-    folder: PathBuf,
-    region: Option<RegionOfInterest>,
-}
-
-/// An image whose files are written, and whose verdict is not.
-pub(super) struct Written {
-    verdict: Verdict,
-    /// Why files could not be written.
-    errors: Vec<WriteError>,
-}
-
-/// An image whose verdict is written.
-pub(super) struct Recorded {
-    pub(super) verdict: Verdict,
-    /// Files of it that could not be written, and why.
-    pub(super) unwritten: Vec<WriteError>,
-    /// Why no further image can be written.
-    pub(super) stop: Option<ResultsError>,
-}
-
-impl Written {
-    /// What is to be written down.
-    pub(super) fn verdict_mut(&mut self) -> &mut Verdict {
-        &mut self.verdict
-    }
-}
-
-impl Unwritten {
-    /// Writes the files. Those that cannot be written are in the verdict's errors.
-    pub(super) fn write(self) -> Written {
-        let Self { mut verdict, inspected, files, folder, region } = self;
-        let errors = files.write(&folder, &mut verdict.files, inspected, region.as_ref());
-        verdict.errors = errors.iter().map(|error| super::names::plain(&error.to_string())).collect();
-        Written { verdict, errors }
-    }
 }
 
 impl Results {
@@ -114,37 +58,74 @@ impl Results {
         files: ImageFiles,
         model: &Model,
     ) -> Result<Self, ResultsError> {
+        Self::create_part(folder, format, files, model, None)
+    }
+
+    /// As [`Results::create`], of a part of a batch: only its images are planned.
+    ///
+    /// # Errors
+    /// As for [`Results::create`].
+    pub fn create_part(
+        folder: &Path,
+        format: Format,
+        files: ImageFiles,
+        model: &Model,
+        part: Option<Part>,
+    ) -> Result<Self, ResultsError> {
         let run = Run::of(model, format)?;
         let lock = FolderLock::acquire(folder, "predict")?;
         let kept = keep_earlier(folder, format)?;
         run.write(folder, format)?;
+        let part = part.map(|part| part.begin(folder, format, files)).transpose()?;
         let journal = Journal::create(folder.join(format.journal_name()), format)?;
         let region = model.description().preprocess.region.clone();
         let results = Self::of(folder, format, files, run, (journal, Contents::default()), lock);
-        Ok(Self { kept, region, ..results })
+        Ok(Self { kept, region, part, ..results })
     }
 
     /// Goes on with the verdicts in a folder, if there are any.
     ///
     /// # Errors
-    /// As [`Results::create`], or the verdicts are of another model.
+    /// As [`Results::create`], or the verdicts are of another model, or of a part of a batch.
     pub fn resume(
         folder: &Path,
         format: Format,
         files: ImageFiles,
         model: &Model,
     ) -> Result<Self, ResultsError> {
+        Self::resume_part(folder, format, files, model, None)
+    }
+
+    /// As [`Results::resume`], of a part of a batch.
+    ///
+    /// # Errors
+    /// As for [`Results::resume`], or the verdicts are of another part, or of the whole.
+    pub fn resume_part(
+        folder: &Path,
+        format: Format,
+        files: ImageFiles,
+        model: &Model,
+        part: Option<Part>,
+    ) -> Result<Self, ResultsError> {
         let path = folder.join(format.journal_name());
         if !exists(&path) {
-            return Self::create(folder, format, files, model);
+            return Self::create_part(folder, format, files, model, part);
         }
         let run = Run::of(model, format)?;
         let lock = FolderLock::acquire(folder, "predict")?;
         run.check_earlier(folder, format)?;
+        let earlier = Record::read(folder, format)
+            .map_err(|error| io_error(&folder.join(format.shard_name()), error))?
+            .map(|record| record.shard);
+        let asked = part.as_ref().map(Part::shard);
+        if earlier != asked {
+            return Err(ResultsError::OtherShard { path, earlier, asked });
+        }
         run.write(folder, format)?;
+        let part = part.map(|part| part.begin(folder, format, files)).transpose()?;
         let journal = Journal::resume(path, format)?;
         let region = model.description().preprocess.region.clone();
-        Ok(Self { region, ..Self::of(folder, format, files, run, journal, lock) })
+        Ok(Self { region, part, ..Self::of(folder, format, files, run, journal, lock) })
     }
 
     /// What is written on, with what an earlier run has written.
@@ -172,6 +153,7 @@ impl Results {
             broken,
             segmentation: CocoSegmentation::default(),
             tree: Tree::default(),
+            part: None,
             lock,
         }
     }
@@ -207,12 +189,16 @@ impl Results {
         self.broken
     }
 
-    /// Sorts images into those that have a verdict and all files that are wanted, and those to
-    /// inspect. The same images in the same order get the same names in every run.
+    /// Sorts the images of a batch into those that have a verdict and all files that are wanted, and those to
+    /// inspect; images of other parts are left out. The same images in the same order get the same names in every run.
     pub fn plan(&mut self, paths: &[PathBuf]) -> Plan {
         let mut plan = Plan::default();
         for path in paths {
+            // Images of other parts have their stems too, so that all parts together give those of one run.
             let stem = self.stem(path, path);
+            if self.part.as_ref().is_some_and(|(part, _)| !part.takes(path)) {
+                continue;
+            }
             let known = self.known.get(&name_of(path));
             match known.and_then(|known| known.decision.filter(|_| self.files.are_in(&known.files))) {
                 Some(decision) => plan.earlier.push(decision),
@@ -241,8 +227,13 @@ impl Results {
 
     /// The stem of the files of an image, made of the stem of `named`, with its folder in a tree.
     fn stem(&mut self, image: &Path, named: &Path) -> String {
-        // A semicolon separates fields in some spreadsheets.
-        self.names.stem_in(&self.tree.folder(image), named).replace(';', "_")
+        // A semicolon separates fields in some spreadsheets. It is replaced first, so that stems differ.
+        let plain = |text: &str| text.replace(';', "_");
+        let named = match named.to_string_lossy() {
+            name if name.contains(';') => PathBuf::from(plain(&name)),
+            _ => named.to_owned(),
+        };
+        self.names.stem_in(&plain(&self.tree.folder(image)), &named)
     }
 
     /// Whether verdicts have the pixels of their regions.
@@ -383,14 +374,17 @@ impl Results {
     /// # Errors
     /// Something cannot be written.
     pub fn finish(self, complete: bool) -> Result<(), ResultsError> {
-        let Self { folder, format, segmentation, run, journal, lock, .. } = self;
-        journal.finish(format)?;
+        let Self { folder, format, segmentation, run, journal, part, lock, .. } = self;
+        let verdicts = journal.finish(format)?;
         if format == Format::Coco {
             let lines = folder.join(format.journal_name());
             let document = folder.join(format.file_name());
             write::atomic(&document, |target| coco::write(&lines, segmentation, target))?;
         }
         run.ended(complete).write(&folder, format)?;
+        if let Some((_, record)) = part {
+            record.ended(complete, &verdicts).write(&folder, format)?;
+        }
         drop(lock);
         Ok(())
     }

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Format;
 use super::error::{ResultsError, io_error};
 use super::names::name_of;
+use super::shard::Record;
 use super::verdict::SCHEMA;
 
 /// What the verdicts are of: `<verdicts>.run.json` beside them.
@@ -17,7 +18,7 @@ use super::verdict::SCHEMA;
 pub(super) struct Run {
     schema: u32,
     /// Name and version.
-    program: String,
+    pub(super) program: String,
     format: String,
     /// The model's file as it was named.
     model: String,
@@ -82,9 +83,10 @@ impl Run {
         Ok(())
     }
 
-    /// That of an earlier run, if the file is one.
-    fn read(path: &Path) -> Option<Self> {
-        let metadata = fs::metadata(path).ok()?;
+    /// That of an earlier run into a folder, if the file is one.
+    pub(super) fn read(folder: &Path, format: Format) -> Option<Self> {
+        let path = folder.join(format.run_name());
+        let metadata = fs::metadata(&path).ok()?;
         let text = (metadata.is_file() && metadata.len() < 1 << 20).then(|| fs::read_to_string(path));
         serde_json::from_str(&text?.ok()?).ok()
     }
@@ -92,7 +94,9 @@ impl Run {
     /// Whether the verdicts that are there are of the same model.
     pub(super) fn check_earlier(&self, folder: &Path, format: Format) -> Result<(), ResultsError> {
         let path = folder.join(format.run_name());
-        let Some(earlier) = Self::read(&path) else { return Err(ResultsError::UnknownModel { path }) };
+        let Some(earlier) = Self::read(folder, format) else {
+            return Err(ResultsError::UnknownModel { path });
+        };
         if earlier.model_blake3 != self.model_blake3 {
             let path = folder.join(format.journal_name());
             let what = self.difference(&earlier);
@@ -121,14 +125,22 @@ impl Run {
 /// Gives the earlier verdicts and what belongs to them other names: `verdicts.previous.jsonl`, or
 /// one with a number. Returns that of the verdicts.
 pub(super) fn keep_earlier(folder: &Path, format: Format) -> Result<Option<PathBuf>, ResultsError> {
-    let run_name = format.run_name();
-    let mut names = vec![format.file_name(), run_name.as_str()];
+    let (run_name, shard_name) = (format.run_name(), format.shard_name());
+    let mut names = vec![format.file_name(), run_name.as_str(), shard_name.as_str()];
     if format.journal_name() != format.file_name() {
         names.insert(1, format.journal_name());
     }
     let there: Vec<&str> = names.into_iter().filter(|name| exists(&folder.join(name))).collect();
-    // The description of a run alone is no result; a file of the user may have its name.
-    if there.iter().all(|&name| name == run_name && Run::read(&folder.join(name)).is_some()) {
+    // The descriptions of a run alone are no result; a file of the user may have their names.
+    let is_description = |&name: &&str| {
+        name == run_name && Run::read(folder, format).is_some()
+            || name == shard_name && Record::read(folder, format).is_ok_and(|record| record.is_some())
+    };
+    if there.iter().all(is_description) {
+        if there.contains(&shard_name.as_str()) {
+            let path = folder.join(&shard_name);
+            fs::remove_file(&path).map_err(|error| io_error(&path, error))?;
+        }
         return Ok(None);
     }
     let renamed = |name: &str, number: usize| {

@@ -7,7 +7,7 @@ use anoseg_image::{Limits, WriteError, decode};
 use anoseg_infer::{Decision, Error, Model, Result};
 
 use super::pipeline::{Desk, Work};
-use super::results::{Recorded, Unwritten, Written};
+use super::stages::{Recorded, Unwritten, Written};
 use super::{Inspected, Results, ResultsError, Sink, Step, Summary, Task, Verdict, inspect_file};
 
 /// Bytes per pixel that an image under way takes at most: a decoder's 15, and what follows.

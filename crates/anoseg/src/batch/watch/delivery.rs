@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Component, Path, PathBuf};
 
+use anoseg_image::write::folder_of;
 use anoseg_infer::Decision;
 
 /// What happens to an image's file after its verdict, in the folder `good`, `review` or `reject` of
@@ -78,11 +79,7 @@ impl Delivery {
     }
 
     fn folder_of(&self, decision: Decision) -> PathBuf {
-        self.folder().join(match decision {
-            Decision::Good => "good",
-            Decision::Review => "review",
-            Decision::Reject => "reject",
-        })
+        self.folder().join(decision.name())
     }
 
     /// Removes links to this file that an earlier decision made. Where a file is overwritten in its place,
@@ -167,10 +164,6 @@ fn relative(folder: &Path, file: &Path) -> io::Result<PathBuf> {
     let shared = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
     let up = from.components().skip(shared).map(|_| Component::ParentDir);
     Ok(up.chain(to.components().skip(shared)).collect::<PathBuf>().join(name))
-}
-
-fn folder_of(file: &Path) -> &Path {
-    file.parent().filter(|own| !own.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 #[cfg(unix)]

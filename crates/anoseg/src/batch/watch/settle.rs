@@ -11,7 +11,7 @@ use super::seen::{Content, Stamp};
 use super::turn::{Outcome, Turn};
 use super::{Delivery, PATIENCE, SETTLE, Waiting, WatchStep, Watcher};
 use crate::batch::names::{name_of, plain};
-use crate::batch::results::Written;
+use crate::batch::stages::Written;
 use crate::batch::{ResultsError, Verdict};
 
 impl Watcher<'_> {

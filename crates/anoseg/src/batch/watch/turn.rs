@@ -12,7 +12,7 @@ use super::Watcher;
 use super::seen::{Content, Stamp};
 use super::settle::stem_of;
 use crate::batch::pipeline::{Desk, Work};
-use crate::batch::results::{Unwritten, Written};
+use crate::batch::stages::{Unwritten, Written};
 use crate::batch::work::bytes;
 use crate::batch::{Inspected, ResultsError, Verdict, inspected};
 

@@ -1,0 +1,26 @@
+//! `anoseg merge`.
+
+use anoseg::batch::{MergeOptions, merge};
+use anoseg_image::text::count;
+use anyhow::Result;
+
+use crate::args::Merge;
+use crate::exit::Outcome;
+use crate::{console, stop};
+
+pub(crate) fn run(options: &Merge) -> Result<Outcome> {
+    let stop = stop::on_signals("stopping; nothing is written");
+    let how = MergeOptions { link: options.link, partial: options.partial };
+    let merged = merge(&options.output, &options.shards, how, &|| stop.is_stopped())?;
+    for shard in &merged.incomplete {
+        console::warning(&format!("shard {shard} is missing or did not come to its end"));
+    }
+    let (good, review, rejected) = (merged.good, merged.review, merged.rejected);
+    let verdicts = merged.verdicts.display();
+    let counts = format!("{good} good, {review} to review, {rejected} rejected: {verdicts}");
+    console::result(&console::one_line(&counts));
+    if merged.failed > 0 {
+        console::warning(&format!("{} could not be judged", count(merged.failed, "image", "images")));
+    }
+    Ok(if rejected > 0 && options.fail_on_anomaly { Outcome::Anomalies } else { Outcome::Fine })
+}
