@@ -3,6 +3,7 @@
 use std::any::Any;
 
 use anoseg::ErrorKind;
+use anoseg_image::text;
 use pyo3::PyErr;
 use pyo3::exceptions::PyKeyboardInterrupt;
 
@@ -42,7 +43,6 @@ pub(crate) fn exception(error: &anyhow::Error) -> PyErr {
 
 /// The exception of a panic, which is a fault of this library.
 pub(crate) fn panicked(payload: &(dyn Any + Send)) -> PyErr {
-    let text = payload.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("no text");
+    let text = text::of_panic(payload).unwrap_or("no text");
     class::BugError::new_err(format!("a fault of anoseg; please report it: {text}"))
 }

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
-use anoseg::{Error, Image, Limits, Model, Threads, decode};
+use anoseg::batch::{Verdict, inspect_bytes};
+use anoseg::{Error, ErrorKind, Image, Limits, Model, Threads, decode};
 use anyhow::Result;
 use pyo3::prelude::*;
 use rayon::prelude::*;
@@ -95,6 +96,21 @@ impl PyModel {
         self.inspected(py, move || {
             Ok(decode::load_bytes(data, "image".as_ref(), &Limits::default()).map_err(Error::from)?)
         })
+    }
+
+    #[pyo3(signature = (data, name))]
+    fn verdict<'py>(&self, py: Python<'py>, data: &[u8], name: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+        let model_digest = self.digest_of(py)?.to_owned();
+        let verdict = detached(py, || {
+            start_threads()?;
+            match inspect_bytes(&self.model, data, &name, &Limits::default()) {
+                Ok(inspected) => Ok(Verdict::of(&inspected, false)),
+                // It is the image's fault, and its verdict says so.
+                Err(error) if error.kind() == ErrorKind::Data => Ok(Verdict::failed(&name, &error)),
+                Err(error) => Err(error.into()),
+            }
+        })?;
+        from_json(py, &Verdict { model_digest, ..verdict })
     }
 
     #[pyo3(signature = (images, *, order="rgb"))]

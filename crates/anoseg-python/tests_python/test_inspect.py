@@ -165,3 +165,15 @@ def test_thousands_of_inspections_take_no_more_memory(model, rgb):
         model.inspect(wide[:, 20:60])
     # Each map and mask that were kept would take 8000 bytes, 16 MB together.
     assert resident() - before < 6_000_000
+
+
+def test_a_verdict_is_the_line_that_predict_writes(model, model_path, tmp_path):
+    image, text = tmp_path / "a.ppm", tmp_path / "b.png"
+    write_ppm(image, pixels(80, 60))
+    text.write_bytes(b"no image")
+    done = program("predict", model_path, image, text, "-o", tmp_path / "out")
+    assert done.returncode == 3, done.stderr
+    lines = (tmp_path / "out/verdicts.jsonl").read_text().splitlines()
+    verdicts = [model.verdict(path.read_bytes(), path) for path in (image, text)]
+    assert [json.loads(line) for line in lines] == verdicts
+    assert verdicts[0]["regions"] and verdicts[1]["error"]

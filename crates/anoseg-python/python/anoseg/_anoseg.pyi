@@ -116,6 +116,9 @@ class Model:
         """Inspects an image file, as `anoseg predict` does."""
     def inspect_bytes(self, data: bytes) -> Inspection:
         """Inspects the bytes of an image file."""
+    def verdict(self, data: bytes, name: _Path) -> dict[str, Any]:
+        """The line of verdicts.jsonl that `anoseg predict` writes of an image file with these bytes and this name. Of
+        bytes that are no image it says why."""
     def inspect_batch(self, images: Union[Iterable[_Pixels], _Pixels], *, order: _Order = "rgb") -> list[Inspection]:
         """Inspects several images at a time, of a list, or of an array of number x height x width x 3."""
     @property

@@ -89,7 +89,7 @@ impl Verdict {
     }
 
     /// The entry of an image that could not be judged, without the model's digest.
-    pub(super) fn failed(path: &Path, error: &dyn std::fmt::Display) -> Self {
+    pub fn failed(path: &Path, error: &dyn std::fmt::Display) -> Self {
         Self {
             image: name_of(path),
             width: None,
