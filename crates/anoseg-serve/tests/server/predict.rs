@@ -1,7 +1,4 @@
 //! The simple route: an image file, and its verdict or an image of it. Health and figures.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::path::Path;
 
@@ -9,7 +6,7 @@ use anoseg::batch::{Verdict, inspect_bytes};
 use anoseg::{Limits, decode, write};
 use anoseg_image::draw;
 
-use common::{FORM, Shop, form, image, large_png, model, png};
+use crate::common::{FORM, Shop, form, image, large_png, model, png};
 
 const PREDICT: &str = "/v1/models/part/predict";
 
@@ -73,7 +70,7 @@ fn what_is_no_image_or_too_large_is_told() {
     let mut settings = shop.settings();
     settings.limits.max_pixels = 5000;
     settings.most_body = 40_000;
-    let server = common::Running::new(settings);
+    let server = crate::common::Running::new(settings);
     let code = |headers: &[(&str, &str)], body: &[u8]| {
         let answer = server.post(PREDICT, headers, body);
         (answer.status, answer.code())

@@ -1,15 +1,11 @@
 //! The protocol over gRPC: the same results, roles and failures as over HTTP.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
-mod grpc_client;
 
 use anoseg_serve::{Settings, Tokens};
 use serde_json::json;
 use tonic::{Code, Request};
 
-use common::{Running, Shop, image, model_with_threshold, png};
-use grpc_client::{
+use crate::common::{Running, Shop, image, model_with_threshold, png};
+use crate::grpc_client::{
     HealthCheckRequest, HealthClient, InferTensorContents, ModelConfigRequest, ModelInferRequest,
     ModelMetadataRequest, ModelReadyRequest, ModelStatisticsRequest, RepositoryIndexRequest,
     RepositoryModelLoadRequest, RepositoryModelUnloadRequest, ServerLiveRequest, ServerMetadataRequest,
@@ -49,7 +45,7 @@ fn results_are_those_of_http_byte_for_byte() {
     let (image, file) = (image(), png());
     let (pixels, shape) = (image.to_rgb8(), [1, image.height() as i64, image.width() as i64, 3]);
     let numbers = pixels.iter().map(|&number| u32::from(number)).collect();
-    let with = |mut input: grpc_client::InferInputTensor, contents| {
+    let with = |mut input: crate::grpc_client::InferInputTensor, contents| {
         input.contents = Some(contents);
         input
     };
@@ -161,7 +157,7 @@ async fn models_are_listed_loaded_and_unloaded() {
 }
 
 /// A client of the server.
-fn client_of(server: &Running) -> grpc_client::Client {
+fn client_of(server: &Running) -> crate::grpc_client::Client {
     client(server.grpc.unwrap())
 }
 

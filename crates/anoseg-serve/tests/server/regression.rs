@@ -1,7 +1,4 @@
 //! A version is compared with the one it takes the place of, on images with feedback; proposals of thresholds.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use anoseg_history::proposal::{Preview, Request};
 use anoseg_history::thresholds::Sources;
@@ -9,7 +6,7 @@ use anoseg_history::{ModelKey, Reader};
 use anoseg_serve::{Retention, Settings};
 use serde_json::Value;
 
-use common::{Running, Shop, model, model_with_threshold, png, wait_until};
+use crate::common::{Running, Shop, model, model_with_threshold, png, wait_until};
 
 const PREDICT: &str = "/v1/models/part/predict";
 

@@ -1,11 +1,8 @@
 //! The routes of the page, and thresholds of a request.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use anoseg_serve::Tokens;
 
-use common::{Running, Shop, image, model, model_with_threshold, png, send};
+use crate::common::{Running, Shop, image, model, model_with_threshold, png, send};
 
 const PREDICT: &str = "/v1/models/part/predict";
 

@@ -1,13 +1,10 @@
 //! The Open Inference Protocol: what is asked is answered, and every malformed request by a message.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use common::{Answer, Running, Shop, image, large_png, model, model_with_threshold, png};
+use crate::common::{Answer, Running, Shop, image, large_png, model, model_with_threshold, png};
 
 const INFER: &str = "/v2/models/part/infer";
 

@@ -1,7 +1,6 @@
 //! The Rust code of the gRPC services is that of the definitions in `proto`. It is checked in, so that a build needs
 //! neither `protoc` nor a build script. After a change of a definition, write it anew with
-//! `ANOSEG_WRITE_GENERATED=1 cargo test -p anoseg-serve --test generated_code`.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+//! `ANOSEG_WRITE_GENERATED=1 cargo test -p anoseg-serve --test server generated`.
 
 use std::path::Path;
 

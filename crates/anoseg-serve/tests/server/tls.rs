@@ -1,8 +1,4 @@
 //! Encrypted connections, of both protocols.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
-mod grpc_client;
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
@@ -22,8 +18,8 @@ use tokio_rustls::rustls::version::{TLS12, TLS13};
 use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, SupportedProtocolVersion};
 use tonic::transport::Endpoint;
 
-use common::{Running, Shop, png, wait_until};
-use grpc_client::{GrpcInferenceServiceClient, of_file, runtime};
+use crate::common::{Running, Shop, png, wait_until};
+use crate::grpc_client::{GrpcInferenceServiceClient, of_file, runtime};
 
 /// A certificate for this machine, and its key.
 fn certificate() -> CertifiedKey<KeyPair> {

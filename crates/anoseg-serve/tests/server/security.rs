@@ -1,7 +1,4 @@
 //! Tokens, roles, the audit log, and addresses that other machines reach.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::net::Ipv4Addr;
 
@@ -9,7 +6,7 @@ use anoseg::ErrorKind;
 use anoseg_serve::{ServeError, Server, Settings, Tokens};
 use serde_json::Value;
 
-use common::{Running, Shop, model, png, send};
+use crate::common::{Running, Shop, model, png, send};
 
 const PREDICT: &str = "/v1/models/part/predict";
 const LINE: (&str, &str) = ("authorization", "Bearer aaaaaaaaaaaaaaaaaaaa");

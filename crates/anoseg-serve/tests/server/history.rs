@@ -1,11 +1,8 @@
 //! The history of verdicts over HTTP, and what operators state of them.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use anoseg_serve::{Retention, Settings, Tokens};
 
-use common::{FORM, Running, Shop, form, large_png, png};
+use crate::common::{FORM, Running, Shop, form, large_png, png};
 
 const PREDICT: &str = "/v1/models/part/predict";
 
@@ -54,7 +51,7 @@ fn what_operators_state_is_kept_with_the_image_and_can_be_revoked() {
     let ada = ("authorization", "Bearer secret-of-ada-0001");
     let eve = ("authorization", "Bearer secret-of-eve-0001");
     server.post(PREDICT, &[ada], &png());
-    let page = common::send(server.address, "GET", "/v1/history", &[eve], b"").unwrap().json();
+    let page = crate::common::send(server.address, "GET", "/v1/history", &[eve], b"").unwrap().json();
     let id = page["rows"][0]["id"].as_i64().unwrap();
     let state = |query: &str, who, body: &[u8]| {
         server.post(&format!("/v1/history/{id}/feedback?{query}"), &[who], body)

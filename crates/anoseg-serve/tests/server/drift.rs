@@ -1,14 +1,11 @@
 //! Drift of the images of a served version: figures, alarms, and what is no drift.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use anoseg::{Image, write};
 use anoseg_history::{History, ImageSummary, ModelKey, Record, Used};
 use anoseg_serve::{Retention, Settings};
 use serde_json::Value;
 
-use common::{Running, Shop, model, model_with_threshold, png, wait_until};
+use crate::common::{Running, Shop, model, model_with_threshold, png, wait_until};
 
 const PREDICT: &str = "/v1/models/part/predict";
 const DRIFT: &str = "/v1/models/part/drift";

@@ -1,7 +1,4 @@
 //! Models are replaced while requests go on, and none fails by it.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use std::fs;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +7,7 @@ use anoseg::batch::{Verdict, inspect_file};
 use anoseg::{Limits, Model};
 use serde_json::{Value, json};
 
-use common::{Running, Shop, model, model_with_threshold, png, wait_until};
+use crate::common::{Running, Shop, model, model_with_threshold, png, wait_until};
 
 const PREDICT: &str = "/v1/models/part/predict";
 

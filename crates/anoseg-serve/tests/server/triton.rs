@@ -1,13 +1,10 @@
 //! NVIDIA's client of the protocol, `tritonclient`, against the server. `ANOSEG_PYTHON` names the
 //! interpreter (otherwise `python3`); without the packages `tritonclient` and `numpy` nothing is
 //! tested.
-#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a test may panic, and says that it is skipped")]
-
-mod common;
 
 use std::process::Command;
 
-use common::{Running, Shop, image, model, model_with_threshold, png};
+use crate::common::{Running, Shop, image, model, model_with_threshold, png};
 
 /// Prints nothing but what differs. Arguments: protocol, address, folder of the image's file, its raw pixels and its
 /// map, width and height, score.

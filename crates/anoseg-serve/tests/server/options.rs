@@ -1,7 +1,4 @@
 //! Another region of interest, pixel threshold or rule for one request.
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
-
-mod common;
 
 use anoseg::batch::{Verdict, inspect_bytes};
 use anoseg::{Drawing, Drawings, Limits, Model, TrainingImages, decode};
@@ -9,7 +6,7 @@ use anoseg_image::draw;
 use anoseg_serve::{Retention, Settings};
 use serde_json::{Value, json};
 
-use common::{Answer, FORM, Running, Shop, form, image, model, png};
+use crate::common::{Answer, FORM, Running, Shop, form, image, model, png};
 
 const PREDICT: &str = "/v1/models/part/predict";
 const ROI: &str = "0,0,40,56";
