@@ -5,8 +5,12 @@
 #
 # It goes on where it was stopped if it is called again. RESULTS/all must not exist.
 set -eu
+if [ $# -ne 3 ]; then
+    echo "usage: sh predict.sh MODEL IMAGES RESULTS" >&2
+    exit 2
+fi
 model=$1 images=$2 results=$3
-mkdir -p "$results"
+mkdir -p -- "$results"
 # Exit code 3 tells images that could not be read: their verdicts say so, and merging goes on.
 predict='code=0
 anoseg predict "$1" "$2" --output "$3/$SLURM_ARRAY_TASK_ID" --shard "$SLURM_ARRAY_TASK_ID/8" --resume || code=$?

@@ -146,6 +146,10 @@ fn of_merging(error: &MergeError) -> Option<String> {
         }
         MergeError::Conflict { .. } => "give one folder for each shard",
         MergeError::Damaged { .. } => "run its predict again without --resume",
+        MergeError::TwoImages { .. } => {
+            "images came between the runs: run the predict of all shards again, without --resume or with --tree"
+        }
+        MergeError::OtherDevice { .. } => "leave out --link",
         MergeError::Results(error) => return of_results(error),
         _ => return None,
     };

@@ -40,6 +40,117 @@ fn shop() -> Workshop {
     shop
 }
 
+/// Folders that nobody can look into once made every merge of their batch impossible.
+#[test]
+fn what_cannot_be_looked_at_does_not_keep_shards_from_merging() {
+    use std::os::unix::fs::symlink;
+
+    let shop = shop();
+    symlink("/nowhere/lot 7", shop.path("in/lot 7")).unwrap();
+    symlink("..", shop.path("in/a/loop")).unwrap();
+    fs::create_dir(shop.path("empty")).unwrap();
+    let inputs = "in empty missing.png";
+    let (_, told) = shop.run(&format!("predict model.anoseg {inputs} -o one"), 3);
+    assert!(told.contains("lot 7") && told.contains("empty"), "{told}");
+    for index in 0..3 {
+        shop.run(&format!("predict model.anoseg {inputs} -o s{index} --shard {index}/3"), 3);
+    }
+    shop.run("merge merged s0 s1 s2", 0);
+    assert_same(&shop, "one", "merged");
+}
+
+/// An editor adds a byte order mark, or other ends of lines: rows were once cut at the wrong places.
+#[test]
+fn shards_that_were_changed_are_refused() {
+    let shop = shop();
+    for (index, (code, told)) in in_shards(&shop, "s", "--format csv --mask").into_iter().enumerate() {
+        assert!([0, 3].contains(&code), "{index}: {told}");
+    }
+    let refused = |name: &str, what: &str, change: &dyn Fn(&mut Vec<u8>)| {
+        let path = shop.path("s0").join(name);
+        let before = fs::read(&path).unwrap();
+        let mut changed = before.clone();
+        change(&mut changed);
+        fs::write(&path, changed).unwrap();
+        let (_, told) = shop.run("merge merged s0 s1 s2", 3);
+        assert!(told.contains(what) && told.contains(name) && !shop.path("merged").exists(), "{told}");
+        fs::write(&path, before).unwrap();
+    };
+    refused("verdicts.csv", "first line", &|bytes| drop(bytes.splice(0..0, *b"\xef\xbb\xbf")));
+    refused("verdicts.csv", "first line", &|bytes| {
+        let end = bytes.iter().position(|&byte| byte == b'\n').unwrap();
+        bytes.insert(end, b'\r');
+    });
+    let name = "verdicts.csv.shard.json";
+    let refused_record = |what: &str, change: &dyn Fn(&mut Value)| {
+        refused(name, what, &|bytes| {
+            let mut record: Value = serde_json::from_slice(bytes).unwrap();
+            change(&mut record);
+            *bytes = record.to_string().into_bytes();
+        });
+    };
+    refused_record("schema", &|record| record["schema"] = 2.into());
+    refused_record("places", &|record| record["images"][0][0] = record["images"][1][0].clone());
+    refused_record("places", &|record| record["images"][0][0] = u64::from(u32::MAX).into());
+    refused_record("numbers of verdicts", &|record| record["counts"]["failed"] = 77.into());
+    // Without the last image, and without its line.
+    let (verdicts, described) = (shop.path("s0/verdicts.csv"), shop.path("s0").join(name));
+    let mut lines: Vec<String> = fs::read_to_string(&verdicts).unwrap().lines().map(str::to_owned).collect();
+    lines.pop();
+    fs::write(&verdicts, lines.join("\n") + "\n").unwrap();
+    let mut record: Value = serde_json::from_slice(&fs::read(&described).unwrap()).unwrap();
+    record["images"].as_array_mut().unwrap().pop();
+    fs::write(&described, record.to_string()).unwrap();
+    let (_, told) = shop.run("merge merged s0 s1 s2", 3);
+    assert!(told.contains("numbers of verdicts"), "{told}");
+}
+
+#[test]
+fn shards_that_may_not_be_written_are_merged() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let shop = shop();
+    in_shards(&shop, "s", "--mask");
+    shop.run("predict model.anoseg in missing.png -o one --mask", 3);
+    for index in 0..3 {
+        for entry in fs::read_dir(shop.path(&format!("s{index}"))).unwrap() {
+            fs::set_permissions(entry.unwrap().path(), fs::Permissions::from_mode(0o444)).unwrap();
+        }
+    }
+    shop.run("merge merged s0 s1 s2", 0);
+    assert_same(&shop, "one", "merged");
+    let mode = fs::metadata(shop.path("merged/verdicts.jsonl")).unwrap().permissions().mode();
+    assert_ne!(mode & 0o200, 0);
+}
+
+/// The advice was to run one shard again, which could not help.
+#[test]
+fn images_that_came_between_the_runs_and_have_names_of_others_are_told() {
+    let shop = shop();
+    in_shards(&shop, "s", "--mask");
+    for entry in fs::read_dir(shop.path("in/a")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.extension().is_some_and(|ending| ending == "png") {
+            fs::create_dir_all(shop.path("in/0")).unwrap();
+            fs::copy(&path, shop.path("in/0").join(path.file_name().unwrap())).unwrap();
+        }
+    }
+    let told = |name: &str, options: &str| {
+        in_shards(&shop, name, options);
+        let output = shop.anoseg(&format!("merge {name} {name}0 {name}1 {name}2")).output().unwrap();
+        (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, text) = told("s", "--mask --resume");
+    assert!(code == 0 || (code == 3 && text.contains("all shards again, without --resume")), "{text}");
+    let (code, text) = told("t", "--mask");
+    assert_eq!(code, 0, "{text}");
+    let (code, text) = told("u", "--mask --max-pixels 900000");
+    assert_eq!(code, 0, "{text}");
+    fs::remove_dir_all(shop.path("u")).unwrap();
+    let (_, text) = shop.run("merge u u0 u1 t2", 2);
+    assert!(text.contains("--max-pixels"), "{text}");
+}
+
 /// Every file of a folder and below it, by its name.
 fn contents(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
     let mut found = BTreeMap::new();
@@ -183,7 +294,7 @@ fn what_does_not_belong_together_is_refused_and_nothing_is_left() {
     in_shards(&shop, "csv", "--format csv");
     refused("out s0 s1 csv2", 2, "the format differs");
     in_shards(&shop, "mask", "--mask");
-    refused("out s0 s1 mask2", 2, "the kinds of image files differs");
+    refused("out s0 s1 mask2", 2, "what is written beside verdicts (overlays, masks, maps) differs");
     shop.run("calibrate model.anoseg data/test/good -o other.anoseg", 0);
     let predict = |model: &str, to: &str, shard: &str| {
         shop.anoseg(&format!("predict {model} in missing.png -o {to} --shard {shard}")).output().unwrap();

@@ -2,7 +2,7 @@
 //!
 //! The pixels are converted while the interpreter is locked, so that no code in Python writes them meanwhile.
 
-use anoseg::{Image, ImageView, PixelFormat};
+use anoseg::{Image, ImageView, Limits, PixelFormat};
 use bytemuck::Pod;
 use numpy::{Element, PyArrayDyn, PyArrayMethods as _, PyUntypedArray, PyUntypedArrayMethods as _};
 use pyo3::prelude::*;
@@ -12,7 +12,8 @@ use crate::failure;
 
 /// What arrays are taken.
 const TAKEN: &str = "an image is a numpy array: uint8 of height x width (grey), height x width x 3 (colour) or x 4 (with \
-                     alpha, which is ignored), or uint16 of height x width (grey, in this machine's byte order)";
+                     alpha, which is ignored), or uint16 of height x width (grey, in this machine's byte order); \
+                     numpy.asarray makes one of other images, and inspect_batch takes several";
 
 /// The order of the channels of a colour image.
 #[derive(Clone, Copy)]
@@ -34,8 +35,36 @@ impl Order {
     }
 }
 
-/// The image that an array shows.
-pub(crate) fn image_of(array: &Bound<'_, PyAny>, order: Order) -> PyResult<Image> {
+/// Fails if an array is one colour image, whose rows would be taken for images.
+pub(crate) fn refuse_single(images: &Bound<'_, PyAny>) -> PyResult<()> {
+    let Ok(array) = images.cast::<PyUntypedArray>() else { return Ok(()) };
+    match array.shape() {
+        &[height, width, channels @ (3 | 4)] => Err(failure::argument(format!(
+            "an array of {height} x {width} x {channels} is one image: give [image], or an array of number x height x width"
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Fails if an array is larger or smaller than images from files may be. Arrays that cost no memory can be of any size.
+fn check_size(height: usize, width: usize, max_pixels: u64) -> PyResult<()> {
+    let Limits { min_side, max_side, .. } = Limits::default();
+    let said = format!("an image of {width} x {height} pixels");
+    if height.min(width) < min_side {
+        return Err(failure::argument(format!("{said} is too small: each side has at least {min_side}")));
+    }
+    if height.max(width) > max_side {
+        return Err(failure::argument(format!("{said} is too long: each side has at most {max_side}")));
+    }
+    let pixels = height as u64 * width as u64;
+    if pixels > max_pixels {
+        return Err(failure::argument(format!("{said} has more than max_pixels={max_pixels}: raise it")));
+    }
+    Ok(())
+}
+
+/// The image that an array of at most so many pixels shows.
+pub(crate) fn image_of(array: &Bound<'_, PyAny>, order: Order, max_pixels: u64) -> PyResult<Image> {
     let Ok(untyped) = array.cast::<PyUntypedArray>() else {
         return Err(failure::argument(format!("{} is no image: {TAKEN}", array.get_type().name()?)));
     };
@@ -44,11 +73,15 @@ pub(crate) fn image_of(array: &Bound<'_, PyAny>, order: Order) -> PyResult<Image
         let (dtype, shape) = (untyped.dtype(), shape.join(" x "));
         failure::argument(format!("an array of {dtype}, shape {shape}, is no image: {TAKEN}"))
     };
-    let channels = match untyped.shape() {
-        [_, _] => 1,
-        &[_, _, channels] => channels,
+    let (height, width, channels) = match *untyped.shape() {
+        [height, width] => (height, width, 1),
+        [height, width, channels] => (height, width, channels),
         _ => return Err(unfit()),
     };
+    if height == 0 || width == 0 {
+        return Err(unfit());
+    }
+    check_size(height, width, max_pixels)?;
     if let Ok(array) = array.cast::<PyArrayDyn<u8>>() {
         let format = match (channels, order) {
             (1, _) => PixelFormat::Grey8,
@@ -77,6 +110,10 @@ enum Rows {
 }
 
 fn rows_of<T: Element>(array: &Bound<'_, PyArrayDyn<T>>, format: PixelFormat) -> Rows {
+    let aligned = array.getattr("flags").and_then(|flags| flags.getattr("aligned"));
+    if !aligned.is_ok_and(|aligned| aligned.is_truthy().unwrap_or(false)) {
+        return Rows::Other;
+    }
     if array.is_c_contiguous() {
         return Rows::Joined;
     }
@@ -111,7 +148,7 @@ fn converted<T: Element + Pod>(array: &Bound<'_, PyArrayDyn<T>>, format: PixelFo
             let tricks = py.import("numpy.lib.stride_tricks")?;
             (tricks.call_method("as_strided", (array,), Some(&options))?.cast_into()?, stride)
         }
-        Rows::Other => (py.import("numpy")?.call_method1("ascontiguousarray", (array,))?.cast_into()?, row),
+        Rows::Other => (array.call_method1("copy", ("C",))?.cast_into()?, row),
     };
     let unreadable =
         |error: &dyn std::fmt::Display| failure::argument(format!("the array cannot be read: {error}"));

@@ -6,7 +6,7 @@ use std::sync::mpsc::SyncSender;
 
 use anoseg::dataset::summarise_masks;
 use anoseg::evaluation::{EvaluationFiles, evaluate_with_files};
-use anoseg::{Dataset, Model, RunDir, StopToken};
+use anoseg::{Dataset, RunDir, StopToken};
 use anoseg_cli::{Output, prepare_file};
 use anoseg_export::{Numbers, Options};
 use anoseg_image::write;
@@ -16,16 +16,36 @@ use pyo3::prelude::*;
 use crate::model::{PyModel, from_json};
 use crate::work::{detached, start_threads, stoppable};
 
+/// A model, or its file.
+#[derive(FromPyObject)]
+pub(crate) enum Given<'py> {
+    /// A model that was loaded.
+    Model(Bound<'py, PyModel>),
+    /// Its file.
+    Path(PathBuf),
+}
+
+impl<'py> Given<'py> {
+    fn model(self, py: Python<'py>) -> PyResult<Bound<'py, PyModel>> {
+        match self {
+            Self::Model(model) => Ok(model),
+            Self::Path(path) => Bound::new(py, PyModel::load_file(py, path, 0)?),
+        }
+    }
+}
+
 /// Evaluates a model on the test images of a folder. What was left out, and what makes the figures doubtful, is warned
 /// of.
 #[pyfunction]
 #[pyo3(signature = (model, data, *, report=None))]
 pub(crate) fn evaluate<'py>(
     py: Python<'py>,
-    model: &PyModel,
+    model: Given<'py>,
     data: PathBuf,
     report: Option<PathBuf>,
 ) -> PyResult<Bound<'py, PyAny>> {
+    let model = model.model(py)?;
+    let model = model.get();
     let stop = StopToken::new();
     let files = EvaluationFiles { report, stop: stop.clone(), ..EvaluationFiles::default() };
     let work = |_: SyncSender<()>| -> anyhow::Result<_> {
@@ -56,20 +76,21 @@ pub(crate) fn evaluate<'py>(
 
 /// Writes a model as an ONNX file, and gives what the graph leaves to its user.
 #[pyfunction]
-#[pyo3(signature = (model_path, output, *, preprocessing=false, fp16=false))]
+#[pyo3(signature = (model, output, *, preprocessing=false, fp16=false))]
 pub(crate) fn export(
     py: Python<'_>,
-    model_path: PathBuf,
+    model: Given<'_>,
     output: PathBuf,
     preprocessing: bool,
     fp16: bool,
 ) -> PyResult<Vec<String>> {
+    let model = model.model(py)?;
+    let model = &model.get().model;
     detached(py, || {
         prepare_file(&output, "output", Output::Onnx)?;
         start_threads()?;
-        let model = Model::load(&model_path)?;
         let numbers = if fp16 { Numbers::Float16 } else { Numbers::Float32 };
-        let export = anoseg_export::export(&model, &Options { with_preprocessing: preprocessing, numbers })?;
+        let export = anoseg_export::export(model, &Options { with_preprocessing: preprocessing, numbers })?;
         write::atomic(&output, |target| target.write_all(&export.bytes))?;
         Ok(export.remarks)
     })

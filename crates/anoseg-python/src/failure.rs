@@ -28,9 +28,19 @@ pub(crate) fn model(message: impl Into<String>) -> PyErr {
     class::ModelError::new_err(message.into())
 }
 
+/// The environment does not give what is needed.
+pub(crate) fn resource(message: impl Into<String>) -> PyErr {
+    class::ResourceError::new_err(message.into())
+}
+
 /// The exception of an error, by who can fix it.
 pub(crate) fn exception(error: &anyhow::Error) -> PyErr {
     let message = anoseg_cli::text(error);
+    // Bytes have no name.
+    let message = match message.strip_prefix(": ") {
+        Some(what) => format!("the bytes: {what}"),
+        None => message,
+    };
     match error.chain().find_map(anoseg_cli::kind_of) {
         Some(ErrorKind::Data) => class::DataError::new_err(message),
         Some(ErrorKind::Arguments) => class::ArgumentError::new_err(message),

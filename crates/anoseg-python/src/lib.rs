@@ -37,6 +37,8 @@ mod _anoseg {
     use crate::model::{PyModel, PyThresholds, load_again};
     #[pymodule_export]
     use crate::train::train;
+    #[pymodule_export]
+    use crate::work::after_fork;
 
     /// Runs the program with these arguments, the first its name, and gives its exit code.
     #[pyfunction]

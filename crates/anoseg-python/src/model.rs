@@ -9,7 +9,7 @@ use anyhow::Result;
 use pyo3::prelude::*;
 use rayon::prelude::*;
 
-use crate::array::{Order, image_of};
+use crate::array::{Order, image_of, refuse_single};
 use crate::failure;
 use crate::inspection::PyInspection;
 use crate::work::{detached, start_threads};
@@ -18,7 +18,7 @@ use crate::work::{detached, start_threads};
 const MOST_THREADS: usize = 1024;
 
 /// A model that is ready to inspect images, from any thread.
-#[pyclass(frozen, name = "Model", module = "anoseg")]
+#[pyclass(frozen, weakref, name = "Model", module = "anoseg")]
 pub(crate) struct PyModel {
     pub(crate) model: Model,
     /// Threads of its own; 0 where it computes on those that all models share.
@@ -30,8 +30,7 @@ pub(crate) struct PyModel {
 
 impl PyModel {
     /// Loads a model file.
-    pub(crate) fn load_file(py: Python<'_>, path: PathBuf, threads: i64) -> PyResult<Self> {
-        let threads = thread_count(threads)?;
+    pub(crate) fn load_file(py: Python<'_>, path: PathBuf, threads: usize) -> PyResult<Self> {
         detached(py, move || {
             // Loading computes, too.
             start_threads()?;
@@ -65,45 +64,72 @@ impl PyModel {
 
 #[pymethods]
 impl PyModel {
+    /// Loads a model file. The model computes on `threads` threads of its own; 0: on threads that all such models
+    /// share, one for each processor.
     #[staticmethod]
-    #[pyo3(signature = (path, threads=0))]
-    fn load(py: Python<'_>, path: PathBuf, threads: i64) -> PyResult<Self> {
-        Self::load_file(py, path, threads)
+    #[pyo3(signature = (path, threads=None))]
+    fn load(py: Python<'_>, path: PathBuf, threads: Option<&Bound<'_, PyAny>>) -> PyResult<Self> {
+        Self::load_file(py, path, thread_count(threads)?)
     }
 
+    /// The same from the bytes of a model file.
     #[staticmethod]
-    #[pyo3(signature = (data, threads=0))]
-    fn from_bytes(py: Python<'_>, data: &[u8], threads: i64) -> PyResult<Self> {
-        let threads = thread_count(threads)?;
+    #[pyo3(signature = (data, threads=None))]
+    fn from_bytes(
+        py: Python<'_>,
+        data: &Bound<'_, PyAny>,
+        threads: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Self> {
+        let (threads, data) = (thread_count(threads)?, bytes_of(data)?);
         detached(py, || {
             start_threads()?;
-            let model = on_threads(Model::from_bytes(data)?, threads)?;
+            let model = on_threads(Model::from_bytes(&data)?, threads)?;
             Ok(Self { model, threads, path: None, digest: OnceLock::new() })
         })
     }
 
-    #[pyo3(signature = (image, *, order="rgb"))]
-    fn inspect(&self, py: Python<'_>, image: &Bound<'_, PyAny>, order: &str) -> PyResult<PyInspection> {
-        let image = image_of(image, Order::named(order)?)?;
+    /// Inspects an image: uint8 of height x width (grey), height x width x 3 (colour) or x 4 (with alpha, which is
+    /// ignored), or uint16 of height x width. A crop of a larger frame is read where it is. `order="bgr"` for frames of
+    /// OpenCV. Larger images than `max_pixels` are refused.
+    #[pyo3(signature = (image, *, order="rgb", max_pixels=None))]
+    fn inspect(
+        &self,
+        py: Python<'_>,
+        image: &Bound<'_, PyAny>,
+        order: &str,
+        max_pixels: Option<u64>,
+    ) -> PyResult<PyInspection> {
+        let image = image_of(image, Order::named(order)?, max_pixels.unwrap_or(default_pixels()))?;
         self.inspected(py, move || Ok(image))
     }
 
+    /// Inspects an image file, as `anoseg predict` does.
     fn inspect_file(&self, py: Python<'_>, path: PathBuf) -> PyResult<PyInspection> {
         self.inspected(py, move || Ok(decode::load(&path, &Limits::default()).map_err(Error::from)?))
     }
 
-    fn inspect_bytes(&self, py: Python<'_>, data: &[u8]) -> PyResult<PyInspection> {
+    /// Inspects the bytes of an image file.
+    fn inspect_bytes(&self, py: Python<'_>, data: &Bound<'_, PyAny>) -> PyResult<PyInspection> {
+        let data = bytes_of(data)?;
         self.inspected(py, move || {
-            Ok(decode::load_bytes(data, "image".as_ref(), &Limits::default()).map_err(Error::from)?)
+            Ok(decode::load_bytes(&data, "image".as_ref(), &Limits::default()).map_err(Error::from)?)
         })
     }
 
+    /// The line of verdicts.jsonl that `anoseg predict` writes of an image file with these bytes and this name. Of
+    /// bytes that are no image it says why.
     #[pyo3(signature = (data, name))]
-    fn verdict<'py>(&self, py: Python<'py>, data: &[u8], name: PathBuf) -> PyResult<Bound<'py, PyAny>> {
+    fn verdict<'py>(
+        &self,
+        py: Python<'py>,
+        data: &Bound<'_, PyAny>,
+        name: PathBuf,
+    ) -> PyResult<Bound<'py, PyAny>> {
+        let data = bytes_of(data)?;
         let model_digest = self.digest_of(py)?.to_owned();
         let verdict = detached(py, || {
             start_threads()?;
-            match inspect_bytes(&self.model, data, &name, &Limits::default()) {
+            match inspect_bytes(&self.model, &data, &name, &Limits::default()) {
                 Ok(inspected) => Ok(Verdict::of(&inspected, false)),
                 // It is the image's fault, and its verdict says so.
                 Err(error) if error.kind() == ErrorKind::Data => Ok(Verdict::failed(&name, &error)),
@@ -113,14 +139,17 @@ impl PyModel {
         from_json(py, &Verdict { model_digest, ..verdict })
     }
 
-    #[pyo3(signature = (images, *, order="rgb"))]
+    /// Inspects several images at a time, of a list or any iterable, or of an array of number x height x width x 3.
+    #[pyo3(signature = (images, *, order="rgb", max_pixels=None))]
     fn inspect_batch(
         &self,
         py: Python<'_>,
         images: &Bound<'_, PyAny>,
         order: &str,
+        max_pixels: Option<u64>,
     ) -> PyResult<Vec<PyInspection>> {
-        let order = Order::named(order)?;
+        let (order, max_pixels) = (Order::named(order)?, max_pixels.unwrap_or(default_pixels()));
+        refuse_single(images)?;
         detached(py, || Ok(start_threads()?))?;
         // Only so many images are there twice, as arrays and converted.
         let at_once = 2 * rayon::current_num_threads();
@@ -128,7 +157,7 @@ impl PyModel {
         loop {
             let mut chunk = Vec::with_capacity(at_once);
             for (number, image) in images.by_ref().take(at_once).enumerate() {
-                let image = image_of(&image?, order);
+                let image = image_of(&image?, order, max_pixels);
                 chunk.push(image.map_err(|error| numbered(py, &error, inspections.len() + number))?);
             }
             if chunk.is_empty() {
@@ -144,16 +173,19 @@ impl PyModel {
         }
     }
 
+    /// BLAKE3 of everything in the model, in hexadecimal: models of one digest give the same results.
     #[getter]
     fn digest(&self, py: Python<'_>) -> PyResult<&str> {
         self.digest_of(py)
     }
 
+    /// Architecture, preprocessing, thresholds and training, as in the model file.
     #[getter]
     fn description<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyAny>> {
         from_json(py, self.model.description())
     }
 
+    /// Its thresholds. A model that has none inspects nothing.
     #[getter]
     fn thresholds(&self) -> Option<PyThresholds> {
         let calibration = self.model.description().calibration.as_ref()?;
@@ -166,11 +198,13 @@ impl PyModel {
         })
     }
 
+    /// Its file; None where it comes from bytes.
     #[getter]
     fn path(&self) -> Option<PathBuf> {
         self.path.clone()
     }
 
+    /// Threads of its own; 0 where it has none.
     #[getter]
     fn threads(&self) -> usize {
         self.threads
@@ -209,14 +243,23 @@ pub(crate) struct PyThresholds {
     review: f32,
     /// A pixel is marked when its value is greater.
     pixel: f32,
-    /// A region is reported when its share of the image is greater,
+    /// A region is reported when its share of the image is greater, or its peak greater than `min_peak`.
     min_area: f64,
-    /// or its peak.
+    /// A region is reported when its peak is greater, or its share of the image greater than `min_area`.
     min_peak: f32,
 }
 
 #[pymethods]
 impl PyThresholds {
+    #[new]
+    fn new(image: f32, review: f32, pixel: f32, min_area: f64, min_peak: f32) -> Self {
+        Self { image, review, pixel, min_area, min_peak }
+    }
+
+    fn __getnewargs__(&self) -> (f32, f32, f32, f64, f32) {
+        (self.image, self.review, self.pixel, self.min_area, self.min_peak)
+    }
+
     fn __repr__(&self) -> String {
         let Self { image, review, pixel, min_area, min_peak } = self;
         format!(
@@ -227,7 +270,7 @@ impl PyThresholds {
 
 /// Loads a pickled model again. The file must still hold it.
 #[pyfunction]
-pub(crate) fn load_again(py: Python<'_>, path: PathBuf, digest: &str, threads: i64) -> PyResult<PyModel> {
+pub(crate) fn load_again(py: Python<'_>, path: PathBuf, digest: &str, threads: usize) -> PyResult<PyModel> {
     let shown = path.display().to_string();
     let model = PyModel::load_file(py, path, threads)?;
     if model.digest_of(py)? == digest {
@@ -242,11 +285,36 @@ pub(crate) fn from_json<'py>(py: Python<'py>, value: &impl serde::Serialize) -> 
     py.import("json")?.call_method1("loads", (text,))
 }
 
-fn thread_count(threads: i64) -> PyResult<usize> {
-    let count = usize::try_from(threads).ok().filter(|&count| count <= MOST_THREADS);
+/// Most pixels of an image where nothing else is said.
+fn default_pixels() -> u64 {
+    Limits::default().max_pixels
+}
+
+/// The bytes of a value that has some: bytes, bytearray, memoryview, an array.
+pub(crate) fn bytes_of(data: &Bound<'_, PyAny>) -> PyResult<Vec<u8>> {
+    let view = data.py().import("builtins")?.getattr("memoryview")?.call1((data,));
+    let bytes = view.and_then(|view| view.call_method0("tobytes")?.extract::<Vec<u8>>());
+    bytes.map_err(|_| {
+        let kind = data.get_type().name().map_or_else(|_| "a value".to_owned(), |name| name.to_string());
+        failure::argument(format!("{kind} has no bytes: give the bytes of a file"))
+    })
+}
+
+/// A whole number from 0 on.
+pub(crate) fn whole_number(name: &str, value: &Bound<'_, PyAny>) -> PyResult<u64> {
+    value.extract::<u64>().map_err(|_| {
+        let shown = value.repr().map_or_else(|_| "no number".to_owned(), |shown| shown.to_string());
+        failure::argument(format!("{name} is {shown}: give a whole number from 0 on"))
+    })
+}
+
+fn thread_count(threads: Option<&Bound<'_, PyAny>>) -> PyResult<usize> {
+    let Some(threads) = threads else { return Ok(0) };
+    let count = whole_number("threads", threads)?;
+    let count = usize::try_from(count).ok().filter(|&count| count <= MOST_THREADS);
     count.ok_or_else(|| {
         failure::argument(format!(
-            "threads is {threads}: give 1 to {MOST_THREADS}, or 0 for those that all models share"
+            "threads is more than {MOST_THREADS}: give fewer, or 0 for those that all models share"
         ))
     })
 }

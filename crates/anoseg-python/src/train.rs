@@ -12,10 +12,17 @@ use pyo3::prelude::*;
 use pyo3::types::PyDict;
 
 use crate::failure;
-use crate::model::PyModel;
+use crate::model::{PyModel, whole_number};
 use crate::work::{detached, start_threads, stoppable};
 
-/// Trains a model on a folder of good images and writes it to `output`.
+/// Trains a model on a folder of good images and writes it to `output`; checkpoint and log are beside it, in the folder
+/// NAME-run.
+///
+/// preset: "fast" (where nothing else says otherwise), "accurate" or "paper"; config: a file of settings (TOML); minutes
+/// or steps: how long; seed: of weights, synthesis and split; encoder: the file of the pretrained encoder that "accurate"
+/// needs, where `anoseg encoder add` has stored none; on_progress: is called with a dictionary for each event, see
+/// Progress. Ctrl-C and an exception of on_progress end the training after the step under way, and are raised; `anoseg
+/// train --resume` goes on.
 #[pyfunction]
 #[pyo3(signature = (
     data, output, *, preset=None, config=None, minutes=None, steps=None, seed=None, encoder=None, on_progress=None
@@ -28,11 +35,19 @@ pub(crate) fn train(
     preset: Option<&str>,
     config: Option<PathBuf>,
     minutes: Option<f64>,
-    steps: Option<u64>,
-    seed: Option<u64>,
+    steps: Option<&Bound<'_, PyAny>>,
+    seed: Option<&Bound<'_, PyAny>>,
     encoder: Option<PathBuf>,
     on_progress: Option<Py<PyAny>>,
 ) -> PyResult<PyModel> {
+    let steps = steps.map(|steps| whole_number("steps", steps)).transpose()?;
+    let seed = seed.map(|seed| whole_number("seed", seed)).transpose()?;
+    if minutes.is_some_and(|minutes| !(minutes > 0.0 && minutes.is_finite())) || steps == Some(0) {
+        return Err(failure::argument("minutes and steps must be greater than 0"));
+    }
+    if on_progress.as_ref().is_some_and(|on_progress| !on_progress.bind(py).is_callable()) {
+        return Err(failure::argument("on_progress must be a function"));
+    }
     let preset = preset.map(preset_named).transpose()?;
     let mut config = match config {
         Some(path) => detached(py, || Ok(Config::read(&path, preset)?))?,

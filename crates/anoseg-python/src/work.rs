@@ -1,6 +1,7 @@
 //! Work without the interpreter's lock, so that other threads of Python go on meanwhile.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Mutex, PoisonError};
 use std::thread;
@@ -18,12 +19,36 @@ const SIGNALS_EVERY: Duration = Duration::from_millis(50);
 /// Events that wait for Python before the work waits.
 const MOST_EVENTS: usize = 16;
 
+/// Whether threads were started.
+static STARTED: Mutex<bool> = Mutex::new(false);
+
+/// Whether this process is a copy of one that had started threads, which are missing here.
+static LACKS_THREADS: AtomicBool = AtomicBool::new(false);
+
+/// Is called in a process that was forked. Nothing else runs there yet.
+#[pyfunction]
+pub(crate) fn after_fork() {
+    // A lock that another thread held stays locked for ever: then threads were about to start.
+    let started = STARTED.try_lock().map_or(true, |started| *started);
+    LACKS_THREADS.fetch_or(started, Ordering::Relaxed);
+}
+
+/// Fails in a process that lacks its threads: work would wait for them for ever.
+pub(crate) fn check_process() -> PyResult<()> {
+    if !LACKS_THREADS.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    Err(failure::resource(
+        "this process was forked from one that had used anoseg, and lacks its threads: start processes by \
+         multiprocessing.get_context(\"spawn\") or \"forkserver\"",
+    ))
+}
+
 /// Starts the threads on which models compute that have none of their own, at the first call.
 ///
 /// # Errors
 /// The system gives no threads.
 pub(crate) fn start_threads() -> Result<(), anoseg::Error> {
-    static STARTED: Mutex<bool> = Mutex::new(false);
     let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     if !*started {
         Threads::start_global()?;
@@ -34,6 +59,7 @@ pub(crate) fn start_threads() -> Result<(), anoseg::Error> {
 
 /// Runs work without the interpreter's lock.
 pub(crate) fn detached<T: Send>(py: Python<'_>, work: impl FnOnce() -> Result<T> + Send) -> PyResult<T> {
+    check_process()?;
     match py.detach(|| catch_unwind(AssertUnwindSafe(work))) {
         Ok(done) => done.map_err(|error| failure::exception(&error)),
         Err(panic) => Err(failure::panicked(&*panic)),
@@ -48,6 +74,7 @@ pub(crate) fn stoppable<T: Send, E: Send>(
     work: impl FnOnce(SyncSender<E>) -> Result<T> + Send,
     mut on_event: impl FnMut(E) -> PyResult<()>,
 ) -> PyResult<T> {
+    check_process()?;
     let (sender, mut receiver) = sync_channel(MOST_EVENTS);
     thread::scope(|scope| {
         let work = move || catch_unwind(AssertUnwindSafe(|| work(sender)));

@@ -71,7 +71,7 @@ def test_every_type_of_array_is_the_same_image(model, rgb):
 
 def test_rows_apart_and_other_strides_are_read(model, rgb):
     frame = pixels(200, 120)
-    for crop in (frame[20:80, 30:110], frame[:60, :80], frame[60:, 120:], frame[5:6, 3:90], frame[:, 7:8]):
+    for crop in (frame[20:80, 30:110], frame[:60, :80], frame[60:, 120:], frame[5:13, 3:90], frame[:, 7:15]):
         assert_equal(model.inspect(crop), model.inspect(crop.copy()))
     expected = model.inspect(rgb)
     assert_equal(model.inspect(np.asfortranarray(rgb)), expected)
@@ -177,3 +177,47 @@ def test_a_verdict_is_the_line_that_predict_writes(model, model_path, tmp_path):
     verdicts = [model.verdict(path.read_bytes(), path) for path in (image, text)]
     assert [json.loads(line) for line in lines] == verdicts
     assert verdicts[0]["regions"] and verdicts[1]["error"]
+
+
+def test_arrays_have_the_limits_of_files(model):
+    for shape in [(4, 40, 3), (40, 7), (10, 33000, 3), (30000, 30000)]:
+        image = np.broadcast_to(np.uint8(7), shape)
+        with pytest.raises(anoseg.ArgumentError, match=f"{shape[1]} x {shape[0]}"):
+            model.inspect(image)
+        with pytest.raises(anoseg.ArgumentError, match=r"images\[0\]"):
+            model.inspect_batch([image])
+    with pytest.raises(anoseg.ArgumentError, match="max_pixels=100"):
+        model.inspect(pixels(40, 30), max_pixels=100)
+    assert model.inspect(pixels(40, 30), max_pixels=1200).map.shape == (30, 40)
+
+
+def test_one_colour_image_is_no_batch(model, rgb):
+    with pytest.raises(anoseg.ArgumentError, match=r"one image: give \[image\]"):
+        model.inspect_batch(rgb)
+    (only,) = model.inspect_batch(rgb[None])
+    assert_equal(only, model.inspect(rgb))
+    assert len(model.inspect_batch(rgb[:, :, 0][None])) == 1
+
+
+def test_arrays_that_are_not_aligned_are_copied(model):
+    grey = np.arange(40 * 30, dtype=np.uint16).reshape(30, 40) * 50
+    apart = np.zeros(grey.nbytes + 1, np.uint8)[1:].view(np.uint16).reshape(grey.shape)
+    apart[:] = grey
+    assert_equal(model.inspect(apart), model.inspect(grey))
+
+
+def test_bytes_are_taken_from_whatever_has_some(model, tmp_path, rgb):
+    write_ppm(tmp_path / "a.ppm", rgb)
+    data = (tmp_path / "a.ppm").read_bytes()
+    for same in (data, bytearray(data), memoryview(data), np.frombuffer(data, np.uint8)):
+        assert_equal(model.inspect_bytes(same), model.inspect(rgb))
+    with pytest.raises(anoseg.ArgumentError, match="str has no bytes"):
+        model.inspect_bytes("a.ppm")
+
+
+def test_everything_has_a_help_text():
+    for thing in (anoseg.Model, anoseg.Inspection, anoseg.Region, anoseg.Thresholds):
+        assert thing.__doc__
+        for name in dir(thing):
+            assert name.startswith("_") or getattr(thing, name).__doc__, name
+    assert all(getattr(anoseg, name).__doc__ for name in anoseg.__all__ if not name.startswith("_"))

@@ -1,10 +1,12 @@
 """Models: what they tell, errors, pickle, threads."""
 
 import multiprocessing
+import os
 import pickle
 import shutil
 import threading
 import time
+import weakref
 
 import numpy as np
 import pytest
@@ -110,3 +112,44 @@ def test_threads_share_a_model(model, rgb):
     [thread.start() for thread in threads]
     [thread.join() for thread in threads]
     assert not wrong
+
+
+def test_thresholds_can_be_copied_and_models_referred_to_weakly(model):
+    assert pickle.loads(pickle.dumps(model.thresholds)) == model.thresholds
+    assert weakref.ref(model)() is model
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
+def test_a_forked_process_says_that_its_threads_are_missing(model, rgb):
+    model.inspect(rgb)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        try:
+            model.inspect(rgb)
+            os.write(writer, b"no error")
+        except anoseg.ResourceError as error:
+            os.write(writer, str(error).encode())
+        finally:
+            os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as said:
+        assert b"spawn" in said.read()
+    os.waitpid(child, 0)
+    assert model.inspect(rgb).map.shape == rgb.shape[:2]
+
+
+def test_a_model_from_bad_bytes_is_called_so(model_path):
+    with pytest.raises(anoseg.ModelError, match="^the bytes: "):
+        anoseg.Model.from_bytes(model_path.read_bytes()[:100])
+
+
+def test_numbers_that_cannot_be_name_their_argument(model_path, good_parts, tmp_path):
+    for threads in (-1, 2**70, 1.5, "2", 100_000):
+        with pytest.raises(anoseg.ArgumentError, match="threads"):
+            anoseg.Model.load(model_path, threads=threads)
+    for options in ({"steps": -1}, {"steps": 0}, {"steps": 2**70}, {"seed": -1}, {"minutes": 0}, {"on_progress": 5}):
+        (name,) = options
+        with pytest.raises(anoseg.ArgumentError, match=name):
+            anoseg.train(good_parts, tmp_path / "part.anoseg", **options)
+    assert not any(tmp_path.iterdir())

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -150,3 +151,42 @@ def test_a_signal_stops_the_program_with_its_exit_code(good_parts, tiny, tmp_pat
         _, stderr = process.communicate(timeout=60)
     assert process.returncode == 130 and "--resume" in stderr, stderr
     assert "-m anoseg" not in stderr and "Traceback" not in stderr
+
+
+def test_a_model_whose_file_is_another_is_not_calibrated(trained, model_path, good_parts, tmp_path):
+    path = tmp_path / "part.anoseg"
+    shutil.copy(trained, path)
+    model = anoseg.Model.load(path)
+    shutil.copy(model_path, path)
+    with pytest.raises(anoseg.ModelError, match="another model"):
+        anoseg.calibrate(model, good_parts / "test/good", tmp_path / "new.anoseg")
+
+
+def test_what_the_folder_of_the_process_holds_is_not_imported(trained, good_parts, tmp_path, monkeypatch):
+    (tmp_path / "anoseg.py").write_text("raise SystemExit(0)")
+    (tmp_path / "json.py").write_text("raise SystemExit(0)")
+    monkeypatch.chdir(tmp_path)
+    model = anoseg.calibrate(str(trained).encode(), good_parts / "test/good", b"new.anoseg")
+    assert (tmp_path / "new.anoseg").is_file() and model.thresholds
+
+
+def test_a_calibration_that_cannot_be_done_says_whose_fault_it_is(trained, good_parts, tmp_path):
+    good = good_parts / "test/good"
+    with pytest.raises(anoseg.ResourceError, match="gone"):
+        anoseg.calibrate(tmp_path / "gone.anoseg", good, tmp_path / "new.anoseg")
+    with pytest.raises(anoseg.ResourceError):
+        anoseg.calibrate(trained, good, "/proc/new.anoseg")
+    with pytest.raises(anoseg.ArgumentError, match="false_reject"):
+        anoseg.calibrate(trained, good, tmp_path / "new.anoseg", false_reject=1.5)
+    with pytest.raises(anoseg.DataError, match="nowhere"):
+        anoseg.calibrate(trained, tmp_path / "nowhere", tmp_path / "new.anoseg")
+
+
+def test_a_model_is_given_as_such_or_by_its_file(trained, good_parts, tmp_path):
+    model = anoseg.Model.load(trained)
+    figures = [anoseg.evaluate(given, good_parts) for given in (trained, model)]
+    assert figures[0].pop("seconds_per_image") > 0 < figures[1].pop("seconds_per_image")
+    assert figures[0] == figures[1]
+    anoseg.export(model, tmp_path / "a.onnx")
+    anoseg.export(trained, tmp_path / "b.onnx")
+    assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()

@@ -26,7 +26,7 @@ pub(crate) fn run(options: &Predict) -> Result<Outcome> {
     if found.images.is_empty() && !found.failures.is_empty() {
         return Err(found.failures.swap_remove(0).into());
     }
-    let part = shard::narrow(&mut found, options);
+    let part = shard::narrow(&mut found, options, &limits);
     found.failures.iter().for_each(|failure| console::warning(&failure.to_string()));
     dataset::summarise_left_out(&found.left_out, false).iter().for_each(|line| console::warning(line));
     let complete = found.failures.is_empty() && !found.left_out.iter().any(LeftOut::is_loss);

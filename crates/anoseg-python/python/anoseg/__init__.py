@@ -8,10 +8,14 @@
         print(inspection.score, inspection.regions)
 """
 
+import os as _os
+
 from ._anoseg import Inspection, Model, Region, Thresholds, __version__, evaluate, export, train
 from ._decision import Decision
 from ._errors import ArgumentError, BugError, DataError, Error, ModelError, ResourceError
+from ._anoseg import after_fork as _after_fork
 from ._program import calibrate
+from ._progress import Progress
 
 __all__ = [
     "ArgumentError",
@@ -22,6 +26,7 @@ __all__ = [
     "Inspection",
     "Model",
     "ModelError",
+    "Progress",
     "Region",
     "ResourceError",
     "Thresholds",
@@ -31,3 +36,6 @@ __all__ = [
     "export",
     "train",
 ]
+
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_after_fork)

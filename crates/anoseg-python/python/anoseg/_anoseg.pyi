@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable
-from typing import Any, Literal, Optional, TypedDict, Union
+from typing import Any, ClassVar, Literal, Optional, Union
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,12 +11,15 @@ from ._decision import Decision
 
 _Path = Union[str, os.PathLike[str]]
 _Order = Literal["rgb", "bgr"]
-_Pixels = Union[NDArray[np.uint8], NDArray[np.uint16]]
+_Pixels = NDArray[Any]
+_Bytes = Union[bytes, bytearray, memoryview, NDArray[np.uint8]]
 
 __version__: str
 
 class Region:
     """A connected region of anomalous pixels, in pixels of the image."""
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
 
     def __init__(
         self, x: int, y: int, width: int, height: int, area: int, peak: float, peak_x: int, peak_y: int
@@ -48,6 +51,9 @@ class Region:
 
 class Thresholds:
     """The thresholds of a model."""
+
+    __hash__: ClassVar[None]  # type: ignore[assignment]
+    def __init__(self, image: float, review: float, pixel: float, min_area: float, min_peak: float) -> None: ...
 
     @property
     def image(self) -> float:
@@ -88,10 +94,10 @@ class Inspection:
         """The regions, the highest peak first."""
     @property
     def map(self) -> NDArray[np.float32]:
-        """How anomalous each pixel is, 0 to 1, height x width. The array owns its memory and is writable."""
+        """How anomalous each pixel is, 0 to 1, height x width. The array is the caller's and writable."""
     @property
     def mask(self) -> NDArray[np.bool_]:
-        """The pixels of the regions, height x width. The array owns its memory and is writable."""
+        """The pixels of the regions, height x width. The array is the caller's and writable."""
     @property
     def warnings(self) -> list[str]:
         """What makes the result doubtful, in words; usually nothing."""
@@ -107,19 +113,20 @@ class Model:
         """Loads a model file. The model computes on `threads` threads of its own; 0: on threads that all such models
         share, one for each processor."""
     @staticmethod
-    def from_bytes(data: bytes, threads: int = 0) -> Model:
+    def from_bytes(data: _Bytes, threads: int = 0) -> Model:
         """The same from the bytes of a model file."""
-    def inspect(self, image: _Pixels, *, order: _Order = "rgb") -> Inspection:
+    def inspect(self, image: _Pixels, *, order: _Order = "rgb", max_pixels: Optional[int] = None) -> Inspection:
         """Inspects an image: uint8 of height x width (grey), height x width x 3 (colour) or x 4 (with alpha, which is
-        ignored), or uint16 of height x width. A crop of a larger frame is read where it is."""
+        ignored), or uint16 of height x width. A crop of a larger frame is read where it is. Images of more than
+        `max_pixels` (100 million) are refused."""
     def inspect_file(self, path: _Path) -> Inspection:
         """Inspects an image file, as `anoseg predict` does."""
-    def inspect_bytes(self, data: bytes) -> Inspection:
+    def inspect_bytes(self, data: _Bytes) -> Inspection:
         """Inspects the bytes of an image file."""
-    def verdict(self, data: bytes, name: _Path) -> dict[str, Any]:
+    def verdict(self, data: _Bytes, name: _Path) -> dict[str, Any]:
         """The line of verdicts.jsonl that `anoseg predict` writes of an image file with these bytes and this name. Of
         bytes that are no image it says why."""
-    def inspect_batch(self, images: Union[Iterable[_Pixels], _Pixels], *, order: _Order = "rgb") -> list[Inspection]:
+    def inspect_batch(self, images: Union[Iterable[_Pixels], _Pixels], *, order: _Order = "rgb", max_pixels: Optional[int] = None) -> list[Inspection]:
         """Inspects several images at a time, of a list, or of an array of number x height x width x 3."""
     @property
     def digest(self) -> str:
@@ -137,24 +144,6 @@ class Model:
     def threads(self) -> int:
         """Threads of its own; 0 where it has none."""
 
-class Progress(TypedDict, total=False):
-    """What `on_progress` gets: `event` is "loaded" (train, held_out), "step" (step, total, loss, images_per_second,
-    remaining), "calibrating", "judged" (done, of), "suspects" (images, of), "fell_back" (step, message), "warning",
-    "value_scale" or "movement" (message)."""
-
-    event: str
-    message: str
-    train: int
-    held_out: int
-    step: int
-    total: Optional[int]
-    loss: float
-    images_per_second: float
-    remaining: Optional[float]
-    done: int
-    of: int
-    images: list[os.PathLike[str]]
-
 def train(
     data: _Path,
     output: _Path,
@@ -165,17 +154,17 @@ def train(
     steps: Optional[int] = None,
     seed: Optional[int] = None,
     encoder: Optional[_Path] = None,
-    on_progress: Optional[Callable[[Progress], object]] = None,
+    on_progress: Optional[Callable[[Any], object]] = None,
 ) -> Model:
     """Trains a model on a folder of good images and writes it to `output`; checkpoint and log are beside it. Ctrl-C and
     an exception of `on_progress` end the training after the step under way, and are raised; `anoseg train --resume`
     goes on. `preset` is "fast", and `seed` 0, where neither they nor a `config` (TOML) say otherwise."""
 
-def evaluate(model: Model, data: _Path, *, report: Optional[_Path] = None) -> dict[str, Any]:
+def evaluate(model: Union[Model, _Path], data: _Path, *, report: Optional[_Path] = None) -> dict[str, Any]:
     """The figures of a model on the test images of a folder, as `anoseg eval --json` writes them. Remarks are
     warnings."""
 
-def export(model_path: _Path, output: _Path, *, preprocessing: bool = False, fp16: bool = False) -> list[str]:
+def export(model: Union[Model, _Path], output: _Path, *, preprocessing: bool = False, fp16: bool = False) -> list[str]:
     """Writes a model as an ONNX file. Gives what the graph leaves to its user; usually nothing."""
 
 def load_again(path: _Path, digest: str, threads: int) -> Model:
@@ -183,6 +172,9 @@ def load_again(path: _Path, digest: str, threads: int) -> Model:
 
 def main(arguments: list[str]) -> int:
     """Runs the program and gives its exit code. It is called once in a process, before any thread is started."""
+
+def after_fork() -> None:
+    """Is called in a forked process."""
 
 def panic_for_tests() -> None:
     """Raises BugError."""

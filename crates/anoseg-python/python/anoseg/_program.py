@@ -9,9 +9,17 @@ import warnings
 from typing import Union
 
 from ._anoseg import Model
-from ._errors import ArgumentError, BugError, DataError, ModelError
+from ._errors import ArgumentError, BugError, DataError, ModelError, ResourceError
 
-_ERRORS = {2: ArgumentError, 3: DataError, 4: ModelError}
+_ERRORS = {2: ResourceError, 3: DataError, 4: ModelError}
+# The folder of this process is no place to import from, and this package may be found by its own path alone.
+_MAIN = """
+import sys
+folder = sys.argv.pop(1)
+sys.path[:] = [*filter(None, sys.path), folder]
+from anoseg.__main__ import main
+main()
+"""
 _SOME_BAD_DATA = 3
 _INTERRUPTED = 130
 
@@ -25,18 +33,26 @@ def calibrate(
 ) -> Model:
     """Derives the thresholds of a model anew from a folder of other good images, as `anoseg calibrate` does in a
     process of its own, and writes the model to `output`."""
+    if not 0 < false_reject < 1:
+        raise ArgumentError(f"false_reject is {false_reject}: give a share between 0 and 1")
     path = model.path if isinstance(model, Model) else model
     if path is None:
         raise ArgumentError("a model from bytes cannot be calibrated: write the bytes to a file, and give its path")
-    options = [f"--output={os.fspath(output)}", f"--false-reject={false_reject}"]
-    _run("calibrate", *options, "--", os.fspath(path), os.fspath(images_folder))
+    path, output = os.fsdecode(path), os.fsdecode(output)
+    loaded = Model.load(path)
+    if isinstance(model, Model) and loaded.digest != model.digest:
+        raise ModelError(f"{path}: the file holds another model than the one that was loaded from it")
+    _run("calibrate", f"--output={output}", f"--false-reject={false_reject}", "--", path, os.fsdecode(images_folder))
     return Model.load(output)
 
 
 def _run(*arguments: str) -> None:
     """Runs the program. Its warnings become Python's, and its error an exception."""
+    if not sys.executable:
+        raise ResourceError("this Python does not know its own program: run `anoseg " + arguments[0] + "` instead")
+    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     done = subprocess.run(
-        [sys.executable, "-m", "anoseg", *arguments],
+        [sys.executable, "-c", _MAIN, folder, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -69,6 +69,8 @@ def inspect(
         raise ArgumentError("a model from bytes cannot be sent: write the bytes to a file, and give its path")
     # What makes a model unusable is told here, and not by an actor that starts again and again.
     loaded = _anoseg.Model.load(path, threads=1)
+    if isinstance(model, _anoseg.Model) and loaded.digest != model.digest:
+        raise ModelError(f"{os.fspath(path)}: the file holds another model than the one that was loaded from it")
     if loaded.thresholds is None:
         raise ModelError(f"{os.fspath(path)}: the model has no thresholds: calibrate it")
     if not isinstance(images, ray.data.Dataset):
@@ -92,8 +94,12 @@ class _Inspector:
         self.model = _anoseg.Model.from_bytes(ray.get(model), threads=1)
 
     def __call__(self, batch: pa.Table) -> pa.Table:
+        missing = {"bytes", "path"} - set(batch.column_names)
+        if missing:
+            raise ArgumentError(f"the dataset has no column {' and no column '.join(sorted(missing))}")
         rows = zip(batch["bytes"], batch["path"])
-        verdicts = [self.model.verdict(data.as_py(), path.as_py()) for data, path in rows]
+        # A row without bytes is no image.
+        verdicts = [self.model.verdict(data.as_py() or b"", path.as_py() or "") for data, path in rows]
         return pa.Table.from_pylist(verdicts, schema=VERDICT)
 
 
@@ -122,7 +128,7 @@ def train(products: Mapping[str, _Path], models: _Path, *, cpus: int = 2, **opti
     if "on_progress" in options:
         raise ArgumentError("on_progress is of one process: it cannot be sent")
     for name in products:
-        if not name or Path(name).name != name:
+        if not isinstance(name, str) or not name or Path(name).name != name:
             raise ArgumentError(f"{name!r} cannot be the name of a file")
     models = Path(models).absolute()
     models.mkdir(parents=True, exist_ok=True)

@@ -9,7 +9,9 @@ pub(super) fn name_of(path: &Path) -> String {
     display_name(path)
 }
 
-/// A text without characters that a terminal or a table would obey.
+/// A text without characters that a terminal or a table would obey. Names in it, which are escaped already, stay as
+/// they are.
 pub(super) fn plain(text: &str) -> String {
-    display_name(Path::new(text))
+    let parts: Vec<String> = text.split('%').map(|part| display_name(Path::new(part))).collect();
+    parts.join("%")
 }

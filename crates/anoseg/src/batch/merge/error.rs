@@ -67,6 +67,18 @@ pub enum MergeError {
         /// The folder that has the other one.
         other: PathBuf,
     },
+    /// The verdicts of two images name one file.
+    #[error("{}: the verdicts of two images name this file", path.display())]
+    TwoImages {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Files cannot be linked from one file system to another.
+    #[error("{} is on another disk than the target: it cannot be linked", path.display())]
+    OtherDevice {
+        /// The file.
+        path: PathBuf,
+    },
     /// A folder is damaged or was changed.
     #[error("{}: {what}", path.display())]
     Damaged {
@@ -87,7 +99,7 @@ impl MergeError {
     /// Who can fix it.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Conflict { .. } | Self::Damaged { .. } => ErrorKind::Data,
+            Self::Conflict { .. } | Self::Damaged { .. } | Self::TwoImages { .. } => ErrorKind::Data,
             Self::Stopped => ErrorKind::Interrupted,
             Self::Results(error) => error.kind(),
             _ => ErrorKind::Arguments,

@@ -149,7 +149,7 @@ fn write_lines(
         let line = source.line(place)?;
         let verdict = source.parse(&line)?;
         image_files::bring(&source.folder, staging.path(), &verdict.files, link)?;
-        counts.add(&verdict);
+        counts.add(verdict.decision);
         target.write_all(line.as_bytes()).map_err(failed)?;
     }
     let file = target.into_inner().map_err(|error| failed(error.into_error()))?;

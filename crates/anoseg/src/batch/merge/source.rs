@@ -10,7 +10,7 @@ use crate::batch::Format;
 use crate::batch::format::Known;
 use crate::batch::journal::{each_line_of, open_regular};
 use crate::batch::run::Run;
-use crate::batch::shard::Record;
+use crate::batch::shard::{Counts, Record};
 
 /// Where in the file of the verdicts a line lies, its end included.
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +80,14 @@ impl Source {
         let path = self.folder.join(self.format.journal_name());
         let positions: HashMap<&str, usize> =
             self.record.images.iter().map(|(position, name)| (name.as_str(), *position)).collect();
-        let mut offset = self.format.head().len() as u64;
+        let head = self.format.head();
+        if !begins_with(file, head.as_bytes()).map_err(|error| MergeError::io(&path, error))? {
+            return Err(MergeError::damaged(&path, "its first line is not the one that predict writes"));
+        }
+        let mut offset = head.len() as u64;
         let (mut wrong, mut torn) = (None, false);
         let format = self.format;
-        let lines = &mut self.lines;
+        let (lines, mut last) = (&mut self.lines, HashMap::new());
         each_line_of(file, format, &mut |line| {
             // The line under way when a run was killed has no end. Nothing follows it.
             let Some(text) = line.filter(|_| !torn) else {
@@ -93,7 +97,10 @@ impl Source {
             let length = text.len() + 1;
             match format.parse(text) {
                 Some(known) => match positions.get(known.image.as_str()) {
-                    Some(&position) => _ = lines.insert(position, Place { offset, length }),
+                    Some(&position) => {
+                        _ = lines.insert(position, Place { offset, length });
+                        last.insert(position, known.decision);
+                    }
                     None => {
                         wrong =
                             Some(format!("has a verdict on {}, which this shard does not list", known.image))
@@ -111,6 +118,11 @@ impl Source {
         if wrong.is_none() && self.record.complete {
             let lacking = self.record.images.iter().find(|(position, _)| !self.lines.contains_key(position));
             wrong = lacking.map(|(_, name)| format!("has no verdict on {name}"));
+            let mut counts = Counts::default();
+            last.into_values().for_each(|decision| counts.add(decision));
+            if wrong.is_none() && self.record.counts.is_some_and(|written| written != counts) {
+                wrong = Some(format!("has other numbers of verdicts than {}", self.format.shard_name()));
+            }
         }
         wrong.map_or(Ok(()), |what| Err(MergeError::damaged(&path, what)))
     }
@@ -127,7 +139,8 @@ impl Source {
             ),
             (self.run.program == other.run.program, "the version of the program"),
             (a.listing_blake3 == b.listing_blake3, "the list of images that each machine found"),
-            (a.files == b.files, "the kinds of image files"),
+            (a.files == b.files, "what is written beside verdicts (overlays, masks, maps)"),
+            (a.limits == b.limits, "the limit on images (--max-pixels and the like)"),
             (a.tree == b.tree, "how image files lie in folders"),
             (a.coco_segmentation == b.coco_segmentation, "the form of regions"),
         ];
@@ -155,4 +168,13 @@ impl Source {
             )
         })
     }
+}
+
+/// Whether a file begins with this. It stands at its start afterwards.
+fn begins_with(mut file: &File, head: &[u8]) -> io::Result<bool> {
+    let mut bytes = Vec::new();
+    file.take(head.len() as u64).read_to_end(&mut bytes)?;
+    file.seek(SeekFrom::Start(0))?;
+    // Nothing was written yet.
+    Ok(bytes == head || bytes.is_empty())
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use anoseg_image::Limits;
+
 use super::{Keys, Record, Shard};
 use crate::batch::names::name_of;
 use crate::batch::{CocoSegmentation, Format, ImageFiles, ResultsError};
@@ -50,6 +52,13 @@ impl Part {
     #[must_use]
     pub fn with_segmentation(mut self, form: CocoSegmentation) -> Self {
         self.record.coco_segmentation = form;
+        self
+    }
+
+    /// Says within which limits images are read.
+    #[must_use]
+    pub fn within(mut self, limits: Limits) -> Self {
+        self.record.limits = limits;
         self
     }
 

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::Path;
 
-use anoseg_image::write;
+use anoseg_image::{Limits, write};
 use anoseg_infer::{Decision, Error};
 use serde::{Deserialize, Serialize};
 
@@ -22,7 +22,7 @@ pub(in crate::batch) struct Record {
     /// Whether all images of the shard had their turn.
     pub(in crate::batch) complete: bool,
     /// Number of verdicts by decision; None until the end.
-    counts: Option<Counts>,
+    pub(in crate::batch) counts: Option<Counts>,
     /// Number of the files of all shards that get a line.
     listed: usize,
     /// BLAKE3 of the names of these files in turn, each with a line break.
@@ -32,6 +32,9 @@ pub(in crate::batch) struct Record {
     /// Whether image files mirror the folders of the images.
     pub(in crate::batch) tree: bool,
     pub(in crate::batch) coco_segmentation: CocoSegmentation,
+    /// Limits on each image.
+    #[serde(default)]
+    pub(in crate::batch) limits: Limits,
     /// The files of this shard: place among those of all shards, and name as in the verdict.
     pub(in crate::batch) images: Vec<(usize, String)>,
 }
@@ -47,8 +50,8 @@ pub(in crate::batch) struct Counts {
 }
 
 impl Counts {
-    pub(in crate::batch) fn add(&mut self, verdict: &Known) {
-        let number = match verdict.decision {
+    pub(in crate::batch) fn add(&mut self, decision: Option<Decision>) {
+        let number = match decision {
             Some(Decision::Good) => &mut self.good,
             Some(Decision::Review) => &mut self.review,
             Some(Decision::Reject) => &mut self.reject,
@@ -75,6 +78,7 @@ impl Record {
             files: Vec::new(),
             tree: false,
             coco_segmentation: CocoSegmentation::default(),
+            limits: Limits::default(),
             images,
         }
     }
@@ -82,7 +86,7 @@ impl Record {
     /// As it is at the end of a run.
     pub(in crate::batch) fn ended(self, complete: bool, verdicts: &[Known]) -> Self {
         let mut counts = Counts::default();
-        verdicts.iter().for_each(|verdict| counts.add(verdict));
+        verdicts.iter().for_each(|verdict| counts.add(verdict.decision));
         Self { complete, counts: Some(counts), ..self }
     }
 
@@ -91,6 +95,18 @@ impl Record {
         let text = serde_json::to_string(self).map_err(|error| Error::Bug(error.to_string()))?;
         write::atomic(&folder.join(format.shard_name()), |file| writeln!(file, "{text}"))?;
         Ok(())
+    }
+
+    /// What no program of this version writes; None if nothing.
+    fn fault(&self) -> Option<String> {
+        if self.schema != SCHEMA {
+            return Some(format!("schema is {}, and this version reads {SCHEMA}", self.schema));
+        }
+        let outside = self.images.iter().any(|(position, _)| *position >= self.listed);
+        let mut places: Vec<usize> = self.images.iter().map(|(position, _)| *position).collect();
+        places.sort_unstable();
+        let twice = places.windows(2).any(|pair| pair[0] == pair[1]);
+        (outside || twice).then(|| "the places of its images are not those of a list".to_owned())
     }
 
     /// That of a folder; None where there is none.
@@ -105,6 +121,10 @@ impl Record {
             Ok(metadata) if !metadata.is_file() => return Err(io::ErrorKind::InvalidInput.into()),
             Ok(_) => {}
         }
-        Ok(Some(serde_json::from_reader(BufReader::new(File::open(&path)?))?))
+        let record: Self = serde_json::from_reader(BufReader::new(File::open(&path)?))?;
+        match record.fault() {
+            Some(fault) => Err(io::Error::new(io::ErrorKind::InvalidData, fault)),
+            None => Ok(Some(record)),
+        }
     }
 }
