@@ -133,16 +133,17 @@ impl Worker {
 }
 
 /// A message and what its subject says; only what answers it for one that no version of the program publishes.
-fn delivery(message: Message) -> Result<Delivery, Acker> {
+fn delivery(message: Message) -> Result<Delivery, Arc<Acker>> {
     let number = message.info().ok().and_then(|info| u64::try_from(info.delivered).ok());
     let (message, acker) = message.split();
+    let acker = Arc::new(acker);
     let subject = message.subject.to_string();
     let job = subject.rsplit('.').nth(1).filter(|job| is_job_id(job)).map(str::to_owned);
     let (Some(number), Some(job), Some(task)) = (number, job, number_in(&subject)) else {
         tracing::error!(subject, "a message that is no task was dropped");
         return Err(acker);
     };
-    Ok(Delivery { subject, payload: message.payload, number, job, task, acker: Arc::new(acker) })
+    Ok(Delivery { subject, payload: message.payload, number, job, task, acker })
 }
 
 /// Tells the server what became of a task, and waits until it knows.
