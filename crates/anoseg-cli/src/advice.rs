@@ -7,6 +7,7 @@ use anoseg::write::FolderInUse;
 use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
 use anoseg_serve::ServeError;
 use anoseg_verify::{Engine, VerifyError};
+use anoseg_worker::WorkerError;
 
 use crate::commands::resume;
 use crate::shell;
@@ -80,7 +81,34 @@ fn of_cause(cause: &(dyn std::error::Error + 'static)) -> Option<String> {
     if let Some(error) = cause.downcast_ref::<ServeError>() {
         return of_serving(error);
     }
+    if let Some(error) = cause.downcast_ref::<WorkerError>() {
+        return of_queue(error);
+    }
     cause.downcast_ref::<Error>().and_then(of_inference)
+}
+
+fn of_queue(error: &WorkerError) -> Option<String> {
+    let of_job = |command: &str, job: &str| Some(shell::command_of_program(&["queue", command, job]));
+    let advice = match error {
+        WorkerError::Connect { .. } => "check --nats, and that the server runs (nats-server --jetstream)",
+        WorkerError::Nats { .. } => {
+            "check that the server has JetStream (nats-server --jetstream), space and permissions"
+        }
+        WorkerError::NoJob { .. } => "anoseg queue lists all jobs",
+        WorkerError::LargeChunk { .. } => "its option is --chunk",
+        WorkerError::Unfinished { .. } => "wait for it, or start more workers",
+        WorkerError::Dead { job, .. } => {
+            let retry = of_job("retry", job)?;
+            return Some(format!("mend what is told, and put them back: {retry}"));
+        }
+        WorkerError::MissingParts { .. } => "submit the job again: what is there is not inspected again",
+        WorkerError::Io { source, .. } => return of_io(source),
+        WorkerError::Infer(error) => return of_inference(error),
+        WorkerError::Results(error) => return of_results(error),
+        WorkerError::Setting(error) => return option(error),
+        _ => return None,
+    };
+    Some(advice.to_owned())
 }
 
 fn of_serving(error: &ServeError) -> Option<String> {

@@ -4,6 +4,7 @@ mod feedback;
 mod limits;
 mod model_file;
 mod predict;
+mod queue;
 mod region;
 mod serve;
 mod values;
@@ -21,6 +22,10 @@ pub(crate) use feedback::{FeedbackCommand, FeedbackExport, FeedbackRegression, F
 pub(crate) use limits::LimitOptions;
 pub(crate) use model_file::{Export, Info};
 pub(crate) use predict::{Merge, Predict};
+pub(crate) use queue::{
+    QueueCommand, QueueOptions, QueueStatus, Submit, SubmitCommand, SubmitImages, SubmitTraining, TaskKind,
+    VerdictForm, Worker,
+};
 pub(crate) use region::RegionOptions;
 pub(crate) use serve::{LogForm, Serve};
 use values::{duration, share, whole_number, whole_number_in};
@@ -58,6 +63,12 @@ pub(crate) enum Command {
     Predict(Predict),
     /// Join the results of `predict --shard` into the folder that one run would have written.
     Merge(Merge),
+    /// Take images to inspect and models to train from a queue, until stopped.
+    Worker(Worker),
+    /// Put images, or a training, into the queue of workers.
+    Submit(Submit),
+    /// Show what is in the queue of workers, put failed tasks back, collect results.
+    Queue(QueueOptions),
     /// Answer requests over HTTP: the Open Inference Protocol, and image files to verdicts.
     Serve(Serve),
     /// Write a model as an ONNX file, for other engines.

@@ -135,6 +135,9 @@ pub fn kind_of(error: &(dyn std::error::Error + 'static)) -> Option<ErrorKind> {
     if let Some(error) = error.downcast_ref::<anoseg_serve::ServeError>() {
         return Some(error.kind());
     }
+    if let Some(error) = error.downcast_ref::<anoseg_worker::WorkerError>() {
+        return Some(error.kind());
+    }
     if let Some(error) = error.downcast_ref::<anoseg_history::Error>() {
         return Some(error.kind());
     }

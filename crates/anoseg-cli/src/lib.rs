@@ -65,12 +65,11 @@ const MOST_THREADS: usize = 1024;
 fn run(arguments: Arguments) -> Result<exit::Outcome> {
     anoseg_kernels::Level::requested().map_err(anoseg::Error::from)?;
     check_threads()?;
-    if !matches!(
-        arguments.command,
-        Command::Info(_) | Command::Export(_) | Command::Feedback(_) | Command::Merge(_)
-    ) {
-        // Here, and not at the first use, where there is no way to report that the system gives none.
-        anoseg_infer::Threads::start_global()?;
+    // Here, and not at the first use, where there is no way to report that the system gives none.
+    match &arguments.command {
+        Command::Info(_) | Command::Export(_) | Command::Feedback(_) | Command::Merge(_) => {}
+        Command::Worker(options) => anoseg_infer::Threads::start_global_of(options.threads())?,
+        _ => anoseg_infer::Threads::start_global()?,
     }
     match arguments.command {
         Command::Demo(options) => commands::demo::run(&options),
@@ -83,6 +82,9 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Eval(options) => commands::eval::run(&options),
         Command::Predict(options) => commands::predict::run(&options),
         Command::Merge(options) => commands::merge::run(&options),
+        Command::Worker(options) => commands::worker::run(&options),
+        Command::Submit(options) => commands::submit::run(&options),
+        Command::Queue(options) => commands::queue::run(&options),
         Command::Serve(options) => commands::serve::run(&options),
         Command::Export(options) => commands::export::run(&options),
         Command::Verify(options) => commands::verify::run(&options),

@@ -257,3 +257,36 @@ fn kserve_takes_the_manifests() {
         assert!(!jsonschema::is_valid(&schema, &wrong), "a field that is unknown is found");
     }
 }
+
+#[test]
+fn workers_in_kubernetes_are_started_with_options_that_there_are_and_find_the_server() {
+    let worker = &manifests::read(&text("kubernetes/worker.yaml"))[0];
+    let pod = &worker["spec"]["template"]["spec"];
+    let container = &pod["containers"][0];
+    let arguments: Vec<&str> =
+        container["args"].as_array().unwrap().iter().map(|it| it.as_str().unwrap()).collect();
+    assert_eq!(arguments[0], "worker");
+    let help = help_of("worker");
+    for argument in &arguments[1..] {
+        let option = argument.split('=').next().unwrap();
+        assert!(help.split_whitespace().any(|word| word == option), "{option}");
+    }
+    let grace = arguments.iter().find_map(|argument| argument.strip_prefix("--grace=")).unwrap();
+    assert!(pod["terminationGracePeriodSeconds"].as_u64().unwrap() > seconds(grace));
+    let mounts: Vec<&str> = container["volumeMounts"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|it| it["mountPath"].as_str().unwrap())
+        .collect();
+    for place in arguments.iter().filter_map(|argument| argument.strip_prefix("--allow=")) {
+        assert!(mounts.contains(&place), "{place}");
+    }
+    let nats = manifests::read(&text("kubernetes/nats.yaml"));
+    let service = nats.iter().find(|it| it["kind"] == "Service").unwrap();
+    assert_eq!(service["spec"]["ports"][0]["port"], 4222);
+    let secret = &container["env"][0]["valueFrom"]["secretKeyRef"]["name"];
+    let set = nats.iter().find(|it| it["kind"] == "StatefulSet").unwrap();
+    let container = &set["spec"]["template"]["spec"]["containers"][0];
+    assert_eq!(*secret, container["env"][0]["valueFrom"]["secretKeyRef"]["name"]);
+}

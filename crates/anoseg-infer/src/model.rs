@@ -172,6 +172,11 @@ impl Model {
         &self.path
     }
 
+    /// The same model, as if it had been loaded from this file.
+    pub fn with_path(self, path: &Path) -> Self {
+        Self { path: path.to_owned(), ..self }
+    }
+
     /// Replaces the thresholds; those before are kept as former ones.
     pub fn set_calibration(&mut self, calibration: Calibration) {
         let former = &mut self.description.former_calibrations;

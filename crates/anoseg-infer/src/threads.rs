@@ -33,7 +33,15 @@ impl Threads {
     /// # Errors
     /// The system gives no threads.
     pub fn start_global() -> Result<()> {
-        let pool = rayon::ThreadPoolBuilder::new().build_global();
+        Self::start_global_of(0)
+    }
+
+    /// As [`Threads::start_global`], of `count` threads; 0 = as many as without a number.
+    ///
+    /// # Errors
+    /// The system gives no threads.
+    pub fn start_global_of(count: usize) -> Result<()> {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(count).build_global();
         pool.map_err(|source| Error::Threads { source: Box::new(source) })
     }
 

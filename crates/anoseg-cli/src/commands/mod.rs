@@ -4,6 +4,7 @@ pub(crate) mod ablate;
 pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod check;
+mod collect;
 pub(crate) mod demo;
 pub(crate) mod encoder;
 pub(crate) mod eval;
@@ -16,16 +17,19 @@ mod int8;
 pub(crate) mod merge;
 mod network_input;
 pub(crate) mod predict;
+pub(crate) mod queue;
 mod regression;
 mod replace;
 pub(crate) mod resume;
 pub(crate) mod serve;
 mod shard;
+pub(crate) mod submit;
 pub(crate) mod synth;
 pub(crate) mod train;
 mod verdict;
 pub(crate) mod verify;
 mod watch;
+pub(crate) mod worker;
 
 use std::path::{Path, PathBuf};
 

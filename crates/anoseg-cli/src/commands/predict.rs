@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
-use anoseg::batch::{End, ImageFiles, Part, Results, ResultsError, Step, Summary, inspect_into};
+use anoseg::batch::{
+    End, ImageFiles, Part, Results, ResultsError, Step, Summary, inspect_into, lines_of_left_out,
+};
 use anoseg::{ErrorKind, Model};
-use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Found, LeftOut, LeftOutKind};
 use anoseg_image::text::count;
 use anyhow::Result;
@@ -67,23 +68,14 @@ pub(super) fn open(options: &Predict, model: &Model, part: Option<Part>) -> Resu
 /// Parts that nobody looked at have their lines too: images of other formats, and inputs that do not
 /// exist. Results of an earlier run are mentioned. Gives the number of lines.
 fn not_looked_at(found: &Found, results: &mut Results) -> Result<usize> {
-    let mut lines = 0;
-    for item in found.left_out.iter().filter(|item| item.is_loss()) {
-        results.add_failure(&item.path, &item.message())?;
-        lines += 1;
-    }
-    for failure in &found.failures {
-        if let DatasetError::Missing { path } = failure {
-            results.add_failure(path, failure)?;
-            lines += 1;
-        }
-    }
+    let lines = lines_of_left_out(found);
+    lines.iter().try_for_each(|(path, why)| results.add_failure(path, why))?;
     let earlier = found.left_out.iter().filter(|item| item.kind == LeftOutKind::Result).count();
     if earlier > 0 {
         let files = count(earlier, "file is", "files are");
         console::note(&format!("{files} left out: results of an earlier run"));
     }
-    Ok(lines)
+    Ok(lines.len())
 }
 
 fn image_files(options: &Predict, model: &Model) -> Result<ImageFiles> {

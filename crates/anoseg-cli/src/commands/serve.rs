@@ -82,7 +82,7 @@ fn count(number: u64) -> usize {
 
 /// Writes events of the server to standard error. Values of fields are quoted, so that names do not act
 /// on a terminal.
-fn start_log(form: LogForm) {
+pub(super) fn start_log(form: LogForm) {
     let log = tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(false).with_target(false);
     match form {
         LogForm::Text => log.init(),

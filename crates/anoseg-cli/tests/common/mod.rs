@@ -1,6 +1,7 @@
 //! A generated category and a network so small that it trains in seconds.
 #![allow(dead_code, reason = "each test file uses a part")]
 
+pub(crate) mod queue;
 pub(crate) mod trial;
 
 use std::path::{Path, PathBuf};

@@ -113,7 +113,8 @@ fn ending(path: &Path) -> &OsStr {
     path.extension().unwrap_or_default()
 }
 
-fn is_image_name(path: &Path) -> bool {
+/// Whether a name ends like that of an image that is read.
+pub fn is_image_name(path: &Path) -> bool {
     IMAGES.iter().any(|known| ending(path).eq_ignore_ascii_case(known))
 }
 

@@ -37,12 +37,13 @@ use std::path::{Path, PathBuf};
 use crate::decode::{self, Limits};
 use crate::plane::Mask;
 use crate::text::count;
-pub use content::is_image_to_inspect;
+pub use content::{is_image_name, is_image_to_inspect};
 pub use error::DatasetError;
 pub use layout::Layout;
 pub use left_out::{LeftOut, LeftOutKind, summarise_left_out};
 pub use list::{Found, find_images, find_images_until, list_images};
 pub use names::display_name;
+pub use order::natural_order;
 pub use truth::{MaskFault, MaskFinding, Truth, Turned, read_truth, summarise_masks};
 
 /// The name of the test folder whose images show no defect.

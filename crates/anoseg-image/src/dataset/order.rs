@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::path::Path;
 
 /// Natural order of paths: numbers are compared by value; equal names are ordered by their bytes.
-pub(super) fn natural_order(a: &Path, b: &Path) -> Ordering {
+pub fn natural_order(a: &Path, b: &Path) -> Ordering {
     let mut parts = a.iter().zip(b.iter()).map(|(a, b)| {
         let (a, b) = (a.as_encoded_bytes(), b.as_encoded_bytes());
         natural_bytes(a, b).then_with(|| a.cmp(b))

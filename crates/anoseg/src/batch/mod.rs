@@ -10,6 +10,7 @@ mod error;
 mod files;
 mod format;
 mod journal;
+mod judge;
 mod merge;
 mod names;
 mod pipeline;
@@ -26,13 +27,15 @@ mod work;
 
 use std::path::{Path, PathBuf};
 
-use anoseg_image::{Decoded, Image, Limits, WriteError};
+use anoseg_image::dataset::Found;
+use anoseg_image::{DatasetError, Decoded, Image, Limits, WriteError};
 use anoseg_infer::{Decision, Error, Inspection, Model, Result};
 
 pub use coco::CocoSegmentation;
 pub use error::ResultsError;
 pub use files::{ImageFiles, MapFormat};
 pub use format::Format;
+pub use judge::{ImageSource, JudgeFailure, judge};
 pub use merge::{MergeError, MergeOptions, Merged, merge};
 pub use results::Results;
 pub use rle::Rle;
@@ -186,6 +189,18 @@ fn inspected(model: &Model, path: &Path, decoded: Decoded) -> Result<Inspected> 
     let inspection = model.inspect(&image)?;
     let image = model.into_scaled(image);
     Ok(Inspected { path: path.to_owned(), image, further_pages, inspection })
+}
+
+/// Files that were found and get a line without being looked at, and why: images of other formats, and inputs that do
+/// not exist. In the order of their lines, which come before those of the images.
+pub fn lines_of_left_out(found: &Found) -> Vec<(PathBuf, String)> {
+    let losses =
+        found.left_out.iter().filter(|item| item.is_loss()).map(|item| (item.path.clone(), item.message()));
+    let missing = found.failures.iter().filter_map(|failure| match failure {
+        DatasetError::Missing { path } => Some((path.clone(), failure.to_string())),
+        _ => None,
+    });
+    losses.chain(missing).collect()
 }
 
 /// What happens to an image of [`inspect_into`].

@@ -11,7 +11,7 @@ use super::stages::{Recorded, Unwritten, Written};
 use super::{Inspected, Results, ResultsError, Sink, Step, Summary, Task, Verdict, inspect_file};
 
 /// Bytes per pixel that an image under way takes at most: a decoder's 15, and what follows.
-const BYTES_PER_PIXEL: u64 = 15 + decode::BYTES_PER_PIXEL;
+pub(super) const BYTES_PER_PIXEL: u64 = 15 + decode::BYTES_PER_PIXEL;
 
 /// Bytes that an image takes; 0 where its header cannot be read, because then nothing is decoded.
 pub(super) fn bytes(path: &Path, limits: &Limits) -> u64 {

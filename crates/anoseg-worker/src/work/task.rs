@@ -1,0 +1,170 @@
+//! A task from its delivery to its end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_nats::jetstream::AckKind;
+use async_nats::jetstream::message::{Acker, Message};
+
+use super::failure::Failure;
+use super::{Ended, Worker};
+use crate::WorkerError;
+use crate::connection::patiently;
+use crate::keys::is_job_id;
+use crate::message::{Dead, Done, SCHEMA, Taken, Task, TaskWork};
+use crate::names::{Mark, number_in};
+
+/// Longest pause before a task that failed is delivered again.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// A message with a task, as it was delivered.
+struct Delivery {
+    subject: String,
+    payload: bytes::Bytes,
+    /// How often, this time included.
+    number: u64,
+    job: String,
+    task: usize,
+    acker: Arc<Acker>,
+}
+
+impl Worker {
+    /// Does a task. Gives whether it was done; None if it was given back.
+    pub(super) async fn take(self: &Arc<Self>, message: Message) -> Option<bool> {
+        let delivery = match delivery(message) {
+            Ok(delivery) => delivery,
+            Err(acker) => {
+                _ = acker.ack_with(AckKind::Term).await;
+                return Some(false);
+            }
+        };
+        let outcome = self.attend(&delivery).await;
+        outcome.unwrap_or_else(|error| {
+            // Its message is delivered again.
+            tracing::error!(job = delivery.job, task = delivery.task, "{error}");
+            Some(false)
+        })
+    }
+
+    async fn attend(self: &Arc<Self>, delivery: &Delivery) -> Result<Option<bool>, WorkerError> {
+        let Delivery { job, task, number, .. } = delivery;
+        if *number > self.deliveries {
+            let earlier = self.connection.marked::<Taken>(Mark::Taken, job, *task).await?;
+            let earlier = earlier.and_then(|(_, taken)| taken.failure);
+            let without =
+                format!("{} deliveries ended without a result, such as by the end of the worker", number - 1);
+            let reason = earlier.map_or(without.clone(), |failure| format!("{without}; before: {failure}"));
+            self.give_up(delivery, number - 1, reason).await?;
+            return Ok(Some(false));
+        }
+        self.mark_taken(delivery, None).await?;
+        let progress = self.show_progress(delivery);
+        let outcome = self.perform(delivery).await;
+        progress.abort();
+        match outcome {
+            Ok(Ended::Done { model }) => {
+                let done = Done { worker: self.name.clone(), model };
+                self.connection.mark(Mark::Done, job, *task, &done).await?;
+                answer(delivery, AckKind::Ack).await?;
+                tracing::info!(job, task, "done");
+                Ok(Some(true))
+            }
+            Ok(Ended::Stopped) => {
+                self.mark_taken(delivery, Some("the worker was stopped".to_owned())).await?;
+                answer(delivery, AckKind::Nak(None)).await?;
+                Ok(None)
+            }
+            Err(failure) if failure.is_lasting || *number >= self.deliveries => {
+                self.give_up(delivery, *number, failure.reason).await?;
+                Ok(Some(false))
+            }
+            Err(failure) => {
+                tracing::warn!(job, task, delivery = number, "failed: {}", failure.reason);
+                self.mark_taken(delivery, Some(failure.reason)).await?;
+                answer(delivery, AckKind::Nak(Some(pause(*number)))).await?;
+                Ok(Some(false))
+            }
+        }
+    }
+
+    async fn perform(self: &Arc<Self>, delivery: &Delivery) -> Result<Ended, Failure> {
+        let task: Task = serde_json::from_slice(&delivery.payload)
+            .map_err(|error| Failure::lasting(format!("the message is no task of this version: {error}")))?;
+        if task.schema != SCHEMA || task.job != delivery.job || task.number != delivery.task {
+            return Err(Failure::lasting("the message does not fit its subject"));
+        }
+        match task.work {
+            TaskWork::Images(task) => self.inspect(task).await,
+            TaskWork::Training(training) => self.train(training).await,
+        }
+    }
+
+    async fn mark_taken(&self, delivery: &Delivery, failure: Option<String>) -> Result<(), WorkerError> {
+        let taken = Taken { worker: self.name.clone(), delivery: delivery.number, failure };
+        self.connection.mark(Mark::Taken, &delivery.job, delivery.task, &taken).await
+    }
+
+    /// Tells the server now and then that the task is in work, so that no other worker gets it.
+    fn show_progress(&self, delivery: &Delivery) -> tokio::task::JoinHandle<()> {
+        let (acker, every) = (delivery.acker.clone(), self.lost_after / 3);
+        tokio::spawn(async move {
+            loop {
+                tokio::time::sleep(every).await;
+                if let Err(error) = acker.ack_with(AckKind::Progress).await {
+                    tracing::debug!("progress: {error}");
+                }
+            }
+        })
+    }
+
+    /// Moves a task to those that were given up.
+    async fn give_up(&self, delivery: &Delivery, deliveries: u64, reason: String) -> Result<(), WorkerError> {
+        tracing::error!(job = delivery.job, task = delivery.task, "given up: {reason}");
+        let dead = Dead {
+            reason,
+            deliveries,
+            worker: self.name.clone(),
+            subject: delivery.subject.clone(),
+            message: String::from_utf8_lossy(&delivery.payload).into_owned(),
+        };
+        self.connection.mark(Mark::Dead, &delivery.job, delivery.task, &dead).await?;
+        answer(delivery, AckKind::Term).await
+    }
+}
+
+/// A message and what its subject says; only what answers it for one that no version of the program publishes.
+fn delivery(message: Message) -> Result<Delivery, Arc<Acker>> {
+    let number = message.info().ok().and_then(|info| u64::try_from(info.delivered).ok());
+    let (message, acker) = message.split();
+    let acker = Arc::new(acker);
+    let subject = message.subject.to_string();
+    let job = subject.rsplit('.').nth(1).filter(|job| is_job_id(job)).map(str::to_owned);
+    let (Some(number), Some(job), Some(task)) = (number, job, number_in(&subject)) else {
+        tracing::error!(subject, "a message that is no task was dropped");
+        return Err(acker);
+    };
+    Ok(Delivery { subject, payload: message.payload, number, job, task, acker })
+}
+
+/// Tells the server what became of a task, and waits until it knows.
+async fn answer(delivery: &Delivery, kind: AckKind) -> Result<(), WorkerError> {
+    let what = format!("acknowledge task {} of job {}", delivery.task, delivery.job);
+    patiently(&what, async || delivery.acker.double_ack_with(kind).await).await
+}
+
+/// The pause before the next delivery: a second, and twice as long after each failure.
+fn pause(delivery: u64) -> Duration {
+    let doubled = 1u64.checked_shl(u32::try_from(delivery.saturating_sub(1)).unwrap_or(u32::MAX));
+    doubled.map_or(LONGEST_PAUSE, Duration::from_secs).min(LONGEST_PAUSE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_grow_up_to_a_limit() {
+        let seconds: Vec<u64> = [1, 2, 3, 5, 6, 64, 65, u64::MAX].map(|n| pause(n).as_secs()).to_vec();
+        assert_eq!(seconds, [1, 2, 4, 16, 30, 30, 30, 30]);
+    }
+}
