@@ -5,6 +5,7 @@ pub(crate) mod bench;
 pub(crate) mod calibrate;
 pub(crate) mod check;
 pub(crate) mod demo;
+pub(crate) mod documents;
 pub(crate) mod encoder;
 pub(crate) mod eval;
 pub(crate) mod export;
