@@ -57,6 +57,7 @@ pub(crate) fn package(
         archive::gzip(changelog(maintainer, epoch).as_bytes())?,
     );
     files.add(format!("{folder}/third-party-licences.txt.gz"), archive::gzip(licences.as_bytes())?);
+    files.add("usr/share/lintian/overrides/anoseg", source::read("deploy/debian/lintian-overrides")?);
     let mut about = Files::default();
     about.add("control", control(program, &files, target, maintainer)?);
     about.add("md5sums", sums(&files)?);
