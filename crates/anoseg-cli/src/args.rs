@@ -1,5 +1,6 @@
 //! The command line.
 
+mod documents;
 mod feedback;
 mod limits;
 mod model_file;
@@ -18,6 +19,7 @@ use anoseg::{Align, View};
 use anoseg_image::dataset::Layout;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub(crate) use documents::{Completions, ManPages};
 pub(crate) use feedback::{FeedbackCommand, FeedbackExport, FeedbackRegression, FeedbackThresholds};
 pub(crate) use limits::LimitOptions;
 pub(crate) use model_file::{Export, Info};
@@ -83,6 +85,11 @@ pub(crate) enum Command {
     /// What operators said of verdicts, in the history that a server writes.
     #[command(subcommand)]
     Feedback(FeedbackCommand),
+    /// Write what completes commands and options in a shell, to standard output.
+    Completions(Completions),
+    /// Write the man pages of all commands into a folder.
+    #[command(hide = true)]
+    Man(ManPages),
 }
 
 #[derive(Args)]

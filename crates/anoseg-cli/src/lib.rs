@@ -67,7 +67,12 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
     check_threads()?;
     // Here, and not at the first use, where there is no way to report that the system gives none.
     match &arguments.command {
-        Command::Info(_) | Command::Export(_) | Command::Feedback(_) | Command::Merge(_) => {}
+        Command::Info(_)
+        | Command::Export(_)
+        | Command::Feedback(_)
+        | Command::Merge(_)
+        | Command::Completions(_)
+        | Command::Man(_) => {}
         Command::Worker(options) => anoseg_infer::Threads::start_global_of(options.threads())?,
         _ => anoseg_infer::Threads::start_global()?,
     }
@@ -91,6 +96,8 @@ fn run(arguments: Arguments) -> Result<exit::Outcome> {
         Command::Info(options) => commands::info::run(&options),
         Command::Encoder(command) => commands::encoder::run(&command),
         Command::Feedback(command) => commands::feedback::run(&command),
+        Command::Completions(options) => commands::documents::completions(&options),
+        Command::Man(options) => commands::documents::man_pages(&options),
     }
 }
 

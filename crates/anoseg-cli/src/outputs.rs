@@ -28,6 +28,8 @@ pub enum Output {
     Figures,
     /// A model as an ONNX file.
     Onnx,
+    /// A man page.
+    ManPage,
 }
 
 impl Output {
@@ -38,6 +40,7 @@ impl Output {
             Self::Report => "report.html",
             Self::Figures => "figures.json",
             Self::Onnx => "model.onnx",
+            Self::ManPage => "anoseg.1",
         }
     }
 
@@ -49,6 +52,7 @@ impl Output {
             Self::Figures => start.trim_start().starts_with('{') && start.contains("\"schema\""),
             // The version of the format, and then the producer with the length of its name.
             Self::Onnx => start.starts_with("\u{8}\u{8}\u{12}\u{6}anoseg"),
+            Self::ManPage => start.contains("\n.TH anoseg"),
         }
     }
 }

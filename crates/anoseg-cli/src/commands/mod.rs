@@ -6,6 +6,7 @@ pub(crate) mod calibrate;
 pub(crate) mod check;
 mod collect;
 pub(crate) mod demo;
+pub(crate) mod documents;
 pub(crate) mod encoder;
 pub(crate) mod eval;
 pub(crate) mod export;
