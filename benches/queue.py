@@ -44,7 +44,7 @@ class Nats:
         self.start()
 
     def start(self):
-        command = [self.program, "--jetstream", "-a", "127.0.0.1", "-p", str(self.port), "--store_dir", str(self.folder)]
+        command = [self.program, "--jetstream", "-a", "127.0.0.1", "-p", str(self.port), "-sd", str(self.folder)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for _ in range(200):
             try:
@@ -129,8 +129,8 @@ def faults(bench, options):
     lines = collected.decode().splitlines()
     names = {json.loads(line)["image"] for line in lines}
     print(f"{options.images} images, {options.workers} workers, {tasks} chunks of {CHUNK}: {seconds:.0f} s")
-    print(f"one worker killed, the server restarted once: {len(parts)} parts, {len(lines)} verdicts on {len(names)} images,")
-    print(f"{len(status['dead'])} tasks given up, byte for byte as one process: {one == collected}")
+    print(f"one worker killed, the server restarted once: {len(parts)} parts, {len(lines)} verdicts on {len(names)}")
+    print(f"images, {len(status['dead'])} tasks given up, byte for byte as one process: {one == collected}")
     return one == collected and len(parts) == tasks and len(names) == len(lines) == options.images
 
 
@@ -161,8 +161,8 @@ def cost(bench, options):
         worker.terminate()
         worker.wait()
     predict, queue = min(times["predict"]), min(times["queue"])
-    print(f"{count} images one after the other, all threads, the best of {options.turns}: predict {1000 * predict:.2f} ms an")
-    print(f"image, a worker in chunks of {CHUNK} {1000 * queue:.2f} ms: {100 * (queue / predict - 1):+.1f} %")
+    print(f"{count} images, all threads, the best of {options.turns}: predict {1000 * predict:.2f} ms an image,")
+    print(f"a worker in chunks of {CHUNK} {1000 * queue:.2f} ms: {100 * (queue / predict - 1):+.1f} %")
 
 
 def main():

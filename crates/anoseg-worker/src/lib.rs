@@ -1,7 +1,7 @@
 //! Images inspected and models trained by many machines, over a queue of NATS JetStream.
 //!
 //! [`Queue::submit`] lists images and puts a message for each chunk of them into the queue; the model goes along, by
-//! its digest. Each [`work()`] takes a chunk at a time and writes its verdicts as a Parquet file, whose name and content
+//! its digest. Each [`work()`] takes a chunk at a time and writes its verdicts as a Parquet file. Name and content
 //! depend on model and images alone: it does no harm that a message may be delivered twice. [`Queue::collect`] makes
 //! of all parts what one run over all images would have written.
 //!

@@ -156,8 +156,8 @@ pub(crate) struct SubmitTraining {
     /// Model file to write after the training.
     #[arg(short, long, requires = "wait")]
     pub(crate) output: Option<PathBuf>,
-    /// After `--`: DATA and options as for `anoseg train`, without --output. The worker must have the files at the same
-    /// place.
+    /// After `--`: DATA and options as for `anoseg train`, without --output. The worker must have the files at
+    /// the same place.
     #[arg(last = true, required = true, value_name = "DATA AND OPTIONS")]
     pub(crate) arguments: Vec<String>,
     #[command(flatten)]
