@@ -42,7 +42,7 @@ VERDICT = pa.schema(
         "warnings": pa.list_(pa.struct({"code": pa.string(), "message": pa.string()})),
         "error": pa.string(),
         "model_digest": pa.string(),
-        "schema": pa.int32(),
+        "schema": pa.int64(),
     }
 )
 """The columns of verdicts: those of docs/schemas/verdict.json, but for the names of files, of which none are written."""
