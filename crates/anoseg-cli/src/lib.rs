@@ -10,7 +10,7 @@ mod shell;
 mod stop;
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anoseg::{Config, ModelFile, PretrainedEncoder, TrainError};
 use anyhow::Result;
@@ -37,6 +37,12 @@ pub fn main_with(arguments: Vec<OsString>) -> u8 {
     let watching = stop::watch();
     let outcome = std::panic::catch_unwind(|| watching.and_then(|()| run(parsed)));
     exit::code(outcome)
+}
+
+/// Says, before [`main_with`] is called, that the program is `program` with these arguments and then those of `anoseg`:
+/// a worker starts trainings as processes of their own.
+pub fn set_starter(program: PathBuf, arguments: Vec<OsString>) {
+    shell::set_starter(program, arguments);
 }
 
 /// Writes a trained model. A model in its place that was calibrated since its training is kept beside it.

@@ -2,7 +2,8 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Write as _;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use anoseg_image::text::is_unseen;
@@ -14,6 +15,25 @@ static CALL: OnceLock<Vec<OsString>> = OnceLock::new();
 pub(crate) fn set_call(arguments: Vec<OsString>) {
     // A second call in one process would only give commands with the arguments of the first.
     _ = CALL.set(arguments);
+}
+
+/// How this program is started where it is not a file of its own, as in Python.
+static STARTED_BY: OnceLock<(PathBuf, Vec<OsString>)> = OnceLock::new();
+
+/// Says that another program with these arguments, and then those of `anoseg`, is this one.
+pub(crate) fn set_starter(program: PathBuf, arguments: Vec<OsString>) {
+    _ = STARTED_BY.set((program, arguments));
+}
+
+/// The program to start for another `anoseg`, and the arguments that come first.
+///
+/// # Errors
+/// The system does not tell.
+pub(crate) fn this_program() -> io::Result<(PathBuf, Vec<OsString>)> {
+    match STARTED_BY.get() {
+        Some(starter) => Ok(starter.clone()),
+        None => Ok((std::env::current_exe()?, Vec::new())),
+    }
 }
 
 fn call() -> Vec<OsString> {

@@ -40,9 +40,13 @@ mod _anoseg {
     #[pymodule_export]
     use crate::work::after_fork;
 
-    /// Runs the program with these arguments, the first its name, and gives its exit code.
+    /// Runs the program with these arguments, the first its name, and gives its exit code. `starter` is the command that
+    /// runs it again when arguments follow.
     #[pyfunction]
-    fn main(py: Python<'_>, arguments: Vec<OsString>) -> u8 {
+    fn main(py: Python<'_>, arguments: Vec<OsString>, starter: Vec<OsString>) -> u8 {
+        if let Some((program, first)) = starter.split_first().filter(|(program, _)| !program.is_empty()) {
+            anoseg_cli::set_starter(program.into(), first.to_vec());
+        }
         py.detach(|| anoseg_cli::main_with(arguments))
     }
 

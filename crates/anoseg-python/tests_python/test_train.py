@@ -190,3 +190,11 @@ def test_a_model_is_given_as_such_or_by_its_file(trained, good_parts, tmp_path):
     anoseg.export(model, tmp_path / "a.onnx")
     anoseg.export(trained, tmp_path / "b.onnx")
     assert (tmp_path / "a.onnx").read_bytes() == (tmp_path / "b.onnx").read_bytes()
+
+
+def test_the_program_can_start_itself_again(tmp_path):
+    from anoseg._starter import starter
+
+    (tmp_path / "anoseg.py").write_text("raise SystemExit(1)")
+    done = subprocess.run([*starter(), "--version"], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.strip() == f"anoseg {anoseg.__version__}"

@@ -20,12 +20,14 @@ mod path_text;
 mod queue;
 mod status;
 mod storage;
+mod submit;
 mod work;
 
 pub use address::Nats;
 pub use collect::Collected;
 pub use error::WorkerError;
 pub use part::COLUMNS;
-pub use queue::{Queue, Submission, Submitted};
+pub use queue::Queue;
 pub use status::{Counts, GivenUp, InWork, Status};
+pub use submit::{Submission, Submitted};
 pub use work::{Worked, WorkerSettings, work};

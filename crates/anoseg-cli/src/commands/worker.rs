@@ -9,9 +9,11 @@ use anyhow::{Context as _, Result};
 use super::serve::start_log;
 use crate::args::{TaskKind, Worker};
 use crate::exit::Outcome;
-use crate::{console, stop};
+use crate::{console, shell, stop};
 
 pub(crate) fn run(options: &Worker) -> Result<Outcome> {
+    let (program, program_arguments) =
+        shell::this_program().context("cannot find the program to train with")?;
     let settings = WorkerSettings {
         nats: options.nats.server()?,
         images: options.only != Some(TaskKind::Training),
@@ -20,7 +22,8 @@ pub(crate) fn run(options: &Worker) -> Result<Outcome> {
         deliveries: options.deliveries,
         grace: options.grace,
         allowed: options.allow.clone(),
-        program: std::env::current_exe().context("cannot find the program to train with")?,
+        program,
+        program_arguments,
         threads: options.threads,
     };
     start_log(options.log);

@@ -170,8 +170,8 @@ def export(model: Union[Model, _Path], output: _Path, *, preprocessing: bool = F
 def load_again(path: _Path, digest: str, threads: int) -> Model:
     """Loads a pickled model."""
 
-def main(arguments: list[str]) -> int:
-    """Runs the program and gives its exit code. It is called once in a process, before any thread is started."""
+def main(arguments: list[str], starter: list[str]) -> int:
+    """Runs the program and gives its exit code. `starter` is the command that runs it again when arguments follow. It is called once in a process, before any thread is started."""
 
 def after_fork() -> None:
     """Is called in a forked process."""

@@ -4,22 +4,14 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 import warnings
 from typing import Union
 
 from ._anoseg import Model
 from ._errors import ArgumentError, BugError, DataError, ModelError, ResourceError
+from ._starter import starter
 
 _ERRORS = {2: ResourceError, 3: DataError, 4: ModelError}
-# The folder of this process is no place to import from, and this package may be found by its own path alone.
-_MAIN = """
-import sys
-folder = sys.argv.pop(1)
-sys.path[:] = [*filter(None, sys.path), folder]
-from anoseg.__main__ import main
-main()
-"""
 _SOME_BAD_DATA = 3
 _INTERRUPTED = 130
 
@@ -48,11 +40,11 @@ def calibrate(
 
 def _run(*arguments: str) -> None:
     """Runs the program. Its warnings become Python's, and its error an exception."""
-    if not sys.executable:
+    command = starter()
+    if not command:
         raise ResourceError("this Python does not know its own program: run `anoseg " + arguments[0] + "` instead")
-    folder = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     done = subprocess.run(
-        [sys.executable, "-c", _MAIN, folder, *arguments],
+        [*command, *arguments],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -9,6 +9,7 @@ mod stop;
 mod task;
 mod training;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,6 +47,8 @@ pub struct WorkerSettings {
     pub allowed: Vec<PathBuf>,
     /// The program that trains, with the command line of `anoseg`.
     pub program: PathBuf,
+    /// Arguments that it needs before those of `anoseg`.
+    pub program_arguments: Vec<OsString>,
     /// Threads that it trains with; None: one for each processor.
     pub threads: Option<u64>,
 }
@@ -79,6 +82,7 @@ struct Worker {
     lost_after: Duration,
     deliveries: u64,
     program: PathBuf,
+    program_arguments: Vec<OsString>,
     threads: Option<u64>,
 }
 
@@ -119,6 +123,7 @@ async fn run(settings: &WorkerSettings, stop: Stop) -> Result<Worked, WorkerErro
         lost_after: settings.lost_after,
         deliveries: settings.deliveries,
         program: settings.program.clone(),
+        program_arguments: settings.program_arguments.clone(),
         threads: settings.threads,
     });
     tracing::info!(worker = worker.name, "waiting for tasks");

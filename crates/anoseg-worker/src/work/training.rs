@@ -59,6 +59,7 @@ impl Worker {
         let scratch = tempfile::tempdir().map_err(passing)?;
         let output = scratch.path().join("model.anoseg");
         let mut command = Command::new(&self.program);
+        command.args(&self.program_arguments);
         command.current_dir(training.base.as_path()).arg("train").args(&training.arguments);
         command
             .arg("--output")
