@@ -1,6 +1,7 @@
 //! The anoseg program as a library: the binary and the Python package call it. Parse, call, print.
 
 mod advice;
+#[allow(rustdoc::broken_intra_doc_links, reason = "the parser shows these texts, brackets and all")]
 mod args;
 mod commands;
 mod console;

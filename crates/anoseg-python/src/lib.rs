@@ -2,15 +2,15 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`model`] | `Model`: load, inspect, describe |
-//! | [`array`] | numpy arrays as images |
-//! | [`inspection`] | `Inspection`, `Region`, and their arrays |
-//! | [`train`], [`evaluate`] | training, evaluation and export |
-//! | [`work`] | work without the interpreter's lock, which Ctrl-C can stop |
-//! | [`failure`] | errors and panics as Python's exceptions |
+//! | `model` | `Model`: load, inspect, describe |
+//! | `array` | numpy arrays as images |
+//! | `inspection` | `Inspection`, `Region`, and their arrays |
+//! | `train`, `evaluate` | training, evaluation and export |
+//! | `work` | work without the interpreter's lock, which Ctrl-C can stop |
+//! | `failure` | errors and panics as Python's exceptions |
 //!
 //! The package around it is in `python/anoseg`. No panic becomes `pyo3_runtime.PanicException`: work runs in
-//! [`work::detached`] or [`work::stoppable`], which make `BugError` of it.
+//! `work::detached` or `work::stoppable`, which make `BugError` of it.
 
 mod array;
 mod evaluate;
