@@ -152,6 +152,64 @@ fn what_nobody_can_do_is_given_up_with_its_reason_and_can_be_put_back() {
     run(&shop, &url, &format!("queue {job}"), 2);
 }
 
+/// The server knows the ids of messages for ten minutes: what was submitted again was once dropped.
+#[test]
+fn a_job_that_was_removed_is_done_when_it_is_submitted_again() {
+    let shop = shop(10);
+    let Some(nats) = NatsServer::start(&shop, &[]) else { return };
+    let url = nats.url();
+    shop.run("predict model.anoseg in -o one", 3);
+    let submit = "submit model.anoseg in --results parts --chunk 8";
+    let (out, _) = run(&shop, &url, submit, 3);
+    for _ in 0..2 {
+        run(&shop, &url, &format!("queue remove {}", job(&out)), 0);
+        let (again, _) = run(&shop, &url, submit, 3);
+        assert_eq!(job(&again), job(&out));
+    }
+    let _worker = worker(&shop, &url, "worker", "", &[]);
+    run(&shop, &url, &format!("{submit} --wait -o all"), 3);
+    same(&shop, "one/verdicts.jsonl", "all/verdicts.jsonl");
+    // Removed when it is done, with its parts.
+    run(&shop, &url, &format!("queue remove {}", job(&out)), 0);
+    fs::remove_dir_all(shop.path("parts")).unwrap();
+    run(&shop, &url, &format!("{submit} --wait -o again"), 3);
+    same(&shop, "one/verdicts.jsonl", "again/verdicts.jsonl");
+}
+
+/// Workers once had to be started anew.
+#[test]
+fn workers_go_on_with_a_server_that_has_lost_its_files() {
+    let shop = shop(10);
+    let Some(mut nats) = NatsServer::start(&shop, &[]) else { return };
+    let url = nats.url();
+    let _worker = worker(&shop, &url, "worker", "--only images", &[]);
+    let submit = "submit model.anoseg in --results parts --chunk 8 --wait -o";
+    run(&shop, &url, &format!("{submit} before"), 3);
+    nats.restart_empty();
+    fs::remove_dir_all(shop.path("parts")).unwrap();
+    run(&shop, &url, &format!("{submit} after"), 3);
+    same(&shop, "before/verdicts.jsonl", "after/verdicts.jsonl");
+}
+
+/// It was once moved aside, and an empty file was left in its place.
+#[test]
+fn what_was_collected_stays_where_a_part_is_damaged_afterwards() {
+    let shop = shop(20);
+    let Some(nats) = NatsServer::start(&shop, &[]) else { return };
+    let url = nats.url();
+    let _worker = worker(&shop, &url, "worker", "", &[]);
+    let (out, _) = run(&shop, &url, "submit model.anoseg in --results parts --chunk 8 --wait -o all", 3);
+    let verdicts = fs::read(shop.path("all/verdicts.jsonl")).unwrap();
+    let folder = fs::read_dir(shop.path("parts")).unwrap().next().unwrap().unwrap().path();
+    let part = folder.join(parts(&shop.path("parts")).last().unwrap());
+    let whole = fs::read(&part).unwrap();
+    fs::write(&part, &whole[..whole.len() / 2]).unwrap();
+    let (_, told) = run(&shop, &url, &format!("queue collect {} -o all", job(&out)), 3);
+    assert!(told.contains(part.file_name().unwrap().to_str().unwrap()), "{told}");
+    assert!(fs::read(shop.path("all/verdicts.jsonl")).unwrap() == verdicts);
+    assert!(!shop.path("all/verdicts.previous.jsonl").exists());
+}
+
 /// A model, and `large/` with so many images that take a while each.
 fn shop_of_large(images: usize) -> Workshop {
     let shop = Workshop::new();

@@ -67,6 +67,10 @@ impl Queue {
         };
         let results = Results::open(&images.results, &self.stores)?;
         self.runtime.block_on(self.require_parts(job, &images, &results))?;
+        // Before anything is written: what was collected before stays where a part is bad.
+        for chunk in &images.chunks {
+            self.runtime.block_on(rows(&results, &images, chunk))?;
+        }
         let model = self.runtime.block_on(self.model(&images.model))?.with_path(images.model_path.as_path());
         let mut verdicts = anoseg::batch::Results::create(folder, format, ImageFiles::default(), &model)?
             .with_segmentation(segmentation);
@@ -144,7 +148,7 @@ async fn rows(results: &Results, images: &Images, chunk: &Chunk) -> Result<Vec<R
     let name = part::name(&images.model, &chunk.key);
     let bad = |what: String| WorkerError::BadPart { part: results.name(&name), what };
     let bytes = results.read(&name).await?.ok_or_else(|| bad("it is gone".to_owned()))?;
-    let rows = part::read(bytes.into()).map_err(|error| bad(error.to_string()))?;
+    let rows = part::read(bytes.into(), chunk.images.len()).map_err(|error| bad(error.to_string()))?;
     check(&rows, &images.model, chunk).map_err(bad)?;
     Ok(rows)
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use async_nats::jetstream::context::Context;
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::object_store::{self, GetErrorKind, InfoErrorKind, ObjectStore};
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::stream::{self, RetentionPolicy, Stream};
 use bytes::Bytes;
 use futures_util::TryStreamExt as _;
@@ -46,7 +47,15 @@ impl Connection {
     /// Connects, and makes what is missing of streams and buckets. See [`Nats::connect`] for `is_needed`.
     pub(crate) async fn open(nats: &Nats, is_needed: Option<&dyn Fn() -> bool>) -> Result<Self, WorkerError> {
         let client = nats.connect(is_needed).await?;
-        let context = async_nats::jetstream::new(client);
+        Self::on(async_nats::jetstream::new(client)).await
+    }
+
+    /// Makes anew what a server lacks that has lost its files.
+    pub(crate) async fn make_again(&self) -> Result<(), WorkerError> {
+        Self::on(self.context.clone()).await.map(drop)
+    }
+
+    async fn on(context: Context) -> Result<Self, WorkerError> {
         let work = stream::Config { retention: RetentionPolicy::WorkQueue, ..config(WORK, &[WORK_SUBJECTS]) };
         let state = stream::Config { max_messages_per_subject: 1, ..config(STATE, &STATE_SUBJECTS) };
         let dead = stream::Config { max_messages_per_subject: 1, ..config(DEAD, &[DEAD_SUBJECTS]) };
@@ -71,7 +80,7 @@ impl Connection {
         subject: &str,
         id: Option<&str>,
         payload: Bytes,
-    ) -> Result<(), WorkerError> {
+    ) -> Result<PublishAck, WorkerError> {
         patiently(&format!("publish to {subject}"), async || {
             let message = PublishMessage::build().payload(payload.clone());
             let message = match id {
@@ -81,7 +90,6 @@ impl Connection {
             self.context.send_publish(subject.to_owned(), message).await?.await
         })
         .await
-        .map(drop)
     }
 
     /// Publishes what is said of a task.
@@ -92,20 +100,20 @@ impl Connection {
         number: usize,
         remark: &impl Serialize,
     ) -> Result<(), WorkerError> {
-        self.publish(&mark.subject(job, number), None, json(remark)?).await
+        self.publish(&mark.subject(job, number), None, json(remark)?).await.map(drop)
     }
 
     fn stream(&self, mark: Mark) -> &Stream {
         if mark.stream() == DEAD { &self.dead } else { &self.state }
     }
 
-    /// What was last said of a task, with the number of the message in its stream.
-    pub(crate) async fn marked<T: DeserializeOwned>(
+    /// The last message that says something of a task, and its number in its stream.
+    pub(crate) async fn last(
         &self,
         mark: Mark,
         job: &str,
         number: usize,
-    ) -> Result<Option<(u64, T)>, WorkerError> {
+    ) -> Result<Option<(u64, Bytes)>, WorkerError> {
         use stream::LastRawMessageErrorKind::NoMessageFound;
 
         let subject = mark.subject(job, number);
@@ -116,10 +124,51 @@ impl Connection {
                 found => found.map(Some),
             }
         });
-        let Some(message) = found.await? else { return Ok(None) };
-        let remark = serde_json::from_slice(&message.payload)
-            .map_err(|source| WorkerError::Foreign { what: subject.clone(), source })?;
-        Ok(Some((message.sequence, remark)))
+        Ok(found.await?.map(|message| (message.sequence, message.payload)))
+    }
+
+    /// What was last said of a task, with the number of the message in its stream.
+    pub(crate) async fn marked<T: DeserializeOwned>(
+        &self,
+        mark: Mark,
+        job: &str,
+        number: usize,
+    ) -> Result<Option<(u64, T)>, WorkerError> {
+        let Some((sequence, payload)) = self.last(mark, job, number).await? else { return Ok(None) };
+        let remark = serde_json::from_slice(&payload)
+            .map_err(|source| WorkerError::Foreign { what: mark.subject(job, number), source })?;
+        Ok(Some((sequence, remark)))
+    }
+
+    /// Takes back what a message of this number says of a task. What was said later stays.
+    pub(crate) async fn take_back(
+        &self,
+        mark: Mark,
+        job: &str,
+        number: usize,
+        sequence: u64,
+    ) -> Result<(), WorkerError> {
+        patiently(&format!("remove {}", mark.subject(job, number)), async || {
+            let Err(error) = self.stream(mark).delete_message(sequence).await else { return Ok(()) };
+            match self.last(mark, job, number).await {
+                Ok(Some((last, _))) if last == sequence => Err(Cause::from(error)),
+                Ok(_) => Ok(()),
+                Err(error) => Err(Cause::from(error)),
+            }
+        })
+        .await
+    }
+
+    /// Whether a message is still in the queue.
+    pub(crate) async fn is_queued(&self, sequence: u64) -> Result<bool, WorkerError> {
+        use stream::LastRawMessageErrorKind::NoMessageFound;
+
+        patiently("read the queue", async || match self.work.get_raw_message(sequence).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.kind() == NoMessageFound => Ok(false),
+            Err(error) => Err(error),
+        })
+        .await
     }
 
     /// The numbers of the tasks of a job that something is said of.

@@ -3,6 +3,7 @@
 use anoseg::Limits;
 use serde::{Deserialize, Serialize};
 
+use crate::names::Kind;
 use crate::path_text::PathText;
 
 /// The version of these layouts.
@@ -112,6 +113,17 @@ pub(crate) struct ChunkTask {
     pub(crate) chunk: Chunk,
 }
 
+impl Task {
+    /// The subject of its message.
+    pub(crate) fn subject(&self) -> String {
+        let kind = match self.work {
+            TaskWork::Images(_) => Kind::Images,
+            TaskWork::Training(_) => Kind::Training,
+        };
+        kind.subject(&self.job, self.number)
+    }
+}
+
 impl Job {
     /// The tasks of the job, in order.
     pub(crate) fn tasks<'a>(&'a self, id: &'a str) -> impl Iterator<Item = Task> + 'a {
@@ -168,8 +180,4 @@ pub(crate) struct Dead {
     pub(crate) deliveries: u64,
     /// The worker that gave it up.
     pub(crate) worker: String,
-    /// The subject of its message.
-    pub(crate) subject: String,
-    /// The message as it was, which may be no task.
-    pub(crate) message: String,
 }

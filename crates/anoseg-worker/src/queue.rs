@@ -5,7 +5,7 @@ use tokio::runtime::Runtime;
 
 use crate::connection::Connection;
 use crate::keys::is_job_id;
-use crate::message::{Dead, Images, Job, Work};
+use crate::message::{Images, Job, Work};
 use crate::names::{Mark, work_of};
 use crate::storage::Stores;
 use crate::{Nats, WorkerError};
@@ -79,17 +79,16 @@ impl Queue {
     /// There is no such job, or the server does not take them.
     pub fn retry(&self, job: &str) -> Result<usize, WorkerError> {
         self.runtime.block_on(async {
-            self.job(job).await?;
+            let tasks = self.job(job).await?;
             let dead = self.connection.all_marked(Mark::Dead, job).await?;
-            for &number in &dead {
-                let Some((sequence, dead)) = self.connection.marked::<Dead>(Mark::Dead, job, number).await?
-                else {
+            for task in tasks.tasks(job).filter(|task| dead.contains(&task.number)) {
+                let Some((sequence, _)) = self.connection.last(Mark::Dead, job, task.number).await? else {
                     continue;
                 };
-                let id = message_id(job, number, sequence);
-                self.connection.forget(Mark::Taken, &Mark::Taken.subject(job, number)).await?;
-                self.connection.publish(&dead.subject, Some(&id), dead.message.into_bytes().into()).await?;
-                self.connection.forget(Mark::Dead, &Mark::Dead.subject(job, number)).await?;
+                self.connection.forget(Mark::Taken, &Mark::Taken.subject(job, task.number)).await?;
+                self.publish(&task, sequence).await?;
+                // It may have been given up again since.
+                self.connection.take_back(Mark::Dead, job, task.number, sequence).await?;
             }
             Ok(dead.len())
         })
@@ -103,17 +102,24 @@ impl Queue {
     pub fn remove(&self, job: &str) -> Result<(), WorkerError> {
         let others: Vec<String> = self.jobs()?.into_iter().filter(|other| other != job).collect();
         self.runtime.block_on(async {
-            let removed = self.job(job).await?;
+            let removed = match self.job(job).await {
+                Err(WorkerError::Foreign { .. }) => None,
+                removed => Some(removed?),
+            };
             crate::connection::purge(&self.connection.work, &work_of(job)).await?;
             for mark in [Mark::Taken, Mark::Done, Mark::Dead] {
                 self.connection.forget(mark, &mark.all(job)).await?;
             }
             let deleted = self.connection.jobs.delete(job).await;
             deleted.map_err(|error| WorkerError::nats(format!("remove job {job}"), error))?;
-            let Work::Images(Images { model, .. }) = removed.work else { return Ok(()) };
+            let Some(Work::Images(Images { model, .. })) = removed.map(|job| job.work) else { return Ok(()) };
             for other in others {
-                if matches!(self.job(&other).await?.work, Work::Images(ref images) if images.model == model) {
-                    return Ok(());
+                match self.job(&other).await {
+                    // One that cannot be read may have it.
+                    Err(WorkerError::Foreign { .. }) => return Ok(()),
+                    Ok(Job { work: Work::Images(images), .. }) if images.model == model => return Ok(()),
+                    Err(WorkerError::NoJob { .. }) | Ok(_) => {}
+                    Err(error) => return Err(error),
                 }
             }
             let deleted = self.connection.models.delete(&model).await;

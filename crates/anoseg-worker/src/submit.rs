@@ -10,8 +10,8 @@ use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use crate::connection::{json, numbers};
 use crate::keys::{chunk_key, job_id};
 use crate::listing::{digest_of, list};
-use crate::message::{Chunk, Done, ImageRef, Images, Job, SCHEMA, Task, TaskWork, Training, Work};
-use crate::names::{Kind, Mark, work_of};
+use crate::message::{Chunk, Done, ImageRef, Images, Job, SCHEMA, Task, Training, Work};
+use crate::names::{Mark, work_of};
 use crate::path_text::PathText;
 use crate::queue::{Queue, message_id};
 use crate::storage::{Results, is_s3};
@@ -19,6 +19,9 @@ use crate::{WorkerError, part};
 
 /// Messages that are published at a time.
 const AT_A_TIME: usize = 64;
+
+/// Bytes of a message's headers at most.
+const HEADERS: usize = 256;
 
 /// Images that are to be inspected.
 pub struct Submission<'a> {
@@ -76,6 +79,7 @@ impl Queue {
             model: model.clone(),
         };
         let job = job(Work::Images(images));
+        self.require_small_tasks(&job)?;
         let bytes = bytes_of(submission.model)?;
         let put = self.connection.put(&self.connection.models, &model, &bytes);
         self.runtime.block_on(put)?;
@@ -101,6 +105,7 @@ impl Queue {
     ) -> Result<Submitted, WorkerError> {
         let training = Training { arguments, base: PathText(here()?), data: digest_of(inputs) };
         let job = job(Work::Training(training));
+        self.require_small_tasks(&job)?;
         let (id, queued) = self.runtime.block_on(self.enqueue(&job))?;
         Ok(Submitted { job: id, images: 0, tasks: 1, queued, found: Found::default() })
     }
@@ -151,20 +156,38 @@ impl Queue {
     }
 
     /// Publishes a task. `before` is the number of the message that said what became of it before.
-    async fn publish(&self, task: &Task, before: u64) -> Result<(), WorkerError> {
-        let kind = match task.work {
-            TaskWork::Images(_) => Kind::Images,
-            TaskWork::Training(_) => Kind::Training,
-        };
-        let payload = json(task)?;
-        let most = self.connection.most_bytes();
-        if payload.len() > most {
-            return Err(WorkerError::LargeChunk { bytes: payload.len(), most });
-        }
+    pub(crate) async fn publish(&self, task: &Task, before: u64) -> Result<(), WorkerError> {
         let Task { job, number, .. } = task;
-        self.connection
-            .publish(&kind.subject(job, *number), Some(&message_id(job, *number, before)), payload)
-            .await
+        let (subject, payload) = (task.subject(), json(task)?);
+        let mut before = before;
+        loop {
+            let id = message_id(job, *number, before);
+            let published = self.connection.publish(&subject, Some(&id), payload.clone()).await?;
+            if !published.duplicate || self.is_known(job, *number, published.sequence).await? {
+                return Ok(());
+            }
+            // The server still knows the id of a message that was removed with its job.
+            before = published.sequence;
+        }
+    }
+
+    /// Whether a task is in the queue by this message, or something became of it.
+    async fn is_known(&self, job: &str, number: usize, message: u64) -> Result<bool, WorkerError> {
+        Ok(self.connection.is_queued(message).await?
+            || self.connection.last(Mark::Done, job, number).await?.is_some()
+            || self.connection.last(Mark::Dead, job, number).await?.is_some())
+    }
+
+    /// Fails if a message of a job is larger than the server takes.
+    fn require_small_tasks(&self, job: &Job) -> Result<(), WorkerError> {
+        let most = self.connection.most_bytes();
+        for task in job.tasks(&job_id(job)) {
+            let bytes = json(&task)?.len() + HEADERS;
+            if bytes > most {
+                return Err(WorkerError::LargeChunk { bytes, most });
+            }
+        }
+        Ok(())
     }
 }
 

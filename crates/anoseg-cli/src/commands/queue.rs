@@ -1,7 +1,7 @@
 //! `anoseg queue`.
 
 use anoseg_image::text::count;
-use anoseg_worker::{InWork, Queue, Status};
+use anoseg_worker::{InWork, Queue, Status, WorkerError};
 use anyhow::{Context as _, Result};
 
 use super::collect;
@@ -43,7 +43,17 @@ fn run_status(options: &QueueStatus) -> Result<Outcome> {
         Some(job) => vec![queue.find(job)?],
         None => queue.jobs()?,
     };
-    let jobs = jobs.iter().map(|job| queue.status(job)).collect::<Result<Vec<_>, _>>()?;
+    let mut found = Vec::new();
+    for job in &jobs {
+        match queue.status(job) {
+            // Another version or program wrote it: the others are shown all the same.
+            Err(error @ WorkerError::Foreign { .. }) if options.job.is_none() => {
+                console::warning(&error.to_string())
+            }
+            status => found.push(status?),
+        }
+    }
+    let jobs = found;
     if options.json {
         console::result(&serde_json::to_string_pretty(&jobs).context("the state of the queue")?);
     } else if options.job.is_some() {

@@ -91,6 +91,13 @@ impl NatsServer {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Kills it and starts it anew without files.
+    pub(crate) fn restart_empty(&mut self) {
+        self.process.kill();
+        std::fs::remove_dir_all(&self.folder).unwrap();
+        self.process = run(&self.program, &self.folder, self.port, &self.arguments);
+    }
+
     /// Kills it and starts it anew on the same files.
     pub(crate) fn restart(&mut self, pause: Duration) {
         self.process.kill();

@@ -89,7 +89,7 @@ mod tests {
     fn a_part_gives_back_every_verdict_to_the_last_bit() {
         for rows in [rows(), rows()[..1].to_vec(), rows()[2..].to_vec(), Vec::new()] {
             let bytes = write(&rows).unwrap();
-            assert_eq!(read(bytes.into()).unwrap(), rows);
+            assert_eq!(read(bytes.into(), rows.len()).unwrap(), rows);
         }
     }
 
@@ -102,8 +102,29 @@ mod tests {
     fn what_is_no_part_is_refused_without_a_panic() {
         let whole = write(&rows()).unwrap();
         for length in [0, 4, whole.len() / 2, whole.len() - 1] {
-            assert!(read(whole[..length].to_vec().into()).is_err(), "{length}");
+            assert!(read(whole[..length].to_vec().into(), rows().len()).is_err(), "{length}");
         }
+    }
+
+    #[test]
+    fn what_no_worker_writes_is_refused() {
+        let refused = |change: &dyn Fn(&mut Verdict)| {
+            let mut rows = rows();
+            change(&mut rows[0].verdict);
+            let bytes = write(&rows).unwrap();
+            assert!(read(bytes.into(), rows.len()).is_err(), "{:?}", rows[0].verdict);
+        };
+        refused(&|verdict| verdict.score = Some(f32::NAN));
+        refused(&|verdict| verdict.score = Some(1.5));
+        refused(&|verdict| verdict.schema = 77);
+        refused(&|verdict| verdict.regions[0].peak = f32::INFINITY);
+        for (size, counts) in [([1 << 40, 1 << 40], vec![1]), ([20, 30], vec![3, 5]), ([30, 20], vec![600])] {
+            refused(&|verdict| {
+                verdict.regions[0].segmentation = Some(Rle { size, counts: counts.clone() });
+            });
+        }
+        let bytes = write(&rows()).unwrap();
+        assert!(read(bytes.into(), 2).is_err());
     }
 
     /// The table in the documentation names each column.

@@ -1,7 +1,9 @@
 //! A part to verdicts.
 
+use std::panic::AssertUnwindSafe;
+
 use anoseg::Decision;
-use anoseg::batch::{FileNames, RegionRecord, Rle, Verdict, WarningRecord};
+use anoseg::batch::{FileNames, RegionRecord, Rle, SCHEMA, Verdict, WarningRecord};
 use arrow_array::cast::AsArray as _;
 use arrow_array::types::{Float32Type, Int64Type};
 use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
@@ -12,23 +14,52 @@ use super::Row;
 use super::columns::{COLUMNS, schema};
 use crate::error::Cause;
 
-/// The rows of a Parquet file that [`write`](super::write()) made.
+/// The so many rows of a Parquet file that [`write`](super::write()) made.
 ///
 /// # Errors
-/// It is damaged, or has other columns.
-pub(crate) fn read(bytes: Bytes) -> Result<Vec<Row>, Cause> {
+/// It is damaged, has other columns, or holds what no part holds.
+pub(crate) fn read(bytes: Bytes, count: usize) -> Result<Vec<Row>, Cause> {
+    // The reader of Parquet fails so on some files that are damaged.
+    let read = std::panic::catch_unwind(AssertUnwindSafe(|| read_rows(bytes, count)));
+    read.unwrap_or_else(|_| Err("it is damaged".into()))
+}
+
+fn read_rows(bytes: Bytes, count: usize) -> Result<Vec<Row>, Cause> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
     if builder.schema().fields() != schema().fields() {
         return Err("it has other columns than a part".into());
+    }
+    let there = builder.metadata().file_metadata().num_rows();
+    if usize::try_from(there) != Ok(count) {
+        return Err(format!("it has {there} verdicts on {count} images").into());
     }
     let mut rows = Vec::new();
     for batch in builder.build()? {
         let batch = batch?;
         for row in 0..batch.num_rows() {
-            rows.push(Row { verdict: verdict(&batch, row)?, image_digest: text(batch.column(11), row) });
+            let verdict = verdict(&batch, row)?;
+            require_sound(&verdict)?;
+            rows.push(Row { verdict, image_digest: text(batch.column(11), row) });
         }
     }
     Ok(rows)
+}
+
+/// Fails for what no worker writes.
+fn require_sound(verdict: &Verdict) -> Result<(), Cause> {
+    let Verdict { image, width, height, score, regions, schema, .. } = verdict;
+    let is_share = |value: &f32| (0.0..=1.0).contains(value);
+    let (width, height) = (width.unwrap_or(0), height.unwrap_or(0));
+    let covers = |pixels: &Rle| {
+        let sum = pixels.counts.iter().try_fold(0usize, |sum, &count| sum.checked_add(count));
+        pixels.size == [height, width] && sum == height.checked_mul(width)
+    };
+    let is_sound =
+        |region: &RegionRecord| is_share(&region.peak) && region.segmentation.as_ref().is_none_or(covers);
+    if *schema == SCHEMA && score.iter().all(is_share) && regions.iter().all(is_sound) {
+        return Ok(());
+    }
+    Err(format!("its verdict on {image} is none that a worker writes").into())
 }
 
 fn verdict(batch: &RecordBatch, row: usize) -> Result<Verdict, Cause> {

@@ -73,6 +73,8 @@ enum Ended {
 /// What the steps of a task share.
 struct Worker {
     connection: Connection,
+    /// What it takes.
+    kinds: Vec<Kind>,
     stores: Stores,
     models: Models,
     allowed: Allowed,
@@ -92,6 +94,9 @@ const WAIT: Duration = Duration::from_secs(2);
 /// How much longer an answer to it is waited for.
 const WAIT_FOR_ANSWER: Duration = Duration::from_secs(3);
 
+/// Failures in turn after which what the server may lack is made anew.
+const MAKE_AGAIN_AFTER: u32 = 6;
+
 /// Works until `stop` says yes. A server that cannot be reached is waited for.
 ///
 /// # Errors
@@ -109,12 +114,14 @@ async fn run(settings: &WorkerSettings, stop: Stop) -> Result<Worked, WorkerErro
     let allowed = Allowed::new(&settings.allowed)?;
     let connection = Connection::open(&settings.nats, Some(&|| !stop.is_asked())).await?;
     let kinds = [(settings.images, Kind::Images), (settings.training, Kind::Training)];
+    let kinds: Vec<Kind> = kinds.into_iter().filter(|(wanted, _)| *wanted).map(|(_, kind)| kind).collect();
     let mut consumers = Vec::new();
-    for (_, kind) in kinds.into_iter().filter(|(wanted, _)| *wanted) {
+    for &kind in &kinds {
         consumers.push(consumer(&connection, kind, settings.lost_after).await?);
     }
     let worker = Arc::new(Worker {
         connection,
+        kinds,
         stores: Stores::default(),
         models: Models::default(),
         allowed,
@@ -152,9 +159,25 @@ async fn consumer(
 impl Worker {
     async fn work(self: &Arc<Self>, consumers: &[PullConsumer]) -> Worked {
         let mut worked = Worked::default();
-        let mut next = 0;
+        let (mut next, mut fails) = (0, 0u32);
         while !self.stop.is_asked() {
-            let Some(message) = self.next(consumers, &mut next).await else { continue };
+            let message = match self.next(consumers, &mut next).await {
+                Ok(message) => message,
+                Err(why) => {
+                    tracing::warn!("the NATS server gives no task: {why}; trying again");
+                    tokio::time::sleep(Duration::from_millis(500)).await;
+                    fails += 1;
+                    // It may have lost its files, and the consumers with them.
+                    if fails.is_multiple_of(MAKE_AGAIN_AFTER)
+                        && let Err(error) = self.make_again().await
+                    {
+                        tracing::warn!("{error}");
+                    }
+                    continue;
+                }
+            };
+            fails = 0;
+            let Some(message) = message else { continue };
             if self.stop.is_asked() {
                 // It came while the worker was asked to stop.
                 _ = message.ack_with(AckKind::Nak(None)).await;
@@ -169,27 +192,32 @@ impl Worker {
         worked
     }
 
-    /// The next task; None where there is none for some seconds. Kinds take turns.
-    async fn next(&self, consumers: &[PullConsumer], next: &mut usize) -> Option<Message> {
+    /// Makes streams and consumers that the server lacks.
+    async fn make_again(&self) -> Result<(), WorkerError> {
+        self.connection.make_again().await?;
+        for &kind in &self.kinds {
+            consumer(&self.connection, kind, self.lost_after).await?;
+        }
+        Ok(())
+    }
+
+    /// The next task; None where there is none for some seconds. Kinds take turns. The error says why the server gives
+    /// none.
+    async fn next(&self, consumers: &[PullConsumer], next: &mut usize) -> Result<Option<Message>, String> {
         for _ in consumers {
-            let consumer = consumers.get(*next % consumers.len())?;
+            let Some(consumer) = consumers.get(*next % consumers.len()) else { return Ok(None) };
             *next += 1;
             // Where there are several kinds, none is waited for while there are tasks of another one.
             let wait = if consumers.len() == 1 { WAIT } else { WAIT / 10 };
             // Not given up where the worker is asked to stop: a task that is on its way would be lost for a while.
             match tokio::time::timeout(wait + WAIT_FOR_ANSWER, one(consumer, wait)).await {
                 Ok(Ok(None)) => {}
-                Ok(Ok(message)) => return message,
-                Ok(Err(error)) => self.wait_for_server(&error.to_string()).await,
-                Err(_) => self.wait_for_server("it does not answer").await,
+                Ok(Ok(message)) => return Ok(message),
+                Ok(Err(error)) => return Err(error.to_string()),
+                Err(_) => return Err("it does not answer".to_owned()),
             }
         }
-        None
-    }
-
-    async fn wait_for_server(&self, why: &str) {
-        tracing::warn!("the NATS server gives no task: {why}; trying again");
-        tokio::time::sleep(Duration::from_millis(500)).await;
+        Ok(None)
     }
 }
 

@@ -17,6 +17,9 @@ use crate::names::{Mark, number_in};
 /// Longest pause before a task that failed is delivered again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Most characters of a reason that is kept.
+const LONGEST_REASON: usize = 4000;
+
 /// A message with a task, as it was delivered.
 struct Delivery {
     subject: String,
@@ -90,7 +93,8 @@ impl Worker {
     async fn perform(self: &Arc<Self>, delivery: &Delivery) -> Result<Ended, Failure> {
         let task: Task = serde_json::from_slice(&delivery.payload)
             .map_err(|error| Failure::lasting(format!("the message is no task of this version: {error}")))?;
-        if task.schema != SCHEMA || task.job != delivery.job || task.number != delivery.task {
+        // The subject says the kind, too, which a worker may not do.
+        if task.schema != SCHEMA || task.subject() != delivery.subject {
             return Err(Failure::lasting("the message does not fit its subject"));
         }
         match task.work {
@@ -121,11 +125,9 @@ impl Worker {
     async fn give_up(&self, delivery: &Delivery, deliveries: u64, reason: String) -> Result<(), WorkerError> {
         tracing::error!(job = delivery.job, task = delivery.task, "given up: {reason}");
         let dead = Dead {
-            reason,
+            reason: reason.chars().take(LONGEST_REASON).collect(),
             deliveries,
             worker: self.name.clone(),
-            subject: delivery.subject.clone(),
-            message: String::from_utf8_lossy(&delivery.payload).into_owned(),
         };
         self.connection.mark(Mark::Dead, &delivery.job, delivery.task, &dead).await?;
         answer(delivery, AckKind::Term).await

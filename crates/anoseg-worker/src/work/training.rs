@@ -47,6 +47,12 @@ impl Worker {
 
     /// The trained model's file; None if the worker was asked to stop.
     fn train_here(&self, training: &Training) -> Result<Option<Vec<u8>>, Failure> {
+        let mut arguments = training.arguments.iter();
+        if arguments.any(|argument| argument.starts_with("--run-dir") || argument.starts_with("--output")) {
+            return Err(Failure::lasting(
+                "a training says where it writes: that is for the worker to choose",
+            ));
+        }
         for argument in &training.arguments {
             let value = argument.split_once('=').map_or(argument.as_str(), |(_, value)| value);
             let path = training.base.as_path().join(value);
@@ -60,6 +66,8 @@ impl Worker {
         let output = scratch.path().join("model.anoseg");
         let mut command = Command::new(&self.program);
         command.args(&self.program_arguments);
+        // The address may have a password.
+        command.env_remove("ANOSEG_NATS");
         command.current_dir(training.base.as_path()).arg("train").args(&training.arguments);
         command
             .arg("--output")
