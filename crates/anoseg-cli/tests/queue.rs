@@ -29,6 +29,8 @@ fn shop(images: usize) -> Workshop {
         };
         fs::copy(shop.path(&from), path).unwrap();
     }
+    fs::create_dir_all(shop.path("in/3")).unwrap();
+    fs::create_dir_all(shop.path("in/4")).unwrap();
     fs::write(shop.path("in/3/broken.png"), b"\x89PNG\r\n\x1a\ncut").unwrap();
     fs::write(shop.path("in/4/scan.dcm"), [[0u8; 128].as_slice(), b"DICM"].concat()).unwrap();
     fs::write(shop.path("in/4/empty.png"), b"").unwrap();
