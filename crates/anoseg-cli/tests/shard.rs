@@ -321,7 +321,7 @@ fn what_does_not_belong_together_is_refused_and_nothing_is_left() {
     // A verdict that names a file elsewhere.
     let elsewhere = text.replacen("\"mask\":null", "\"mask\":\"../in/x.png\"", 1);
     fs::write(&lines, elsewhere).unwrap();
-    refused("out s0 s1 s2", 3, "outside of its folder");
+    refused("out s0 s1 s2", 3, "outside of the folder");
     fs::write(&lines, text.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>()).unwrap();
     refused("out s0 s1 s2", 3, "has no verdict on");
     let left: Vec<_> = fs::read_dir(shop.path("")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
