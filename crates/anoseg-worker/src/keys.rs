@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn only_hexadecimal_digits_become_names() {
         assert!(is_job_id(&"0a".repeat(16)) && is_digest(&"0a".repeat(32)));
-        let path = "../".repeat(20);
+        let path = "../".repeat(22);
         let others =
             ["0A".repeat(16), "0a".repeat(15), ".*".repeat(16), path[..32].to_owned(), path[..64].to_owned()];
         for wrong in others.iter().map(String::as_str).chain([""]) {
