@@ -196,7 +196,5 @@ pub(crate) fn decision_number(decision: Decision) -> i64 {
 
 /// The decision of a stored number; None for one that no version wrote.
 pub(crate) fn decision_of(number: i64) -> Option<Decision> {
-    [Decision::Good, Decision::Review, Decision::Reject]
-        .into_iter()
-        .find(|&decision| decision_number(decision) == number)
+    Decision::ALL.into_iter().find(|&decision| decision_number(decision) == number)
 }

@@ -30,6 +30,14 @@ pub enum Decision {
 }
 
 impl Decision {
+    /// All decisions, mildest first.
+    pub const ALL: [Self; 3] = [Self::Good, Self::Review, Self::Reject];
+
+    /// The decision of this name; None if there is none.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|decision| decision.name() == name)
+    }
+
     /// Its name in every output: `good`, `review`, `reject`.
     pub fn name(self) -> &'static str {
         match self {

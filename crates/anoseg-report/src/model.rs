@@ -88,9 +88,6 @@ pub struct Thresholds {
     pub pixel: f32,
 }
 
-/// All decisions, mildest first.
-pub(crate) const DECISIONS: [Decision; 3] = [Decision::Good, Decision::Review, Decision::Reject];
-
 /// The word that the report shows for a decision.
 pub(crate) fn label(decision: Decision) -> &'static str {
     match decision {

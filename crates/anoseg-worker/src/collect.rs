@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg::batch::{CocoSegmentation, Format, ImageFiles};
-use anoseg::{Decision, Model};
+use anoseg::Model;
+use anoseg::batch::{CocoSegmentation, Counts, Format, ImageFiles};
 use anoseg_image::dataset::display_name;
 
 use crate::message::{Chunk, Content, Done, Images, Work};
@@ -20,26 +20,8 @@ pub struct Collected {
     pub verdicts: PathBuf,
     /// The name that verdicts have now which were there before.
     pub kept: Option<PathBuf>,
-    /// Images judged good.
-    pub good: usize,
-    /// Images to review.
-    pub review: usize,
-    /// Images rejected.
-    pub rejected: usize,
-    /// Images that could not be judged.
-    pub failed: usize,
-}
-
-impl Collected {
-    fn count(&mut self, decision: Option<Decision>) {
-        let number = match decision {
-            Some(Decision::Good) => &mut self.good,
-            Some(Decision::Review) => &mut self.review,
-            Some(Decision::Reject) => &mut self.rejected,
-            None => &mut self.failed,
-        };
-        *number += 1;
-    }
+    /// Numbers of its verdicts.
+    pub counts: Counts,
 }
 
 impl Queue {
@@ -81,11 +63,11 @@ impl Queue {
         };
         for (path, why) in &images.left_out {
             verdicts.add_failure(path.as_path(), why)?;
-            collected.count(None);
+            collected.counts.add(None);
         }
         for chunk in &images.chunks {
             for row in self.runtime.block_on(rows(&results, &images, chunk))? {
-                collected.count(row.verdict.decision);
+                collected.counts.add(row.verdict.decision);
                 verdicts.add_judged(row.verdict)?;
             }
         }

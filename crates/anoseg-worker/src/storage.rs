@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, Once, PoisonError};
 
 use anoseg_image::{read, write};
@@ -184,7 +184,8 @@ impl Results {
         match self {
             Self::Folder(folder) => {
                 let path = folder.join(part);
-                make(folder, Path::new(part)).map_err(|error| anoseg::Error::io(folder, error))?;
+                std::fs::create_dir_all(write::folder_of(&path))
+                    .map_err(|error| anoseg::Error::io(folder, error))?;
                 let written = write::atomic(&path, |target| target.write_all(&bytes));
                 written.map_err(|error| WorkerError::Infer(error.into()))
             }
@@ -194,9 +195,4 @@ impl Results {
             }
         }
     }
-}
-
-/// Makes the folder of results and those of a part below it.
-fn make(folder: &Path, part: &Path) -> io::Result<()> {
-    std::fs::create_dir_all(folder.join(part).parent().unwrap_or(folder))
 }

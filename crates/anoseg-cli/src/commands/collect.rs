@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anoseg::ModelFile;
-use anoseg_image::text::count;
 use anoseg_worker::Queue;
 use anyhow::Result;
 
@@ -19,14 +18,9 @@ pub(super) fn verdicts(queue: &Queue, job: &str, folder: &Path, form: &VerdictFo
     if let Some(kept) = &collected.kept {
         console::note(&format!("the verdicts of an earlier run are kept: {}", kept.display()));
     }
-    let (good, review, rejected) = (collected.good, collected.review, collected.rejected);
-    let verdicts = collected.verdicts.display();
-    let counts = format!("{good} good, {review} to review, {rejected} rejected: {verdicts}");
-    console::result(&console::one_line(&counts));
-    if collected.failed > 0 {
-        console::warning(&format!("{} could not be judged", count(collected.failed, "image", "images")));
-    }
-    Ok(match (collected.failed > 0, rejected > 0 && form.fail_on_anomaly) {
+    let counts = collected.counts;
+    super::tell_verdicts(counts, &collected.verdicts);
+    Ok(match (counts.failed > 0, counts.reject > 0 && form.fail_on_anomaly) {
         (true, _) => Outcome::SomeBadData,
         (false, true) => Outcome::Anomalies,
         (false, false) => Outcome::Fine,

@@ -24,12 +24,6 @@ pub(crate) fn run(options: &Merge) -> Result<Outcome> {
             count(merged.incomplete.len() - MOST_NAMED, "shard", "shards")
         ));
     }
-    let (good, review, rejected) = (merged.good, merged.review, merged.rejected);
-    let verdicts = merged.verdicts.display();
-    let counts = format!("{good} good, {review} to review, {rejected} rejected: {verdicts}");
-    console::result(&console::one_line(&counts));
-    if merged.failed > 0 {
-        console::warning(&format!("{} could not be judged", count(merged.failed, "image", "images")));
-    }
-    Ok(if rejected > 0 && options.fail_on_anomaly { Outcome::Anomalies } else { Outcome::Fine })
+    super::tell_verdicts(merged.counts, &merged.verdicts);
+    Ok(if merged.counts.reject > 0 && options.fail_on_anomaly { Outcome::Anomalies } else { Outcome::Fine })
 }

@@ -34,12 +34,14 @@ pub(crate) mod worker;
 
 use std::path::{Path, PathBuf};
 
+use anoseg::batch::Counts;
 use anoseg::evaluation::TestRun;
 use anoseg::{
     Calibration, Config, ErrorKind, Limits, Model, ModelFile, Preset, RegionFilter, SettingError, TrainError,
 };
 use anoseg_image::DatasetError;
 use anoseg_image::dataset::{self, Dataset, Layout, Part};
+use anoseg_image::text::count;
 use anoseg_report::format::{exact_score, with_digits};
 
 use crate::args::{DataOptions, PresetName, RegionOptions};
@@ -157,6 +159,17 @@ fn concerns_a_model(error: &anyhow::Error) -> bool {
 /// How a command ends that did its work, with everything or with a part of it left out.
 fn outcome(complete: bool) -> Outcome {
     if complete { Outcome::Fine } else { Outcome::SomeBadData }
+}
+
+/// Says how many verdicts there are of each kind, and where.
+fn tell_verdicts(counts: Counts, verdicts: &Path) {
+    let Counts { good, review, reject, failed } = counts;
+    let verdicts = verdicts.display();
+    let line = format!("{good} good, {review} to review, {reject} rejected: {verdicts}");
+    console::result(&console::one_line(&line));
+    if failed > 0 {
+        console::warning(&format!("{} could not be judged", count(failed, "image", "images")));
+    }
 }
 
 /// Makes a folder and those above it.

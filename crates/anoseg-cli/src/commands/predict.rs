@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anoseg::batch::{
-    End, ImageFiles, Part, Results, ResultsError, Step, Summary, inspect_into, lines_of_left_out,
+    Counts, End, ImageFiles, Part, Results, ResultsError, Step, Summary, inspect_into, lines_of_left_out,
 };
 use anoseg::{ErrorKind, Model};
 use anoseg_image::dataset::{self, Found, LeftOut, LeftOutKind};
@@ -106,16 +106,11 @@ pub(super) fn show(warnings: &mut ImageWarnings, step: &Step<'_>) {
 }
 
 fn summarise(summary: &Summary, not_looked_at: usize, verdicts: &Path) {
-    let Summary { good, review, rejected, failures, unwritten, .. } = summary;
-    let verdicts = verdicts.display();
-    let counts = format!("{good} good, {review} to review, {rejected} rejected: {verdicts}");
-    console::result(&console::one_line(&counts));
+    let &Summary { good, review, rejected: reject, ref failures, ref unwritten, .. } = summary;
     let failed = failures.len() + not_looked_at;
-    if failed > 0 {
-        console::warning(&format!("{} could not be judged", count(failed, "image", "images")));
-        if summary.judged() == 0 {
-            console::warning("not one image was judged");
-        }
+    super::tell_verdicts(Counts { good, review, reject, failed }, verdicts);
+    if failed > 0 && summary.judged() == 0 {
+        console::warning("not one image was judged");
     }
     if !unwritten.is_empty() {
         let files = count(unwritten.len(), "file", "files");

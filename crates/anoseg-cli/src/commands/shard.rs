@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anoseg::Limits;
-use anoseg::batch::Part;
+use anoseg::batch::{Part, lines_of_left_out};
 use anoseg_image::DatasetError;
 use anoseg_image::dataset::{Found, LeftOut};
 
@@ -14,21 +14,15 @@ use crate::args::Predict;
 pub(super) fn narrow(found: &mut Found, options: &Predict, limits: &Limits) -> Option<Part> {
     let shard = options.shard?;
     // In the order of their lines.
-    let losses = found.left_out.iter().filter(|item| item.is_loss()).map(|item| item.path.as_path());
-    let failures = found.failures.iter().filter(|failure| gets_a_line(failure)).filter_map(path);
-    let lines = losses.chain(failures).chain(found.images.iter().map(|image| image.as_path()));
+    let left_out = lines_of_left_out(found);
+    let left_out = left_out.iter().map(|(path, _)| path.as_path());
+    let lines = left_out.chain(found.images.iter().map(|image| image.as_path()));
     let part = Part::new(shard, &options.inputs, lines).with_segmentation(options.coco_segmentation);
     let part = part.within(*limits);
     let part = if options.tree { part.mirroring() } else { part };
     found.left_out.retain(|item: &LeftOut| part.takes(&item.path));
     found.failures.retain(|failure| path(failure).is_none_or(|path| part.takes(path)));
     Some(part)
-}
-
-/// Whether an input that could not be looked at has a verdict that says so: one that does not exist. What could not
-/// be looked at within a folder is told, and has none.
-pub(super) fn gets_a_line(failure: &DatasetError) -> bool {
-    matches!(failure, DatasetError::Missing { .. })
 }
 
 /// What a failure is of.

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use anoseg::batch::{Delivery, Format, Step, Watch, WatchStep, watch_into};
+use anoseg::batch::{Counts, Delivery, Format, Step, Watch, WatchStep, Watched, watch_into};
 use anoseg::{Model, SettingError};
 use anoseg_image::Limits;
 use anoseg_image::dataset::display_name;
-use anoseg_image::text::count;
 use anyhow::Result;
 
 use super::image_warnings::ImageWarnings;
@@ -27,12 +26,8 @@ pub(super) fn run(options: &Predict, model: &Model, limits: Limits) -> Result<Ou
     let on_step = &mut |step: &WatchStep<'_>| show(&mut warnings, &folder, step);
     let counts = watch_into(results, model, &watch, &|| stop.is_stopped(), on_step)?;
     warnings.say_how_many_more(": see the verdicts");
-    let (good, review, rejected) = (counts.good, counts.review, counts.rejected);
-    let line = format!("{good} good, {review} to review, {rejected} rejected: {}", verdicts.display());
-    console::result(&console::one_line(&line));
-    if counts.failed > 0 {
-        console::warning(&format!("{} could not be judged", count(counts.failed, "image", "images")));
-    }
+    let Watched { good, review, rejected: reject, failed, .. } = counts;
+    super::tell_verdicts(Counts { good, review, reject, failed }, &verdicts);
     // The user ends every watch.
     Ok(Outcome::Fine)
 }

@@ -10,10 +10,10 @@
 
 import os as _os
 
+from ._anoseg import after_fork as _after_fork
 from ._anoseg import Inspection, Model, Region, Thresholds, __version__, evaluate, export, train
 from ._decision import Decision
 from ._errors import ArgumentError, BugError, DataError, Error, ModelError, ResourceError
-from ._anoseg import after_fork as _after_fork
 from ._program import calibrate
 from ._progress import Progress
 

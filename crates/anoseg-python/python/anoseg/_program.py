@@ -9,6 +9,7 @@ from typing import Union
 
 from ._anoseg import Model
 from ._errors import ArgumentError, BugError, DataError, ModelError, ResourceError
+from ._given import model_file
 from ._starter import starter
 
 _ERRORS = {2: ResourceError, 3: DataError, 4: ModelError}
@@ -27,13 +28,8 @@ def calibrate(
     process of its own, and writes the model to `output`."""
     if not 0 < false_reject < 1:
         raise ArgumentError(f"false_reject is {false_reject}: give a share between 0 and 1")
-    path = model.path if isinstance(model, Model) else model
-    if path is None:
-        raise ArgumentError("a model from bytes cannot be calibrated: write the bytes to a file, and give its path")
-    path, output = os.fsdecode(path), os.fsdecode(output)
-    loaded = Model.load(path)
-    if isinstance(model, Model) and loaded.digest != model.digest:
-        raise ModelError(f"{path}: the file holds another model than the one that was loaded from it")
+    path, _ = model_file(model, "calibrated")
+    output = os.fsdecode(output)
     _run("calibrate", f"--output={output}", f"--false-reject={false_reject}", "--", path, os.fsdecode(images_folder))
     return Model.load(output)
 

@@ -23,6 +23,7 @@ import ray.data
 
 from . import _anoseg
 from ._errors import ArgumentError, Error, ModelError
+from ._given import model_file
 
 __all__ = ["VERDICT", "Trained", "inspect", "train"]
 
@@ -64,15 +65,10 @@ def inspect(
     """
     if actors < 1 or batch_size < 1:
         raise ArgumentError("actors and batch_size must be at least 1")
-    path = model.path if isinstance(model, _anoseg.Model) else model
-    if path is None:
-        raise ArgumentError("a model from bytes cannot be sent: write the bytes to a file, and give its path")
     # What makes a model unusable is told here, and not by an actor that starts again and again.
-    loaded = _anoseg.Model.load(path, threads=1)
-    if isinstance(model, _anoseg.Model) and loaded.digest != model.digest:
-        raise ModelError(f"{os.fspath(path)}: the file holds another model than the one that was loaded from it")
+    path, loaded = model_file(model, "sent")
     if loaded.thresholds is None:
-        raise ModelError(f"{os.fspath(path)}: the model has no thresholds: calibrate it")
+        raise ModelError(f"{path}: the model has no thresholds: calibrate it")
     if not isinstance(images, ray.data.Dataset):
         names = [os.fspath(name) for name in (images if isinstance(images, list) else [images])]
         # Reading waits for the disk or the network. Were a processor needed for it, actors on all of them would wait.

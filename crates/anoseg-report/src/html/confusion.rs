@@ -9,7 +9,7 @@ use super::threshold::exact_scores;
 use crate::format::percent;
 use anoseg_infer::Decision;
 
-use crate::model::{DECISIONS, Report, ReportImage, label};
+use crate::model::{Report, ReportImage, label};
 
 /// One row of the table: some images that are all good or all defective in truth.
 struct Row<'a> {
@@ -85,7 +85,7 @@ pub(super) fn table(report: &Report) -> Markup {
             thead {
                 tr {
                     th scope="col" { "In truth" }
-                    @for decision in DECISIONS { th scope="col" { (label(decision)) } }
+                    @for decision in Decision::ALL { th scope="col" { (label(decision)) } }
                     th scope="col" { "All" }
                 }
             }
@@ -95,13 +95,13 @@ pub(super) fn table(report: &Report) -> Markup {
 }
 
 fn table_row(row: &Row) -> Markup {
-    let counts = DECISIONS.map(|decision| row.with(decision));
+    let counts = Decision::ALL.map(|decision| row.with(decision));
     let calibrated = counts.map(|n| n.to_string()).join(" ");
     let scores = exact_scores(row.images.iter().map(|i| i.score));
     html! {
         tr class=(row.class) data-truth=(row.truth()) data-calibrated=(calibrated) data-scores=(scores) {
             th scope="row" { (row.name) }
-            @for (decision, n) in DECISIONS.into_iter().zip(counts) {
+            @for (decision, n) in Decision::ALL.into_iter().zip(counts) {
                 @let mistaken = row.images.iter().any(|i| i.decision == decision && i.mistake().is_some());
                 td.none[n == 0].mistake[mistaken] { (n) }
             }

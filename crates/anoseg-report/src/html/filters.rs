@@ -6,7 +6,9 @@ use maud::{Markup, html};
 
 use super::card::decision_id;
 use super::gallery::Outcome;
-use crate::model::{DECISIONS, ReportImage, label};
+use anoseg_infer::Decision;
+
+use crate::model::{ReportImage, label};
 
 /// One choice of a group: its identifier for the script, its name and its number of images.
 type Choice<'a> = (&'a str, &'a str, usize);
@@ -36,7 +38,7 @@ fn decisions<'a>(images: &[&ReportImage]) -> Vec<Choice<'a>> {
     let outcome = |outcome: Outcome| images.iter().filter(|i| Outcome::of(i) == outcome).count();
     let mistakes = [(Outcome::Missed, "Missed"), (Outcome::FalseAlarm, "False alarms")];
     let mistakes = mistakes.map(|(mistake, name)| (mistake.id(), name, outcome(mistake)));
-    let decisions = DECISIONS.map(|decision| {
+    let decisions = Decision::ALL.map(|decision| {
         let n = images.iter().filter(|i| i.decision == decision).count();
         (decision_id(decision), label(decision), n)
     });

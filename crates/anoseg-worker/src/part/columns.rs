@@ -23,7 +23,6 @@ pub const COLUMNS: [&str; 13] = [
 
 /// The schema of every part.
 pub(super) fn schema() -> Schema {
-    let files = ["overlay", "mask", "map"].map(|name| text(name, true));
     let fields = [
         text(COLUMNS[0], false),
         number(COLUMNS[1], true),
@@ -32,7 +31,7 @@ pub(super) fn schema() -> Schema {
         text(COLUMNS[4], true),
         list(COLUMNS[5], DataType::Struct(region())),
         list(COLUMNS[6], DataType::Struct(warning())),
-        Field::new(COLUMNS[7], DataType::Struct(files.to_vec().into()), false),
+        Field::new(COLUMNS[7], DataType::Struct(files()), false),
         list(COLUMNS[8], DataType::Utf8),
         text(COLUMNS[9], true),
         text(COLUMNS[10], false),
@@ -57,6 +56,11 @@ pub(super) fn region() -> Fields {
 /// The fields of a region's pixels in run lengths.
 pub(super) fn segmentation() -> Fields {
     vec![list("size", DataType::Int64), list("counts", DataType::Int64)].into()
+}
+
+/// The fields of the names of files.
+pub(super) fn files() -> Fields {
+    ["overlay", "mask", "map"].map(|name| text(name, true)).to_vec().into()
 }
 
 /// The fields of a warning.

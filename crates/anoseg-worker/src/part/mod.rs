@@ -35,30 +35,12 @@ pub(crate) fn name(model: &str, key: &str) -> String {
 #[cfg(test)]
 mod tests {
     use anoseg::Decision;
-    use anoseg::batch::{FileNames, RegionRecord, Rle, SCHEMA, WarningRecord};
+    use anoseg::batch::{RegionRecord, Rle, WarningRecord};
 
     use super::*;
 
     fn verdict(image: &str) -> Verdict {
-        Verdict {
-            image: image.to_owned(),
-            width: None,
-            height: None,
-            score: None,
-            decision: None,
-            regions: Vec::new(),
-            warnings: Vec::new(),
-            files: FileNames::default(),
-            errors: Vec::new(),
-            error: None,
-            model_digest: "0f".into(),
-            size: None,
-            modified: None,
-            file_digest: None,
-            moved_to: None,
-            linked_to: None,
-            schema: SCHEMA,
-        }
+        Verdict { model_digest: "0f".into(), ..Verdict::unjudged(image.to_owned()) }
     }
 
     fn rows() -> Vec<Row> {

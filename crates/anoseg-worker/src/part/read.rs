@@ -39,7 +39,7 @@ fn read_rows(bytes: Bytes, count: usize) -> Result<Vec<Row>, Cause> {
         for row in 0..batch.num_rows() {
             let verdict = verdict(&batch, row)?;
             require_sound(&verdict)?;
-            rows.push(Row { verdict, image_digest: text(batch.column(11), row) });
+            rows.push(Row { verdict, image_digest: text(column(&batch, "image_digest"), row) });
         }
     }
     Ok(rows)
@@ -62,15 +62,17 @@ fn require_sound(verdict: &Verdict) -> Result<(), Cause> {
     Err(format!("its verdict on {image} is none that a worker writes").into())
 }
 
+/// The column of this name.
+fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
+    let number = COLUMNS.iter().position(|column| *column == name).unwrap_or_default();
+    batch.column(number)
+}
+
 fn verdict(batch: &RecordBatch, row: usize) -> Result<Verdict, Cause> {
-    let column = |name: &str| {
-        let number = COLUMNS.iter().position(|column| *column == name).unwrap_or_default();
-        batch.column(number)
-    };
+    let column = |name| column(batch, name);
     let files = column("files").as_struct();
     let errors = column("errors").as_list::<i32>().value(row);
     Ok(Verdict {
-        image: text(column("image"), row).unwrap_or_default(),
         width: number(column("width"), row)?,
         height: number(column("height"), row)?,
         score: column("score")
@@ -87,12 +89,8 @@ fn verdict(batch: &RecordBatch, row: usize) -> Result<Verdict, Cause> {
         errors: (0..errors.len()).filter_map(|at| text(&errors, at)).collect(),
         error: text(column("error"), row),
         model_digest: text(column("model_digest"), row).unwrap_or_default(),
-        size: None,
-        modified: None,
-        file_digest: None,
-        moved_to: None,
-        linked_to: None,
         schema: u32::try_from(number(column("schema"), row)?.unwrap_or_default())?,
+        ..Verdict::unjudged(text(column("image"), row).unwrap_or_default())
     })
 }
 
@@ -144,7 +142,5 @@ fn exactly<const N: usize>(numbers: &[usize]) -> Result<[usize; N], Cause> {
 }
 
 fn decision(name: &str) -> Result<Decision, Cause> {
-    let known =
-        [Decision::Good, Decision::Review, Decision::Reject].into_iter().find(|known| known.name() == name);
-    known.ok_or_else(|| format!("no such decision: {name}").into())
+    Decision::named(name).ok_or_else(|| format!("no such decision: {name}").into())
 }

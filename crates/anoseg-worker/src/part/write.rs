@@ -6,7 +6,7 @@ use anoseg::Decision;
 use anoseg::batch::{RegionRecord, Rle, WarningRecord};
 use arrow_array::{ArrayRef, Float32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow_buffer::{NullBuffer, OffsetBuffer};
-use arrow_schema::{ArrowError, DataType};
+use arrow_schema::ArrowError;
 use parquet::arrow::ArrowWriter;
 use parquet::basic::Compression;
 use parquet::errors::ParquetError;
@@ -33,10 +33,6 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
         texts(verdicts().map(|verdict| verdict.files.mask.as_deref())),
         texts(verdicts().map(|verdict| verdict.files.map.as_deref())),
     ];
-    let schema = columns::schema();
-    let DataType::Struct(file_fields) = schema.field(7).data_type().clone() else {
-        return Err(ArrowError::SchemaError("files is no structure".to_owned()));
-    };
     let columns: Vec<ArrayRef> = vec![
         texts(verdicts().map(|verdict| Some(verdict.image.as_str()))),
         Arc::new(verdicts().map(|verdict| verdict.width.map(whole)).collect::<Int64Array>()),
@@ -45,7 +41,7 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
         texts(verdicts().map(|verdict| verdict.decision.map(Decision::name))),
         lists(verdicts().map(|verdict| verdict.regions.len()), region_values(&regions)?)?,
         lists(verdicts().map(|verdict| verdict.warnings.len()), warning_values(&warnings)?)?,
-        Arc::new(StructArray::try_new_with_length(file_fields, files.to_vec(), None, rows.len())?),
+        Arc::new(StructArray::try_new_with_length(columns::files(), files.to_vec(), None, rows.len())?),
         lists(
             verdicts().map(|verdict| verdict.errors.len()),
             texts(verdicts().flat_map(|verdict| &verdict.errors).map(|text| Some(text.as_str()))),
@@ -55,7 +51,7 @@ fn batch(rows: &[Row]) -> Result<RecordBatch, ArrowError> {
         texts(rows.iter().map(|row| row.image_digest.as_deref())),
         Arc::new(verdicts().map(|verdict| Some(i64::from(verdict.schema))).collect::<Int64Array>()),
     ];
-    RecordBatch::try_new(Arc::new(schema), columns)
+    RecordBatch::try_new(Arc::new(columns::schema()), columns)
 }
 
 fn region_values(regions: &[&RegionRecord]) -> Result<ArrayRef, ArrowError> {

@@ -77,9 +77,7 @@ pub(super) fn parse(line: &str) -> Option<Known> {
     }
     let decision = match fields[4].as_str() {
         "" => None,
-        name => Some(
-            [Decision::Good, Decision::Review, Decision::Reject].into_iter().find(|&d| d.name() == name)?,
-        ),
+        name => Some(Decision::named(name)?),
     };
     // No text has `%3B` of its own: where it looks so, its percent sign is escaped.
     let plain = |field: &String| field.strip_prefix('\'').unwrap_or(field).replace("%3B", ";");
@@ -123,14 +121,13 @@ fn fields(line: &str) -> Option<Vec<String>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::batch::verdict::{RegionRecord, SCHEMA, WarningRecord};
+    use crate::batch::verdict::{RegionRecord, WarningRecord};
 
     fn verdict(image: &str) -> Verdict {
         let bounds = [1, 2, 3, 4];
         let region = RegionRecord { bounds, area: 9, peak: 0.75, peak_at: [2, 3], segmentation: None };
         let warning = WarningRecord { code: "constant".into(), message: "a, \"b\"".into() };
         Verdict {
-            image: image.to_owned(),
             width: Some(20),
             height: Some(10),
             score: Some(0.5),
@@ -138,15 +135,8 @@ mod tests {
             regions: vec![region],
             warnings: vec![warning],
             files: FileNames { mask: Some("a_mask.png".into()), ..FileNames::default() },
-            errors: Vec::new(),
-            error: None,
             model_digest: "0f".into(),
-            size: None,
-            modified: None,
-            file_digest: None,
-            moved_to: None,
-            linked_to: None,
-            schema: SCHEMA,
+            ..Verdict::unjudged(image.to_owned())
         }
     }
 

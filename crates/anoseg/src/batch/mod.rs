@@ -39,7 +39,7 @@ pub use judge::{ImageSource, JudgeFailure, judge};
 pub use merge::{MergeError, MergeOptions, Merged, merge};
 pub use results::Results;
 pub use rle::Rle;
-pub use shard::{Part, Shard};
+pub use shard::{Counts, Part, Shard};
 pub use stages::{Plan, Task};
 pub use verdict::{FileNames, RegionRecord, SCHEMA, Verdict, WarningRecord};
 pub use watch::{Delivery, Watch, WatchStep, Watched, watch_into};

@@ -68,30 +68,25 @@ impl Verdict {
             ..region.into()
         };
         Self {
-            image: name_of(&inspected.path),
             width: Some(inspected.image.width()),
             height: Some(inspected.image.height()),
             score: Some(result.score),
             decision: Some(result.decision),
             regions: result.regions.iter().map(record).collect(),
             warnings: inspected.warnings(),
-            files: FileNames::default(),
-            errors: Vec::new(),
-            error: None,
-            model_digest: String::new(),
-            size: None,
-            modified: None,
-            file_digest: None,
-            moved_to: None,
-            linked_to: None,
-            schema: SCHEMA,
+            ..Self::unjudged(name_of(&inspected.path))
         }
     }
 
     /// The entry of an image that could not be judged, without the model's digest.
     pub fn failed(path: &Path, error: &dyn std::fmt::Display) -> Self {
+        Self { error: Some(plain(&error.to_string())), ..Self::unjudged(name_of(path)) }
+    }
+
+    /// The entry of an image of this name, of which nothing is said.
+    pub fn unjudged(image: String) -> Self {
         Self {
-            image: name_of(path),
+            image,
             width: None,
             height: None,
             score: None,
@@ -100,7 +95,7 @@ impl Verdict {
             warnings: Vec::new(),
             files: FileNames::default(),
             errors: Vec::new(),
-            error: Some(plain(&error.to_string())),
+            error: None,
             model_digest: String::new(),
             size: None,
             modified: None,

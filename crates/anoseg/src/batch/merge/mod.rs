@@ -33,14 +33,8 @@ pub struct MergeOptions {
 pub struct Merged {
     /// The file of the verdicts.
     pub verdicts: PathBuf,
-    /// Images judged good.
-    pub good: usize,
-    /// Images to review.
-    pub review: usize,
-    /// Images rejected.
-    pub rejected: usize,
-    /// Images that could not be judged.
-    pub failed: usize,
+    /// Numbers of its verdicts.
+    pub counts: Counts,
     /// Shards that are missing or did not come to their end.
     pub incomplete: Vec<Shard>,
 }
@@ -58,7 +52,7 @@ pub struct Merged {
 ///
 /// let shards = ["results-0".into(), "results-1".into()];
 /// let merged = merge("results".as_ref(), &shards, MergeOptions::default(), &|| false)?;
-/// println!("{} rejected", merged.rejected);
+/// println!("{} rejected", merged.counts.reject);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn merge(
@@ -87,9 +81,7 @@ pub fn merge(
     }
     first.run.clone().ended(incomplete.is_empty()).write(staging.path(), format)?;
     staging.finish(out)?;
-    let Counts { good, review, reject, failed } = counts;
-    let verdicts = out.join(format.file_name());
-    Ok(Merged { verdicts, good, review, rejected: reject, failed, incomplete })
+    Ok(Merged { verdicts: out.join(format.file_name()), counts, incomplete })
 }
 
 /// Checks that the folders are those of one batch. Gives the shards that are missing or not complete.

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use keys::Keys;
 pub use part::Part;
-pub(super) use record::{Counts, Record};
+pub use record::Counts;
+pub(super) use record::Record;
 
 /// Most shards of a batch.
 const MOST: u32 = 100_000;

@@ -41,16 +41,20 @@ pub(in crate::batch) struct Record {
 
 /// Numbers of verdicts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(in crate::batch) struct Counts {
-    pub(in crate::batch) good: usize,
-    pub(in crate::batch) review: usize,
-    pub(in crate::batch) reject: usize,
+pub struct Counts {
+    /// Images judged good.
+    pub good: usize,
+    /// Images to review.
+    pub review: usize,
+    /// Images rejected.
+    pub reject: usize,
     /// Images that could not be judged.
-    pub(in crate::batch) failed: usize,
+    pub failed: usize,
 }
 
 impl Counts {
-    pub(in crate::batch) fn add(&mut self, decision: Option<Decision>) {
+    /// Counts a verdict; None for an image that could not be judged.
+    pub fn add(&mut self, decision: Option<Decision>) {
         let number = match decision {
             Some(Decision::Good) => &mut self.good,
             Some(Decision::Review) => &mut self.review,

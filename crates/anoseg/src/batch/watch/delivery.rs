@@ -35,9 +35,6 @@ impl Placed {
     }
 }
 
-/// Each has a folder.
-const DECISIONS: [Decision; 3] = [Decision::Good, Decision::Review, Decision::Reject];
-
 impl Delivery {
     /// Whether `folder` is this folder, or one of those in it that files go into, by whatever names they
     /// are reached. Files of such a folder cannot be delivered.
@@ -47,7 +44,7 @@ impl Delivery {
 
     /// This folder and those in it that files go into. They need not exist.
     pub fn folders(&self) -> Vec<PathBuf> {
-        let decided = DECISIONS.iter().map(|decision| self.folder_of(*decision));
+        let decided = Decision::ALL.iter().map(|decision| self.folder_of(*decision));
         std::iter::once(self.folder().to_owned()).chain(decided).collect()
     }
 
@@ -85,7 +82,7 @@ impl Delivery {
     /// Removes links to this file that an earlier decision made. Where a file is overwritten in its place,
     /// they show what it holds now. The file itself may lie in such a folder.
     fn unlink_but(&self, decision: Decision, file: &Path) -> io::Result<()> {
-        let others = DECISIONS.into_iter().filter(|other| *other != decision);
+        let others = Decision::ALL.into_iter().filter(|other| *other != decision);
         for folder in others.map(|other| self.folder_of(other)).filter(|folder| !lies_in(folder, file)) {
             let there = |name: &PathBuf| fs::symlink_metadata(name).is_ok();
             let is_link = |name: &PathBuf| are_one(file, name) || leads_to(name, file);
@@ -308,7 +305,7 @@ mod tests {
         assert!(moved.sorts_into(&target) && linked.sorts_into(&target.join("good")));
         assert!(!moved.sorts_into(&target.join("review")), "it is not there");
         assert!(moved.place(&file, Decision::Good).is_err());
-        for decision in DECISIONS {
+        for decision in Decision::ALL {
             linked.place(&file, decision).unwrap();
             assert_eq!(fs::read_to_string(&file).unwrap(), "image");
         }
