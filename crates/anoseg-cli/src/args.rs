@@ -225,6 +225,9 @@ pub(crate) struct Train {
     /// --align, --align-patch, --roi and --ignore.
     #[arg(long)]
     pub(crate) resume: bool,
+    /// End when standard input ends, as it does when the program that started this one is gone.
+    #[arg(long, hide = true)]
+    pub(crate) end_with_input: bool,
     #[command(flatten)]
     pub(crate) region: RegionOptions,
     #[command(flatten)]

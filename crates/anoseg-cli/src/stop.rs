@@ -93,6 +93,20 @@ pub(crate) fn watch() -> Result<()> {
     ctrlc::set_handler(|| react(Signal::Interrupt)).context("cannot catch Ctrl-C")
 }
 
+/// Ends the program at once when its standard input ends. Whoever starts it holds the other end, so that it does not
+/// outlive a starter that is killed.
+///
+/// # Errors
+/// The system gives no thread.
+pub(crate) fn end_with_input() -> Result<()> {
+    let wait = || {
+        _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+        std::process::exit(INTERRUPTED.into());
+    };
+    let thread = std::thread::Builder::new().name("input".into()).spawn(wait);
+    thread.map(drop).map_err(|source| anoseg::Error::Threads { source: Box::new(source) }.into())
+}
+
 /// What asked the program to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Signal {

@@ -252,18 +252,22 @@ fn a_worker_that_is_stopped_gives_its_chunk_back() {
     let url = nats.url();
     let (out, _) = run(&shop, &url, "submit model.anoseg large --results parts --chunk 40", 0);
     let job = job(&out);
-    let mut first = worker(&shop, &url, "first", "--grace 0s --threads 1", &[]);
+    // A delivery to a worker that is stopped does not count, so that updates of workers do not use them up.
+    for stopped in ["first", "second"] {
+        let mut worker = worker(&shop, &url, stopped, "--grace 0s --threads 1 --deliveries 1", &[]);
+        until("it has the chunk", || status(&shop, &url, &job)["in_work"].as_array().unwrap().len() == 1);
+        assert_eq!(worker.stop(), Some(0));
+        let state = status(&shop, &url, &job);
+        let failing = &state["failing"][0];
+        assert_eq!(
+            (&state["done"], &failing["delivery"], &failing["failure"]),
+            (&0.into(), &1.into(), &"the worker was stopped".into())
+        );
+    }
+    // The last one is asked to stop as well, and has the time to end its chunk.
+    let mut third = worker(&shop, &url, "third", "--grace 10m --deliveries 1", &[]);
     until("it has the chunk", || status(&shop, &url, &job)["in_work"].as_array().unwrap().len() == 1);
-    assert_eq!(first.stop(), Some(0));
-    let state = status(&shop, &url, &job);
-    assert_eq!(
-        (&state["done"], &state["failing"][0]["failure"]),
-        (&0.into(), &"the worker was stopped".into())
-    );
-    // The other one is asked to stop as well, and has the time to end its chunk.
-    let mut second = worker(&shop, &url, "second", "--grace 10m", &[]);
-    until("it has the chunk", || status(&shop, &url, &job)["in_work"].as_array().unwrap().len() == 1);
-    assert_eq!(second.stop(), Some(0));
+    assert_eq!(third.stop(), Some(0));
     assert_eq!(status(&shop, &url, &job)["done"], 1);
     run(&shop, &url, &format!("queue collect {job} -o all"), 0);
     shop.run("predict model.anoseg large -o one", 0);
@@ -290,6 +294,33 @@ fn a_training_in_the_queue_gives_the_model_that_train_gives() {
     assert!(told.contains("--step"), "{told}");
 }
 
+/// The folders in /proc of the processes that this one has started.
+#[cfg(target_os = "linux")]
+fn children_of(parent: u32) -> Vec<std::path::PathBuf> {
+    let line = format!("PPid:\t{parent}\n");
+    let folders = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
+    let status = |folder: &Path| fs::read_to_string(folder.join("status")).unwrap_or_default();
+    folders.filter(|folder| status(folder).contains(&line)).collect()
+}
+
+/// It once went on for hours beside the training that another worker began.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_training_ends_with_its_worker_that_is_killed() {
+    let shop = Workshop::new();
+    let Some(nats) = NatsServer::start(&shop, &[]) else { return };
+    let url = nats.url();
+    run(&shop, &url, "submit train -- data --config tiny.toml --steps 1000000", 0);
+    let mut worker = worker(&shop, &url, "worker", "--only training", &[]);
+    let mut children = Vec::new();
+    until("it trains", || {
+        children = children_of(worker.id());
+        !children.is_empty()
+    });
+    worker.kill();
+    until("the training has ended", || !children.iter().any(|child| child.join("exe").exists()));
+}
+
 #[test]
 fn a_server_that_refuses_or_is_not_there_is_told_without_the_password() {
     let shop = shop(1);
@@ -308,6 +339,28 @@ fn a_server_that_refuses_or_is_not_there_is_told_without_the_password() {
     let mut refused = worker(&shop, &with("me:wrongsecret"), "worker", "", &[]);
     assert_eq!(refused.0.wait().unwrap().code(), Some(2));
     assert!(!fs::read_to_string(shop.path("worker.log")).unwrap().contains("wrongsecret"));
+}
+
+#[test]
+fn a_server_with_tls_is_believed_by_its_authority_alone() {
+    let shop = shop(5);
+    let rcgen::CertifiedKey { cert, signing_key } =
+        rcgen::generate_simple_self_signed(["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+    fs::write(shop.path("ca.pem"), cert.pem()).unwrap();
+    fs::write(shop.path("key.pem"), signing_key.serialize_pem()).unwrap();
+    let (certificate, key) = (shop.path("ca.pem"), shop.path("key.pem"));
+    let files = ["--tlscert", certificate.to_str().unwrap(), "--tlskey", key.to_str().unwrap()];
+    let options = [&["--tls", "--user", "me", "--pass", "secret"], &files[..]].concat();
+    let Some(nats) = NatsServer::start(&shop, &options) else { return };
+    let url = format!("tls://me:secret@{}", nats.host());
+    let (_, told) = run(&shop, &url, "queue", 2);
+    assert!(told.contains("certificate") && !told.contains("secret"), "{told}");
+    let _worker = worker(&shop, &url, "worker", "--nats-ca ca.pem", &[]);
+    run(&shop, &url, "submit model.anoseg in/0 --results parts --wait -o all --nats-ca ca.pem", 0);
+    shop.run("predict model.anoseg in/0 -o one", 0);
+    same(&shop, "one/verdicts.jsonl", "all/verdicts.jsonl");
+    let (_, told) = run(&shop, &url, "queue --nats-ca key.pem", 2);
+    assert!(told.contains("key.pem"), "{told}");
 }
 
 #[test]

@@ -159,8 +159,11 @@ impl Job {
 pub(crate) struct Taken {
     /// Host and process.
     pub(crate) worker: String,
-    /// How often the task was delivered, this time included.
+    /// How often the task was delivered, this time included and without those of workers that were stopped.
     pub(crate) delivery: u64,
+    /// How often a worker that was stopped gave it back. Earlier versions did not count.
+    #[serde(default)]
+    pub(crate) given_back: u64,
     /// Why this delivery failed; None while it is in work.
     pub(crate) failure: Option<String>,
 }

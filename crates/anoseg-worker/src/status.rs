@@ -96,7 +96,7 @@ impl Queue {
             let Some((_, taken)) = self.connection.marked::<Taken>(Mark::Taken, id, task).await? else {
                 continue;
             };
-            let Taken { worker, delivery, failure } = taken;
+            let Taken { worker, delivery, failure, given_back: _ } = taken;
             let list = if failure.is_some() { &mut failing } else { &mut in_work };
             list.push(InWork { task, worker, delivery, failure });
         }

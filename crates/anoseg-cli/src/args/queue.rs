@@ -54,7 +54,7 @@ pub(crate) struct Worker {
     pub(crate) allow: Vec<PathBuf>,
     /// Give the task of a worker that was not heard of for so long to another one. The worker that was started last
     /// decides for all.
-    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
+    #[arg(long, value_name = "TIME", default_value = "30s", value_parser = a_second_or_more)]
     pub(crate) lost_after: Duration,
     /// Give a task up after so many deliveries without a result.
     #[arg(long, value_name = "COUNT", default_value_t = 5, value_parser = |text: &str| whole_number_in(text, 1..=1000))]
@@ -70,6 +70,13 @@ pub(crate) struct Worker {
     pub(crate) log: LogForm,
     #[command(flatten)]
     pub(crate) nats: NatsOptions,
+}
+
+/// A time that leaves a worker the time to tell that it is at work.
+fn a_second_or_more(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|time| {
+        if time >= Duration::from_secs(1) { Ok(time) } else { Err("give 1s or more".to_owned()) }
+    })
 }
 
 impl Worker {

@@ -40,6 +40,7 @@ fn how_to_finish(model: &Path) -> Option<String> {
         device: String::new(),
         run_dir: None,
         resume: true,
+        end_with_input: false,
         region: RegionOptions::default(),
         limits: LimitOptions::default(),
     };

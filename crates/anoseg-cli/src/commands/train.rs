@@ -24,6 +24,9 @@ use crate::exit::Outcome;
 use crate::{advice, outputs, stop};
 
 pub(crate) fn run(options: &Train) -> Result<Outcome> {
+    if options.end_with_input {
+        stop::end_with_input()?;
+    }
     check_device(&options.device)?;
     outputs::require_apart(&[
         ("--output", Some(&options.output)),

@@ -47,6 +47,10 @@ impl Process {
         _ = self.0.wait();
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     /// Asks it to end by a signal and gives its exit code.
     pub(crate) fn stop(&mut self) -> Option<i32> {
         super::signal(self.0.id(), "-TERM");

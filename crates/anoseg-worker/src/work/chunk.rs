@@ -4,9 +4,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anoseg::batch::{JudgeFailure, Verdict, judge};
+use tokio::sync::OwnedMutexGuard;
 
 use super::failure::Failure;
 use super::images::ChunkImages;
+use super::turn::Turn;
 use super::{Ended, Worker};
 use crate::keys::{chunk_key, is_digest};
 use crate::message::ChunkTask;
@@ -15,7 +17,11 @@ use crate::storage::Results;
 
 impl Worker {
     /// Inspects the images of a chunk and writes its part, unless it is there.
-    pub(super) async fn inspect(self: &Arc<Self>, task: ChunkTask) -> Result<Ended, Failure> {
+    pub(super) async fn inspect(
+        self: &Arc<Self>,
+        task: ChunkTask,
+        turn: OwnedMutexGuard<Turn>,
+    ) -> Result<Ended, Failure> {
         let ChunkTask { model, chunk, limits, .. } = &task;
         if !is_digest(model) || chunk.key != chunk_key(model, limits, &chunk.images) {
             return Err(Failure::lasting("the chunk's key does not fit its model and images"));
@@ -38,6 +44,7 @@ impl Worker {
                 Err(JudgeFailure::Source(failure)) => return Err(failure),
                 Err(JudgeFailure::Model(error)) => return Err(error.into()),
             };
+            drop(turn);
             let row = |(verdict, image_digest): (Verdict, Option<String>)| Row {
                 verdict: Verdict { model_digest: digest.clone(), ..verdict },
                 image_digest,

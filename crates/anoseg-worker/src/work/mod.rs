@@ -1,4 +1,6 @@
-//! A worker: takes tasks from the queue, one at a time, and does them.
+//! A worker: takes tasks from the queue, and does them one after the other.
+//!
+//! While the results of a task are written and the server is told, the next one is done: both would wait otherwise.
 
 mod allowed;
 mod chunk;
@@ -8,16 +10,15 @@ mod models;
 mod stop;
 mod task;
 mod training;
+mod turn;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_nats::jetstream::AckKind;
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
-use async_nats::jetstream::message::Message;
-use futures_util::StreamExt as _;
+use tokio::sync::Mutex;
 
 use crate::connection::{Connection, patiently};
 use crate::names::Kind;
@@ -26,6 +27,7 @@ use crate::{Nats, WorkerError};
 use allowed::Allowed;
 use models::Models;
 use stop::Stop;
+use turn::Turn;
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -73,6 +75,8 @@ enum Ended {
 /// What the steps of a task share.
 struct Worker {
     connection: Connection,
+    /// Of the task that computes.
+    turn: Arc<Mutex<Turn>>,
     /// What it takes.
     kinds: Vec<Kind>,
     stores: Stores,
@@ -87,15 +91,6 @@ struct Worker {
     program_arguments: Vec<OsString>,
     threads: Option<u64>,
 }
-
-/// How long a request for a task waits at the server.
-const WAIT: Duration = Duration::from_secs(2);
-
-/// How much longer an answer to it is waited for.
-const WAIT_FOR_ANSWER: Duration = Duration::from_secs(3);
-
-/// Failures in turn after which what the server may lack is made anew.
-const MAKE_AGAIN_AFTER: u32 = 6;
 
 /// Works until `stop` says yes. A server that cannot be reached is waited for.
 ///
@@ -121,6 +116,7 @@ async fn run(settings: &WorkerSettings, stop: Stop) -> Result<Worked, WorkerErro
     }
     let worker = Arc::new(Worker {
         connection,
+        turn: Arc::new(Mutex::new(Turn::new(consumers))),
         kinds,
         stores: Stores::default(),
         models: Models::default(),
@@ -134,7 +130,9 @@ async fn run(settings: &WorkerSettings, stop: Stop) -> Result<Worked, WorkerErro
         threads: settings.threads,
     });
     tracing::info!(worker = worker.name, "waiting for tasks");
-    Ok(worker.work(&consumers).await)
+    // One computes, and the other one writes.
+    let (one, other) = tokio::join!(worker.work(), worker.work());
+    Ok(Worked { done: one.done + other.done, failed: one.failed + other.failed })
 }
 
 /// The consumer that all workers of this version share.
@@ -157,39 +155,21 @@ async fn consumer(
 }
 
 impl Worker {
-    async fn work(self: &Arc<Self>, consumers: &[PullConsumer]) -> Worked {
+    /// Takes tasks, each when it has the turn, until the worker is asked to stop.
+    async fn work(self: &Arc<Self>) -> Worked {
         let mut worked = Worked::default();
-        let (mut next, mut fails) = (0, 0u32);
-        while !self.stop.is_asked() {
-            let message = match self.next(consumers, &mut next).await {
-                Ok(message) => message,
-                Err(why) => {
-                    tracing::warn!("the NATS server gives no task: {why}; trying again");
-                    tokio::time::sleep(Duration::from_millis(500)).await;
-                    fails += 1;
-                    // It may have lost its files, and the consumers with them.
-                    if fails.is_multiple_of(MAKE_AGAIN_AFTER)
-                        && let Err(error) = self.make_again().await
-                    {
-                        tracing::warn!("{error}");
-                    }
-                    continue;
-                }
-            };
-            fails = 0;
-            let Some(message) = message else { continue };
+        loop {
+            let mut turn = self.turn.clone().lock_owned().await;
             if self.stop.is_asked() {
-                // It came while the worker was asked to stop.
-                _ = message.ack_with(AckKind::Nak(None)).await;
-                break;
+                return worked;
             }
-            match self.take(message).await {
+            let Some(message) = turn.next(self).await else { continue };
+            match self.take(message, turn).await {
                 Some(true) => worked.done += 1,
                 Some(false) => worked.failed += 1,
                 None => {}
             }
         }
-        worked
     }
 
     /// Makes streams and consumers that the server lacks.
@@ -200,31 +180,6 @@ impl Worker {
         }
         Ok(())
     }
-
-    /// The next task; None where there is none for some seconds. Kinds take turns. The error says why the server gives
-    /// none.
-    async fn next(&self, consumers: &[PullConsumer], next: &mut usize) -> Result<Option<Message>, String> {
-        for _ in consumers {
-            let Some(consumer) = consumers.get(*next % consumers.len()) else { return Ok(None) };
-            *next += 1;
-            // Where there are several kinds, none is waited for while there are tasks of another one.
-            let wait = if consumers.len() == 1 { WAIT } else { WAIT / 10 };
-            // Not given up where the worker is asked to stop: a task that is on its way would be lost for a while.
-            match tokio::time::timeout(wait + WAIT_FOR_ANSWER, one(consumer, wait)).await {
-                Ok(Ok(None)) => {}
-                Ok(Ok(message)) => return Ok(message),
-                Ok(Err(error)) => return Err(error.to_string()),
-                Err(_) => return Err("it does not answer".to_owned()),
-            }
-        }
-        Ok(None)
-    }
-}
-
-/// A message of a consumer; None if there is none for so long.
-async fn one(consumer: &PullConsumer, wait: Duration) -> Result<Option<Message>, async_nats::Error> {
-    let mut messages = consumer.batch().max_messages(1).expires(wait).messages().await?;
-    messages.next().await.transpose()
 }
 
 /// Host and process, which tell workers apart.

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use async_nats::jetstream::AckKind;
 use async_nats::jetstream::message::{Acker, Message};
+use tokio::sync::OwnedMutexGuard;
 
 use super::failure::Failure;
+use super::turn::Turn;
 use super::{Ended, Worker};
 use crate::WorkerError;
 use crate::connection::patiently;
@@ -24,24 +26,30 @@ const LONGEST_REASON: usize = 4000;
 struct Delivery {
     subject: String,
     payload: bytes::Bytes,
-    /// How often, this time included.
+    /// How often, this time included and without those of workers that were stopped.
     number: u64,
+    /// How often a worker that was stopped gave it back.
+    given_back: u64,
     job: String,
     task: usize,
     acker: Arc<Acker>,
 }
 
 impl Worker {
-    /// Does a task. Gives whether it was done; None if it was given back.
-    pub(super) async fn take(self: &Arc<Self>, message: Message) -> Option<bool> {
-        let delivery = match delivery(message) {
+    /// Does a task. Gives whether it was done; None if it was given back. The turn is given on when it has computed.
+    pub(super) async fn take(
+        self: &Arc<Self>,
+        message: Message,
+        turn: OwnedMutexGuard<Turn>,
+    ) -> Option<bool> {
+        let mut delivery = match delivery(message) {
             Ok(delivery) => delivery,
             Err(acker) => {
                 _ = acker.ack_with(AckKind::Term).await;
                 return Some(false);
             }
         };
-        let outcome = self.attend(&delivery).await;
+        let outcome = self.attend(&mut delivery, turn).await;
         outcome.unwrap_or_else(|error| {
             // Its message is delivered again.
             tracing::error!(job = delivery.job, task = delivery.task, "{error}");
@@ -49,20 +57,33 @@ impl Worker {
         })
     }
 
-    async fn attend(self: &Arc<Self>, delivery: &Delivery) -> Result<Option<bool>, WorkerError> {
+    async fn attend(
+        self: &Arc<Self>,
+        delivery: &mut Delivery,
+        turn: OwnedMutexGuard<Turn>,
+    ) -> Result<Option<bool>, WorkerError> {
+        let earlier = self.earlier(delivery).await?;
+        if let Some(taken) = &earlier {
+            delivery.given_back = taken.given_back.min(delivery.number - 1);
+            delivery.number -= delivery.given_back;
+        }
+        let delivery = &*delivery;
         let Delivery { job, task, number, .. } = delivery;
+        if self.stop.is_asked() {
+            // It came while the worker was asked to stop.
+            return self.give_back(delivery).await;
+        }
         if *number > self.deliveries {
-            let earlier = self.connection.marked::<Taken>(Mark::Taken, job, *task).await?;
-            let earlier = earlier.and_then(|(_, taken)| taken.failure);
+            let earlier = earlier.and_then(|taken| taken.failure);
             let without =
                 format!("{} deliveries ended without a result, such as by the end of the worker", number - 1);
             let reason = earlier.map_or(without.clone(), |failure| format!("{without}; before: {failure}"));
             self.give_up(delivery, number - 1, reason).await?;
             return Ok(Some(false));
         }
-        self.mark_taken(delivery, None).await?;
+        self.mark_taken(delivery, None, 0).await?;
         let progress = self.show_progress(delivery);
-        let outcome = self.perform(delivery).await;
+        let outcome = self.perform(delivery, turn).await;
         progress.abort();
         match outcome {
             Ok(Ended::Done { model }) => {
@@ -72,25 +93,25 @@ impl Worker {
                 tracing::info!(job, task, "done");
                 Ok(Some(true))
             }
-            Ok(Ended::Stopped) => {
-                self.mark_taken(delivery, Some("the worker was stopped".to_owned())).await?;
-                answer(delivery, AckKind::Nak(None)).await?;
-                Ok(None)
-            }
+            Ok(Ended::Stopped) => self.give_back(delivery).await,
             Err(failure) if failure.is_lasting || *number >= self.deliveries => {
                 self.give_up(delivery, *number, failure.reason).await?;
                 Ok(Some(false))
             }
             Err(failure) => {
                 tracing::warn!(job, task, delivery = number, "failed: {}", failure.reason);
-                self.mark_taken(delivery, Some(failure.reason)).await?;
+                self.mark_taken(delivery, Some(failure.reason), 0).await?;
                 answer(delivery, AckKind::Nak(Some(pause(*number)))).await?;
                 Ok(Some(false))
             }
         }
     }
 
-    async fn perform(self: &Arc<Self>, delivery: &Delivery) -> Result<Ended, Failure> {
+    async fn perform(
+        self: &Arc<Self>,
+        delivery: &Delivery,
+        turn: OwnedMutexGuard<Turn>,
+    ) -> Result<Ended, Failure> {
         let task: Task = serde_json::from_slice(&delivery.payload)
             .map_err(|error| Failure::lasting(format!("the message is no task of this version: {error}")))?;
         // The subject says the kind, too, which a worker may not do.
@@ -98,13 +119,40 @@ impl Worker {
             return Err(Failure::lasting("the message does not fit its subject"));
         }
         match task.work {
-            TaskWork::Images(task) => self.inspect(task).await,
-            TaskWork::Training(training) => self.train(training).await,
+            TaskWork::Images(task) => self.inspect(task, turn).await,
+            TaskWork::Training(training) => self.train(training, turn).await,
         }
     }
 
-    async fn mark_taken(&self, delivery: &Delivery, failure: Option<String>) -> Result<(), WorkerError> {
-        let taken = Taken { worker: self.name.clone(), delivery: delivery.number, failure };
+    /// What the last delivery of the task left; None for the first one.
+    async fn earlier(&self, delivery: &Delivery) -> Result<Option<Taken>, WorkerError> {
+        if delivery.number <= 1 {
+            return Ok(None);
+        }
+        let marked = self.connection.marked(Mark::Taken, &delivery.job, delivery.task).await?;
+        Ok(marked.map(|(_, taken)| taken))
+    }
+
+    /// Puts a task back into the queue, as if it had not been delivered.
+    async fn give_back(&self, delivery: &Delivery) -> Result<Option<bool>, WorkerError> {
+        self.mark_taken(delivery, Some("the worker was stopped".to_owned()), 1).await?;
+        answer(delivery, AckKind::Nak(None)).await?;
+        Ok(None)
+    }
+
+    /// Marks who has the task, or had it; `given_back` is how often this delivery was given back.
+    async fn mark_taken(
+        &self,
+        delivery: &Delivery,
+        failure: Option<String>,
+        given_back: u64,
+    ) -> Result<(), WorkerError> {
+        let taken = Taken {
+            worker: self.name.clone(),
+            delivery: delivery.number,
+            given_back: delivery.given_back + given_back,
+            failure,
+        };
         self.connection.mark(Mark::Taken, &delivery.job, delivery.task, &taken).await
     }
 
@@ -145,7 +193,7 @@ fn delivery(message: Message) -> Result<Delivery, Arc<Acker>> {
         tracing::error!(subject, "a message that is no task was dropped");
         return Err(acker);
     };
-    Ok(Delivery { subject, payload: message.payload, number, job, task, acker })
+    Ok(Delivery { subject, payload: message.payload, number, given_back: 0, job, task, acker })
 }
 
 /// Tells the server what became of a task, and waits until it knows.

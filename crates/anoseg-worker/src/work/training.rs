@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 
 use anoseg::Model;
 use anoseg_image::read;
+use tokio::sync::OwnedMutexGuard;
 
 use super::failure::Failure;
+use super::turn::Turn;
 use super::{Ended, Worker};
 use crate::connection::Connection;
 use crate::message::Training;
@@ -36,10 +38,15 @@ struct End {
 
 impl Worker {
     /// Trains, and puts the model into the bucket of models.
-    pub(super) async fn train(self: &Arc<Self>, training: Training) -> Result<Ended, Failure> {
+    pub(super) async fn train(
+        self: &Arc<Self>,
+        training: Training,
+        turn: OwnedMutexGuard<Turn>,
+    ) -> Result<Ended, Failure> {
         let worker = self.clone();
         let trained = tokio::task::spawn_blocking(move || worker.train_here(&training)).await;
         let trained = trained.map_err(|error| Failure::lasting(format!("internal error: {error}")))??;
+        drop(turn);
         let Some(bytes) = trained else { return Ok(Ended::Stopped) };
         let model = put_model(&self.connection, &bytes).await?;
         Ok(Ended::Done { model: Some(model) })
@@ -72,7 +79,9 @@ impl Worker {
         command
             .arg("--output")
             .arg(&output)
-            .stdin(Stdio::null())
+            // It ends when this process is no more there to hold the other end.
+            .arg("--end-with-input")
+            .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         if let Some(threads) = self.threads {
