@@ -89,6 +89,7 @@ impl Preview {
             rule: *rule,
             // Those of a calibration on images that were trained on do not count.
             held_out: true,
+            folds: None,
             normal_scores: scores.clone(),
             synthetic_rejected: None,
             calibrated_on,

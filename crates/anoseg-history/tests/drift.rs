@@ -47,6 +47,7 @@ fn calibration(rng: &mut ChaCha8Rng, n: usize) -> Calibration {
         review: 0.05,
         rule,
         held_out: true,
+        folds: None,
         normal_scores: scores,
         synthetic_rejected: None,
         calibrated_on: Vec::new(),

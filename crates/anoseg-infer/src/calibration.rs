@@ -68,6 +68,10 @@ pub struct Calibration {
     pub rule: Rule,
     /// Whether the scores come from images that were not trained on.
     pub held_out: bool,
+    /// How many networks gave the scores, each of the images that it was not trained on, where it was not this model
+    /// that did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
     /// Scores of the good images, ascending.
     pub normal_scores: Vec<f32>,
     /// Share of images with synthetic anomalies that are rejected, 0..=1; the anomalies are on the
@@ -171,6 +175,7 @@ pub(crate) mod tests {
             review: 0.05,
             rule: Rule::Conformal,
             held_out: true,
+            folds: None,
             normal_scores: vec![0.1],
             synthetic_rejected: Some(0.8),
             calibrated_on: Vec::new(),

@@ -87,6 +87,14 @@ fn rate_caution(calibration: &Calibration) -> Option<String> {
         ));
     }
     let needed = calibration.images_needed();
+    if let (Some(folds), Rule::Conformal) = (calibration.folds, calibration.rule) {
+        return Some(format!(
+            "the thresholds come from the {n} training images, each scored by the one of {folds} networks that was not \
+             trained on it: a false-reject rate of {} is aimed at, not guaranteed; a calibration with at least \
+             {needed} other good images would guarantee it",
+            calibration.false_reject
+        ));
+    }
     (calibration.rule == Rule::Gumbel).then(|| {
         format!(
             "{n} good images are too few to guarantee a false-reject rate of {}: the threshold is an estimate; \

@@ -146,6 +146,13 @@ fn event_as_dict<'py>(py: Python<'py>, event: Event) -> PyResult<Option<Bound<'p
             told.set_item("train", train)?;
             told.set_item("held_out", held_out)?;
         }
+        Event::Fold { number, of, train, held_out } => {
+            told.set_item("event", "fold")?;
+            told.set_item("number", number)?;
+            told.set_item("of", of)?;
+            told.set_item("train", train)?;
+            told.set_item("held_out", held_out)?;
+        }
         Event::Step(Progress { step, total, losses, images_per_second, remaining }) => {
             told.set_item("event", "step")?;
             told.set_item("step", step)?;

@@ -188,10 +188,15 @@ fn provenance(model: &Model, dataset: &Dataset) -> Vec<(String, String)> {
             ),
         )
     });
+    let folds = description.calibration.as_ref().and_then(|calibration| calibration.folds);
+    let held_out = match folds {
+        Some(_) => "none: each image was judged by a network that was not trained on it".to_owned(),
+        None => format!("{} good images", provenance.held_out_images),
+    };
     let rows = [
         ("Test data", dataset.root.display().to_string()),
         ("Trained on", format!("{} good images of {}", provenance.training_images, provenance.category)),
-        ("Held out for calibration", format!("{} good images", provenance.held_out_images)),
+        ("Held out for calibration", held_out),
         ("Training data, BLAKE3", provenance.data_blake3.clone()),
         ("Preset", description.preset.clone()),
         ("Network", format!("{parameters} parameters, input {geometry}")),

@@ -44,9 +44,11 @@ pub struct Pair {
 ///
 /// A pair depends on the images, the recipe, the seed, the step and the sample only, not on the
 /// number of threads or on earlier pairs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Synthesizer {
     images: Arc<Vec<Image>>,
+    /// Which of the images pairs are made from.
+    chosen: Arc<Vec<usize>>,
     foregrounds: Vec<Option<Foreground>>,
     noise: NoiseTable,
     /// Whether all images are grey. The anomalies are grey then, too.
@@ -120,7 +122,19 @@ impl Synthesizer {
         };
         let grey = images.iter().all(is_grey);
         let noise = NoiseTable::new();
-        Ok(Self { images, foregrounds, noise, grey, recipe, seed, part, region: None })
+        let chosen = Arc::new((0..images.len()).collect());
+        Ok(Self { images, chosen, foregrounds, noise, grey, recipe, seed, part, region: None })
+    }
+
+    /// The same with pairs that are made from the images of these numbers only; foregrounds, and mirroring,
+    /// stay those of all.
+    ///
+    /// # Panics
+    /// If there is none, or a number has no image.
+    pub fn among(self, images: Vec<usize>) -> Self {
+        assert!(!images.is_empty(), "a choice of images");
+        assert!(images.iter().all(|&image| image < self.images.len()), "numbers of images");
+        Self { chosen: Arc::new(images), ..self }
     }
 
     /// Pairs with anomalies inside this region of the images only; anywhere if None. It is mirrored and
@@ -207,7 +221,7 @@ impl Synthesizer {
 
     fn draw_base(&self, part: Option<(usize, usize)>, step: u64, sample: u64) -> Base {
         let mut draw = Draw::new(self.seed, step, sample, Stream::Base);
-        let source = draw.below(self.images.len());
+        let source = self.chosen[draw.below(self.chosen.len())];
         let image = &self.images[source];
         let size = (image.width(), image.height());
         let mut frame = Frame::draw(&self.recipe.base, size, self.unit(), &mut draw);
@@ -257,6 +271,7 @@ impl Synthesizer {
             Family::Natural => {
                 let scene = Scene {
                     images: &self.images,
+                    chosen: &self.chosen,
                     foregrounds: &self.foregrounds,
                     source,
                     frame,

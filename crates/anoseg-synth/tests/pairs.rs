@@ -5,7 +5,7 @@ mod common;
 use std::sync::Arc;
 
 use anoseg_image::{Image, Mask};
-use anoseg_synth::{Kind, Pair, Recipe, Source, SourceWeights, SynthError, Synthesizer};
+use anoseg_synth::{Flip, Kind, Pair, Recipe, Source, SourceWeights, SynthError, Synthesizer};
 use common::{always, change, parts};
 
 fn default() -> Synthesizer {
@@ -47,6 +47,27 @@ fn the_clean_share_is_kept_and_clean_pairs_are_their_bases() {
     }
     // 600 draws at 0.3: 180 expected, deviation 11.
     assert!((140..=225).contains(&clean), "{clean} of 600 pairs are clean");
+}
+
+/// Neither the pairs nor their anomalies show anything of an image that is left out.
+#[test]
+fn pairs_among_some_images_do_not_depend_on_the_others() {
+    let mut recipe = Recipe::default();
+    (recipe.base.flip_horizontal, recipe.base.flip_vertical) = (Flip::Never, Flip::Never);
+    let images = parts(4, 64, 64);
+    let mut others = images.as_ref().clone();
+    others[2] = others[2].map(|value| 0.8 * value);
+    let among = |images: Arc<Vec<Image>>| {
+        Synthesizer::new(images, recipe.clone(), 5).expect("a valid recipe").among(vec![0, 1, 3])
+    };
+    let (first, second) = (among(images), among(Arc::new(others)));
+    let mut sources = std::collections::BTreeSet::new();
+    for step in 0..200 {
+        let pair = first.pair(step, 0);
+        sources.insert(pair.source);
+        assert_eq!(pair, second.pair(step, 0));
+    }
+    assert_eq!(sources.into_iter().collect::<Vec<_>>(), [0, 1, 3]);
 }
 
 /// Mean change over 3 x 3 pixels, computed the long way round.

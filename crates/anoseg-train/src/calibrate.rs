@@ -13,7 +13,7 @@ use std::sync::Arc;
 use anoseg_image::{AnomalyMap, Image, Mask};
 use anoseg_infer::{Analysis, Calibration, FalseMarks, Model, RegionFilter};
 use anoseg_metrics::f1_max;
-use anoseg_synth::{Recipe, Synthesizer};
+use anoseg_synth::{Pair, Recipe, Synthesizer};
 
 use crate::config::{CalibrationSettings, validate_rates};
 use crate::{Error, Result, in_parts};
@@ -58,7 +58,8 @@ pub fn calibrate_until(
     let of = judged_images(&normals);
     let normals = Arc::new(normals);
     let mut steps = Steps::new(of, on_image);
-    let calibration = from_normals(model, &normals, settings, true, &mut steps)?.calibration;
+    let judges = Judges::HeldOut(model);
+    let calibration = from_normals(model, &judges, &normals, settings, &mut steps)?.calibration;
     steps.next()?;
     Ok(calibration)
 }
@@ -103,12 +104,43 @@ pub(crate) struct Calibrated {
     pub(crate) synthetic_scores: Vec<f32>,
 }
 
-/// As [`calibrate`]; `held_out` is false where the images were trained on.
+/// Which model judges which of the good images.
+pub(crate) enum Judges<'a> {
+    /// One that was trained on none of them.
+    HeldOut(&'a Model),
+    /// One that was trained on all of them.
+    Trained(&'a Model),
+    /// Several, each for those that it was not trained on. All have the memory bank of the model that is calibrated.
+    Folds { models: &'a [Model], of_images: &'a [usize] },
+}
+
+impl Judges<'_> {
+    /// A good image as it is. Features of its own in the memory bank do not count.
+    fn judge(&self, i: usize, image: &Image) -> Result<Analysis> {
+        let own = Some(i).filter(|_| !matches!(self, Self::HeldOut(_)));
+        Ok(self.of_image(i).analyse_prepared(image, own)?)
+    }
+
+    /// A synthetic anomaly on a good image.
+    fn judge_pair(&self, pair: &Pair) -> Result<Analysis> {
+        let own = Some(pair.source).filter(|_| matches!(self, Self::Folds { .. }));
+        Ok(self.of_image(pair.source).analyse_inside(&pair.image, own, pair.inside.as_ref())?)
+    }
+
+    fn of_image(&self, i: usize) -> &Model {
+        match self {
+            Self::HeldOut(model) | Self::Trained(model) => model,
+            Self::Folds { models, of_images } => &models[of_images[i]],
+        }
+    }
+}
+
+/// As [`calibrate`], with the images judged by `judges`.
 pub(crate) fn from_normals(
     model: &Model,
+    judges: &Judges<'_>,
     normals: &Arc<Vec<Image>>,
     settings: &CalibrationSettings,
-    held_out: bool,
     steps: &mut Steps<'_>,
 ) -> Result<Calibrated> {
     validate_rates(settings.false_reject, settings.review)?;
@@ -117,7 +149,7 @@ pub(crate) fn from_normals(
     }
     let judge = |(i, image)| {
         steps.next()?;
-        Ok(model.analyse_prepared(image, (!held_out).then_some(i))?)
+        judges.judge(i, image)
     };
     let judged = normals.iter().enumerate().map(judge).collect::<Result<Vec<_>>>()?;
     let (mut scores, maps): (Vec<f32>, Vec<AnomalyMap>) =
@@ -125,7 +157,7 @@ pub(crate) fn from_normals(
     scores.sort_unstable_by(f32::total_cmp);
     let (image_threshold, rule) = anoseg_infer::image_threshold(&scores, settings.false_reject);
     let (review_threshold, _) = anoseg_infer::image_threshold(&scores, settings.review);
-    let trial = Trial::of(model, normals, steps)?;
+    let trial = Trial::of(model, judges, normals, steps)?;
     let insides: Vec<Option<Mask>> = normals.iter().map(|image| model.inside(image)).collect();
     let good = maps.iter().zip(&insides).flat_map(|(map, inside)| counting(map.as_slice(), inside.as_ref()));
     let pixel_threshold = trial.pixel_threshold(good.collect())?;
@@ -138,7 +170,11 @@ pub(crate) fn from_normals(
         false_reject: settings.false_reject,
         review: settings.review,
         rule,
-        held_out,
+        held_out: !matches!(judges, Judges::Trained(_)),
+        folds: match judges {
+            Judges::Folds { models, .. } => Some(models.len()),
+            _ => None,
+        },
         normal_scores: scores,
         synthetic_rejected: trial.rejected(image_threshold),
         calibrated_on: Vec::new(),
@@ -190,7 +226,12 @@ struct Trial {
 }
 
 impl Trial {
-    fn of(model: &Model, normals: &Arc<Vec<Image>>, steps: &mut Steps<'_>) -> Result<Self> {
+    fn of(
+        model: &Model,
+        judges: &Judges<'_>,
+        normals: &Arc<Vec<Image>>,
+        steps: &mut Steps<'_>,
+    ) -> Result<Self> {
         let synthesizer = synthesizer_of(model, normals, recipe(model)?)?;
         let pairs = pairs(largest(normals));
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
@@ -198,7 +239,7 @@ impl Trial {
             steps.next()?;
             let pair = synthesizer.whole_pair(step, 0);
             let inside = pair.inside.as_ref();
-            let Analysis { score, map } = model.analyse_inside(&pair.image, None, inside)?;
+            let Analysis { score, map } = judges.judge_pair(&pair)?;
             trial.values.extend(counting(map.as_slice(), inside));
             trial.truth.extend(counting(pair.label.as_slice(), inside));
             if pair.label.as_slice().contains(&true) {

@@ -24,20 +24,21 @@ use crate::train::StopToken;
 use crate::{Error, Result};
 
 use good_file::GoodFile;
+pub(crate) use sample::shuffle;
 use sample::{sample_to_fit, split};
 
 /// With fewer good images the variation between them cannot be measured.
 const FEWEST_IMAGES: usize = 2;
 
-/// With fewer good images, the thresholds that come from a part of them say little.
+/// With fewer good images, the thresholds that come from their scores say little.
 const ADVISED_IMAGES: usize = 20;
 
 /// A remark where so many good images are fewer than are advised.
 pub fn few_good_images(count: usize) -> Option<String> {
     (count < ADVISED_IMAGES).then(|| {
         format!(
-            "{count} good images are few: {ADVISED_IMAGES} or more are advised, because the thresholds come from a \
-             part of them"
+            "{count} good images are few: {ADVISED_IMAGES} or more are advised, because the thresholds come \
+             from their scores"
         )
     })
 }
@@ -217,6 +218,7 @@ fn require_images(root: &Path, count: usize, unreadable: &[String]) -> Result<()
 }
 
 /// The images held out of the training.
+#[derive(Default)]
 pub(crate) struct HeldOut {
     pub(crate) images: Vec<Image>,
     pub(crate) names: Vec<PathBuf>,

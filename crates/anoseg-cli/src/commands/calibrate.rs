@@ -275,6 +275,7 @@ mod tests {
             review: 0.05,
             rule: anoseg_infer::Rule::Conformal,
             held_out: true,
+            folds: None,
             normal_scores: vec![0.1],
             synthetic_rejected,
             calibrated_on: Vec::new(),

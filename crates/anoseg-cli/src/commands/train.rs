@@ -308,7 +308,7 @@ fn show(bar: &mut TrainingBar, event: Event) {
                 bar.warning(&remark);
             }
         }
-        Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete } => {
+        Event::Loaded { train, held_out, folds, mirrored, foregrounds, resumed_at, complete } => {
             let resumed = match resumed_at {
                 0 => String::new(),
                 _ if complete => {
@@ -316,16 +316,19 @@ fn show(bar: &mut TrainingBar, event: Event) {
                 }
                 _ => format!(", going on at step {resumed_at}"),
             };
+            let images = train + held_out;
             let mirrored = match mirrored {
                 [false, false] => "",
                 [true, false] => ", mirrored left to right too",
                 [false, true] => ", mirrored top to bottom too",
                 [true, true] => ", mirrored both ways too",
             };
-            console::note(&format!(
-                "training on {train} good images{mirrored}; {held_out} held out{resumed}"
-            ));
-            if let Some(advice) = anoseg::few_good_images(train + held_out) {
+            let held_out = match folds {
+                0 => format!("{held_out} held out"),
+                _ => format!("none held out: {folds} further trainings give the scores for the thresholds"),
+            };
+            console::note(&format!("training on {train} good images{mirrored}; {held_out}{resumed}"));
+            if let Some(advice) = anoseg::few_good_images(images) {
                 console::note(&format!("note: {advice}"));
             }
             if foregrounds == 0 {
@@ -351,6 +354,12 @@ fn show(bar: &mut TrainingBar, event: Event) {
                 "{score} far above the others, each compared with the others alone: {}; look for defects, \
                  and train without those that show any",
                 files.join(", ")
+            ));
+        }
+        Event::Fold { number, of, train, held_out } => {
+            bar.clear();
+            console::note(&format!(
+                "training {number} of {of} for the thresholds, on {train} images; it judges the other {held_out}"
             ));
         }
         Event::Calibrating => {

@@ -42,6 +42,15 @@ fn false_rejects(calibration: &Calibration, calibrated: bool) -> String {
             "The thresholds come from the scores of {n} verdicts: no rate of good images rejected is guaranteed."
         );
     }
+    if let Some(folds) = calibration.folds {
+        return format!(
+            "The thresholds come from the {n} training images, each scored by the one of {folds} networks that was not \
+             trained on it: rejecting {} of good images like them is aimed at, not guaranteed, as a calibration with {} \
+             other good images would.",
+            percent(rate),
+            calibration.images_needed()
+        );
+    }
     let source = if calibrated { "of a later calibration" } else { "that were held out" };
     let images = format!("The thresholds come from {n} good images {source}");
     match calibration.rule {
@@ -105,6 +114,7 @@ mod tests {
             review: 0.05,
             rule,
             held_out: true,
+            folds: None,
             normal_scores: vec![0.1; n],
             synthetic_rejected,
             calibrated_on: Vec::new(),

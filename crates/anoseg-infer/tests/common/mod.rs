@@ -42,6 +42,7 @@ pub(crate) fn model(
             review: 0.05,
             rule: Rule::Conformal,
             held_out: true,
+            folds: None,
             normal_scores: vec![0.0],
             synthetic_rejected: None,
             calibrated_on: Vec::new(),

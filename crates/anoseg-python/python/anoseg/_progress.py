@@ -8,7 +8,7 @@ from typing import Optional, TypedDict
 
 class Progress(TypedDict, total=False):
     """What `on_progress` gets: `event` is "loaded" (train, held_out), "step" (step, total, loss, images_per_second,
-    remaining), "calibrating", "judged" (done, of), "suspects" (images, of), "fell_back" (step, message), "warning",
+    remaining), "fold" (a further training for the thresholds: number, of, train, held_out), "calibrating", "judged" (done, of), "suspects" (images, of), "fell_back" (step, message), "warning",
     "value_scale" or "movement" (message)."""
 
     event: str
@@ -20,6 +20,7 @@ class Progress(TypedDict, total=False):
     loss: float
     images_per_second: float
     remaining: Optional[float]
+    number: int
     done: int
     of: int
     images: list[os.PathLike[str]]

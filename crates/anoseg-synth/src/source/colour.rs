@@ -7,7 +7,7 @@ use crate::draw::Draw;
 pub(super) fn colour(scene: &Scene<'_>, draw: &mut Draw) -> [f32; 3] {
     let kind = draw.unit();
     if kind < 0.35 {
-        let image = &scene.images[draw.below(scene.images.len())];
+        let image = scene.any_image(draw);
         let (x, y) = random_pixel(image.width(), image.height(), None, draw);
         let offset = draw.either_way(0.25);
         image.get(x as usize, y as usize).map(|v| (v + offset + draw.either_way(0.08)).clamp(0.0, 1.0))

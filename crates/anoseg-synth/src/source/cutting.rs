@@ -10,9 +10,7 @@ use crate::window::Window;
 
 /// A patch of another training image, rotated and resized; of the same image if there is no other.
 pub(super) fn from_another(scene: &Scene<'_>, window: Window, draw: &mut Draw) -> Image {
-    let count = scene.images.len();
-    // All other images are equally likely.
-    let index = (scene.source + 1 + draw.below(count.saturating_sub(1))) % count;
+    let index = scene.another(draw);
     let image = &scene.images[index];
     let mask = scene.foregrounds[index].as_ref().map(|part| &part.mask).filter(|_| draw.chance(0.7));
     let to = middle(window);
@@ -37,7 +35,7 @@ pub(super) fn from_another(scene: &Scene<'_>, window: Window, draw: &mut Draw) -
 
 /// A patch of a hard-augmented copy of any training image.
 pub(super) fn from_hard_augmented(scene: &Scene<'_>, window: Window, draw: &mut Draw) -> Image {
-    let image = &scene.images[draw.below(scene.images.len())];
+    let image = scene.any_image(draw);
     let (strength, hue) = scene.jitter;
     let hard = HardAugmentation::draw(image.width(), image.height(), strength, hue, draw);
     let (to, from) = (middle(window), random_pixel(image.width(), image.height(), None, draw));

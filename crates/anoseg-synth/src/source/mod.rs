@@ -19,6 +19,8 @@ use crate::window::{Placed, Window};
 pub(crate) struct Scene<'a> {
     /// The training images.
     pub(crate) images: &'a [Image],
+    /// Which of them may be used; ascending, the one to draw on among them.
+    pub(crate) chosen: &'a [usize],
     /// The part in each of them.
     pub(crate) foregrounds: &'a [Option<Foreground>],
     /// The index of the image to draw on.
@@ -36,6 +38,19 @@ pub(crate) struct Scene<'a> {
 }
 
 impl Scene<'_> {
+    /// One of the images that may be used.
+    pub(crate) fn any_image(&self, draw: &mut Draw) -> &Image {
+        &self.images[self.chosen[draw.below(self.chosen.len())]]
+    }
+
+    /// The index of another image than the one to draw on, all equally likely; that of the same image if there is
+    /// no other.
+    pub(crate) fn another(&self, draw: &mut Draw) -> usize {
+        let count = self.chosen.len();
+        let own = self.chosen.iter().position(|&image| image == self.source).unwrap_or(0);
+        self.chosen[(own + 1 + draw.below(count.saturating_sub(1))) % count]
+    }
+
     /// Pixels per pixel of an image whose shorter side is 256.
     pub(crate) fn unit(&self) -> f32 {
         self.unit

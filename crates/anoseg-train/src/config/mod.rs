@@ -156,6 +156,12 @@ pub struct CalibrationSettings {
     /// Share of the good images held out of training. With few images the share is larger: up to a
     /// quarter, and at most eight images. 0 = none.
     pub holdout: f64,
+    /// Of few images (at most `optimiser.few_pictures`) none is held out: so many further trainings each leave out a
+    /// part of them, so that each image gets a score of a network that has not seen it. Each takes as long as the
+    /// training itself. 0 = a share is held out of few images, too. If it is left out: 4 for a pretrained network,
+    /// whose head learns fast, and 0 for others.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folds: Option<usize>,
     /// Wanted share of good images that are rejected.
     pub false_reject: f64,
     /// Wanted share of good images that are rejected or sent to review.
@@ -164,7 +170,7 @@ pub struct CalibrationSettings {
 
 impl Default for CalibrationSettings {
     fn default() -> Self {
-        Self { holdout: 0.15, false_reject: 0.01, review: 0.05 }
+        Self { holdout: 0.15, folds: None, false_reject: 0.01, review: 0.05 }
     }
 }
 

@@ -17,6 +17,9 @@ pub(crate) const TILES_MULTIPLE: usize = 32;
 const SMALLEST_TILE: usize = 64;
 const LARGEST_TILE: usize = 1024;
 
+/// Most trainings for the thresholds.
+const MOST_FOLDS: usize = 20;
+
 /// Most steps of a budget, and of everything that is counted in steps.
 const MOST_STEPS: u64 = 1 << 48;
 
@@ -26,8 +29,15 @@ impl CalibrationSettings {
     /// # Errors
     /// Names the setting, its value and its range.
     pub fn validate(&self) -> Result<(), SettingError> {
-        let Self { holdout, false_reject, review } = *self;
+        let Self { holdout, folds, false_reject, review } = *self;
         require((0.0..=0.5).contains(&holdout), "calibration.holdout", holdout, "must be 0 to 0.5")?;
+        let folds = folds.unwrap_or(0);
+        require(
+            folds == 0 || (2..=MOST_FOLDS).contains(&folds),
+            "calibration.folds",
+            folds,
+            "must be 0, or 2 to 20",
+        )?;
         validate_rates(false_reject, review)
     }
 }

@@ -54,7 +54,7 @@ pub(super) fn split(count: usize, share: f64, rng: &mut ChaCha8Rng) -> Vec<usize
 }
 
 /// Fisher-Yates.
-fn shuffle(values: &mut [usize], rng: &mut ChaCha8Rng) {
+pub(crate) fn shuffle(values: &mut [usize], rng: &mut ChaCha8Rng) {
     for i in (1..values.len()).rev() {
         values.swap(i, rng.random_range(0..=i));
     }

@@ -58,6 +58,9 @@ pub enum Event {
         train: usize,
         /// Number of images held out for calibration.
         held_out: usize,
+        /// Number of further trainings that each leave out a part of the images ([`Event::Fold`]); 0 where images are
+        /// held out instead.
+        folds: usize,
         /// Whether images are also trained on mirrored left to right, and top to bottom.
         mirrored: [bool; 2],
         /// Number of images in which the part can be told from its background, so that anomalies
@@ -75,6 +78,17 @@ pub enum Event {
     ViewLimitReached {
         /// How often, on average.
         views: u64,
+    },
+    /// A further training begins, without a part of the images, whose scores by it give the thresholds.
+    Fold {
+        /// Its number, from 1.
+        number: usize,
+        /// How many there are.
+        of: usize,
+        /// Number of images that it is trained on.
+        train: usize,
+        /// Number of images that it leaves out.
+        held_out: usize,
     },
     /// All steps are done; thresholds are being derived.
     Calibrating,

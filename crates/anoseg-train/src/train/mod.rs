@@ -6,6 +6,7 @@ mod checkpoint;
 mod detector;
 mod event;
 mod exact;
+mod folds;
 mod frozen;
 mod gradients;
 mod health;

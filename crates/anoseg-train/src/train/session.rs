@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Instant;
 
 use anoseg_infer::network::Backbone;
+use anoseg_infer::{Description, Model};
 use anoseg_kernels::Level;
 use anoseg_synth::Synthesizer;
 
@@ -21,7 +22,7 @@ use crate::run_dir::RunDir;
 use crate::{Error, Result};
 
 /// Receives the events.
-type OnEvent<'a> = dyn FnMut(Event) + Send + 'a;
+pub(super) type OnEvent<'a> = dyn FnMut(Event) + Send + 'a;
 
 /// Share of a time budget kept for the calibration at the end.
 const CALIBRATION_SHARE: f64 = 0.03;
@@ -39,7 +40,7 @@ fn instructions() -> String {
 
 /// A running training.
 pub(super) struct Session {
-    pub(super) learner: Learner,
+    learner: Learner,
     pub(super) state: checkpoint::State,
     config: Config,
     run_dir: RunDir,
@@ -52,13 +53,13 @@ pub(super) struct Session {
 
 impl Session {
     /// A new session for so many `images` with this `manifest`, of each of which the network takes so many
-    /// `parts`. `setup_seconds` of a time budget are used already.
+    /// `parts`. Of a time budget `setup_seconds` are used already, and so many `trainings` share the rest.
     pub(super) fn begin(
         config: &Config,
         run_dir: &RunDir,
         (manifest, images, parts): (&str, usize, usize),
         backbone: Option<Arc<Backbone>>,
-        setup_seconds: f64,
+        (setup_seconds, trainings): (f64, usize),
     ) -> Result<Self> {
         let text = config.to_toml()?;
         // Before the settings change: a checkpoint always belongs to the settings beside it.
@@ -66,7 +67,8 @@ impl Session {
         run_dir.write_config(&text)?;
         let budget = match config.budget {
             Budget::Seconds(seconds) => {
-                Budget::Seconds((seconds - setup_seconds).max(0.5) * (1.0 - CALIBRATION_SHARE))
+                let left = (seconds - setup_seconds).max(0.5) * (1.0 - CALIBRATION_SHARE);
+                Budget::Seconds(left / trainings as f64)
             }
             steps => steps,
         };
@@ -138,6 +140,13 @@ impl Session {
         }
         let (config, run_dir) = (config.clone(), run_dir.clone());
         Ok(Self { learner, state, config, run_dir, log, saved: true, saved_at })
+    }
+
+    /// The model of this description, with the networks as they are.
+    pub(super) fn model(&self, description: Description) -> Result<Model> {
+        let network = self.learner.network(description.is_trained());
+        let network = network.map_err(|error| Error::Bug(format!("the network does not fit: {error}")))?;
+        Ok(Model::new(description, network)?)
     }
 
     /// Whether no step is left.

@@ -198,3 +198,77 @@ fn a_training_that_is_stopped_before_its_first_step_reads_no_further_image() {
     let stopped = Trainer::new(dataset).config(tiny(3)).stop(stop).run();
     assert!(matches!(stopped, Err(Error::Stopped)));
 }
+
+/// Twelve images, each of which one of three networks has not seen.
+fn in_folds() -> Config {
+    let mut config = tiny(3);
+    config.calibration.folds = Some(3);
+    config
+}
+
+#[test]
+fn each_image_is_scored_by_a_network_that_has_not_seen_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = images(folder.path());
+    let calibration = |dataset: &Dataset| {
+        let model = Trainer::new(dataset.clone()).config(in_folds()).run().unwrap();
+        let description = model.description();
+        assert_eq!((description.provenance.training_images, description.provenance.held_out_images), (12, 0));
+        description.calibration.clone().unwrap()
+    };
+    let before = calibration(&dataset);
+    assert_eq!((before.normal_scores.len(), before.held_out, before.folds), (12, true, Some(3)));
+    // Another image in the place of one: the network that leaves it out, and three others, gives these the scores
+    // of before. All other networks have changed.
+    let changed = good(Part::Fabric, 0, 50, 32, 32);
+    write_png(&folder.path().join("data/05.png"), &changed).unwrap();
+    let after = calibration(&dataset);
+    let same = before.normal_scores.iter().filter(|score| after.normal_scores.contains(score)).count();
+    assert_eq!(same, 3, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_training_that_is_stopped_in_a_fold_resumes_to_the_same_model() {
+    let folder = tempfile::tempdir().unwrap();
+    let (dataset, config) = (images(folder.path()), in_folds());
+    let whole = Trainer::new(dataset.clone()).config(config.clone()).run().unwrap();
+    let (stop, run_dir) = (StopToken::new(), RunDir::open(folder.path().join("stopped")));
+    let token = stop.clone();
+    let stopped = Trainer::new(dataset.clone()).config(config).run_dir(run_dir.clone()).stop(stop);
+    let stopped = stopped.on_event(move |event| {
+        if matches!(event, Event::Fold { number: 2, of: 3, train: 8, held_out: 4 }) {
+            token.stop();
+        }
+    });
+    match stopped.run() {
+        Err(Error::Interrupted { step: 3, run_dir: told }) => assert_eq!(told, run_dir.path()),
+        other => panic!("{other:?}"),
+    }
+    let resumed = Trainer::new(dataset).resume(run_dir).unwrap().run().unwrap();
+    let (resumed, whole) = (resumed.to_file(), whole.to_file());
+    assert_eq!(resumed.tensors, whole.tensors);
+    assert_eq!(resumed.description.calibration, whole.description.calibration);
+}
+
+/// A quarter of the time each, so that all of it is as long as was asked for.
+#[test]
+fn trainings_for_the_thresholds_share_the_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = images(folder.path());
+    let begun = std::time::Instant::now();
+    let config = Config { budget: Budget::Seconds(4.0), ..in_folds() };
+    let steps = Arc::new(Mutex::new(Vec::new()));
+    let sink = steps.clone();
+    let trainer = Trainer::new(dataset).config(config).on_event(move |event| match event {
+        Event::Step(progress) => *sink.lock().unwrap().last_mut().unwrap() = progress.step,
+        Event::Loaded { folds: 3, .. } | Event::Fold { .. } => sink.lock().unwrap().push(0),
+        _ => {}
+    });
+    let model = trainer.run().unwrap();
+    let steps = steps.lock().unwrap().clone();
+    let all = model.description().provenance.steps;
+    // Each image is used as often.
+    let expected = (all as f64 * 8.0 / 12.0).round() as u64;
+    assert_eq!(steps, [all, expected, expected, expected]);
+    assert!(model.description().provenance.seconds < 1.5 && begun.elapsed().as_secs_f64() < 12.0);
+}

@@ -14,9 +14,10 @@ use anoseg_kernels::Level;
 use anoseg_synth::{Flip, Synthesizer};
 
 use super::event::{Event, StopToken};
+use super::folds::Folds;
 use super::session::Session;
 use crate::backbone::Views;
-use crate::calibrate::{self, Calibrated, Steps};
+use crate::calibrate::{self, Calibrated, Judges, Steps};
 use crate::config::{Align, Budget, Config, Preset};
 use crate::data::{HeldOut, load_until};
 use crate::encoder::{PretrainedEncoder, no_temporary};
@@ -188,7 +189,10 @@ impl Trainer {
         }
         let (remarks, training_images) = (data.remarks(), data.traits());
         data.require_distinct(&self.dataset.root)?;
-        let held_out = data.hold_out(config.calibration.holdout, seed);
+        let folds = Folds::of(&config, data.images.len());
+        let further = folds.as_ref().map_or(0, Folds::count);
+        let share = if folds.is_some() { None } else { Some(config.calibration.holdout) };
+        let held_out = share.map_or_else(HeldOut::default, |share| data.hold_out(share, seed));
         let names = data.names();
         for warning in self.dataset.warnings.iter().chain(&data.warnings) {
             (self.on_event)(Event::Warning(warning.clone()));
@@ -222,18 +226,18 @@ impl Trainer {
         let parts = Views::of(&images, own).len().div_ceil(train);
         let identity = (data.manifest.as_str(), train);
         let mut session = if self.resume {
-            Session::resume(&config, run_dir, identity, backbone, &mut self.on_event)
+            Session::resume(&config, run_dir, identity, backbone.clone(), &mut self.on_event)
                 .map_err(|error| self.with_folders(error, run_dir))?
         } else {
-            Session::begin(&config, run_dir, (identity.0, train, parts), backbone, setup)?
+            let images = (identity.0, train, parts);
+            Session::begin(&config, run_dir, images, backbone.clone(), (setup, 1 + further))?
         };
         run_dir.write_origin(&self.origin())?;
-        (self.on_event)(loaded(&synthesizer, [train, spared], &session));
+        (self.on_event)(loaded(&synthesizer, [train, spared, further], &session));
         session.run(&synthesizer, &self.stop, &mut self.on_event)?;
         if session.state.schedule.ended_early() {
             (self.on_event)(Event::ViewLimitReached { views: config.optimiser.most_views });
         }
-        (self.on_event)(Event::Calibrating);
         let provenance = Provenance {
             program_version: env!("CARGO_PKG_VERSION").to_owned(),
             category: self.dataset.name.clone(),
@@ -251,21 +255,39 @@ impl Trainer {
         let prepared = (data.preprocess, training_images);
         let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
         let stopped = || Error::Interrupted { step: session.state.step, run_dir: run_dir.path().to_owned() };
-        let calibration = self.calibration(&model, (&images, &names), held_out, &stopped)?;
+        let trained = folds.map(|folds| {
+            let (backbone, Self { stop, on_event, .. }) = (backbone.as_ref(), &mut *self);
+            let models = folds.train((&config, parts), (&model, backbone), &synthesizer, stop, on_event);
+            Ok((models?, folds))
+        });
+        let trained = trained.transpose().map_err(|error| match error {
+            Error::Interrupted { .. } => stopped(),
+            error => error,
+        })?;
+        let trained = trained.as_ref().map(|(models, folds)| (&models[..], folds.of_images()));
+        (self.on_event)(Event::Calibrating);
+        let calibration = self.calibration(&model, trained, (&images, &names), held_out, &stopped)?;
         model.set_calibration(calibration);
         Ok(model)
     }
 
-    /// The thresholds of a model that was trained on these images, of these names. Good images that may show
-    /// defects are told. `stopped` is the error after the token was stopped.
+    /// The thresholds of a model that was trained on these images, of these names, where no image was held out by
+    /// those of the models in `folds`, one of which was not trained on the image. Good images that may show defects are
+    /// told. `stopped` is the error after the token was stopped.
     fn calibration(
         &mut self,
         model: &Model,
+        folds: Option<(&[Model], &[usize])>,
         (images, names): (&Arc<Vec<Image>>, &[PathBuf]),
         held_out: HeldOut,
         stopped: &dyn Fn() -> Error,
     ) -> Result<Calibration> {
         let spared = held_out.images.len();
+        let judges = match folds {
+            Some((models, of_images)) => Judges::Folds { models, of_images },
+            None if spared == 0 => Judges::Trained(model),
+            None => Judges::HeldOut(model),
+        };
         let normals = if spared == 0 { Arc::clone(images) } else { Arc::new(held_out.images) };
         let Self { on_event, stop, config, .. } = self;
         let mut on_image = |done: usize, of: usize| {
@@ -278,7 +300,7 @@ impl Trainer {
         let judged = calibrate::judged_images(&normals) + suspects::judged_images(images.len(), spared);
         let mut steps = Steps::new(judged, &mut on_image);
         let Calibrated { mut calibration, synthetic_scores } =
-            calibrate::from_normals(model, &normals, &config.calibration, spared > 0, &mut steps)?;
+            calibrate::from_normals(model, &judges, &normals, &config.calibration, &mut steps)?;
         calibration.calibrated_on = held_out.files;
         calibration.calibrated_on.sort_unstable();
         let spared_images: &[Image] = if spared == 0 { &[] } else { &normals };
@@ -326,12 +348,12 @@ impl Trainer {
     }
 }
 
-fn loaded(synthesizer: &Synthesizer, [train, held_out]: [usize; 2], session: &Session) -> Event {
+fn loaded(synthesizer: &Synthesizer, [train, held_out, folds]: [usize; 3], session: &Session) -> Event {
     let base = &synthesizer.recipe().base;
     let mirrored = [base.flip_horizontal, base.flip_vertical].map(|flip| flip == Flip::Always);
     let foregrounds = (0..train).filter(|&i| synthesizer.foreground(i).is_some()).count();
     let (resumed_at, complete) = (session.state.step, session.is_over());
-    Event::Loaded { train, held_out, mirrored, foregrounds, resumed_at, complete }
+    Event::Loaded { train, held_out, folds, mirrored, foregrounds, resumed_at, complete }
 }
 
 /// The model of a session that is over, not calibrated yet.
@@ -356,7 +378,5 @@ fn model(
         provenance,
         training_images,
     };
-    let network = session.learner.network(description.is_trained());
-    let network = network.map_err(|error| Error::Bug(format!("the network does not fit: {error}")))?;
-    Ok(Model::new(description, network)?)
+    session.model(description)
 }
