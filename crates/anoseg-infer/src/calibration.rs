@@ -4,7 +4,7 @@ use anoseg_image::{AnomalyMap, Mask, Region};
 use serde::{Deserialize, Serialize};
 
 use crate::settings::require;
-use crate::{RegionFilter, SettingError};
+use crate::{RegionFilter, SettingError, conformal_rank, sure_rate};
 
 /// How an image threshold was derived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,7 +125,16 @@ impl Calibration {
         (mask, regions)
     }
 
-    /// How many good images it takes to guarantee the wanted false-reject rate.
+    /// The share of good images rejected that is not exceeded with 95 % confidence ([`sure_rate`]), where the scores
+    /// promise one: those of this model on images that it was not trained on.
+    pub fn sure_rate(&self) -> Option<f64> {
+        let n = self.normal_scores.len();
+        let promises = self.held_out && self.verdicts.is_none() && self.folds.is_none() && n > 0;
+        // A threshold that is extrapolated lies above all scores.
+        promises.then(|| sure_rate(n - conformal_rank(n, self.false_reject).min(n), n))
+    }
+
+    /// How many good images it takes to guarantee the wanted false-reject rate on average.
     pub fn images_needed(&self) -> usize {
         images_needed(self.false_reject)
     }
@@ -155,7 +164,7 @@ impl Calibration {
     }
 }
 
-/// How many good images it takes to guarantee a false-reject rate above 0.
+/// How many good images it takes to guarantee a false-reject rate above 0 on average over all choices of so many.
 pub fn images_needed(false_reject: f64) -> usize {
     ((1.0 / false_reject).ceil() as usize).saturating_sub(1)
 }

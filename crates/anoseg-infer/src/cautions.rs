@@ -1,7 +1,7 @@
 //! Remarks on thresholds, for every command and report in the same words.
 
 use crate::network::Kind;
-use crate::{Calibration, Description, Rule};
+use crate::{Calibration, Description, Rule, images_to_be_sure};
 
 /// Below this share of synthetic anomalies rejected, a model is expected to miss most defects.
 const FEW_REJECTED: f64 = 0.5;
@@ -98,8 +98,9 @@ fn rate_caution(calibration: &Calibration) -> Option<String> {
     (calibration.rule == Rule::Gumbel).then(|| {
         format!(
             "{n} good images are too few to guarantee a false-reject rate of {}: the threshold is an estimate; \
-             calibrate with at least {needed} good images",
-            calibration.false_reject
+             calibrate with at least {needed} good images, or with {} to be sure (95 %)",
+            calibration.false_reject,
+            images_to_be_sure(calibration.false_reject)
         )
     })
 }

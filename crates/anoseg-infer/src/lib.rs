@@ -20,6 +20,7 @@ mod align;
 pub mod archive;
 mod calibration;
 mod cautions;
+mod confidence;
 mod decision_rule;
 mod description;
 mod error;
@@ -45,6 +46,7 @@ mod warning;
 
 pub use align::{Alignment, Learned, LearnedPatch, NoPatch, Pose, Rectangle, ReducedImage};
 pub use calibration::{Calibration, Decision, Rule, VerdictScores, images_needed};
+pub use confidence::{images_to_be_sure, sure_rate};
 pub use decision_rule::{DecisionRule, RegionRule};
 pub use description::{Description, Provenance, file_digest, file_digest_of_blake3, json_value};
 pub use error::{Error, ErrorKind, ModelFault, Result};

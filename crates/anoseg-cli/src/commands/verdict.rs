@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 
 use anoseg::{Calibration, Description};
-use anoseg_infer::Rule;
+use anoseg_infer::{Rule, images_to_be_sure};
 
 use crate::args::Train;
 use crate::{console, shell};
@@ -53,16 +53,22 @@ fn false_rejects(calibration: &Calibration, calibrated: bool) -> String {
     }
     let source = if calibrated { "of a later calibration" } else { "that were held out" };
     let images = format!("The thresholds come from {n} good images {source}");
+    let sure = calibration
+        .sure_rate()
+        .map_or_else(String::new, |rate| format!(", and with 95 % confidence at most {}", at_most(rate)));
     match calibration.rule {
-        Rule::Conformal => {
-            format!("{images}: on average at most {} of good images like them are rejected.", at_most(rate))
-        }
+        Rule::Conformal => format!(
+            "{images}: on average at most {} of good images like them are rejected{sure}.",
+            at_most(rate)
+        ),
         // The threshold is at least the highest of the scores.
         Rule::Gumbel => format!(
-            "{images}: on average at most {} of good images like them are rejected; {} is an estimate, which {} images would guarantee.",
+            "{images}: on average at most {} of good images like them are rejected{sure}; {} is an estimate, which {} \
+             images would guarantee on average, and {} with 95 % confidence.",
             at_most(1.0 / (n as f64 + 1.0)),
             percent(rate),
-            calibration.images_needed()
+            calibration.images_needed(),
+            images_to_be_sure(rate)
         ),
     }
 }
@@ -136,6 +142,8 @@ mod tests {
     fn the_promise_is_that_of_the_number_of_images() {
         let enough = false_rejects(&calibration(120, Rule::Conformal, Some(0.876)), false);
         assert!(enough.contains("120 good images") && enough.contains("on average at most 1 %"), "{enough}");
+        // The threshold is the highest of 120 scores.
+        assert!(enough.ends_with("and with 95 % confidence at most 2.5 %."), "{enough}");
         let later = false_rejects(&calibration(120, Rule::Conformal, None), true);
         assert!(later.contains("120 good images of a later calibration"), "{later}");
         let told = false_rejects(&calibration(31, Rule::Gumbel, Some(0.41)), false);
@@ -143,6 +151,13 @@ mod tests {
             told.contains("at most 3.2 %") && told.contains("1 % is an estimate, which 99 images"),
             "{told}"
         );
+        assert!(
+            told.contains("95 % confidence at most 9.3 %") && told.contains("and 299 with 95 %"),
+            "{told}"
+        );
+        let of_folds = Calibration { folds: Some(4), ..calibration(31, Rule::Gumbel, None) };
+        let told = false_rejects(&of_folds, false);
+        assert!(told.contains("31 training images") && told.contains("not guaranteed"), "{told}");
         let trained_on = Calibration { held_out: false, ..calibration(8, Rule::Gumbel, None) };
         assert!(false_rejects(&trained_on, false).contains("8 images that were also trained on"));
     }

@@ -86,6 +86,7 @@ impl Folds {
             let folder = tempfile::tempdir().map_err(|error| no_temporary(&error))?;
             let config = Config { budget: self.budget(fold, steps), ..config.clone() };
             let run_dir = RunDir::open(folder.path());
+            let _lock = run_dir.lock()?;
             let backbone = backbone.map(Arc::clone);
             let mut session = Session::begin(&config, &run_dir, ("", train, parts), backbone, (0.0, 1))?;
             session.run(&synthesizer.clone().among(kept), stop, on_event)?;
