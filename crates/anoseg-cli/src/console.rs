@@ -110,6 +110,12 @@ impl TrainingBar {
         Self { bar, last_line: Instant::now(), judging: false }
     }
 
+    /// Another training begins.
+    pub(crate) fn again(&mut self) {
+        self.clear();
+        *self = Self::new();
+    }
+
     /// So many images of all are judged for the thresholds.
     pub(crate) fn judged(&mut self, done: usize, of: usize) {
         if !self.judging {

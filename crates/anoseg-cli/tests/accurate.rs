@@ -143,7 +143,8 @@ fn sixteen_bit_grey_without_a_plain_background_trains_with_a_note() {
     }
     let train = TRAIN.replace("train data", "train grey");
     let (_, err) = shop.run(&format!("{train} -o grey.anoseg --steps 4"), 0);
-    assert!(err.contains("training on 8 good images") && err.contains("4 held out"), "{err}");
+    assert!(err.contains("training on 12 good images") && err.contains("none held out"), "{err}");
+    assert!(err.contains("training 4 of 4 for the thresholds, on 9 images; it judges the other 3"), "{err}");
     assert!(err.contains("lie anywhere"), "{err}");
     shop.run("eval grey.anoseg grey --json figures.json", 0);
     let figures: Value = serde_json::from_slice(&std::fs::read(shop.path("figures.json")).unwrap()).unwrap();
@@ -160,18 +161,19 @@ fn a_time_budget_ends_early_at_the_limit_of_views() {
     std::fs::write(shop.path("accurate.toml"), settings).unwrap();
     let (out, err) = shop.run(&format!("{TRAIN} -o model.anoseg --time 10m"), 0);
     assert!(err.contains("before the time is up, at 1 views"), "{err}");
-    // 15 of the 20 images are trained on, four at a time.
-    assert!(out.contains("4 steps in"), "{out}");
+    // 20 images are trained on, four at a time.
+    assert!(out.contains("5 steps in"), "{out}");
 }
 
 #[test]
-fn few_images_train_with_a_warning() {
+fn few_images_train_with_advice_and_all_of_them_give_the_thresholds() {
     let shop = workshop();
     for number in 11..20 {
         std::fs::remove_file(shop.path(&format!("data/train/good/{number:03}.png"))).unwrap();
     }
-    let (_, err) = shop.run(&format!("{TRAIN} -o model.anoseg --steps 2"), 0);
-    assert!(err.contains("none is held out"), "{err}");
+    let (out, err) = shop.run(&format!("{TRAIN} -o model.anoseg --steps 2"), 0);
+    assert!(err.contains("11 good images are few"), "{err}");
+    assert!(out.contains("come from the 11 training images, each scored by the one of 4 networks"), "{out}");
     shop.run("predict model.anoseg data/test/good -o out", 0);
 }
 

@@ -177,12 +177,12 @@ fn push(scores: &mut Vec<f32>, score: f32) {
     scores.push(score);
 }
 
-/// The newest calibration of a model whose scores are those of images that were not trained on. Those of verdicts
+/// The newest calibration of a model whose scores are its own, of images that were not trained on. Those of verdicts
 /// are in the history already.
 pub(crate) fn of_images(model: &Description) -> Option<&Calibration> {
     let all = model.calibration.iter().chain(&model.former_calibrations);
     let mut of_images = all.filter(|calibration| calibration.verdicts.is_none());
-    of_images.next().filter(|calibration| calibration.held_out)
+    of_images.next().filter(|calibration| calibration.is_guaranteed())
 }
 
 #[cfg(test)]

@@ -125,13 +125,18 @@ impl Calibration {
         (mask, regions)
     }
 
+    /// Whether the scores promise anything of those of other good images: they are those of this model on images that
+    /// it was not trained on, and that were not chosen by their verdicts.
+    pub fn is_guaranteed(&self) -> bool {
+        self.held_out && self.verdicts.is_none() && self.folds.is_none()
+    }
+
     /// The share of good images rejected that is not exceeded with 95 % confidence ([`sure_rate`]), where the scores
-    /// promise one: those of this model on images that it was not trained on.
+    /// promise one ([`Calibration::is_guaranteed`]).
     pub fn sure_rate(&self) -> Option<f64> {
         let n = self.normal_scores.len();
-        let promises = self.held_out && self.verdicts.is_none() && self.folds.is_none() && n > 0;
         // A threshold that is extrapolated lies above all scores.
-        promises.then(|| sure_rate(n - conformal_rank(n, self.false_reject).min(n), n))
+        (self.is_guaranteed() && n > 0).then(|| sure_rate(n - conformal_rank(n, self.false_reject).min(n), n))
     }
 
     /// How many good images it takes to guarantee the wanted false-reject rate on average.

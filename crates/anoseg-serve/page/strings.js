@@ -79,6 +79,8 @@ export const S = {
   promiseNone: "nothing",
   promiseWords: (count, least) =>
     `${plural(count, "score", "scores")} of good images cannot promise less than ${least} of good images above a threshold.`,
+  promiseAimed: (count) =>
+    `The ${plural(count, "score is", "scores are")} not of this model on images that were drawn at random. They promise nothing.`,
   promiseTrained: (count) =>
     `The ${plural(count, "score is that of an image", "scores are those of images")} that the model was also trained on. They promise nothing for other images.`,
   promiseUnknown: "This model has no scores of good images.",

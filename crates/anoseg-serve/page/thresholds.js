@@ -104,7 +104,7 @@ function drawRates() {
   $("promise").textContent = "";
   $("rates").hidden = !calibration;
   if (!calibration) return;
-  const { normal_scores: normal, held_out: heldOut } = calibration;
+  const { normal_scores: normal, held_out: heldOut, guaranteed } = calibration;
   const session = sessionScores();
   const row = (title, cell) => {
     const made = element("tr", {}, element("th", { scope: "row", textContent: title }));
@@ -118,7 +118,7 @@ function drawRates() {
     return [percent(count / scores.length), " ", note];
   };
   const promise = (threshold) =>
-    heldOut && normal.length
+    guaranteed && normal.length
       ? [S.promiseAtMost(percent(promised(above(normal, threshold), normal.length)))]
       : [S.promiseNone];
   row(S.ratesCalibration, rate(normal));
@@ -126,9 +126,11 @@ function drawRates() {
   row(S.ratesSession, rate(session));
   $("promise").textContent = !normal.length
     ? S.promiseUnknown
-    : heldOut
+    : guaranteed
       ? S.promiseWords(normal.length, percent(promised(0, normal.length)))
-      : S.promiseTrained(normal.length);
+      : heldOut
+        ? S.promiseAimed(normal.length)
+        : S.promiseTrained(normal.length);
 }
 
 // The strip: a band of the three decisions, scores of the calibration above it, those of the session below

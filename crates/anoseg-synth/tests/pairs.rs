@@ -56,7 +56,7 @@ fn pairs_among_some_images_do_not_depend_on_the_others() {
     (recipe.base.flip_horizontal, recipe.base.flip_vertical) = (Flip::Never, Flip::Never);
     let images = parts(4, 64, 64);
     let mut others = images.as_ref().clone();
-    others[2] = others[2].map(|value| 0.8 * value);
+    others[2] = Image::from_fn(64, 64, |x, y| images[2].get(x, y).map(|value| 0.8 * value));
     let among = |images: Arc<Vec<Image>>| {
         Synthesizer::new(images, recipe.clone(), 5).expect("a valid recipe").among(vec![0, 1, 3])
     };

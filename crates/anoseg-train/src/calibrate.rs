@@ -211,7 +211,12 @@ pub fn recipe(model: &Model) -> Result<Recipe> {
 /// The images do not fit the recipe.
 pub fn synthesizer_of(model: &Model, normals: &Arc<Vec<Image>>, recipe: Recipe) -> Result<Synthesizer> {
     let geometry = &model.description().preprocess.geometry;
-    let normals = in_parts::without_small(normals, geometry);
+    synthesizer_of_all(model, in_parts::without_small(normals, geometry), recipe)
+}
+
+/// As [`synthesizer_of`], where no image is too small.
+fn synthesizer_of_all(model: &Model, normals: Arc<Vec<Image>>, recipe: Recipe) -> Result<Synthesizer> {
+    let geometry = &model.description().preprocess.geometry;
     let inside = normals.first().and_then(|image| model.inside(image));
     Ok(in_parts::synthesizer(normals, recipe, SYNTHETIC_SEED, geometry)?.within(inside))
 }
@@ -232,7 +237,12 @@ impl Trial {
         normals: &Arc<Vec<Image>>,
         steps: &mut Steps<'_>,
     ) -> Result<Self> {
-        let synthesizer = synthesizer_of(model, normals, recipe(model)?)?;
+        let recipe = recipe(model)?;
+        let synthesizer = match judges {
+            // None of them is too small, and the numbers of the others must stay as they are.
+            Judges::Folds { .. } => synthesizer_of_all(model, Arc::clone(normals), recipe)?,
+            _ => synthesizer_of(model, normals, recipe)?,
+        };
         let pairs = pairs(largest(normals));
         let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
         for step in 0..pairs {

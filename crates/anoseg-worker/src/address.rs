@@ -1,6 +1,7 @@
 //! Where the NATS server is, and as whom it is asked.
 
 use std::fmt;
+use std::io::ErrorKind::InvalidData;
 use std::path::PathBuf;
 
 use async_nats::{ConnectErrorKind, ConnectOptions, ServerAddr};
@@ -78,6 +79,11 @@ impl Nats {
             options = options.credentials_file(path).await.map_err(|error| WorkerError::io(path, error))?;
         }
         if let Some(path) = &self.authority {
+            let text = std::fs::read_to_string(path).map_err(|error| WorkerError::io(path, error))?;
+            if !text.contains("-----BEGIN CERTIFICATE-----") {
+                let error = std::io::Error::new(InvalidData, "it has no certificate in the form of PEM");
+                return Err(WorkerError::io(path, error));
+            }
             options = options.add_root_certificates(path.clone());
         }
         Ok(options)

@@ -44,7 +44,7 @@ pub struct InWork {
     pub task: usize,
     /// Host and process that took it last.
     pub worker: String,
-    /// How often it was delivered.
+    /// How often it was delivered, without deliveries to workers that were stopped.
     pub delivery: u64,
     /// Why that failed; None while it is in work.
     pub failure: Option<String>,
@@ -57,7 +57,7 @@ pub struct GivenUp {
     pub task: usize,
     /// Why.
     pub reason: String,
-    /// How often it was delivered.
+    /// How often it was delivered, without deliveries to workers that were stopped.
     pub deliveries: u64,
 }
 

@@ -357,7 +357,7 @@ fn show(bar: &mut TrainingBar, event: Event) {
             ));
         }
         Event::Fold { number, of, train, held_out } => {
-            bar.clear();
+            bar.again();
             console::note(&format!(
                 "training {number} of {of} for the thresholds, on {train} images; it judges the other {held_out}"
             ));

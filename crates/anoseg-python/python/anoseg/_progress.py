@@ -7,9 +7,10 @@ from typing import Optional, TypedDict
 
 
 class Progress(TypedDict, total=False):
-    """What `on_progress` gets: `event` is "loaded" (train, held_out), "step" (step, total, loss, images_per_second,
-    remaining), "fold" (a further training for the thresholds: number, of, train, held_out), "calibrating", "judged" (done, of), "suspects" (images, of), "fell_back" (step, message), "warning",
-    "value_scale" or "movement" (message)."""
+    """What `on_progress` gets. `event` is "loaded" (train, held_out), "step" (step, total, loss, images_per_second,
+    remaining), "fold" (a further training for the thresholds begins: number, of, train, held_out), "calibrating",
+    "judged" (done, of), "suspects" (images, of), "fell_back" (step, message), "warning", "value_scale" or "movement"
+    (message)."""
 
     event: str
     message: str

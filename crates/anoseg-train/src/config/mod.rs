@@ -61,7 +61,7 @@ pub struct Optimiser {
     /// Pretrained network: share of the feature channels that are dropped for each image while
     /// training, 0 to 0.9; only with at most `few_pictures` training images.
     pub feature_dropout: f32,
-    /// `feature_dropout` applies up to this many training images.
+    /// `feature_dropout` and `calibration.folds` apply up to this many training images.
     pub few_pictures: usize,
 }
 
@@ -157,8 +157,8 @@ pub struct CalibrationSettings {
     /// quarter, and at most eight images. 0 = none.
     pub holdout: f64,
     /// Of few images (at most `optimiser.few_pictures`) none is held out: so many further trainings each leave out a
-    /// part of them, so that each image gets a score of a network that has not seen it. Each takes as long as the
-    /// training itself. 0 = a share is held out of few images, too. If it is left out: 4 for a pretrained network,
+    /// part of them, so that each image gets a score of a network that has not seen it, whatever `holdout` is above
+    /// 0. Each uses each image as often as the training itself, and a budget of time is for all. 0 = a share is held out of few images, too. If it is left out: 4 for a pretrained network,
     /// whose head learns fast, and 0 for others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,

@@ -30,6 +30,10 @@ pub(super) struct State {
     /// digits.
     #[serde(default)]
     pub(super) instructions: String,
+    /// Further trainings that give the scores for the thresholds. 0 where a part of the images was held out, and in
+    /// older checkpoints.
+    #[serde(default)]
+    pub(super) folds: usize,
     /// The settings as TOML; a training resumes only with the same.
     pub(super) config: String,
     /// Digest of the data; a training resumes only with the same.

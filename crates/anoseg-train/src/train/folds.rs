@@ -3,7 +3,7 @@
 //!
 //! A share that is held out of thirty images gives seven scores, and the threshold of a low false-reject rate lies far
 //! above seven scores. All trainings share the backbone, in whose memory bank an image's own features do not count
-//! for itself. (Cross-conformal prediction: Vovk, 2015; its bound of twice the rate: Barber, Candès, Ramdas and
+//! for itself. (Cross-conformal prediction: Vovk, 2015. Its bound, about twice the rate: Barber, Candès, Ramdas and
 //! Tibshirani, "Predictive inference with the jackknife+", 2021. It holds for the networks that gave the scores
 //! together, not for one that is trained on all images, which the model has: nothing is guaranteed.)
 
@@ -17,11 +17,10 @@ use rand_chacha::ChaCha8Rng;
 
 use super::event::{Event, StopToken};
 use super::session::{OnEvent, Session};
-use crate::Result;
 use crate::config::{Budget, Config};
 use crate::data::shuffle;
-use crate::encoder::no_temporary;
 use crate::run_dir::RunDir;
+use crate::{Error, Result};
 
 /// Trainings for the thresholds of a pretrained network, unless `calibration.folds` says another number.
 const USUAL: usize = 4;
@@ -65,34 +64,49 @@ impl Folds {
     }
 
     /// Trains the networks that each leave out a part of the images, on the `backbone` of `model`, which was trained on
-    /// all of them. Nothing of it is kept on disk: a training that is interrupted here begins with the first of them
-    /// again.
+    /// all of them; None, with a warning, if one of them fails. Their checkpoints are in a hidden folder of `run_dir` for
+    /// the time being: a training that is interrupted here begins with the first of them again.
     ///
     /// # Errors
-    /// The token was stopped, a loss diverged, or there is no room for temporary files.
+    /// The token was stopped, or there is no room for a checkpoint.
     pub(super) fn train(
         &self,
-        (config, parts): (&Config, usize),
+        (config, parts, run_dir): (&Config, usize, &RunDir),
         (model, backbone): (&Model, Option<&Arc<Backbone>>),
         synthesizer: &Synthesizer,
         stop: &StopToken,
         on_event: &mut OnEvent<'_>,
-    ) -> Result<Vec<Model>> {
+    ) -> Result<Option<Vec<Model>>> {
         let steps = model.description().provenance.steps;
-        let train = |fold: usize| {
+        let mut train = |fold: usize| {
             let kept = self.kept(fold);
             let (train, held_out) = (kept.len(), self.of_image.len() - kept.len());
             on_event(Event::Fold { number: fold + 1, of: self.count, train, held_out });
-            let folder = tempfile::tempdir().map_err(|error| no_temporary(&error))?;
+            let folder = tempfile::Builder::new().prefix(".fold-").tempdir_in(run_dir.path());
+            let folder = folder.map_err(|error| Error::io(run_dir.path(), error))?;
             let config = Config { budget: self.budget(fold, steps), ..config.clone() };
-            let run_dir = RunDir::open(folder.path());
-            let _lock = run_dir.lock()?;
+            let own_dir = RunDir::open(folder.path());
+            let _lock = own_dir.lock()?;
             let backbone = backbone.map(Arc::clone);
-            let mut session = Session::begin(&config, &run_dir, ("", train, parts), backbone, (0.0, 1))?;
-            session.run(&synthesizer.clone().among(kept), stop, on_event)?;
+            let mut session = Session::begin(&config, &own_dir, ("", train, parts), backbone, (0.0, 0))?;
+            session.run(&synthesizer.clone().among(kept), stop, &mut |event| {
+                // The model is that of the main training.
+                if !matches!(event, Event::FellBack { .. }) {
+                    on_event(event);
+                }
+            })?;
             session.model(model.description().clone())
         };
-        (0..self.count).map(train).collect()
+        let trained = (0..self.count).map(&mut train).collect();
+        match trained {
+            Ok(models) => Ok(Some(models)),
+            Err(Error::Diverged { .. }) => {
+                let what = "a training for the thresholds failed: they come from images that were trained on";
+                on_event(Event::Warning(what.to_owned()));
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// The images that a training does not leave out.
@@ -103,7 +117,7 @@ impl Folds {
     /// The budget of such a training, beside one of so many steps on all images: each image is used as often.
     fn budget(&self, fold: usize, steps: u64) -> Budget {
         let share = self.kept(fold).len() as f64 / self.of_image.len() as f64;
-        Budget::Steps((steps as f64 * share).round() as u64)
+        Budget::Steps(((steps as f64 * share).round() as u64).max(steps.min(1)))
     }
 }
 

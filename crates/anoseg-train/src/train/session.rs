@@ -53,13 +53,14 @@ pub(super) struct Session {
 
 impl Session {
     /// A new session for so many `images` with this `manifest`, of each of which the network takes so many
-    /// `parts`. Of a time budget `setup_seconds` are used already, and so many `trainings` share the rest.
+    /// `parts`. Of a time budget `setup_seconds` are used already; the scores for the thresholds come from so many
+    /// further trainings (`folds`), each without one part in as many.
     pub(super) fn begin(
         config: &Config,
         run_dir: &RunDir,
         (manifest, images, parts): (&str, usize, usize),
         backbone: Option<Arc<Backbone>>,
-        (setup_seconds, trainings): (f64, usize),
+        (setup_seconds, folds): (f64, usize),
     ) -> Result<Self> {
         let text = config.to_toml()?;
         // Before the settings change: a checkpoint always belongs to the settings beside it.
@@ -68,7 +69,8 @@ impl Session {
         let budget = match config.budget {
             Budget::Seconds(seconds) => {
                 let left = (seconds - setup_seconds).max(0.5) * (1.0 - CALIBRATION_SHARE);
-                Budget::Seconds(left / trainings as f64)
+                // All but one part in each: together one training less than there are.
+                Budget::Seconds(left / folds.max(1) as f64)
             }
             steps => steps,
         };
@@ -84,6 +86,7 @@ impl Session {
             schedule,
             health,
             instructions,
+            folds,
             config: text,
             manifest,
         };
@@ -91,6 +94,11 @@ impl Session {
         let learner = Learner::new(config, backbone, images);
         let (config, run_dir) = (config.clone(), run_dir.clone());
         Ok(Self { learner, state, config, run_dir, log, saved: false, saved_at: None })
+    }
+
+    /// The further trainings of the one that the checkpoint holds; 0 if there is none that can be read.
+    pub(super) fn stored_folds(run_dir: &RunDir) -> usize {
+        checkpoint::load(run_dir).map_or(0, |loaded| loaded.state.folds)
     }
 
     /// The session that the checkpoint holds.

@@ -210,8 +210,10 @@ fn in_folds() -> Config {
 fn each_image_is_scored_by_a_network_that_has_not_seen_it() {
     let folder = tempfile::tempdir().unwrap();
     let dataset = images(folder.path());
+    // So many steps that each image is drawn.
+    let config = Config { budget: Budget::Steps(30), ..in_folds() };
     let calibration = |dataset: &Dataset| {
-        let model = Trainer::new(dataset.clone()).config(in_folds()).run().unwrap();
+        let model = Trainer::new(dataset.clone()).config(config.clone()).run().unwrap();
         let description = model.description();
         assert_eq!((description.provenance.training_images, description.provenance.held_out_images), (12, 0));
         description.calibration.clone().unwrap()

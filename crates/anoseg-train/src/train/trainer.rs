@@ -190,6 +190,8 @@ impl Trainer {
         let (remarks, training_images) = (data.remarks(), data.traits());
         data.require_distinct(&self.dataset.root)?;
         let folds = Folds::of(&config, data.images.len());
+        // One that an earlier version began has images held out.
+        let folds = folds.filter(|_| !self.resume || Session::stored_folds(run_dir) > 0);
         let further = folds.as_ref().map_or(0, Folds::count);
         let share = if folds.is_some() { None } else { Some(config.calibration.holdout) };
         let held_out = share.map_or_else(HeldOut::default, |share| data.hold_out(share, seed));
@@ -230,7 +232,7 @@ impl Trainer {
                 .map_err(|error| self.with_folders(error, run_dir))?
         } else {
             let images = (identity.0, train, parts);
-            Session::begin(&config, run_dir, images, backbone.clone(), (setup, 1 + further))?
+            Session::begin(&config, run_dir, images, backbone.clone(), (setup, further))?
         };
         run_dir.write_origin(&self.origin())?;
         (self.on_event)(loaded(&synthesizer, [train, spared, further], &session));
@@ -257,14 +259,16 @@ impl Trainer {
         let stopped = || Error::Interrupted { step: session.state.step, run_dir: run_dir.path().to_owned() };
         let trained = folds.map(|folds| {
             let (backbone, Self { stop, on_event, .. }) = (backbone.as_ref(), &mut *self);
-            let models = folds.train((&config, parts), (&model, backbone), &synthesizer, stop, on_event);
-            Ok((models?, folds))
+            let training = (&config, parts, run_dir);
+            let models = folds.train(training, (&model, backbone), &synthesizer, stop, on_event)?;
+            Ok(models.map(|models| (models, folds)))
         });
         let trained = trained.transpose().map_err(|error| match error {
             Error::Interrupted { .. } => stopped(),
             error => error,
         })?;
-        let trained = trained.as_ref().map(|(models, folds)| (&models[..], folds.of_images()));
+        let trained =
+            trained.as_ref().and_then(Option::as_ref).map(|(models, folds)| (&models[..], folds.of_images()));
         (self.on_event)(Event::Calibrating);
         let calibration = self.calibration(&model, trained, (&images, &names), held_out, &stopped)?;
         model.set_calibration(calibration);

@@ -19,6 +19,9 @@ use crate::names::{Mark, number_in};
 /// Longest pause before a task that failed is delivered again.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// How long a task is tried to be given back.
+const TIME_TO_GIVE_BACK: Duration = Duration::from_secs(5);
+
 /// Most characters of a reason that is kept.
 const LONGEST_REASON: usize = 4000;
 
@@ -68,12 +71,12 @@ impl Worker {
             delivery.number -= delivery.given_back;
         }
         let delivery = &*delivery;
-        let Delivery { job, task, number, .. } = delivery;
+        let number = delivery.number;
         if self.stop.is_asked() {
             // It came while the worker was asked to stop.
-            return self.give_back(delivery).await;
+            return self.give_back(delivery, earlier.and_then(|taken| taken.failure)).await;
         }
-        if *number > self.deliveries {
+        if number > self.deliveries {
             let earlier = earlier.and_then(|taken| taken.failure);
             let without =
                 format!("{} deliveries ended without a result, such as by the end of the worker", number - 1);
@@ -84,7 +87,18 @@ impl Worker {
         self.mark_taken(delivery, None, 0).await?;
         let progress = self.show_progress(delivery);
         let outcome = self.perform(delivery, turn).await;
+        let settled = self.settle(delivery, outcome).await;
         progress.abort();
+        settled
+    }
+
+    /// Tells the server what became of a task.
+    async fn settle(
+        &self,
+        delivery: &Delivery,
+        outcome: Result<Ended, Failure>,
+    ) -> Result<Option<bool>, WorkerError> {
+        let Delivery { job, task, number, .. } = delivery;
         match outcome {
             Ok(Ended::Done { model }) => {
                 let done = Done { worker: self.name.clone(), model };
@@ -93,7 +107,7 @@ impl Worker {
                 tracing::info!(job, task, "done");
                 Ok(Some(true))
             }
-            Ok(Ended::Stopped) => self.give_back(delivery).await,
+            Ok(Ended::Stopped) => self.give_back(delivery, None).await,
             Err(failure) if failure.is_lasting || *number >= self.deliveries => {
                 self.give_up(delivery, *number, failure.reason).await?;
                 Ok(Some(false))
@@ -124,19 +138,30 @@ impl Worker {
         }
     }
 
-    /// What the last delivery of the task left; None for the first one.
+    /// What the last delivery of the task left; None for the first one, and where it cannot be read.
     async fn earlier(&self, delivery: &Delivery) -> Result<Option<Taken>, WorkerError> {
         if delivery.number <= 1 {
             return Ok(None);
         }
-        let marked = self.connection.marked(Mark::Taken, &delivery.job, delivery.task).await?;
-        Ok(marked.map(|(_, taken)| taken))
+        match self.connection.marked(Mark::Taken, &delivery.job, delivery.task).await {
+            Err(WorkerError::Foreign { .. }) => Ok(None),
+            marked => Ok(marked?.map(|(_, taken)| taken)),
+        }
     }
 
-    /// Puts a task back into the queue, as if it had not been delivered.
-    async fn give_back(&self, delivery: &Delivery) -> Result<Option<bool>, WorkerError> {
-        self.mark_taken(delivery, Some("the worker was stopped".to_owned()), 1).await?;
-        answer(delivery, AckKind::Nak(None)).await?;
+    /// Puts a task back into the queue, as if it had not been delivered. A server that does not answer is not waited
+    /// for long, as whoever stops a worker does not wait for it.
+    async fn give_back(
+        &self,
+        delivery: &Delivery,
+        earlier: Option<String>,
+    ) -> Result<Option<bool>, WorkerError> {
+        let given_back = async {
+            let failure = earlier.unwrap_or_else(|| "the worker was stopped".to_owned());
+            self.mark_taken(delivery, Some(failure), 1).await?;
+            answer(delivery, AckKind::Nak(None)).await
+        };
+        tokio::time::timeout(TIME_TO_GIVE_BACK, given_back).await.unwrap_or(Ok(()))?;
         Ok(None)
     }
 

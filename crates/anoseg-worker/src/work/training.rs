@@ -46,9 +46,10 @@ impl Worker {
         let worker = self.clone();
         let trained = tokio::task::spawn_blocking(move || worker.train_here(&training)).await;
         let trained = trained.map_err(|error| Failure::lasting(format!("internal error: {error}")))??;
-        drop(turn);
         let Some(bytes) = trained else { return Ok(Ended::Stopped) };
-        let model = put_model(&self.connection, &bytes).await?;
+        let model = put_model(&self.connection, bytes).await?;
+        // Not before: the next one may take all memory.
+        drop(turn);
         Ok(Ended::Done { model: Some(model) })
     }
 
@@ -140,8 +141,10 @@ fn end(child: &mut Child) -> std::io::Result<()> {
 }
 
 /// Puts a model into the bucket of models, under its digest.
-async fn put_model(connection: &Connection, bytes: &[u8]) -> Result<String, Failure> {
-    let digest = Model::from_bytes(bytes)?.digest()?;
-    connection.put(&connection.models, &digest, bytes).await?;
+async fn put_model(connection: &Connection, bytes: Vec<u8>) -> Result<String, Failure> {
+    let load = move || -> Result<_, Failure> { Ok((Model::from_bytes(&bytes)?.digest()?, bytes)) };
+    let loaded = tokio::task::spawn_blocking(load).await;
+    let (digest, bytes) = loaded.map_err(|error| Failure::passing(error.to_string()))??;
+    connection.put(&connection.models, &digest, &bytes).await?;
     Ok(digest)
 }
