@@ -1,6 +1,6 @@
 """Times `Model.inspect` of Python beside that of Rust, on one image, and what Python adds.
 
-    cargo build --release --example inspect_latency
+    cargo build --release --example inspect_latency     # of the same profile as the wheel
     pip install target/wheels/anoseg-*.whl
     python benches/python_overhead.py part.anoseg 640 480 200 target/release/examples/inspect_latency
 
