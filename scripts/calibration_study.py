@@ -35,8 +35,8 @@ def folder_of(images, folder):
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     for image in images:
-        # Names may repeat between train and test.
-        (folder / f"{image.parent.parent.name}-{image.name}").symlink_to(image)
+        # Names may repeat between train and test, and between kinds of defects.
+        (folder / f"{image.parent.parent.name}-{image.parent.name}-{image.name}").symlink_to(image)
     return folder
 
 
