@@ -50,8 +50,8 @@ def study(program, category, out, images, steps, seed):
         }
 
 
-def share(rows, kind, names):
-    counted = sum(row[kind][name] for row in rows for name in names)
+def share(rows, kind, decision):
+    counted = sum(row[kind][decision] for row in rows)
     return 100 * counted / sum(sum(row[kind].values()) for row in rows)
 
 
@@ -76,7 +76,7 @@ def main():
             rows += study(str(Path(program).resolve()), args.data / name, args.out, args.images, args.steps, seed)
         for way in WAYS:
             own = [row for row in rows if row["category"] == name and row["way"] == way]
-            shares = [share(own, kind, [decision]) for kind in ("good", "defects") for decision in ("reject", "review")]
+            shares = [share(own, kind, decision) for kind in ("good", "defects") for decision in ("reject", "review")]
             print(f"| {name} | {way} | " + " | ".join(f"{value:.1f} %" for value in shares) + " |", flush=True)
         (args.out / "few_images.json").write_text(json.dumps(rows, indent=1))
 

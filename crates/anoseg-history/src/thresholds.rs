@@ -182,7 +182,7 @@ fn push(scores: &mut Vec<f32>, score: f32) {
 pub(crate) fn of_images(model: &Description) -> Option<&Calibration> {
     let all = model.calibration.iter().chain(&model.former_calibrations);
     let mut of_images = all.filter(|calibration| calibration.verdicts.is_none());
-    of_images.next().filter(|calibration| calibration.is_guaranteed())
+    of_images.next().filter(|calibration| calibration.is_representative())
 }
 
 #[cfg(test)]

@@ -125,18 +125,19 @@ impl Calibration {
         (mask, regions)
     }
 
-    /// Whether the scores promise anything of those of other good images: they are those of this model on images that
-    /// it was not trained on, and that were not chosen by their verdicts.
-    pub fn is_guaranteed(&self) -> bool {
+    /// Whether the scores are like those of other good images to come: they are those of this model on images that it
+    /// was not trained on, and that were not chosen by their verdicts.
+    pub fn is_representative(&self) -> bool {
         self.held_out && self.verdicts.is_none() && self.folds.is_none()
     }
 
     /// The share of good images rejected that is not exceeded with 95 % confidence ([`sure_rate`]), where the scores
-    /// promise one ([`Calibration::is_guaranteed`]).
+    /// promise one ([`Calibration::is_representative`]).
     pub fn sure_rate(&self) -> Option<f64> {
         let n = self.normal_scores.len();
         // A threshold that is extrapolated lies above all scores.
-        (self.is_guaranteed() && n > 0).then(|| sure_rate(n - conformal_rank(n, self.false_reject).min(n), n))
+        (self.is_representative() && n > 0)
+            .then(|| sure_rate(n - conformal_rank(n, self.false_reject).min(n), n))
     }
 
     /// How many good images it takes to guarantee the wanted false-reject rate on average.

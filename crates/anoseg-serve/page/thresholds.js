@@ -104,7 +104,7 @@ function drawRates() {
   $("promise").textContent = "";
   $("rates").hidden = !calibration;
   if (!calibration) return;
-  const { normal_scores: normal, held_out: heldOut, guaranteed } = calibration;
+  const { normal_scores: normal, held_out: heldOut, representative } = calibration;
   const session = sessionScores();
   const row = (title, cell) => {
     const made = element("tr", {}, element("th", { scope: "row", textContent: title }));
@@ -118,7 +118,7 @@ function drawRates() {
     return [percent(count / scores.length), " ", note];
   };
   const promise = (threshold) =>
-    guaranteed && normal.length
+    representative && normal.length
       ? [S.promiseAtMost(percent(promised(above(normal, threshold), normal.length)))]
       : [S.promiseNone];
   row(S.ratesCalibration, rate(normal));
@@ -126,7 +126,7 @@ function drawRates() {
   row(S.ratesSession, rate(session));
   $("promise").textContent = !normal.length
     ? S.promiseUnknown
-    : guaranteed
+    : representative
       ? S.promiseWords(normal.length, percent(promised(0, normal.length)))
       : heldOut
         ? S.promiseAimed(normal.length)

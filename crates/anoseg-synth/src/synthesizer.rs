@@ -48,7 +48,7 @@ pub struct Pair {
 pub struct Synthesizer {
     images: Arc<Vec<Image>>,
     /// Which of the images pairs are made from.
-    chosen: Arc<Vec<usize>>,
+    chosen: Vec<usize>,
     foregrounds: Vec<Option<Foreground>>,
     noise: NoiseTable,
     /// Whether all images are grey. The anomalies are grey then, too.
@@ -122,7 +122,7 @@ impl Synthesizer {
         };
         let grey = images.iter().all(is_grey);
         let noise = NoiseTable::new();
-        let chosen = Arc::new((0..images.len()).collect());
+        let chosen = (0..images.len()).collect();
         Ok(Self { images, chosen, foregrounds, noise, grey, recipe, seed, part, region: None })
     }
 
@@ -134,7 +134,7 @@ impl Synthesizer {
     pub fn among(self, images: Vec<usize>) -> Self {
         assert!(!images.is_empty(), "a choice of images");
         assert!(images.iter().all(|&image| image < self.images.len()), "numbers of images");
-        Self { chosen: Arc::new(images), ..self }
+        Self { chosen: images, ..self }
     }
 
     /// Pairs with anomalies inside this region of the images only; anywhere if None. It is mirrored and

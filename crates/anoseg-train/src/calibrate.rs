@@ -111,7 +111,11 @@ pub(crate) enum Judges<'a> {
     /// One that was trained on all of them.
     Trained(&'a Model),
     /// Several, each for those that it was not trained on. All have the memory bank of the model that is calibrated.
-    Folds { models: &'a [Model], of_images: &'a [usize] },
+    Folds {
+        models: Vec<Model>,
+        /// For each image the number of its model.
+        of_images: Vec<usize>,
+    },
 }
 
 impl Judges<'_> {

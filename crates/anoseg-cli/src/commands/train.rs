@@ -316,19 +316,18 @@ fn show(bar: &mut TrainingBar, event: Event) {
                 }
                 _ => format!(", going on at step {resumed_at}"),
             };
-            let images = train + held_out;
             let mirrored = match mirrored {
                 [false, false] => "",
                 [true, false] => ", mirrored left to right too",
                 [false, true] => ", mirrored top to bottom too",
                 [true, true] => ", mirrored both ways too",
             };
-            let held_out = match folds {
+            let scored = match folds {
                 0 => format!("{held_out} held out"),
                 _ => format!("none held out: {folds} further trainings give the scores for the thresholds"),
             };
-            console::note(&format!("training on {train} good images{mirrored}; {held_out}{resumed}"));
-            if let Some(advice) = anoseg::few_good_images(images) {
+            console::note(&format!("training on {train} good images{mirrored}; {scored}{resumed}"));
+            if let Some(advice) = anoseg::few_good_images(train + held_out) {
                 console::note(&format!("note: {advice}"));
             }
             if foregrounds == 0 {

@@ -106,7 +106,7 @@ impl Drift {
             recent: VecDeque::new(),
         };
         // Scores of images that were trained on, and those of other networks, are not like those to come.
-        if calibration.is_guaranteed() {
+        if calibration.is_representative() {
             drift.watch_calibration(calibration);
         }
         Ok(drift)

@@ -158,8 +158,9 @@ pub struct CalibrationSettings {
     pub holdout: f64,
     /// Of few images (at most `optimiser.few_pictures`) none is held out: so many further trainings each leave out a
     /// part of them, so that each image gets a score of a network that has not seen it, whatever `holdout` is above
-    /// 0. Each uses each image as often as the training itself, and a budget of time is for all. 0 = a share is held out of few images, too. If it is left out: 4 for a pretrained network,
-    /// whose head learns fast, and 0 for others.
+    /// 0. Each uses each image as often as the training itself, and a budget of time is for all. 0 = a share is held
+    /// out of few images, too. If it is left out: 4 for a pretrained network, whose head learns fast, and 0 for
+    /// others.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub folds: Option<usize>,
     /// Wanted share of good images that are rejected.

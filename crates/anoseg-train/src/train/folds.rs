@@ -17,6 +17,7 @@ use rand_chacha::ChaCha8Rng;
 
 use super::event::{Event, StopToken};
 use super::session::{OnEvent, Session};
+use crate::calibrate::Judges;
 use crate::config::{Budget, Config};
 use crate::data::shuffle;
 use crate::run_dir::RunDir;
@@ -58,25 +59,20 @@ impl Folds {
         self.count
     }
 
-    /// For each image the training that leaves it out.
-    pub(super) fn of_images(&self) -> &[usize] {
-        &self.of_image
-    }
-
     /// Trains the networks that each leave out a part of the images, on the `backbone` of `model`, which was trained on
-    /// all of them; None, with a warning, if one of them fails. Their checkpoints are in a hidden folder of `run_dir` for
+    /// all of them, and which judges them itself, with a warning, if one of these trainings fails. Their checkpoints are in a hidden folder of `run_dir` for
     /// the time being: a training that is interrupted here begins with the first of them again.
     ///
     /// # Errors
-    /// The token was stopped, or there is no room for a checkpoint.
-    pub(super) fn train(
-        &self,
+    /// `stop` was called, or a checkpoint cannot be written.
+    pub(super) fn train<'a>(
+        self,
         (config, parts, run_dir): (&Config, usize, &RunDir),
-        (model, backbone): (&Model, Option<&Arc<Backbone>>),
+        (model, backbone): (&'a Model, Option<&Arc<Backbone>>),
         synthesizer: &Synthesizer,
         stop: &StopToken,
         on_event: &mut OnEvent<'_>,
-    ) -> Result<Option<Vec<Model>>> {
+    ) -> Result<Judges<'a>> {
         let steps = model.description().provenance.steps;
         let mut train = |fold: usize| {
             let kept = self.kept(fold);
@@ -99,11 +95,15 @@ impl Folds {
         };
         let trained = (0..self.count).map(&mut train).collect();
         match trained {
-            Ok(models) => Ok(Some(models)),
+            Ok(models) => Ok(Judges::Folds { models, of_images: self.of_image }),
             Err(Error::Diverged { .. }) => {
                 let what = "a training for the thresholds failed: they come from images that were trained on";
                 on_event(Event::Warning(what.to_owned()));
-                Ok(None)
+                Ok(Judges::Trained(model))
+            }
+            // It is the main training that is gone on with.
+            Err(Error::Interrupted { .. }) => {
+                Err(Error::Interrupted { step: steps, run_dir: run_dir.path().to_owned() })
             }
             Err(error) => Err(error),
         }

@@ -252,7 +252,7 @@ fn a_training_that_is_stopped_in_a_fold_resumes_to_the_same_model() {
     assert_eq!(resumed.description.calibration, whole.description.calibration);
 }
 
-/// A quarter of the time each, so that all of it is as long as was asked for.
+/// A third of the time for the main training, and two thirds of that for each other one.
 #[test]
 fn trainings_for_the_thresholds_share_the_time() {
     let folder = tempfile::tempdir().unwrap();

@@ -193,8 +193,10 @@ impl Trainer {
         // One that an earlier version began has images held out.
         let folds = folds.filter(|_| !self.resume || Session::stored_folds(run_dir) > 0);
         let further = folds.as_ref().map_or(0, Folds::count);
-        let share = if folds.is_some() { None } else { Some(config.calibration.holdout) };
-        let held_out = share.map_or_else(HeldOut::default, |share| data.hold_out(share, seed));
+        let held_out = match folds {
+            Some(_) => HeldOut::default(),
+            None => data.hold_out(config.calibration.holdout, seed),
+        };
         let names = data.names();
         for warning in self.dataset.warnings.iter().chain(&data.warnings) {
             (self.on_event)(Event::Warning(warning.clone()));
@@ -257,41 +259,30 @@ impl Trainer {
         let prepared = (data.preprocess, training_images);
         let mut model = model(&config, provenance, prepared, &synthesizer, &session)?;
         let stopped = || Error::Interrupted { step: session.state.step, run_dir: run_dir.path().to_owned() };
-        let trained = folds.map(|folds| {
-            let (backbone, Self { stop, on_event, .. }) = (backbone.as_ref(), &mut *self);
-            let training = (&config, parts, run_dir);
-            let models = folds.train(training, (&model, backbone), &synthesizer, stop, on_event)?;
-            Ok(models.map(|models| (models, folds)))
-        });
-        let trained = trained.transpose().map_err(|error| match error {
-            Error::Interrupted { .. } => stopped(),
-            error => error,
-        })?;
-        let trained =
-            trained.as_ref().and_then(Option::as_ref).map(|(models, folds)| (&models[..], folds.of_images()));
+        let judges = match folds {
+            Some(folds) => {
+                let (trained, Self { stop, on_event, .. }) = ((&model, backbone.as_ref()), &mut *self);
+                folds.train((&config, parts, run_dir), trained, &synthesizer, stop, on_event)?
+            }
+            None if spared == 0 => Judges::Trained(&model),
+            None => Judges::HeldOut(&model),
+        };
         (self.on_event)(Event::Calibrating);
-        let calibration = self.calibration(&model, trained, (&images, &names), held_out, &stopped)?;
+        let calibration = self.calibration((&model, &judges), (&images, &names), held_out, &stopped)?;
         model.set_calibration(calibration);
         Ok(model)
     }
 
-    /// The thresholds of a model that was trained on these images, of these names, where no image was held out by
-    /// those of the models in `folds`, one of which was not trained on the image. Good images that may show defects are
-    /// told. `stopped` is the error after the token was stopped.
+    /// The thresholds of a model that was trained on these images, of these names, from what `judges` say. Good images
+    /// that may show defects are told. `stopped` is the error after the token was stopped.
     fn calibration(
         &mut self,
-        model: &Model,
-        folds: Option<(&[Model], &[usize])>,
+        (model, judges): (&Model, &Judges<'_>),
         (images, names): (&Arc<Vec<Image>>, &[PathBuf]),
         held_out: HeldOut,
         stopped: &dyn Fn() -> Error,
     ) -> Result<Calibration> {
         let spared = held_out.images.len();
-        let judges = match folds {
-            Some((models, of_images)) => Judges::Folds { models, of_images },
-            None if spared == 0 => Judges::Trained(model),
-            None => Judges::HeldOut(model),
-        };
         let normals = if spared == 0 { Arc::clone(images) } else { Arc::new(held_out.images) };
         let Self { on_event, stop, config, .. } = self;
         let mut on_image = |done: usize, of: usize| {
@@ -304,7 +295,7 @@ impl Trainer {
         let judged = calibrate::judged_images(&normals) + suspects::judged_images(images.len(), spared);
         let mut steps = Steps::new(judged, &mut on_image);
         let Calibrated { mut calibration, synthetic_scores } =
-            calibrate::from_normals(model, &judges, &normals, &config.calibration, &mut steps)?;
+            calibrate::from_normals(model, judges, &normals, &config.calibration, &mut steps)?;
         calibration.calibrated_on = held_out.files;
         calibration.calibrated_on.sort_unstable();
         let spared_images: &[Image] = if spared == 0 { &[] } else { &normals };
