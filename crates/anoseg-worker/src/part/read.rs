@@ -4,14 +4,13 @@ use std::panic::AssertUnwindSafe;
 
 use anoseg::Decision;
 use anoseg::batch::{FileNames, RegionRecord, Rle, SCHEMA, Verdict, WarningRecord};
-use arrow_array::cast::AsArray as _;
-use arrow_array::types::{Float32Type, Int64Type};
-use arrow_array::{Array, ArrayRef, RecordBatch, StructArray};
 use bytes::Bytes;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::ArrowSchemaConverter;
+use parquet::file::reader::{FileReader as _, SerializedFileReader};
+use parquet::record::{Field, List, Row as Record};
 
 use super::Row;
-use super::columns::{COLUMNS, schema};
+use super::columns::schema;
 use crate::error::Cause;
 
 /// The so many rows of a Parquet file that [`write`](super::write()) made.
@@ -25,22 +24,21 @@ pub(crate) fn read(bytes: Bytes, count: usize) -> Result<Vec<Row>, Cause> {
 }
 
 fn read_rows(bytes: Bytes, count: usize) -> Result<Vec<Row>, Cause> {
-    let builder = ParquetRecordBatchReaderBuilder::try_new(bytes)?;
-    if builder.schema().fields() != schema().fields() {
+    let reader = SerializedFileReader::new(bytes)?;
+    let file = reader.metadata().file_metadata();
+    let expected = ArrowSchemaConverter::new().convert(&schema())?;
+    if file.schema_descr().root_schema() != expected.root_schema() {
         return Err("it has other columns than a part".into());
     }
-    let there = builder.metadata().file_metadata().num_rows();
+    let there = file.num_rows();
     if usize::try_from(there) != Ok(count) {
         return Err(format!("it has {there} verdicts on {count} images").into());
     }
     let mut rows = Vec::new();
-    for batch in builder.build()? {
-        let batch = batch?;
-        for row in 0..batch.num_rows() {
-            let verdict = verdict(&batch, row)?;
-            require_sound(&verdict)?;
-            rows.push(Row { verdict, image_digest: text(column(&batch, "image_digest"), row) });
-        }
+    for record in reader.get_row_iter(None)? {
+        let row = row(&record?)?;
+        require_sound(&row.verdict)?;
+        rows.push(row);
     }
     Ok(rows)
 }
@@ -62,78 +60,121 @@ fn require_sound(verdict: &Verdict) -> Result<(), Cause> {
     Err(format!("its verdict on {image} is none that a worker writes").into())
 }
 
-/// The column of this name.
-fn column<'a>(batch: &'a RecordBatch, name: &str) -> &'a ArrayRef {
-    let number = COLUMNS.iter().position(|column| *column == name).unwrap_or_default();
-    batch.column(number)
+fn row(record: &Record) -> Result<Row, Cause> {
+    let column = |name| field(record, name);
+    let files = group(column("files")?)?;
+    let verdict = Verdict {
+        width: number(column("width")?)?,
+        height: number(column("height")?)?,
+        score: match column("score")? {
+            Field::Null => None,
+            known => Some(share(known)?),
+        },
+        decision: text(column("decision")?)?.map(|name| decision(&name)).transpose()?,
+        regions: list(column("regions")?)?.iter().map(region).collect::<Result<_, _>>()?,
+        warnings: list(column("warnings")?)?.iter().map(warning).collect::<Result<_, _>>()?,
+        files: FileNames {
+            overlay: text(field(files, "overlay")?)?,
+            mask: text(field(files, "mask")?)?,
+            map: text(field(files, "map")?)?,
+        },
+        errors: list(column("errors")?)?.iter().map(known_text).collect::<Result<_, _>>()?,
+        error: text(column("error")?)?,
+        model_digest: known_text(column("model_digest")?)?,
+        schema: u32::try_from(known_number(column("schema")?)?)?,
+        ..Verdict::unjudged(known_text(column("image")?)?)
+    };
+    Ok(Row { verdict, image_digest: text(column("image_digest")?)? })
 }
 
-fn verdict(batch: &RecordBatch, row: usize) -> Result<Verdict, Cause> {
-    let column = |name| column(batch, name);
-    let files = column("files").as_struct();
-    let errors = column("errors").as_list::<i32>().value(row);
-    Ok(Verdict {
-        width: number(column("width"), row)?,
-        height: number(column("height"), row)?,
-        score: column("score")
-            .is_valid(row)
-            .then(|| column("score").as_primitive::<Float32Type>().value(row)),
-        decision: text(column("decision"), row).map(|name| decision(&name)).transpose()?,
-        regions: regions(&column("regions").as_list::<i32>().value(row))?,
-        warnings: warnings(&column("warnings").as_list::<i32>().value(row)),
-        files: FileNames {
-            overlay: text(files.column(0), row),
-            mask: text(files.column(1), row),
-            map: text(files.column(2), row),
-        },
-        errors: (0..errors.len()).filter_map(|at| text(&errors, at)).collect(),
-        error: text(column("error"), row),
-        model_digest: text(column("model_digest"), row).unwrap_or_default(),
-        schema: u32::try_from(number(column("schema"), row)?.unwrap_or_default())?,
-        ..Verdict::unjudged(text(column("image"), row).unwrap_or_default())
+fn region(of: &Field) -> Result<RegionRecord, Cause> {
+    let region = group(of)?;
+    Ok(RegionRecord {
+        bounds: exactly(&numbers(field(region, "box")?)?)?,
+        area: known_number(field(region, "area")?)?,
+        peak: share(field(region, "peak")?)?,
+        peak_at: exactly(&numbers(field(region, "peak_at")?)?)?,
+        segmentation: pixels(field(region, "segmentation")?)?,
     })
 }
 
-fn regions(values: &ArrayRef) -> Result<Vec<RegionRecord>, Cause> {
-    let values = values.as_struct();
-    let region = |at: usize| -> Result<RegionRecord, Cause> {
-        Ok(RegionRecord {
-            bounds: exactly(&numbers(values.column(0), at)?)?,
-            area: number(values.column(1), at)?.unwrap_or_default(),
-            peak: values.column(2).as_primitive::<Float32Type>().value(at),
-            peak_at: exactly(&numbers(values.column(3), at)?)?,
-            segmentation: pixels(values.column(4).as_struct(), at)?,
-        })
-    };
-    (0..values.len()).map(region).collect()
+fn pixels(of: &Field) -> Result<Option<Rle>, Cause> {
+    let Field::Group(pixels) = of else { return Ok(None) };
+    let size = exactly(&numbers(field(pixels, "size")?)?)?;
+    Ok(Some(Rle { size, counts: numbers(field(pixels, "counts")?)? }))
 }
 
-fn pixels(values: &StructArray, at: usize) -> Result<Option<Rle>, Cause> {
-    if values.is_null(at) {
-        return Ok(None);
+fn warning(of: &Field) -> Result<WarningRecord, Cause> {
+    let warning = group(of)?;
+    Ok(WarningRecord {
+        code: known_text(field(warning, "code")?)?,
+        message: known_text(field(warning, "message")?)?,
+    })
+}
+
+/// The field of this name.
+fn field<'a>(record: &'a Record, name: &str) -> Result<&'a Field, Cause> {
+    let mut fields = record.get_column_iter();
+    let found = fields.find_map(|(field, value)| (field == name).then_some(value));
+    found.ok_or_else(|| format!("it has no {name}").into())
+}
+
+fn group(of: &Field) -> Result<&Record, Cause> {
+    match of {
+        Field::Group(group) => Ok(group),
+        other => Err(unexpected(other)),
     }
-    Ok(Some(Rle { size: exactly(&numbers(values.column(0), at)?)?, counts: numbers(values.column(1), at)? }))
 }
 
-fn warnings(values: &ArrayRef) -> Vec<WarningRecord> {
-    let values = values.as_struct();
-    let text = |column: usize, at: usize| text(values.column(column), at).unwrap_or_default();
-    (0..values.len()).map(|at| WarningRecord { code: text(0, at), message: text(1, at) }).collect()
+fn list(of: &Field) -> Result<&[Field], Cause> {
+    match of {
+        Field::ListInternal(list) => Ok(List::elements(list)),
+        other => Err(unexpected(other)),
+    }
 }
 
-fn text(values: &ArrayRef, at: usize) -> Option<String> {
-    values.is_valid(at).then(|| values.as_string::<i32>().value(at).to_owned())
+fn text(of: &Field) -> Result<Option<String>, Cause> {
+    match of {
+        Field::Null => Ok(None),
+        known => known_text(known).map(Some),
+    }
 }
 
-fn number(values: &ArrayRef, at: usize) -> Result<Option<usize>, Cause> {
-    let known = values.is_valid(at).then(|| values.as_primitive::<Int64Type>().value(at));
-    Ok(known.map(usize::try_from).transpose()?)
+fn known_text(of: &Field) -> Result<String, Cause> {
+    match of {
+        Field::Str(text) => Ok(text.clone()),
+        other => Err(unexpected(other)),
+    }
 }
 
-fn numbers(values: &ArrayRef, at: usize) -> Result<Vec<usize>, Cause> {
-    let values = values.as_list::<i32>().value(at);
-    let numbers = values.as_primitive::<Int64Type>().values().iter();
-    Ok(numbers.map(|&number| usize::try_from(number)).collect::<Result<_, _>>()?)
+fn number(of: &Field) -> Result<Option<usize>, Cause> {
+    match of {
+        Field::Null => Ok(None),
+        known => known_number(known).map(Some),
+    }
+}
+
+fn known_number(of: &Field) -> Result<usize, Cause> {
+    match of {
+        Field::Long(number) => Ok(usize::try_from(*number)?),
+        other => Err(unexpected(other)),
+    }
+}
+
+fn numbers(of: &Field) -> Result<Vec<usize>, Cause> {
+    list(of)?.iter().map(known_number).collect()
+}
+
+fn share(of: &Field) -> Result<f32, Cause> {
+    match of {
+        Field::Float(share) => Ok(*share),
+        other => Err(unexpected(other)),
+    }
+}
+
+/// The schema was compared before: only a damaged file holds another kind of value.
+fn unexpected(value: &Field) -> Cause {
+    format!("{value} is no value of its column").into()
 }
 
 /// So many numbers and no others.
