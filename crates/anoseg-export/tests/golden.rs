@@ -13,7 +13,7 @@ use anoseg_image::{Filter, write};
 use anoseg_infer::network::pretrained::{
     ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
 };
-use anoseg_infer::network::{Architecture, Backbone, Blueprint, Init, MemoryBank, head};
+use anoseg_infer::network::{Architecture, Averaging, Backbone, Blueprint, Init, MemoryBank, head};
 use anoseg_infer::parameters::{ParameterData, ParameterStore};
 use anoseg_infer::{Description, Geometry, Model, Network, Postprocess, Preprocess, Provenance, ScoreRule};
 use flate2::read::GzDecoder;
@@ -111,7 +111,8 @@ fn bank(random: &mut ChaCha8Rng, count: usize, channels: usize) -> MemoryBank {
 fn accurate(seed: u64, geometry: Geometry, synthesis: serde_json::Value) -> Model {
     let mut random = ChaCha8Rng::seed_from_u64(seed);
     let tiled = geometry.is_tiled();
-    let architecture = Architecture { context: !tiled, ..Architecture::pretrained() };
+    let averaging = Averaging::Joined;
+    let architecture = Architecture { context: !tiled, averaging, ..Architecture::pretrained() };
     let mut blueprint = Blueprint::default();
     let encoder = EfficientNet::new(&mut blueprint);
     let backbone = Backbone {
@@ -125,6 +126,7 @@ fn accurate(seed: u64, geometry: Geometry, synthesis: serde_json::Value) -> Mode
             memory: bank(&mut random, 24, FINE_DESCRIPTOR),
             distances: Spread { mean: vec![2.0], deviation: vec![1.0] },
         }),
+        averaging: architecture.averaging,
     };
     let mut blueprint = Blueprint::default();
     head(&mut blueprint, &architecture);

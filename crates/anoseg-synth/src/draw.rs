@@ -13,6 +13,8 @@ pub(crate) enum Stream {
     Anomaly = 1,
     /// The noise added to the whole pair.
     Noise = 2,
+    /// Another light on a training image.
+    Light = 3,
 }
 
 /// A source of random numbers. All distributions are computed here from the bits of the generator,

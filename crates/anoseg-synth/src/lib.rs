@@ -29,6 +29,7 @@ mod frame;
 mod hard;
 mod kind;
 mod label;
+mod light;
 mod membrane;
 mod natural;
 mod noise;
@@ -43,6 +44,7 @@ mod window;
 
 pub use error::SynthError;
 pub use kind::{Blend, Kind, Shape, Source};
+pub use light::relit;
 pub use recipe::{
     BaseAugmentation, BlendShares, Family, Flip, PaperRecipe, Recipe, ShapeWeights, SizeRange, SourceWeights,
 };

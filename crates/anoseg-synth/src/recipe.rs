@@ -138,6 +138,14 @@ pub struct BaseAugmentation {
     /// Gamma between exp(-this) and exp(this), as the parabola closest to it near mid-grey,
     /// 0..=0.7.
     pub gamma: f32,
+    /// The light varies over the image, smoothly, by up to this share either way, 0..=0.9. Not written where it is
+    /// off, so that earlier versions can read the file.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub light: f32,
+    /// Red and blue change by up to this share either way, 0..=0.5; grey images stay grey. Not written where it
+    /// is off.
+    #[serde(default, skip_serializing_if = "is_off")]
+    pub white_balance: f32,
     /// Largest standard deviation of the noise added to the whole pair, 0..=0.2.
     pub noise: f32,
     /// Mirror left to right, half of the time.
@@ -146,6 +154,10 @@ pub struct BaseAugmentation {
     pub flip_vertical: Flip,
     /// Rotate by a multiple of 90 degrees; of 180 degrees if the image is not square.
     pub quarter_turns: bool,
+}
+
+fn is_off(share: &f32) -> bool {
+    *share == 0.0
 }
 
 /// Whether images are mirrored.
@@ -292,6 +304,8 @@ impl BaseAugmentation {
             brightness: 0.0,
             contrast: 0.0,
             gamma: 0.0,
+            light: 0.0,
+            white_balance: 0.0,
             noise: 0.0,
             flip_horizontal: Flip::Never,
             flip_vertical: Flip::Never,

@@ -11,6 +11,7 @@ use crate::error::SynthError;
 use crate::foreground::{self, Foreground};
 use crate::frame::Frame;
 use crate::kind::Kind;
+use crate::light;
 use crate::natural;
 use crate::paper;
 use crate::recipe::{Family, Recipe};
@@ -230,6 +231,7 @@ impl Synthesizer {
         }
         let mut image = frame.apply(image);
         base::vary_tone(&mut image, &self.recipe.base, &mut draw);
+        light::vary(&mut image, &self.recipe.base, self.grey, &mut draw);
         Base { image, source, frame }
     }
 

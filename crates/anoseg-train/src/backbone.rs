@@ -8,11 +8,12 @@ use anoseg_image::{Image, Mask};
 use anoseg_infer::network::pretrained::{
     ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
 };
-use anoseg_infer::network::{Backbone, Blueprint, Executor as _, MemoryBank};
+use anoseg_infer::network::{Architecture, Backbone, Blueprint, Executor as _, MemoryBank};
 use anoseg_infer::parameters::{ParameterData, ParameterError, ParameterStore};
 use anoseg_infer::runtime::{Program, Recorder, Value};
 use anoseg_infer::{Extent, Geometry, Window};
 use anoseg_kernels::Pool;
+use anoseg_synth::{BaseAugmentation, relit};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -37,6 +38,8 @@ pub(crate) struct Views<'a> {
     images: &'a [Image],
     /// Each is a window of the image of this number; the numbers ascend.
     windows: Vec<(usize, Window)>,
+    /// Every part is there as it is and under another light, which these settings and this seed draw.
+    light: Option<(BaseAugmentation, u64)>,
     /// Width and height.
     size: (usize, usize),
     /// Whether the memory bank is made at half of the resolution.
@@ -55,7 +58,16 @@ impl<'a> Views<'a> {
         let windows = images.iter().enumerate().flat_map(of_image).collect();
         let [height, width] = part;
         let size = (width, height);
-        Self { images, windows, size, coarse: geometry.is_tiled(), inside: None }
+        Self { images, windows, light: None, size, coarse: geometry.is_tiled(), inside: None }
+    }
+
+    /// The same with each part under another light in addition, where the training images are lit anew.
+    pub(crate) fn lit(mut self, augmentation: &BaseAugmentation, seed: u64) -> Self {
+        if augmentation.varies_light() {
+            self.windows = self.windows.into_iter().flat_map(|window| [window; 2]).collect();
+            self.light = Some((augmentation.clone(), seed));
+        }
+        self
     }
 
     /// The same with features inside this region of the images only, if it is given. Views without such
@@ -88,9 +100,16 @@ impl<'a> Views<'a> {
     fn values(&self, i: usize) -> Cow<'a, [f32]> {
         let (owner, Window { x, y, .. }) = self.windows[i];
         let (image, (width, height)) = (&self.images[owner], self.size);
-        match (x, y) {
-            (0, 0) if (image.width(), image.height()) == (width, height) => Cow::Borrowed(image.as_slice()),
-            at => Cow::Owned(image.cut(at, width, height).into_vec()),
+        let is_whole = (x, y) == (0, 0) && (image.width(), image.height()) == (width, height);
+        // Of the two views of a part the second is lit anew.
+        let lit = self.light.as_ref().filter(|_| i % 2 == 1);
+        match lit {
+            Some((augmentation, seed)) => {
+                let part = image.cut((x, y), width, height);
+                Cow::Owned(relit(&part, augmentation, *seed, i as u64).into_vec())
+            }
+            None if is_whole => Cow::Borrowed(image.as_slice()),
+            None => Cow::Owned(image.cut((x, y), width, height).into_vec()),
         }
     }
 }
@@ -111,16 +130,17 @@ fn cells_inside(inside: &Mask, window: Window, (width, height): (usize, usize), 
     (0..columns * rows).filter(|&cell| has_pixel(cell)).collect()
 }
 
-/// The backbone of good images. `vectors` is the size of the memory bank, `seed`
-/// the seed of its selection.
+/// The backbone of good images. `seed` is that of the selection of the memory bank.
 ///
 /// # Errors
 /// The encoder's parameters are not those of the network.
 pub(crate) fn measure(
     encoder_parameters: &BTreeMap<String, ParameterData>,
     views: &Views<'_>,
-    (vectors, seed): (usize, u64),
+    architecture: &Architecture,
+    seed: u64,
 ) -> Result<Backbone, ParameterError> {
+    let (averaging, vectors) = (architecture.averaging, architecture.memory);
     let mut blueprint = Blueprint::default();
     let encoder = EfficientNet::new(&mut blueprint);
     let encoder_parameters = ParameterStore::import(encoder_parameters, blueprint.parameters())?;
@@ -162,7 +182,7 @@ pub(crate) fn measure(
         (memory, distances)
     };
     let (memory, distances) = remember(views.coarse, (DESCRIPTOR, vectors), &|x, image| {
-        Backbone::descriptors(x, &encoder, spread, image)
+        Backbone::descriptors(x, &encoder, (spread, averaging), image)
     });
     let fine = views.coarse.then(|| {
         let vectors = (vectors / FINE_SHARE).max(1);
@@ -171,7 +191,7 @@ pub(crate) fn measure(
         });
         FineMemory { memory, distances }
     });
-    Ok(Backbone { encoder, encoder_parameters, features, memory, distances, coarse, fine })
+    Ok(Backbone { encoder, encoder_parameters, features, memory, distances, coarse, fine, averaging })
 }
 
 /// A program that gives `outputs` of an image, or if `halved` of the image at half of its resolution.

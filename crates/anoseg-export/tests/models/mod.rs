@@ -76,6 +76,7 @@ pub(crate) fn accurate(geometry: Geometry, filter: Filter) -> Model {
             memory: bank(40, FINE_DESCRIPTOR),
             distances: Spread { mean: vec![2.0], deviation: vec![1.0] },
         }),
+        averaging: architecture.averaging,
     };
     let mut blueprint = Blueprint::default();
     head(&mut blueprint, &architecture);

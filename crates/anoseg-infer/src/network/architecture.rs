@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Blueprint, Detector, ImageGenerator, compact, head, pretrained, published};
+use super::{Averaging, Blueprint, Detector, ImageGenerator, compact, head, pretrained, published};
 use crate::SettingError;
 use crate::settings::require;
 
@@ -39,6 +39,10 @@ pub struct Architecture {
     pub blocks: usize,
     /// Pretrained network: number of feature vectors in the memory bank.
     pub memory: usize,
+    /// Pretrained network: where the features that are compared are averaged with their neighbours. Not written
+    /// where it is `joined`, so that earlier versions can read the file.
+    #[serde(default, skip_serializing_if = "Averaging::is_joined")]
+    pub averaging: Averaging,
     /// Whether each position is compared with the whole image; in the pretrained network also with
     /// its wider surroundings.
     #[serde(default)]
@@ -65,6 +69,7 @@ impl Default for Architecture {
             widths: vec![32, 64, 96, 128],
             blocks: 1,
             memory: 4000,
+            averaging: Averaging::Joined,
             context: true,
             width: 1.0,
             coordinates: true,
@@ -83,7 +88,7 @@ impl Architecture {
 
     /// A head on a frozen encoder.
     pub fn pretrained() -> Self {
-        Self { network: Kind::Pretrained, ..Self::default() }
+        Self { network: Kind::Pretrained, averaging: Averaging::OwnStride, ..Self::default() }
     }
 
     /// The same without the decoder that only training needs.
@@ -197,10 +202,17 @@ mod tests {
         for stored in [r#"{"network": "pretrained", "memory": 4000}"#, r#"{"network": "compact"}"#] {
             let read = serde_json::from_str::<Architecture>(stored).unwrap();
             assert_eq!((read.context, read.coordinate_scale), (false, 1.0));
+            assert_eq!(read.averaging, Averaging::Joined);
+            assert!(!serde_json::to_string(&read).unwrap().contains("averaging"));
         }
         for new in [Architecture::default(), Architecture::pretrained()] {
             assert!(new.context);
+            assert_eq!(
+                serde_json::from_str::<Architecture>(&serde_json::to_string(&new).unwrap()).unwrap(),
+                new
+            );
         }
+        assert_eq!(Architecture::pretrained().averaging, Averaging::OwnStride);
     }
 
     /// A file of 27 kB with these settings once kept the program busy for 43 seconds and then ended

@@ -9,7 +9,7 @@ mod memory_bank;
 mod spread;
 
 pub(crate) use backbone::DOUBTFUL;
-pub use backbone::{ALL_CHANNELS, Backbone, DESCRIPTOR, Features};
+pub use backbone::{ALL_CHANNELS, Averaging, Backbone, DESCRIPTOR, Features};
 pub use efficientnet::{CHANNELS, EfficientNet, STRIDE};
 pub use fine_memory::{FINE_DESCRIPTOR, FineMemory};
 pub use head::Head;

@@ -7,8 +7,8 @@ use anoseg_infer::network::pretrained::{
     ALL_CHANNELS, CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
 };
 use anoseg_infer::network::{
-    Architecture, Backbone, Behind, Blueprint, Convolution, ConvolutionKind, Detector, Executor, Features,
-    ImageGenerator, MemoryBank, head,
+    Architecture, Averaging, Backbone, Behind, Blueprint, Convolution, ConvolutionKind, Detector, Executor,
+    Features, ImageGenerator, MemoryBank, head,
 };
 use anoseg_infer::parameters::{ParameterData, ParameterStore};
 use anoseg_infer::runtime::Recorder;
@@ -213,6 +213,7 @@ fn backbone(parameters: &Parameters, encoder: EfficientNet) -> Backbone {
         distances: spread(1),
         coarse: None,
         fine: Some(FineMemory { memory: MemoryBank::new(fine, Vec::new()), distances: spread(1) }),
+        averaging: Averaging::OwnStride,
     }
 }
 

@@ -331,13 +331,13 @@ impl Trainer {
         geometry: &Geometry,
         inside: Option<&Mask>,
     ) -> Result<Option<Arc<Backbone>>> {
-        let Config { architecture, seed, .. } = &self.config;
+        let Config { architecture, seed, synthesis, .. } = &self.config;
         if architecture.network != Kind::Pretrained {
             return Ok(None);
         }
         let encoder = self.encoder.as_ref().ok_or(Error::NoEncoder)?;
-        let views = Views::of(images, geometry).within(inside);
-        let backbone = backbone::measure(encoder.parameters(), &views, (architecture.memory, *seed))
+        let views = Views::of(images, geometry).within(inside).lit(&synthesis.base, *seed);
+        let backbone = backbone::measure(encoder.parameters(), &views, architecture, *seed)
             .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
         Ok(Some(Arc::new(backbone)))
     }

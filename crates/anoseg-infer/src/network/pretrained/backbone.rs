@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use anoseg_kernels::Pool;
+use serde::{Deserialize, Serialize};
 
 use super::efficientnet::{CHANNELS, EfficientNet};
 use super::fine_memory::FineMemory;
@@ -39,6 +40,25 @@ pub struct Backbone {
     pub coarse: Option<Spread>,
     /// A second memory bank at stride 4, beside one that is at half of the resolution.
     pub fine: Option<FineMemory>,
+    /// Where positions are averaged with their neighbours.
+    pub averaging: Averaging,
+}
+
+/// Where the features that are compared with the memory bank are averaged with their neighbours, 3 x 3 positions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Averaging {
+    /// At stride 8, to which all features have been brought: over 24 pixels. Models whose file says nothing.
+    #[default]
+    Joined,
+    /// The features at stride 16 at their own stride: over 48 pixels.
+    OwnStride,
+}
+
+impl Averaging {
+    pub(crate) fn is_joined(&self) -> bool {
+        *self == Self::Joined
+    }
 }
 
 /// Standardised features of images, and their distance to those of good images.
@@ -65,9 +85,9 @@ impl Backbone {
         let descriptors = match &self.coarse {
             Some(spread) => {
                 let halved = x.average_pool(images, Pool::blocks(2));
-                Self::descriptors(x, &self.encoder, spread, &halved)
+                Self::descriptors(x, &self.encoder, (spread, self.averaging), &halved)
             }
-            None => descriptors(x, [&stride4, &stride8, &stride16]),
+            None => descriptors(x, self.averaging, [&stride4, &stride8, &stride16]),
         };
         let distance = x.nearest_distance(&descriptors, &self.memory);
         let distance = self.distances.standardise(x, &distance, 0..1);
@@ -129,7 +149,10 @@ impl Backbone {
     ///
     /// # Errors
     /// A part is missing or has another shape.
-    pub fn import(mut from: BTreeMap<String, ParameterData>) -> Result<Self, ParameterError> {
+    pub fn import(
+        averaging: Averaging,
+        mut from: BTreeMap<String, ParameterData>,
+    ) -> Result<Self, ParameterError> {
         let mut blueprint = Blueprint::default();
         let encoder = EfficientNet::new(&mut blueprint);
         let mut weights = take_prefix("encoder", &mut from);
@@ -147,6 +170,7 @@ impl Backbone {
                 .then(|| Spread::import(&with_prefix("coarse", &from), ALL_CHANNELS))
                 .transpose()?,
             fine,
+            averaging,
         })
     }
 }
@@ -176,11 +200,27 @@ pub(crate) fn standardised<X: Executor>(x: &mut X, spread: &Spread, raw: &[X::Va
 /// zeros, the mean of good images. Distances are therefore smaller at the border, where half of a
 /// position's surroundings is unknown. Without the zeros in the mean, distances would be larger
 /// there on good images too.
-pub(crate) fn descriptors<X: Executor>(x: &mut X, [fine, middle, coarse]: [&X::Value; 3]) -> X::Value {
+pub(crate) fn descriptors<X: Executor>(
+    x: &mut X,
+    averaging: Averaging,
+    [fine, middle, coarse]: [&X::Value; 3],
+) -> X::Value {
+    let neighbours = Pool { kernel: 3, stride: 1, padding: 1 };
     let halved = x.average_pool(fine, Pool::blocks(2));
-    let doubled = x.double(coarse);
-    let joined = x.join(&[&halved, middle, &doubled]);
-    x.average_pool(&joined, Pool { kernel: 3, stride: 1, padding: 1 })
+    match averaging {
+        Averaging::Joined => {
+            let doubled = x.double(coarse);
+            let joined = x.join(&[&halved, middle, &doubled]);
+            x.average_pool(&joined, neighbours)
+        }
+        Averaging::OwnStride => {
+            let joined = x.join(&[&halved, middle]);
+            let averaged = x.average_pool(&joined, neighbours);
+            let coarse = x.average_pool(coarse, neighbours);
+            let doubled = x.double(&coarse);
+            x.join(&[&averaged, &doubled])
+        }
+    }
 }
 
 impl Backbone {
@@ -189,12 +229,12 @@ impl Backbone {
     pub fn descriptors<X: Executor>(
         x: &mut X,
         encoder: &EfficientNet,
-        spread: &Spread,
+        (spread, averaging): (&Spread, Averaging),
         images: &X::Value,
     ) -> X::Value {
         let raw = encoder.features(x, images);
         let [_, stride4, stride8, stride16] = standardised(x, spread, &raw);
-        descriptors(x, [&stride4, &stride8, &stride16])
+        descriptors(x, averaging, [&stride4, &stride8, &stride16])
     }
 }
 
@@ -234,7 +274,7 @@ mod tests {
         let encoder = blueprint.parameters().iter();
         let encoder = encoder.map(|spec| (format!("encoder.{}", spec.name), numbers(&spec.shape)));
         let all: BTreeMap<_, _> = with_prefix("backbone", &parts).into_iter().chain(encoder).collect();
-        assert_eq!(Backbone::import(all.clone()).unwrap().export(), all);
+        assert_eq!(Backbone::import(Averaging::default(), all.clone()).unwrap().export(), all);
         for (name, shape) in [
             ("backbone.fine.memory", vec![5, FINE_DESCRIPTOR + 1]),
             ("backbone.fine.memory", vec![0, FINE_DESCRIPTOR]),
@@ -249,6 +289,26 @@ mod tests {
         let mut missing = measured();
         missing.remove("backbone.fine.distances.deviation");
         assert!(Backbone::check_measured("backbone", &missing).is_err());
+    }
+
+    /// One position at stride 16 differs: averaged at its own stride it counts for as much at all positions around,
+    /// averaged at stride 8 for more at its own and for less two positions away.
+    #[test]
+    fn features_at_stride_16_are_averaged_over_their_own_neighbours() {
+        let found = |averaging| {
+            let (mut x, input) = Recorder::new([1, 1, 8, 8]);
+            let fine = x.double(&input);
+            let coarse = x.average_pool(&input, Pool::blocks(2));
+            let all = descriptors(&mut x, averaging, [&fine, &input, &coarse]);
+            let mut image = vec![0.0; 64];
+            for at in [36, 37, 44, 45] {
+                image[at] = 9.0;
+            }
+            x.finish(&[all]).run(&image, &[]).swap_remove(0)[128..].to_vec()
+        };
+        let (joined, own) = (found(Averaging::Joined), found(Averaging::OwnStride));
+        assert!((own[4 * 8 + 4] - 1.0).abs() < 1e-5 && joined[4 * 8 + 4] > 1.5);
+        assert!((own[3 * 8 + 2] - 0.75).abs() < 1e-5 && joined[3 * 8 + 2] < 0.5);
     }
 
     #[test]
