@@ -3,26 +3,23 @@
 //! Image thresholds are quantiles of the scores of good images that were not trained on:
 //! [`image_threshold`](anoseg_infer::image_threshold). The model file names the rule that was used.
 //!
-//! The pixel threshold has the best F1 on synthetic anomalies on the same good images, but it is
-//! never so low that more than one in a thousand of the good images' own pixels exceeds it. A
-//! [`RegionFilter`] drops the regions above it that are no larger and no stronger than those of
-//! good images.
+//! The pixel threshold marks synthetic anomalies on the same good images up to their border (`pixel_threshold`). A
+//! [`RegionFilter`] drops the regions above it that are no larger and no stronger than those of good images.
 
 use std::sync::Arc;
 
 use anoseg_image::{AnomalyMap, Image, Mask};
 use anoseg_infer::{Analysis, Calibration, FalseMarks, Model, RegionFilter};
-use anoseg_metrics::f1_max;
 use anoseg_synth::{Pair, Recipe, Synthesizer};
 
 use crate::config::{CalibrationSettings, validate_rates};
+use crate::pixel_threshold::Overlaps;
 use crate::{Error, Result, in_parts};
 
 /// Synthetic pairs used to choose the pixel threshold, of images of up to [`PAIR_PIXELS`].
 const SYNTHETIC_PAIRS: u64 = 48;
 
-/// Pixels at the network of an image from which on there are fewer pairs: each takes seconds, and its values
-/// are kept and sorted.
+/// Pixels at the network of an image from which on there are fewer pairs: each takes seconds.
 const PAIR_PIXELS: usize = 4 << 20;
 
 /// Pairs of images of any size.
@@ -30,9 +27,6 @@ const FEWEST_PAIRS: u64 = 12;
 
 /// Seed of those pairs, so that calibrating twice gives the same threshold.
 const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
-
-/// Largest share of good pixels above the pixel threshold.
-const FALSE_PIXELS: f64 = 1e-3;
 
 /// Calibrates `model` on good images that it was not trained on, each prepared by
 /// [`Model::prepare`]. Which files they come from is not known here: set
@@ -164,7 +158,7 @@ pub(crate) fn from_normals(
     let trial = Trial::of(model, judges, normals, steps)?;
     let insides: Vec<Option<Mask>> = normals.iter().map(|image| model.inside(image)).collect();
     let good = maps.iter().zip(&insides).flat_map(|(map, inside)| counting(map.as_slice(), inside.as_ref()));
-    let pixel_threshold = trial.pixel_threshold(good.collect())?;
+    let pixel_threshold = trial.overlaps.threshold(good.collect());
     let marks: Vec<FalseMarks> = maps.iter().map(|map| FalseMarks::of(map, pixel_threshold)).collect();
     let calibration = Calibration {
         image_threshold,
@@ -227,9 +221,7 @@ fn synthesizer_of_all(model: &Model, normals: Arc<Vec<Image>>, recipe: Recipe) -
 
 /// A model's maps and scores of synthetic anomalies on good images.
 struct Trial {
-    /// The map's values at all pixels, and which of them are anomalous.
-    values: Vec<f32>,
-    truth: Vec<bool>,
+    overlaps: Overlaps,
     /// Scores of the images that have an anomaly.
     scores: Vec<f32>,
 }
@@ -248,26 +240,17 @@ impl Trial {
             _ => synthesizer_of(model, normals, recipe)?,
         };
         let pairs = pairs(largest(normals));
-        let mut trial = Self { values: Vec::new(), truth: Vec::new(), scores: Vec::new() };
+        let mut trial = Self { overlaps: Overlaps::new(), scores: Vec::new() };
         for step in 0..pairs {
             steps.next()?;
             let pair = synthesizer.whole_pair(step, 0);
-            let inside = pair.inside.as_ref();
             let Analysis { score, map } = judges.judge_pair(&pair)?;
-            trial.values.extend(counting(map.as_slice(), inside));
-            trial.truth.extend(counting(pair.label.as_slice(), inside));
+            trial.overlaps.add(map.as_slice(), &pair.label, pair.inside.as_ref());
             if pair.label.as_slice().contains(&true) {
                 trial.scores.push(score);
             }
         }
         Ok(trial)
-    }
-
-    /// The threshold of the best F1, but at least the value that all but a share [`FALSE_PIXELS`]
-    /// of the good pixels stay below.
-    fn pixel_threshold(&self, good: Vec<f32>) -> Result<f32> {
-        let best = f1_max(&self.values, &self.truth)?.map_or(0.5, |best| best.threshold);
-        Ok(best.max(good_pixel_quantile(good)).min(0.999))
     }
 
     /// Share of the anomalous images that score above `threshold`; None if there are none.
@@ -283,15 +266,6 @@ fn counting<'a, T: Copy>(pixels: &'a [T], inside: Option<&'a Mask>) -> impl Iter
     pixels.iter().enumerate().filter(move |&(i, _)| counts(i)).map(|(_, &value)| value)
 }
 
-/// The value that all but a share [`FALSE_PIXELS`] of the values do not exceed; 0 without values.
-fn good_pixel_quantile(mut values: Vec<f32>) -> f32 {
-    if values.is_empty() {
-        return 0.0;
-    }
-    let rank = ((values.len() as f64 * (1.0 - FALSE_PIXELS)).ceil() as usize).clamp(1, values.len()) - 1;
-    *values.select_nth_unstable_by(rank, f32::total_cmp).1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -304,7 +278,7 @@ mod tests {
 
     #[test]
     fn the_share_rejected_counts_what_is_above_the_threshold() {
-        let trial = |scores: &[f32]| Trial { values: vec![], truth: vec![], scores: scores.to_vec() };
+        let trial = |scores: &[f32]| Trial { overlaps: Overlaps::new(), scores: scores.to_vec() };
         assert_eq!(trial(&[0.1, 0.5, 0.7, 0.9]).rejected(0.5), Some(0.5));
         assert_eq!(trial(&[]).rejected(0.5), None);
     }

@@ -31,6 +31,7 @@ pub mod examine;
 mod geometry;
 mod in_parallel;
 mod in_parts;
+mod pixel_threshold;
 mod region;
 mod remark;
 mod repeated;
