@@ -359,7 +359,8 @@ fn network(
     let mut blueprint = Blueprint::default();
     let architecture = description.architecture.clone().in_use();
     let Some(_) = ImageGenerator::new(&mut blueprint, &architecture) else {
-        let backbone = Arc::new(Backbone::import(take_prefix(BACKBONE, &mut tensors))?);
+        let backbone = Backbone::import(&architecture.encoder, take_prefix(BACKBONE, &mut tensors))?;
+        let backbone = Arc::new(backbone);
         let head = description.is_trained().then(|| {
             head(&mut blueprint, &architecture);
             ParameterStore::take(&mut tensors, blueprint.parameters())
