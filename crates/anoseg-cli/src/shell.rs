@@ -69,7 +69,7 @@ pub(crate) fn this_command_with(option: &str) -> String {
 }
 
 /// Arguments as one line for a POSIX shell.
-fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
+pub(crate) fn command<T: AsRef<OsStr>>(arguments: &[T]) -> String {
     let quoted: Vec<String> = arguments.iter().map(|argument| quote(argument.as_ref())).collect();
     quoted.join(" ")
 }

@@ -12,7 +12,7 @@ use anoseg_image::{Filter, write};
 use anoseg_infer::runtime::Recorder;
 use anoseg_infer::{Drawing, Extent, Geometry, Model, RegionOfInterest, Window};
 
-use models::{accurate, fixture, image};
+use models::{accurate, accurate_on_resnet, fixture, image};
 
 /// Reads the graph and runs it on `input.bin`, the second image of a batch, in ONNX Runtime and, if it is there,
 /// OpenVINO. Writes map and score of each.
@@ -85,6 +85,7 @@ fn compare(name: &str, model: &Model, options: Options<'_>, [width, height]: [us
     assert!(spread[1] - spread[0] > 1e-4, "{name}: a map that differs from place to place: {spread:?}");
 }
 
+const HALF: Options<'_> = Options { with_preprocessing: false, numbers: Numbers::Float16 };
 const WITH_PREPROCESSING: Options<'_> = Options { with_preprocessing: true, numbers: Numbers::Float32 };
 
 #[test]
@@ -111,7 +112,14 @@ fn graphs_of_pretrained_networks_give_map_and_score_of_inference() {
     compare("a tile", &model, Options::default(), [128, 192]);
     compare("a smaller tile", &model, Options::default(), [96, 64]);
     compare("an image of one tile", &model, WITH_PREPROCESSING, [120, 170]);
-    compare_logits(&model, [96, 64], Window { x: 64, y: 32, plane: Extent { width: 416, height: 160 } });
+    let window = Window { x: 64, y: 32, plane: Extent { width: 416, height: 160 } };
+    compare_logits(&model, [96, 64], window);
+    let model = accurate_on_resnet(Geometry::Whole { width: 128, height: 64 });
+    compare("a ResNet", &model, WITH_PREPROCESSING, [333, 55]);
+    let model = accurate_on_resnet(geometry);
+    compare("a tile of a ResNet", &model, Options::default(), [96, 64]);
+    compare("a ResNet of 16-bit floats", &model, HALF, [96, 64]);
+    compare_logits(&model, [96, 64], window);
 }
 
 /// Compares the logits of a tile with those of the runtime.

@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anoseg_image::{Filter, write};
-use anoseg_infer::network::pretrained::{
-    ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
-};
+use anoseg_infer::network::pretrained::{Encoder, FineMemory, Spread};
 use anoseg_infer::network::{Architecture, Averaging, Backbone, Blueprint, Init, MemoryBank, head};
 use anoseg_infer::parameters::{ParameterData, ParameterStore};
 use anoseg_infer::{Description, Geometry, Model, Network, Postprocess, Preprocess, Provenance, ScoreRule};
@@ -114,16 +112,17 @@ fn accurate(seed: u64, geometry: Geometry, synthesis: serde_json::Value) -> Mode
     let averaging = Averaging::Joined;
     let architecture = Architecture { context: !tiled, averaging, ..Architecture::pretrained() };
     let mut blueprint = Blueprint::default();
-    let encoder = EfficientNet::new(&mut blueprint);
+    let kind = architecture.encoder.network;
+    let encoder = Encoder::new(&mut blueprint, &architecture.encoder);
     let backbone = Backbone {
         encoder,
         encoder_parameters: parameters(0.5, &mut random, blueprint),
-        features: spread(ALL_CHANNELS, 1.0),
-        memory: bank(&mut random, 24, DESCRIPTOR),
+        features: spread(kind.all_channels(), 1.0),
+        memory: bank(&mut random, 24, kind.descriptor()),
         distances: Spread { mean: vec![8.0], deviation: vec![2.0] },
-        coarse: tiled.then(|| spread(ALL_CHANNELS, 1.5)),
+        coarse: tiled.then(|| spread(kind.all_channels(), 1.5)),
         fine: tiled.then(|| FineMemory {
-            memory: bank(&mut random, 24, FINE_DESCRIPTOR),
+            memory: bank(&mut random, 24, kind.fine_descriptor()),
             distances: Spread { mean: vec![2.0], deviation: vec![1.0] },
         }),
         averaging: architecture.averaging,

@@ -13,7 +13,7 @@ use anoseg_infer::{Geometry, Model, Window};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use models::{accurate, fixture};
+use models::{accurate, accurate_on_resnet, fixture};
 
 /// Runs `input.bin`, and writes map and score. Says how many layers compute on bytes.
 const RUN: &str = "
@@ -89,6 +89,8 @@ fn the_graph_computes_with_the_numbers_that_the_loss_was_measured_with() {
         ("published", fixture("published.anoseg")),
         ("whole", accurate(whole, Filter::Bilinear)),
         ("tiles", accurate(tiles, Filter::Bilinear)),
+        ("resnet", accurate_on_resnet(whole)),
+        ("resnet on tiles", accurate_on_resnet(tiles)),
     ];
     for (name, model) in models {
         let [height, width] = model.description().preprocess.size();

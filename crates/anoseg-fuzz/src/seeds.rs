@@ -19,7 +19,12 @@ pub fn seeds(target: Target) -> io::Result<Vec<Vec<u8>>> {
     let folders: Vec<PathBuf> = match target {
         Target::Decode | Target::GroundTruth => vec![fixtures.join("formats"), fixtures.join("oriented")],
         Target::ModelFile | Target::Inspect => vec![crates.join("anoseg-infer/tests/fixtures/format1")],
-        Target::Dataset | Target::Config | Target::Checkpoint | Target::Log | Target::OnnxFile => Vec::new(),
+        Target::Dataset
+        | Target::Config
+        | Target::Checkpoint
+        | Target::Log
+        | Target::OnnxFile
+        | Target::Encoder => Vec::new(),
     };
     let found = crates.join("anoseg-fuzz/corpus").join(target.name());
     let mut inputs = target.generated();

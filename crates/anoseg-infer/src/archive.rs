@@ -101,7 +101,7 @@ pub fn save<T: Serialize>(
 ///
 /// # Errors
 /// The body does not serialise.
-pub(crate) fn digest<T: Serialize>(
+pub fn digest<T: Serialize>(
     kind: &str,
     format: u32,
     body: &T,

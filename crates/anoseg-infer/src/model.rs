@@ -359,8 +359,8 @@ fn network(
     let mut blueprint = Blueprint::default();
     let architecture = description.architecture.clone().in_use();
     let Some(_) = ImageGenerator::new(&mut blueprint, &architecture) else {
-        let backbone =
-            Arc::new(Backbone::import(architecture.averaging, take_prefix(BACKBONE, &mut tensors))?);
+        let parts = take_prefix(BACKBONE, &mut tensors);
+        let backbone = Arc::new(Backbone::import(&architecture, parts)?);
         let head = description.is_trained().then(|| {
             head(&mut blueprint, &architecture);
             ParameterStore::take(&mut tensors, blueprint.parameters())

@@ -5,8 +5,8 @@ use std::path::Path;
 
 use crate::archive::{self, Archive};
 use crate::description::Former;
-use crate::network::pretrained::EfficientNet;
-use crate::network::{Backbone, Blueprint, Detector, ImageGenerator, head};
+use crate::network::pretrained::Encoder;
+use crate::network::{Backbone, Blueprint, Detector, EncoderKind, ImageGenerator, head};
 use crate::parameters::{ParameterData, ParameterError, lookup};
 use crate::{Description, Error, ModelFault, Result};
 
@@ -96,8 +96,8 @@ impl ModelFile {
 struct Contents {
     /// Prefix of the names, and the parameters. The trained network has no prefix.
     parts: Vec<(&'static str, Blueprint)>,
-    /// Whether there are features of a frozen backbone.
-    backbone: bool,
+    /// The encoder of a frozen backbone, if there is one.
+    backbone: Option<EncoderKind>,
 }
 
 impl Contents {
@@ -116,10 +116,10 @@ impl Contents {
         }
         if backbone {
             let mut encoder = Blueprint::default();
-            EfficientNet::new(&mut encoder);
+            Encoder::new(&mut encoder, &architecture.encoder);
             parts.push((ENCODER, encoder));
         }
-        Self { parts, backbone }
+        Self { parts, backbone: backbone.then_some(architecture.encoder.network) }
     }
 
     /// Checks that `tensors` are these parameters, no more and no less, with values in range.
@@ -136,8 +136,8 @@ impl Contents {
                 known.insert(name);
             }
         }
-        if self.backbone {
-            known.extend(Backbone::check_measured(BACKBONE, tensors)?);
+        if let Some(encoder) = self.backbone {
+            known.extend(Backbone::check_measured(encoder, BACKBONE, tensors)?);
         }
         match tensors.keys().find(|name| !known.contains(*name)) {
             Some(surplus) => Err(ParameterError::Surplus(surplus.clone())),

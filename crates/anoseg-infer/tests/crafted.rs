@@ -1,12 +1,14 @@
 //! Model files with right digests whose contents no training gives.
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anoseg_image::Image;
+use anoseg_infer::network::{EncoderArchitecture, EncoderKind};
 use anoseg_infer::parameters::ParameterData;
-use anoseg_infer::{ErrorKind, Model, ModelFile};
+use anoseg_infer::{ErrorKind, Model, ModelFile, archive};
 use tempfile::TempDir;
 
 fn fixture(name: &str) -> ModelFile {
@@ -71,6 +73,42 @@ fn thresholds_out_of_order_are_named() {
         calibration.image_threshold = 0.8;
     });
     assert!(refusal(&path).contains("calibration.review_threshold"));
+}
+
+/// The model of preset `accurate` that a release wrote.
+fn accurate() -> ModelFile {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/releases/0.1.0");
+    let mut bytes = Vec::new();
+    let packed = std::fs::File::open(folder.join("accurate.anoseg.gz")).unwrap();
+    flate2::read::GzDecoder::new(packed).read_to_end(&mut bytes).unwrap();
+    ModelFile::parse(&bytes).unwrap()
+}
+
+#[test]
+fn an_encoder_that_is_unknown_or_does_not_fit_is_named() {
+    let (folder, file) = (TempDir::new().unwrap(), accurate());
+    let path = folder.path().join("crafted.anoseg");
+    let mut body = serde_json::to_value(&file.description).unwrap();
+    assert!(body["architecture"].get("encoder").is_none(), "earlier versions read files of the default");
+    let usual = [127.0, 127.0, 127.0];
+    let mut written = |encoder: serde_json::Value| {
+        body["architecture"]["encoder"] = encoder;
+        archive::save(&path, "model", 2, &body, &file.tensors).unwrap();
+        refusal(&path)
+    };
+    let unknown = written(serde_json::json!({"network": "resnet99", "centre": usual, "scale": usual}));
+    assert!(unknown.contains("resnet99") && unknown.contains("resnet18"), "{unknown}");
+    let other = written(serde_json::json!({"network": "resnet18", "centre": usual, "scale": usual}));
+    assert!(other.contains("has shape") || other.contains("is missing"), "{other}");
+    let flat =
+        written(serde_json::json!({"network": "efficientnet-lite0", "centre": usual, "scale": [1, 0, 1]}));
+    assert!(flat.contains("architecture.encoder.scale"), "{flat}");
+    let more = written(serde_json::json!({"network": "resnet18", "centre": usual, "scale": usual, "pad": 1}));
+    assert!(more.contains("pad"), "{more}");
+    let elsewhere = crafted(&folder, "compact", |file| {
+        file.description.architecture.encoder = EncoderArchitecture::as_published(EncoderKind::ResNet18);
+    });
+    assert!(refusal(&elsewhere).contains("architecture.encoder"));
 }
 
 /// They once ended as a fault of the program.

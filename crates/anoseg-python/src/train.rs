@@ -19,8 +19,8 @@ use crate::work::{detached, start_threads, stoppable};
 /// NAME-run.
 ///
 /// preset: "fast" (where nothing else says otherwise), "accurate" or "paper"; config: a file of settings (TOML); minutes
-/// or steps: how long; seed: of weights, synthesis and split; encoder: the file of the pretrained encoder that "accurate"
-/// needs, where `anoseg encoder add` has stored none; on_progress: is called with a dictionary for each event, see
+/// or steps: how long; seed: of weights, synthesis and split; encoder: name or file of the pretrained encoder for
+/// "accurate", where it is not to be the one that is used by default; on_progress: is called with a dictionary for each event, see
 /// Progress. Ctrl-C and an exception of on_progress end the training after the step under way, and are raised; `anoseg
 /// train --resume` goes on.
 #[pyfunction]

@@ -2,12 +2,9 @@
 //! the distances.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 
 use anoseg_image::{Image, Mask};
-use anoseg_infer::network::pretrained::{
-    ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
-};
+use anoseg_infer::network::pretrained::{Encoder, FineMemory, Spread};
 use anoseg_infer::network::{Architecture, Backbone, Blueprint, Executor as _, MemoryBank};
 use anoseg_infer::parameters::{ParameterData, ParameterError, ParameterStore};
 use anoseg_infer::runtime::{Program, Recorder, Value};
@@ -18,7 +15,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
 
-use crate::{coreset, in_parts};
+use crate::{PretrainedEncoder, coreset, in_parts};
 
 /// Most views that means and deviations are computed from; more hardly change them.
 const MEASURED: usize = 64;
@@ -135,15 +132,15 @@ fn cells_inside(inside: &Mask, window: Window, (width, height): (usize, usize), 
 /// # Errors
 /// The encoder's parameters are not those of the network.
 pub(crate) fn measure(
-    encoder_parameters: &BTreeMap<String, ParameterData>,
+    pretrained: &PretrainedEncoder,
     views: &Views<'_>,
     architecture: &Architecture,
     seed: u64,
 ) -> Result<Backbone, ParameterError> {
     let (averaging, vectors) = (architecture.averaging, architecture.memory);
     let mut blueprint = Blueprint::default();
-    let encoder = EfficientNet::new(&mut blueprint);
-    let encoder_parameters = ParameterStore::import(encoder_parameters, blueprint.parameters())?;
+    let encoder = Encoder::new(&mut blueprint, pretrained.architecture());
+    let encoder_parameters = ParameterStore::import(pretrained.parameters(), blueprint.parameters())?;
     let shape = [1, 3, views.size.1, views.size.0];
     let measured = evenly(views.len(), MEASURED);
     let record = |halved, outputs: &dyn Fn(&mut Recorder<'_>, &Value) -> Vec<Value>| {
@@ -155,9 +152,10 @@ pub(crate) fn measure(
         // Added in the order of the images, so that the sums do not depend on the threads' order.
         sums.into_iter().fold(Sums::default(), Sums::add).spread()
     };
-    let channels = anoseg_infer::network::pretrained::CHANNELS;
+    let kind = encoder.kind();
+    let channels = kind.channels();
     let features = spread_of(&|i| raw.run(&views.values(i), &[]), &channels);
-    debug_assert_eq!(features.mean.len(), ALL_CHANNELS);
+    debug_assert_eq!(features.mean.len(), kind.all_channels());
     let coarse = views.coarse.then(|| {
         let raw = record(true, &|x, image| encoder.features(x, image).to_vec());
         spread_of(&|i| raw.run(&views.values(i), &[]), &channels)
@@ -181,12 +179,12 @@ pub(crate) fn measure(
         let distances = spread_of(&distances, &[1]);
         (memory, distances)
     };
-    let (memory, distances) = remember(views.coarse, (DESCRIPTOR, vectors), &|x, image| {
+    let (memory, distances) = remember(views.coarse, (kind.descriptor(), vectors), &|x, image| {
         Backbone::descriptors(x, &encoder, (spread, averaging), image)
     });
     let fine = views.coarse.then(|| {
         let vectors = (vectors / FINE_SHARE).max(1);
-        let (memory, distances) = remember(false, (FINE_DESCRIPTOR, vectors), &|x, image| {
+        let (memory, distances) = remember(false, (kind.fine_descriptor(), vectors), &|x, image| {
             FineMemory::descriptors(x, &encoder, &features, image)
         });
         FineMemory { memory, distances }

@@ -57,8 +57,24 @@ pub enum Error {
     /// The training needs pretrained weights, and there are none.
     #[error("the pretrained encoder is missing")]
     NoEncoder,
-    /// Weights are not the published ones, or damaged.
-    #[error("{path}: not the published weights of EfficientNet-Lite0, or damaged: {what}", path = path.display())]
+    /// There is no encoder of this name.
+    #[error("no encoder {name} is stored{}", told(stored))]
+    UnknownEncoder {
+        /// The name.
+        name: String,
+        /// The names of those that are stored.
+        stored: Vec<String>,
+    },
+    /// Another encoder of this name is stored already.
+    #[error("{path}: another encoder is stored as {name}", path = path.display())]
+    EncoderNameTaken {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// Weights, or their description, are none that can be used, or damaged.
+    #[error("{path}: no weights of an encoder that is known, or damaged: {what}", path = path.display())]
     Encoder {
         /// The file.
         path: PathBuf,
@@ -82,6 +98,14 @@ pub enum Error {
     OtherSettings {
         /// The checkpoint.
         path: PathBuf,
+    },
+    /// The checkpoint to resume from belongs to another encoder.
+    #[error("{path}: the checkpoint belongs to another encoder", path = path.display())]
+    OtherEncoder {
+        /// The checkpoint.
+        path: PathBuf,
+        /// The file of the encoder that the training was begun with, where one was chosen.
+        before: Option<PathBuf>,
     },
     /// The checkpoint to resume from belongs to other images.
     #[error("{path}: the images are not those of the checkpoint", path = path.display())]
@@ -144,6 +168,9 @@ impl Error {
             | Self::InFile { .. }
             | Self::Toml { .. }
             | Self::NoEncoder
+            | Self::UnknownEncoder { .. }
+            | Self::EncoderNameTaken { .. }
+            | Self::OtherEncoder { .. }
             | Self::ForeignFile { .. }
             | Self::OtherSettings { .. }
             | Self::NoCheckpoint { .. }
@@ -164,6 +191,11 @@ impl Error {
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Infer(anoseg_infer::Error::io(path, source))
     }
+}
+
+/// The names of what is stored, after the message that something is not.
+fn told(stored: &[String]) -> String {
+    if stored.is_empty() { String::new() } else { format!("; stored are: {}", stored.join(", ")) }
 }
 
 impl From<ImageError> for Error {

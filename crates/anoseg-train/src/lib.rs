@@ -50,7 +50,9 @@ pub use data::{
     GoodImages, few_good_images, load_good_images, load_good_images_as,
     load_within as load_good_images_within,
 };
-pub use encoder::{ENCODER_FILE, PretrainedEncoder};
+pub use encoder::{
+    DEFAULT_ENCODER, ENCODER_FILE, PretrainedEncoder, StoredEncoder, is_name as is_encoder_name,
+};
 pub use error::{Error, Result};
 pub use in_parts::{synthesizer, window_of, without_small};
 pub use remark::{Remark, ShapeEffect};

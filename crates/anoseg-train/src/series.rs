@@ -54,7 +54,8 @@ impl Series {
         let (path, run_dir) = (self.model_path(name), self.run_dir(name));
         run_dir.require_own_files()?;
         let listing_path = run_dir.path().join(LISTING);
-        let listing = listing(dataset, &self.limits)?;
+        let listing = self.listing(dataset)?;
+        let config = &config.clone().with_encoder(self.encoder.as_ref())?;
         config.validate()?;
         let same = holds(&run_dir, &config.to_toml()?, &listing);
         if same && path.is_file() {
@@ -116,6 +117,15 @@ impl Series {
         Ok(SeriesModel { model, known: false })
     }
 
+    /// What a training is done again for where it changes: the images, and the encoder where it is not the usual one.
+    fn listing(&self, dataset: &Dataset) -> Result<String> {
+        let mut listing = listing(dataset, &self.limits)?;
+        if let Some(encoder) = self.encoder.as_ref().filter(|encoder| !encoder.architecture().is_default()) {
+            listing.push_str(&format!("encoder {}\n", encoder.digest()?));
+        }
+        Ok(listing)
+    }
+
     /// Whether [`Series::model`] would replace a model that an earlier call trained with other settings
     /// or images.
     ///
@@ -127,7 +137,8 @@ impl Series {
             return Ok(false);
         }
         run_dir.require_own_files()?;
-        Ok(!holds(&run_dir, &config.to_toml()?, &listing(dataset, &self.limits)?))
+        let config = config.clone().with_encoder(self.encoder.as_ref())?;
+        Ok(!holds(&run_dir, &config.to_toml()?, &self.listing(dataset)?))
     }
 
     /// Moves earlier results into a folder `previous` in the folder of the series, with a number where

@@ -15,7 +15,7 @@ use anoseg_verify::{Choice, Comparison, Engines, Exported, Report, VerifyError};
 use rand::{RngExt as _, SeedableRng as _};
 use rand_chacha::ChaCha8Rng;
 
-use models::{accurate, fixture, image};
+use models::{accurate, accurate_on_resnet, fixture, image};
 
 const PLAIN: Options<'_> = Options { with_preprocessing: false, numbers: Numbers::Float32 };
 const WITH_PREPROCESSING: Options<'_> = Options { with_preprocessing: true, numbers: Numbers::Float32 };
@@ -119,6 +119,14 @@ fn pretrained_networks_on_tiles() {
     );
     assert!(reason(&model, WITH_PREPROCESSING, image(700, 500)).contains("larger than a tile"));
     assert!(reason(&model, WITH_PREPROCESSING, image(60, 50)).contains("smaller than the parts"));
+}
+
+#[test]
+fn other_encoders_on_whole_images_and_tiles() {
+    let model = accurate_on_resnet(Geometry::Whole { width: 128, height: 64 });
+    check("a ResNet", &model, WITH_PREPROCESSING, &[[333, 55]]);
+    let geometry = Geometry::Tiles { width: 128, height: 192, scale: 0.5, overlap: 32, part: 128, step: 32 };
+    check("a ResNet on tiles", &accurate_on_resnet(geometry), PLAIN, &[[700, 500]]);
 }
 
 #[test]

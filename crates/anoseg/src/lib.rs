@@ -42,8 +42,9 @@ pub use anoseg_infer::{
 };
 #[cfg(feature = "train")]
 pub use anoseg_train::{
-    Align, AlignedBy, Budget, Config, Error as TrainError, Event, Movement, Origin, Preset,
-    PretrainedEncoder, Progress, RunDir, StepLosses, StopToken, Trainer, View, few_good_images,
+    Align, AlignedBy, Budget, Config, DEFAULT_ENCODER, Error as TrainError, Event, Movement, Origin, Preset,
+    PretrainedEncoder, Progress, RunDir, StepLosses, StopToken, StoredEncoder, Trainer, View,
+    few_good_images, is_encoder_name,
 };
 
 /// The types that most programs need.

@@ -66,7 +66,7 @@ pub(crate) fn run(options: &Train) -> Result<Outcome> {
     }
     let trainer = Trainer::new(dataset)
         .encoder(encoder)
-        .chosen(options.data_options.layout, options.settings.encoder.clone())
+        .chosen(options.data_options.layout, options.settings.encoder.as_deref().map(encoder::file_of))
         .limits(limits)
         .stop(stop_on_signals());
     let trainer = if options.resume {

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anoseg_image::{Filter, Image};
-use anoseg_infer::network::pretrained::{
-    ALL_CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
+use anoseg_infer::network::pretrained::{Encoder, FineMemory, Spread};
+use anoseg_infer::network::{
+    Architecture, Backbone, Blueprint, EncoderArchitecture, EncoderKind, Init, MemoryBank, head,
 };
-use anoseg_infer::network::{Architecture, Backbone, Blueprint, Init, MemoryBank, head};
 use anoseg_infer::parameters::{ParameterData, ParameterStore};
 use anoseg_infer::{Description, Geometry, Model, Network, Postprocess, Preprocess, Provenance, ScoreRule};
 use rand::{RngExt as _, SeedableRng as _};
@@ -61,19 +61,32 @@ fn bank(count: usize, channels: usize) -> MemoryBank {
 
 /// Preset `accurate`; on tiles with a second memory bank.
 pub(crate) fn accurate(geometry: Geometry, filter: Filter) -> Model {
+    accurate_on(EncoderArchitecture::default(), geometry, filter)
+}
+
+/// Preset `accurate` on a ResNet, whose input is scaled for each colour.
+pub(crate) fn accurate_on_resnet(geometry: Geometry) -> Model {
+    let (centre, scale) = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]);
+    let encoder = EncoderArchitecture { network: EncoderKind::ResNet18, centre, scale };
+    accurate_on(encoder, geometry, Filter::Bilinear)
+}
+
+/// Preset `accurate` on any encoder.
+pub(crate) fn accurate_on(encoder: EncoderArchitecture, geometry: Geometry, filter: Filter) -> Model {
     let tiled = geometry.is_tiled();
-    let architecture = Architecture { context: !tiled, ..Architecture::pretrained() };
+    let architecture = Architecture { context: !tiled, encoder, ..Architecture::pretrained() };
     let mut blueprint = Blueprint::default();
-    let encoder = EfficientNet::new(&mut blueprint);
+    let kind = architecture.encoder.network;
+    let encoder = Encoder::new(&mut blueprint, &architecture.encoder);
     let backbone = Backbone {
         encoder,
         encoder_parameters: parameters(blueprint),
-        features: spread(ALL_CHANNELS, 2.0),
-        memory: bank(300, DESCRIPTOR),
+        features: spread(kind.all_channels(), 2.0),
+        memory: bank(300, kind.descriptor()),
         distances: Spread { mean: vec![5.0], deviation: vec![2.0] },
-        coarse: tiled.then(|| spread(ALL_CHANNELS, 1.5)),
+        coarse: tiled.then(|| spread(kind.all_channels(), 1.5)),
         fine: tiled.then(|| FineMemory {
-            memory: bank(40, FINE_DESCRIPTOR),
+            memory: bank(40, kind.fine_descriptor()),
             distances: Spread { mean: vec![2.0], deviation: vec![1.0] },
         }),
         averaging: architecture.averaging,

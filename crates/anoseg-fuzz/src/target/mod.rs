@@ -3,6 +3,7 @@
 
 mod checkpoint;
 mod dataset;
+mod encoder;
 mod images;
 mod model;
 mod onnx;
@@ -35,11 +36,13 @@ pub enum Target {
     Log,
     /// An ONNX file: an error or what it says of itself.
     OnnxFile,
+    /// Description and header of pretrained weights: an error or an encoder.
+    Encoder,
 }
 
 impl Target {
     /// All targets.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Decode,
         Self::GroundTruth,
         Self::Dataset,
@@ -49,6 +52,7 @@ impl Target {
         Self::Checkpoint,
         Self::Log,
         Self::OnnxFile,
+        Self::Encoder,
     ];
 
     /// The name on the command line.
@@ -63,6 +67,7 @@ impl Target {
             Self::Checkpoint => "checkpoint",
             Self::Log => "log",
             Self::OnnxFile => "onnx-file",
+            Self::Encoder => "encoder",
         }
     }
 
@@ -71,7 +76,8 @@ impl Target {
         match self {
             // The limit of the decoder, the file, and what the results take.
             Self::Decode | Self::GroundTruth => images::LIMITS.max_alloc_bytes as usize + (16 << 20),
-            Self::Dataset | Self::Config | Self::Log | Self::OnnxFile => 64 << 20,
+            // ResNet-18 has 11 MB, which are folded into as many again.
+            Self::Dataset | Self::Config | Self::Log | Self::OnnxFile | Self::Encoder => 64 << 20,
             // The largest network that a file of this size may describe.
             Self::ModelFile | Self::Inspect | Self::Checkpoint => 512 << 20,
         }
@@ -90,6 +96,7 @@ impl Target {
             Self::Checkpoint => checkpoint::resume(bytes),
             Self::Log => text::log(bytes),
             Self::OnnxFile => onnx::parse(bytes),
+            Self::Encoder => encoder::read(bytes),
         }
     }
 
@@ -117,6 +124,7 @@ impl Target {
             Self::Log => text::generated_logs(),
             Self::Checkpoint => checkpoint::generated(),
             Self::OnnxFile => onnx::generated(),
+            Self::Encoder => encoder::generated(),
             _ => Vec::new(),
         }
     }

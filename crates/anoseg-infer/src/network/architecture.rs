@@ -4,7 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Averaging, Blueprint, Detector, ImageGenerator, compact, head, pretrained, published};
+use super::{
+    Averaging, Blueprint, Detector, EncoderArchitecture, ImageGenerator, compact, head, pretrained, published,
+};
 use crate::SettingError;
 use crate::settings::require;
 
@@ -60,6 +62,10 @@ pub struct Architecture {
     /// Whether a second GAN scores the image from its map (AnoSeg, appendix), in place of the map's
     /// largest values. It has the published layers at `width`.
     pub detector: bool,
+    /// Pretrained network: its encoder. Not written where it is EfficientNet-Lite0 as it was published,
+    /// so that earlier versions can read the file.
+    #[serde(default, skip_serializing_if = "EncoderArchitecture::is_default")]
+    pub encoder: EncoderArchitecture,
 }
 
 impl Default for Architecture {
@@ -76,6 +82,7 @@ impl Default for Architecture {
             coordinate_scale: 0.1,
             reconstruction: false,
             detector: false,
+            encoder: EncoderArchitecture::default(),
         }
     }
 }
@@ -115,6 +122,10 @@ impl Architecture {
         let allowed =
             "a pretrained network gives the map alone: leave architecture.reconstruction and .detector off";
         require(map_alone, "architecture.network", "pretrained", allowed)?;
+        self.encoder.validate()?;
+        let own = self.network == Kind::Pretrained || self.encoder.is_default();
+        let allowed = "only a pretrained network has an encoder: leave it out";
+        require(own, "architecture.encoder", self.encoder.network.name(), allowed)?;
         let parameters = self.parameters();
         let allowed = format!(
             "architecture.widths and .blocks ask for {parameters} parameters, the most is {MOST_PARAMETERS}: \
@@ -182,6 +193,10 @@ impl fmt::Display for Architecture {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.network {
             Kind::Compact => write!(f, "compact, widths {:?}", self.widths),
+            Kind::Pretrained if !self.encoder.is_default() => {
+                let encoder = self.encoder.network;
+                write!(f, "pretrained {encoder}, memory bank of {} vectors", self.memory)
+            }
             Kind::Pretrained => write!(f, "pretrained, memory bank of {} vectors", self.memory),
             Kind::Published => write!(f, "published, width {}", self.width),
         }

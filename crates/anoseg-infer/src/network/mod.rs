@@ -21,5 +21,5 @@ pub use layer::{
     Behind, Blueprint, Convolution, ConvolutionKind, Init, ParameterId, ParameterSpec, Residual,
     keeping_variance,
 };
-pub use pretrained::{Averaging, Backbone, Features, Head, MemoryBank};
+pub use pretrained::{Averaging, Backbone, EncoderArchitecture, EncoderKind, Features, Head, MemoryBank};
 pub use published::{Detector, Judgement};

@@ -3,15 +3,19 @@
 
 mod backbone;
 mod efficientnet;
+mod encoder;
 mod fine_memory;
 mod head;
+mod kind;
 mod memory_bank;
+mod resnet;
 mod spread;
 
 pub(crate) use backbone::DOUBTFUL;
-pub use backbone::{ALL_CHANNELS, Averaging, Backbone, DESCRIPTOR, Features};
-pub use efficientnet::{CHANNELS, EfficientNet, STRIDE};
-pub use fine_memory::{FINE_DESCRIPTOR, FineMemory};
+pub use backbone::{Averaging, Backbone, Features};
+pub use encoder::{Encoder, STRIDE};
+pub use fine_memory::FineMemory;
 pub use head::Head;
+pub use kind::{EncoderArchitecture, EncoderKind};
 pub use memory_bank::MemoryBank;
 pub use spread::Spread;

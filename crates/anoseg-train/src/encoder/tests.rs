@@ -1,10 +1,14 @@
+use std::io::Write as _;
+
 use anoseg_image::Image;
 use anoseg_infer::ErrorKind;
-use anoseg_infer::network::Blueprint;
+use anoseg_infer::network::{Blueprint, EncoderKind};
 use anoseg_infer::parameters::ParameterStore;
 use anoseg_infer::runtime::Recorder;
 use serde_json::Value;
 
+use super::folding::folded;
+use super::published::{PUBLISHED, SOURCE, source_names};
 use super::*;
 
 /// Features that PyTorch computed; see `scripts/encoder_features.py`.
@@ -37,25 +41,10 @@ fn synthetic(name: &str, shape: &[usize]) -> ParameterData {
     ParameterData { shape: shape.to_vec(), values }
 }
 
-/// The published shape of a tensor of the original network.
-fn published_shape(name: &str) -> Option<Vec<usize>> {
-    let (layer, part) = name.rsplit_once('.')?;
-    let (ours, [outputs, inputs, kernel, _]) = EfficientNet::layers().into_iter().find(|(ours, _)| {
-        let (filters, norm) = published_names(ours);
-        layer == filters || layer == norm
-    })?;
-    if layer != published_names(&ours).0 {
-        return Some(vec![outputs]);
-    }
-    // Filters of even side are ours; the published ones are a pixel smaller.
-    let kernel = kernel - usize::from(kernel % 2 == 0);
-    (part == "weight").then(|| vec![outputs, inputs, kernel, kernel])
-}
-
 fn agrees(parameters: &BTreeMap<String, ParameterData>, expected: &Value) {
     let image = image(fixture()["size"].as_u64().unwrap() as usize);
     let mut blueprint = Blueprint::default();
-    let network = EfficientNet::new(&mut blueprint);
+    let network = Encoder::new(&mut blueprint, &EncoderArchitecture::default());
     let parameters = ParameterStore::import(parameters, blueprint.parameters()).unwrap();
     let (mut x, input) = Recorder::new([1, 3, image.height(), image.width()]);
     x.use_parameters(&parameters);
@@ -86,8 +75,8 @@ fn agrees(parameters: &BTreeMap<String, ParameterData>, expected: &Value) {
 
 #[test]
 fn features_equal_pytorch_with_synthetic_weights() {
-    let parameters =
-        folded(|name| Ok(synthetic(name, &published_shape(name).ok_or_else(|| name.to_owned())?))).unwrap();
+    let read = |name: &str, shape: &[usize]| Ok(synthetic(name, shape));
+    let parameters = folded(EncoderKind::EfficientNetLite0, SOURCE, source_names, read).unwrap();
     agrees(&parameters, &fixture()["synthetic"]);
 }
 
@@ -121,8 +110,8 @@ fn another_file_is_refused_with_what_was_expected() {
         error.to_string()
     };
     let altered = refusal("altered.pth", b"\x80\x02weights of another network");
-    assert!(altered.contains(PUBLISHED), "{altered}");
-    assert!(refusal("empty.pth", b"").contains(PUBLISHED));
+    assert!(PUBLISHED.iter().all(|(_, digest)| altered.contains(digest)), "{altered}");
+    assert!(refusal("empty.pth", b"").contains(PUBLISHED[0].1));
     let mut package = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
     package.start_file("readme.txt", zip::write::SimpleFileOptions::default()).unwrap();
     package.write_all(b"no weights").unwrap();

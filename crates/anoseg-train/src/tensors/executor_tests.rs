@@ -3,9 +3,7 @@
 //! [`Stock`] runs a network with Burn's own operators and unfolded normalisation, and shares no
 //! code with the other executors.
 
-use anoseg_infer::network::pretrained::{
-    ALL_CHANNELS, CHANNELS, DESCRIPTOR, EfficientNet, FINE_DESCRIPTOR, FineMemory, Spread,
-};
+use anoseg_infer::network::pretrained::{Encoder, EncoderArchitecture, EncoderKind, FineMemory, Spread};
 use anoseg_infer::network::{
     Architecture, Averaging, Backbone, Behind, Blueprint, Convolution, ConvolutionKind, Detector, Executor,
     Features, ImageGenerator, MemoryBank, head,
@@ -198,17 +196,19 @@ fn store(parameters: &Parameters) -> ParameterStore {
 }
 
 /// A backbone with random weights, spreads and memory.
-fn backbone(parameters: &Parameters, encoder: EfficientNet) -> Backbone {
+fn backbone(parameters: &Parameters, encoder: Encoder) -> Backbone {
+    let kind = encoder.kind();
+    let (descriptor, fine) = (kind.descriptor(), kind.fine_descriptor());
     let spread = |channels: usize| Spread {
         mean: numbers(channels, 5),
         deviation: numbers(channels, 6).into_iter().map(|value| 0.5 + value).collect(),
     };
-    let vectors = ParameterData { shape: vec![37, DESCRIPTOR], values: numbers(37 * DESCRIPTOR, 7) };
-    let fine = ParameterData { shape: vec![23, FINE_DESCRIPTOR], values: numbers(23 * FINE_DESCRIPTOR, 8) };
+    let vectors = ParameterData { shape: vec![37, descriptor], values: numbers(37 * descriptor, 7) };
+    let fine = ParameterData { shape: vec![23, fine], values: numbers(23 * fine, 8) };
     Backbone {
         encoder,
         encoder_parameters: store(parameters),
-        features: spread(ALL_CHANNELS),
+        features: spread(kind.all_channels()),
         memory: MemoryBank::new(vectors, Vec::new()),
         distances: spread(1),
         coarse: None,
@@ -311,19 +311,19 @@ fn the_score_of_the_second_gan_is_the_same_through_every_executor() {
     assert!(difference(&found[0], &expected) < 1e-3);
 }
 
-#[test]
-fn the_network_of_preset_accurate_is_the_same_through_every_executor() {
+fn check_pretrained(encoder: EncoderArchitecture, images_at_a_time: &[usize], size: [usize; 2]) {
+    let kind = encoder.network;
+    let architecture = Architecture { encoder, ..Config::of(Preset::Accurate).architecture };
     let mut blueprint = Blueprint::default();
-    let encoder = EfficientNet::new(&mut blueprint);
+    let encoder = Encoder::new(&mut blueprint, &encoder);
     let encoder_parameters = trained(blueprint);
     let backbone = backbone(&encoder_parameters, encoder);
-    let architecture = Config::of(Preset::Accurate).architecture;
     let mut blueprint = Blueprint::default();
     let head = head(&mut blueprint, &architecture);
     let head_parameters = trained(blueprint);
     let head_store = store(&head_parameters);
-    for n in [1, 3] {
-        let images = images(n, [64, 128]);
+    for &n in images_at_a_time {
+        let images = images(n, size);
         let mut stock = Stock { parameters: &encoder_parameters, by_batch: false };
         let features = backbone.forward(&mut stock, &images);
         let expected = head.forward(&mut Stock { parameters: &head_parameters, by_batch: false }, &features);
@@ -338,7 +338,7 @@ fn the_network_of_preset_accurate_is_the_same_through_every_executor() {
         let program = x.finish(&[logits, stride2, stride4, stride8, stride16, distance, full]);
         let found = program.run(&values_of(images.clone()), &[]);
         assert!(difference(&found[0], &expected) < 1e-3, "map of {n} images");
-        assert_eq!(found[1].len(), n * CHANNELS[0] * 32 * 64);
+        assert_eq!(found[1].len(), n * kind.channels()[0] * size[0] / 2 * size[1] / 2);
         assert!(difference(&found[4], &features.stride16) < 1e-3, "features of {n} images");
         assert!(difference(&found[5], &features.distance) < 1e-3, "distances of {n} images");
         assert!(difference(&found[6], &expected_distance) < 1e-3, "map of distances of {n} images");
@@ -349,5 +349,18 @@ fn the_network_of_preset_accurate_is_the_same_through_every_executor() {
         let features = Features { stride2, stride4, stride8, stride16, distance };
         let found = values_of(head.forward(&mut Training::new(&head_parameters), &features));
         assert!(difference(&found, &expected) < 1e-3, "training on {n} images");
+    }
+}
+
+#[test]
+fn the_network_of_preset_accurate_is_the_same_through_every_executor() {
+    check_pretrained(EncoderArchitecture::default(), &[1, 3], [64, 128]);
+}
+
+#[test]
+fn other_encoders_are_the_same_through_every_executor() {
+    let (centre, scale) = ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]);
+    for network in [EncoderKind::EfficientNetLite2, EncoderKind::ResNet18, EncoderKind::WideResNet50] {
+        check_pretrained(EncoderArchitecture { network, centre, scale }, &[2], [64, 32]);
     }
 }

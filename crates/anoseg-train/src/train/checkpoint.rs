@@ -34,6 +34,10 @@ pub(super) struct State {
     /// older checkpoints.
     #[serde(default)]
     pub(super) folds: usize,
+    /// Digest of the pretrained encoder; a training resumes only with the same. Empty where there is none,
+    /// and in older checkpoints.
+    #[serde(default)]
+    pub(super) encoder: String,
     /// The settings as TOML; a training resumes only with the same.
     pub(super) config: String,
     /// Digest of the data; a training resumes only with the same.

@@ -19,7 +19,7 @@ use super::schedule::Schedule;
 use super::step_losses::StepLosses;
 use crate::config::{Budget, Config};
 use crate::run_dir::RunDir;
-use crate::{Error, Result};
+use crate::{Error, Result, encoder};
 
 /// Receives the events.
 pub(super) type OnEvent<'a> = dyn FnMut(Event) + Send + 'a;
@@ -36,6 +36,14 @@ const NOT_FINITE: &str = "the weights are no longer finite numbers";
 /// The instructions that this process computes with.
 fn instructions() -> String {
     Level::current().name().to_owned()
+}
+
+/// Digest of the encoder of a backbone; empty if there is none.
+fn encoder_digest(config: &Config, backbone: Option<&Backbone>) -> Result<String> {
+    let digest = |backbone: &Backbone| {
+        encoder::digest(&config.architecture.encoder, &backbone.encoder_parameters.export())
+    };
+    backbone.map_or_else(|| Ok(String::new()), digest)
 }
 
 /// A running training.
@@ -87,6 +95,7 @@ impl Session {
             health,
             instructions,
             folds,
+            encoder: encoder_digest(config, backbone.as_deref())?,
             config: text,
             manifest,
         };
@@ -104,7 +113,7 @@ impl Session {
     /// The session that the checkpoint holds.
     ///
     /// # Errors
-    /// There is none, it is damaged, or it belongs to other settings or images.
+    /// There is none, it is damaged, or it belongs to another encoder, other settings or images.
     pub(super) fn resume(
         config: &Config,
         run_dir: &RunDir,
@@ -119,6 +128,11 @@ impl Session {
             let what = format!("{damaged}; going on from the checkpoint before it, of step {step}");
             on_event(Event::Warning(what));
         }
+        let encoder = encoder_digest(config, backbone.as_deref())?;
+        if !state.encoder.is_empty() && state.encoder != encoder {
+            return Err(Error::OtherEncoder { path, before: None });
+        }
+        state.encoder = encoder;
         if state.config != config.to_toml()? {
             return Err(Error::OtherSettings { path });
         }

@@ -181,7 +181,7 @@ impl Trainer {
     }
 
     fn train(&mut self, run_dir: &RunDir, begun: Instant) -> Result<Model> {
-        let (mut config, seed) = (self.config.clone(), self.config.seed);
+        let (mut config, seed) = (self.settled(run_dir)?, self.config.seed);
         let mut data = load_until(&self.dataset, &config, &self.limits_in_force(), &self.stop)?;
         if data.preprocess.geometry.is_tiled() {
             // A tile is not the image, and a score must not depend on where tiles begin.
@@ -314,14 +314,32 @@ impl Trainer {
         Origin { folder, layout: self.chosen.0, encoder: self.chosen.1.clone(), limits }
     }
 
-    /// The error with the folder of images, and the one that the training was begun with.
+    /// The error with the folder of images or the file of the encoder, and what the training was begun with.
     fn with_folders(&self, error: Error, run_dir: &RunDir) -> Error {
+        if let Error::OtherEncoder { path, .. } = error {
+            return Error::OtherEncoder { path, before: run_dir.origin().and_then(|origin| origin.encoder) };
+        }
         let Error::OtherImages { .. } = error else { return error };
         let real = |path: &Path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let path = self.dataset.root.clone();
         let before = run_dir.origin().map(|origin| origin.folder);
         let before = before.filter(|before| real(before) != real(&path));
         Error::OtherImages { path, before }
+    }
+
+    /// The settings with the architecture of the encoder. A training that is resumed has its own, which must
+    /// be the same.
+    fn settled(&self, run_dir: &RunDir) -> Result<Config> {
+        let (config, encoder) = (self.config.clone(), self.encoder.as_ref());
+        if config.architecture.network != Kind::Pretrained {
+            return Ok(config);
+        }
+        let other = |encoder: &PretrainedEncoder| *encoder.architecture() != config.architecture.encoder;
+        if self.resume && run_dir.has_checkpoint() && encoder.is_some_and(other) {
+            let path = run_dir.checkpoint_path();
+            return Err(self.with_folders(Error::OtherEncoder { path, before: None }, run_dir));
+        }
+        config.with_encoder(encoder)
     }
 
     /// The frozen backbone of a pretrained network, measured on these images.
@@ -337,7 +355,7 @@ impl Trainer {
         }
         let encoder = self.encoder.as_ref().ok_or(Error::NoEncoder)?;
         let views = Views::of(images, geometry).within(inside).lit(&synthesis.base, *seed);
-        let backbone = backbone::measure(encoder.parameters(), &views, architecture, *seed)
+        let backbone = backbone::measure(encoder, &views, architecture, *seed)
             .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
         Ok(Some(Arc::new(backbone)))
     }

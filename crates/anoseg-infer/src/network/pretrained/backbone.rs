@@ -5,18 +5,13 @@ use std::collections::BTreeMap;
 use anoseg_kernels::Pool;
 use serde::{Deserialize, Serialize};
 
-use super::efficientnet::{CHANNELS, EfficientNet};
+use super::encoder::Encoder;
 use super::fine_memory::FineMemory;
+use super::kind::EncoderKind;
 use super::memory_bank::MemoryBank;
 use super::spread::Spread;
-use crate::network::{Blueprint, Executor};
+use crate::network::{Architecture, Blueprint, Executor};
 use crate::parameters::{ParameterData, ParameterError, ParameterStore, prefixed, take_prefix, with_prefix};
-
-/// Channels of all features together.
-pub const ALL_CHANNELS: usize = CHANNELS[0] + CHANNELS[1] + CHANNELS[2] + CHANNELS[3];
-
-/// Channels of what is compared with the memory bank: the features at strides 4, 8 and 16.
-pub const DESCRIPTOR: usize = ALL_CHANNELS - CHANNELS[0];
 
 /// Standard deviations above the mean distance at which a pixel is as likely anomalous as not, where the map
 /// comes from the distance alone.
@@ -26,7 +21,7 @@ pub(crate) const DOUBTFUL: f32 = 6.0;
 #[derive(Clone, Debug)]
 pub struct Backbone {
     /// The frozen network.
-    pub encoder: EfficientNet,
+    pub encoder: Encoder,
     /// Its parameters.
     pub encoder_parameters: ParameterStore,
     /// Spread of the features.
@@ -64,13 +59,13 @@ impl Averaging {
 /// Standardised features of images, and their distance to those of good images.
 #[derive(Clone, Debug)]
 pub struct Features<V> {
-    /// `[n, 16, h / 2, w / 2]`
+    /// `[n, c, h / 2, w / 2]`, of the channels [`EncoderKind::channels`].
     pub stride2: V,
-    /// `[n, 24, h / 4, w / 4]`
+    /// `[n, c, h / 4, w / 4]`
     pub stride4: V,
-    /// `[n, 40, h / 8, w / 8]`
+    /// `[n, c, h / 8, w / 8]`
     pub stride8: V,
-    /// `[n, 112, h / 16, w / 16]`
+    /// `[n, c, h / 16, w / 16]`
     pub stride16: V,
     /// `[n, 1, h / 8, w / 8]`: distance to the memory bank in standard deviations from the mean of
     /// good images.
@@ -81,7 +76,8 @@ impl Backbone {
     /// The features of images `[n, 3, h, w]` with values in 0..=1.
     pub fn forward<X: Executor>(&self, x: &mut X, images: &X::Value) -> Features<X::Value> {
         let raw = self.encoder.features(x, images);
-        let [stride2, stride4, stride8, stride16] = standardised(x, &self.features, &raw);
+        let [stride2, stride4, stride8, stride16] =
+            standardised(x, self.encoder.kind(), &self.features, &raw);
         let descriptors = match &self.coarse {
             Some(spread) => {
                 let halved = x.average_pool(images, Pool::blocks(2));
@@ -125,18 +121,20 @@ impl Backbone {
             .collect()
     }
 
-    /// Checks what is measured on good images, without the encoder, under names that begin with
-    /// `prefix.`. Gives the names.
+    /// Checks what is measured on good images through such an encoder, without the encoder itself, under
+    /// names that begin with `prefix.`. Gives the names.
     pub(crate) fn check_measured(
+        encoder: EncoderKind,
         prefix: &str,
         from: &BTreeMap<String, ParameterData>,
     ) -> Result<Vec<String>, ParameterError> {
         let named = |name: &str| format!("{prefix}.{name}");
         let mut names = vec![named("memory")];
-        MemoryBank::check(&names[0], from, DESCRIPTOR)?;
-        names.extend(FineMemory::check(&named("fine"), from)?);
-        let coarse = from.contains_key(&named("coarse.mean")).then_some(("coarse", ALL_CHANNELS));
-        for (part, channels) in [("features", ALL_CHANNELS), ("distances", 1)].into_iter().chain(coarse) {
+        MemoryBank::check(&names[0], from, encoder.descriptor())?;
+        names.extend(FineMemory::check(encoder, &named("fine"), from)?);
+        let all = encoder.all_channels();
+        let coarse = from.contains_key(&named("coarse.mean")).then_some(("coarse", all));
+        for (part, channels) in [("features", all), ("distances", 1)].into_iter().chain(coarse) {
             let part = named(part);
             Spread::import(&with_prefix(&part, from), channels)?;
             names.extend(["mean", "deviation"].map(|value| format!("{part}.{value}")));
@@ -150,27 +148,28 @@ impl Backbone {
     /// # Errors
     /// A part is missing or has another shape.
     pub fn import(
-        averaging: Averaging,
+        architecture: &Architecture,
         mut from: BTreeMap<String, ParameterData>,
     ) -> Result<Self, ParameterError> {
         let mut blueprint = Blueprint::default();
-        let encoder = EfficientNet::new(&mut blueprint);
+        let encoder = Encoder::new(&mut blueprint, &architecture.encoder);
+        let kind = encoder.kind();
         let mut weights = take_prefix("encoder", &mut from);
         let encoder_parameters = ParameterStore::take(&mut weights, blueprint.parameters())?;
-        let memory = MemoryBank::take("memory", &mut from, DESCRIPTOR)?;
-        let fine = FineMemory::import("fine", &mut from)?;
+        let memory = MemoryBank::take("memory", &mut from, kind.descriptor())?;
+        let fine = FineMemory::import(kind, "fine", &mut from)?;
         Ok(Self {
             encoder,
             encoder_parameters,
-            features: Spread::import(&with_prefix("features", &from), ALL_CHANNELS)?,
+            features: Spread::import(&with_prefix("features", &from), kind.all_channels())?,
             memory,
             distances: Spread::import(&with_prefix("distances", &from), 1)?,
             coarse: from
                 .contains_key("coarse.mean")
-                .then(|| Spread::import(&with_prefix("coarse", &from), ALL_CHANNELS))
+                .then(|| Spread::import(&with_prefix("coarse", &from), kind.all_channels()))
                 .transpose()?,
             fine,
-            averaging,
+            averaging: architecture.averaging,
         })
     }
 }
@@ -185,17 +184,22 @@ fn at_most<X: Executor>(x: &mut X, value: &X::Value, limit: f32) -> X::Value {
 }
 
 /// The encoder's features, finest first, each channel brought to mean 0 and deviation 1.
-pub(crate) fn standardised<X: Executor>(x: &mut X, spread: &Spread, raw: &[X::Value; 4]) -> [X::Value; 4] {
+pub(crate) fn standardised<X: Executor>(
+    x: &mut X,
+    encoder: EncoderKind,
+    spread: &Spread,
+    raw: &[X::Value; 4],
+) -> [X::Value; 4] {
     let mut first = 0;
     let mut number = 0;
     raw.each_ref().map(|value| {
-        let channels = first..first + CHANNELS[number];
+        let channels = first..first + encoder.channels()[number];
         (first, number) = (channels.end, number + 1);
         spread.standardise(x, value, channels)
     })
 }
 
-/// `[n, 176, h / 8, w / 8]` from standardised features at strides 4, 8 and 16: brought to stride 8,
+/// `[n, c, h / 8, w / 8]` from standardised features at strides 4, 8 and 16: brought to stride 8,
 /// and every position averaged with its eight neighbours. Neighbours outside of the image count as
 /// zeros, the mean of good images. Distances are therefore smaller at the border, where half of a
 /// position's surroundings is unknown. Without the zeros in the mean, distances would be larger
@@ -224,16 +228,16 @@ pub(crate) fn descriptors<X: Executor>(
 }
 
 impl Backbone {
-    /// The descriptors `[n, 176, h / 8, w / 8]` of images `[n, 3, h, w]` under this encoder and
+    /// The descriptors `[n, c, h / 8, w / 8]` of images `[n, 3, h, w]` under this encoder and
     /// spread. The memory bank holds such vectors.
     pub fn descriptors<X: Executor>(
         x: &mut X,
-        encoder: &EfficientNet,
+        encoder: &Encoder,
         (spread, averaging): (&Spread, Averaging),
         images: &X::Value,
     ) -> X::Value {
         let raw = encoder.features(x, images);
-        let [_, stride4, stride8, stride16] = standardised(x, spread, &raw);
+        let [_, stride4, stride8, stride16] = standardised(x, encoder.kind(), spread, &raw);
         descriptors(x, averaging, [&stride4, &stride8, &stride16])
     }
 }
@@ -241,7 +245,7 @@ impl Backbone {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::network::pretrained::FINE_DESCRIPTOR;
+    use crate::network::EncoderArchitecture;
     use crate::runtime::Recorder;
 
     fn numbers(shape: &[usize]) -> ParameterData {
@@ -251,44 +255,53 @@ mod tests {
     }
 
     /// What a backbone on tiles exports, without the encoder.
-    fn measured() -> BTreeMap<String, ParameterData> {
+    fn measured(encoder: EncoderKind) -> BTreeMap<String, ParameterData> {
         let mut parts = BTreeMap::new();
-        let spreads = [("features", ALL_CHANNELS), ("coarse", ALL_CHANNELS), ("distances", 1)];
-        for (part, channels) in spreads.into_iter().chain([("fine.distances", 1)]) {
+        let spreads = ["features", "coarse"].map(|part| (part, encoder.all_channels()));
+        for (part, channels) in spreads.into_iter().chain([("distances", 1), ("fine.distances", 1)]) {
             parts.insert(format!("backbone.{part}.mean"), numbers(&[channels]));
             parts.insert(format!("backbone.{part}.deviation"), numbers(&[channels]));
         }
-        parts.insert("backbone.memory".into(), numbers(&[7, DESCRIPTOR]));
-        parts.insert("backbone.fine.memory".into(), numbers(&[5, FINE_DESCRIPTOR]));
+        parts.insert("backbone.memory".into(), numbers(&[7, encoder.descriptor()]));
+        parts.insert("backbone.fine.memory".into(), numbers(&[5, encoder.fine_descriptor()]));
         parts
     }
 
     #[test]
     fn both_memory_banks_are_read_back_and_checked() {
-        let parts = measured();
-        let mut names = Backbone::check_measured("backbone", &parts).unwrap();
-        names.sort();
-        assert_eq!(names, parts.keys().cloned().collect::<Vec<_>>());
-        let mut blueprint = Blueprint::default();
-        EfficientNet::new(&mut blueprint);
-        let encoder = blueprint.parameters().iter();
-        let encoder = encoder.map(|spec| (format!("encoder.{}", spec.name), numbers(&spec.shape)));
-        let all: BTreeMap<_, _> = with_prefix("backbone", &parts).into_iter().chain(encoder).collect();
-        assert_eq!(Backbone::import(Averaging::default(), all.clone()).unwrap().export(), all);
-        for (name, shape) in [
-            ("backbone.fine.memory", vec![5, FINE_DESCRIPTOR + 1]),
-            ("backbone.fine.memory", vec![0, FINE_DESCRIPTOR]),
-            ("backbone.fine.memory", vec![]),
-            ("backbone.fine.distances.mean", vec![2]),
-        ] {
-            let mut damaged = measured();
-            damaged.insert(name.to_owned(), numbers(&shape));
-            let error = Backbone::check_measured("backbone", &damaged).unwrap_err();
-            assert!(matches!(error, ParameterError::Shape { .. }), "{name}: {error}");
+        for kind in [EncoderKind::EfficientNetLite0, EncoderKind::ResNet18] {
+            let (parts, encoder) = (measured(kind), EncoderArchitecture::as_published(kind));
+            let mut names = Backbone::check_measured(kind, "backbone", &parts).unwrap();
+            names.sort();
+            assert_eq!(names, parts.keys().cloned().collect::<Vec<_>>());
+            let mut blueprint = Blueprint::default();
+            Encoder::new(&mut blueprint, &encoder);
+            let weights = blueprint.parameters().iter();
+            let weights = weights.map(|spec| (format!("encoder.{}", spec.name), numbers(&spec.shape)));
+            let all: BTreeMap<_, _> = with_prefix("backbone", &parts).into_iter().chain(weights).collect();
+            let architecture = Architecture { encoder, ..Architecture::pretrained() };
+            assert_eq!(Backbone::import(&architecture, all.clone()).unwrap().export(), all);
+            for (name, shape) in [
+                ("backbone.fine.memory", vec![5, kind.fine_descriptor() + 1]),
+                ("backbone.fine.memory", vec![0, kind.fine_descriptor()]),
+                ("backbone.fine.memory", vec![]),
+                ("backbone.fine.distances.mean", vec![2]),
+            ] {
+                let mut damaged = measured(kind);
+                damaged.insert(name.to_owned(), numbers(&shape));
+                let error = Backbone::check_measured(kind, "backbone", &damaged).unwrap_err();
+                assert!(matches!(error, ParameterError::Shape { .. }), "{name}: {error}");
+            }
+            let mut missing = measured(kind);
+            missing.remove("backbone.fine.distances.deviation");
+            assert!(Backbone::check_measured(kind, "backbone", &missing).is_err());
         }
-        let mut missing = measured();
-        missing.remove("backbone.fine.distances.deviation");
-        assert!(Backbone::check_measured("backbone", &missing).is_err());
+        let other = Backbone::check_measured(
+            EncoderKind::WideResNet50,
+            "backbone",
+            &measured(EncoderKind::EfficientNetLite0),
+        );
+        assert!(other.unwrap_err().to_string().contains("backbone.memory"));
     }
 
     /// One position at stride 16 differs: averaged at its own stride it counts for as much at all positions around,

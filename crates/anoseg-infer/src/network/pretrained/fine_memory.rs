@@ -9,14 +9,12 @@ use std::collections::BTreeMap;
 use anoseg_kernels::Pool;
 
 use super::backbone::{Features, standardised};
-use super::efficientnet::{CHANNELS, EfficientNet};
+use super::encoder::Encoder;
+use super::kind::EncoderKind;
 use super::memory_bank::MemoryBank;
 use super::spread::Spread;
 use crate::network::Executor;
 use crate::parameters::{ParameterData, ParameterError, prefixed, with_prefix};
-
-/// Channels of what is compared: the features at strides 2 and 4.
-pub const FINE_DESCRIPTOR: usize = CHANNELS[0] + CHANNELS[1];
 
 /// Feature vectors of good images at stride 4, and the spread of the distances to them.
 #[derive(Clone, Debug)]
@@ -28,16 +26,16 @@ pub struct FineMemory {
 }
 
 impl FineMemory {
-    /// The descriptors `[n, 40, h / 4, w / 4]` of images `[n, 3, h, w]` under this encoder and spread of its
+    /// The descriptors `[n, c, h / 4, w / 4]` of images `[n, 3, h, w]` under this encoder and spread of its
     /// features. The memory bank holds such vectors.
     pub fn descriptors<X: Executor>(
         x: &mut X,
-        encoder: &EfficientNet,
+        encoder: &Encoder,
         spread: &Spread,
         images: &X::Value,
     ) -> X::Value {
         let raw = encoder.features(x, images);
-        let [stride2, stride4, ..] = standardised(x, spread, &raw);
+        let [stride2, stride4, ..] = standardised(x, encoder.kind(), spread, &raw);
         joined(x, &stride2, &stride4)
     }
 
@@ -61,6 +59,7 @@ impl FineMemory {
     /// # Errors
     /// A part is missing or has another shape.
     pub(super) fn check(
+        encoder: EncoderKind,
         prefix: &str,
         from: &BTreeMap<String, ParameterData>,
     ) -> Result<Vec<String>, ParameterError> {
@@ -68,7 +67,7 @@ impl FineMemory {
         if !from.contains_key(&memory) {
             return Ok(Vec::new());
         }
-        MemoryBank::check(&memory, from, FINE_DESCRIPTOR)?;
+        MemoryBank::check(&memory, from, encoder.fine_descriptor())?;
         let distances = format!("{prefix}.distances");
         Spread::import(&with_prefix(&distances, from), 1)?;
         Ok(vec![memory, format!("{distances}.mean"), format!("{distances}.deviation")])
@@ -79,6 +78,7 @@ impl FineMemory {
     /// # Errors
     /// As [`FineMemory::check`].
     pub(super) fn import(
+        encoder: EncoderKind,
         prefix: &str,
         from: &mut BTreeMap<String, ParameterData>,
     ) -> Result<Option<Self>, ParameterError> {
@@ -86,7 +86,7 @@ impl FineMemory {
         if !from.contains_key(&memory) {
             return Ok(None);
         }
-        let memory = MemoryBank::take(&memory, from, FINE_DESCRIPTOR)?;
+        let memory = MemoryBank::take(&memory, from, encoder.fine_descriptor())?;
         let distances = Spread::import(&with_prefix(&format!("{prefix}.distances"), from), 1)?;
         Ok(Some(Self { memory, distances }))
     }

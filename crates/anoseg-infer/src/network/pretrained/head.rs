@@ -3,7 +3,6 @@
 use anoseg_kernels::Pool;
 
 use super::backbone::Features;
-use super::efficientnet::CHANNELS;
 use crate::network::{Architecture, Blueprint, Convolution, Executor};
 
 /// Channels that the features of each stride become.
@@ -47,9 +46,10 @@ struct Context {
 impl Head {
     /// The map's logits start around `level`.
     pub(crate) fn new(b: &mut Blueprint, architecture: &Architecture, level: f32) -> Self {
+        let features = architecture.encoder.network.channels();
         let projections = b.at("encoder.projections", |b| {
             [0, 1, 2].map(|i: usize| {
-                let channels = [CHANNELS[i + 1], PROJECTED];
+                let channels = [features[i + 1], PROJECTED];
                 Convolution::normalised(b, &i.to_string(), channels, 1).linear()
             })
         });
@@ -65,7 +65,7 @@ impl Head {
             let context = architecture.context.then(|| b.at("context", Context::new));
             let fine = b.at("fine", |b| {
                 [
-                    Convolution::normalised(b, "0", [COARSE[1] + CHANNELS[0], FINE[0]], 3),
+                    Convolution::normalised(b, "0", [COARSE[1] + features[0], FINE[0]], 3),
                     Convolution::normalised(b, "1", [FINE[0], FINE[1]], 3),
                 ]
             });
