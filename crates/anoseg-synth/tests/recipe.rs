@@ -87,7 +87,7 @@ prop_compose! {
         threshold in in_range(0.0, 0.5),
         base in (
             in_range(0.0, 180.0), in_range(0.0, 0.5), in_range(0.0, 128.0), in_range(0.0, 0.5), in_range(0.0, 0.9),
-            in_range(0.0, 0.7), in_range(0.0, 0.2),
+            in_range(0.0, 0.7), in_range(0.0, 0.2), in_range(0.0, 0.9), in_range(0.0, 0.5),
         ),
         flips in prop::array::uniform2(prop::sample::select(vec![Flip::Never, Flip::Always, Flip::Auto])),
         quarter_turns in any::<bool>(),
@@ -110,9 +110,9 @@ prop_compose! {
         recipe.label_threshold = threshold;
         recipe.blends = anoseg_synth::BlendShares { feathered, transparent, opacity, poisson };
         recipe.size = anoseg_synth::SizeRange { smallest_px, largest_share, large, large_shares };
-        let (rotation_degrees, scale, shift_px, brightness, contrast, gamma, noise) = base;
+        let (rotation_degrees, scale, shift_px, brightness, contrast, gamma, noise, light, white_balance) = base;
         recipe.base = anoseg_synth::BaseAugmentation {
-            rotation_degrees, scale, shift_px, brightness, contrast, gamma, noise,
+            rotation_degrees, scale, shift_px, brightness, contrast, gamma, noise, light, white_balance,
             flip_horizontal: flips[0], flip_vertical: flips[1], quarter_turns,
         };
         (recipe.paper.patch_area, recipe.paper.patch_aspect) = (patch.0, patch.1);
