@@ -4,20 +4,13 @@
 
 mod common;
 
-use anoseg::{ModelFile, PretrainedEncoder};
+use anoseg::ModelFile;
 use common::{Workshop, tensor_bytes};
 use image::{ImageBuffer, Luma};
 use serde_json::Value;
 
-/// A workshop with an encoder, `data-home/anoseg/efficientnet-lite0.encoder`, and settings for
-/// small images.
 fn workshop() -> Workshop {
-    let shop = Workshop::new();
-    PretrainedEncoder::random(3).store(&shop.path("data-home/anoseg")).unwrap();
-    let settings = "preset = \"accurate\"\ncheckpoint_seconds = 0\n[input]\nsize = 64\n[architecture]\nmemory = 300\n\
-                    [optimiser]\nbatch = 4\n";
-    std::fs::write(shop.path("accurate.toml"), settings).unwrap();
-    shop
+    Workshop::with_encoder("data-home", 300)
 }
 
 const TRAIN: &str = "train data --config accurate.toml --encoder data-home/anoseg/efficientnet-lite0.encoder";

@@ -5,18 +5,12 @@ mod common;
 
 use std::path::Path;
 
-use anoseg::{ModelFile, PretrainedEncoder};
+use anoseg::ModelFile;
 use common::{Workshop, tensor_bytes};
 use serde_json::json;
 
-/// A workshop with the random default encoder in `home/anoseg`, and settings for small images.
 fn workshop() -> Workshop {
-    let shop = Workshop::new();
-    PretrainedEncoder::random(3).store(&shop.path("home/anoseg")).unwrap();
-    let settings = "preset = \"accurate\"\ncheckpoint_seconds = 0\n[input]\nsize = 64\n[architecture]\nmemory = 100\n\
-                    [optimiser]\nbatch = 4\n";
-    std::fs::write(shop.path("accurate.toml"), settings).unwrap();
-    shop
+    Workshop::with_encoder("home", 100)
 }
 
 /// Runs the program with the workshop's data folder.

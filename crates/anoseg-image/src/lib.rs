@@ -15,6 +15,7 @@
 pub mod dataset;
 pub mod decode;
 pub mod draw;
+pub mod floats;
 mod plane;
 pub mod read;
 pub mod regions;

@@ -22,7 +22,7 @@ pub fn relit(image: &Image, recipe: &BaseAugmentation, seed: u64, number: u64) -
     let mut draw = Draw::new(seed, number, 0, Stream::Light);
     let mut image = image.clone();
     crate::base::vary_tone(&mut image, recipe, &mut draw);
-    let grey = image.plane(0) == image.plane(1) && image.plane(0) == image.plane(2);
+    let grey = image.is_grey();
     vary(&mut image, recipe, grey, &mut draw);
     image
 }

@@ -121,7 +121,7 @@ impl Synthesizer {
             // CutPaste pastes anywhere.
             Family::Paper => images.iter().map(|_| None).collect(),
         };
-        let grey = images.iter().all(is_grey);
+        let grey = images.iter().all(Image::is_grey);
         let noise = NoiseTable::new();
         let chosen = (0..images.len()).collect();
         Ok(Self { images, chosen, foregrounds, noise, grey, recipe, seed, part, region: None })
@@ -313,11 +313,6 @@ fn shows(frame: &Frame, mask: &Mask, few: usize) -> bool {
     let at = |side: usize, i: usize| (2 * i + 1) * side / (2 * GRID);
     let covered = |i: usize| frame.covers(mask, at(width, i % GRID), at(height, i / GRID));
     (0..GRID * GRID).filter(|&i| covered(i)).count() * few >= GRID * GRID
-}
-
-/// Whether the three planes are equal.
-fn is_grey(image: &Image) -> bool {
-    image.plane(0) == image.plane(1) && image.plane(0) == image.plane(2)
 }
 
 fn require_one_size(images: &[Image]) -> Result<(), SynthError> {

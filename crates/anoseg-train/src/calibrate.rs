@@ -245,7 +245,9 @@ impl Trial {
             steps.next()?;
             let pair = synthesizer.whole_pair(step, 0);
             let Analysis { score, map } = judges.judge_pair(&pair)?;
-            trial.overlaps.add(map.as_slice(), &pair.label, pair.inside.as_ref());
+            let (values, truth) = (map.as_slice(), pair.label.as_slice());
+            let inside = pair.inside.as_ref();
+            trial.overlaps.add(counting(values, inside).zip(counting(truth, inside)));
             if pair.label.as_slice().contains(&true) {
                 trial.scores.push(score);
             }
@@ -261,7 +263,10 @@ impl Trial {
 }
 
 /// The pixels of a plane that lie inside; all of them without a mask.
-fn counting<'a, T: Copy>(pixels: &'a [T], inside: Option<&'a Mask>) -> impl Iterator<Item = T> + 'a {
+pub(crate) fn counting<'a, T: Copy>(
+    pixels: &'a [T],
+    inside: Option<&'a Mask>,
+) -> impl Iterator<Item = T> + 'a {
     let counts = move |i: usize| inside.is_none_or(|inside| inside.as_slice()[i]);
     pixels.iter().enumerate().filter(move |&(i, _)| counts(i)).map(|(_, &value)| value)
 }

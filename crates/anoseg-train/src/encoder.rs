@@ -54,11 +54,11 @@ impl PretrainedEncoder {
     /// The file is missing, or is not one of these.
     pub fn read(path: &Path) -> Result<Self> {
         if path.is_dir() {
-            return timm::read(&path.join(timm::WEIGHTS));
+            return timm::read_folder(path);
         }
         match TensorFile::open(path)? {
             Some(file) if file.is_ours() => Self::stored(path),
-            Some(_) => timm::read(path),
+            Some(file) => timm::read(path, &file),
             None => published::read(path),
         }
     }
@@ -128,7 +128,7 @@ pub(crate) fn digest(
     architecture: &EncoderArchitecture,
     parameters: &BTreeMap<String, ParameterData>,
 ) -> Result<String> {
-    Ok(archive::digest("encoder", 1, architecture, parameters)?)
+    Ok(archive::digest(stored::KIND, 1, architecture, parameters)?)
 }
 
 impl Config {

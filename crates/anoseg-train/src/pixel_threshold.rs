@@ -1,7 +1,5 @@
 //! Where the map is cut: a threshold that marks synthetic anomalies of every size up to their border.
 
-use anoseg_image::Mask;
-
 /// Thresholds that are tried, evenly spaced in their logits from minus to plus [`MOST_LOGIT`].
 const TRIED: usize = 281;
 
@@ -35,15 +33,13 @@ impl Overlaps {
         Self { thresholds, sums: vec![0.0; TRIED], images: 0 }
     }
 
-    /// Adds an image's map and mask, of those pixels that count; an image without an anomalous one changes nothing.
-    pub(crate) fn add(&mut self, values: &[f32], truth: &Mask, inside: Option<&Mask>) {
+    /// Adds an image's pixels, value and whether it is anomalous; an image without an anomalous one changes nothing.
+    pub(crate) fn add(&mut self, pixels: impl Iterator<Item = (f32, bool)>) {
         // By the number of thresholds below a pixel's value: how many anomalous pixels, and how many good ones.
         let mut counts = vec![[0_u64; 2]; TRIED + 1];
-        for (i, (&value, &anomalous)) in values.iter().zip(truth.as_slice()).enumerate() {
-            if inside.is_none_or(|inside| inside.as_slice()[i]) {
-                let below = self.thresholds.partition_point(|&threshold| threshold < value);
-                counts[below][usize::from(!anomalous)] += 1;
-            }
+        for (value, anomalous) in pixels {
+            let below = self.thresholds.partition_point(|&threshold| threshold < value);
+            counts[below][usize::from(!anomalous)] += 1;
         }
         let anomalous: u64 = counts.iter().map(|[anomalous, _]| anomalous).sum();
         if anomalous == 0 {
@@ -79,7 +75,18 @@ fn good_pixel_quantile(mut values: Vec<f32>) -> f32 {
 
 #[cfg(test)]
 mod tests {
+    use anoseg_image::Mask;
+
     use super::*;
+    use crate::calibrate::counting;
+
+    fn pixels<'a>(
+        values: &'a [f32],
+        truth: &'a Mask,
+        inside: Option<&'a Mask>,
+    ) -> impl Iterator<Item = (f32, bool)> + 'a {
+        counting(values, inside).zip(counting(truth.as_slice(), inside))
+    }
 
     /// 100 x 100 pixels; the first `pixels` are anomalous and have the value `found`, the others `rest`.
     fn image(pixels: usize, found: f32, rest: f32) -> (Vec<f32>, Mask) {
@@ -89,7 +96,7 @@ mod tests {
 
     fn overlaps(images: &[(Vec<f32>, Mask)]) -> Overlaps {
         let mut overlaps = Overlaps::new();
-        images.iter().for_each(|(values, truth)| overlaps.add(values, truth, None));
+        images.iter().for_each(|(values, truth)| overlaps.add(pixels(values, truth, None)));
         overlaps
     }
 
@@ -139,7 +146,7 @@ mod tests {
         let (values, truth) = image(200, 0.9, 0.1);
         let inside = Mask::from_fn(100, 100, |_, y| y >= 50);
         let mut overlaps = Overlaps::new();
-        overlaps.add(&values, &truth, Some(&inside));
+        overlaps.add(pixels(&values, &truth, Some(&inside)));
         assert_eq!(overlaps.images, 0);
     }
 }

@@ -99,7 +99,7 @@ fn named(chosen: &Path) -> Result<PretrainedEncoder, TrainError> {
 
 /// The file of a chosen encoder: a name stands for that of the one that is stored by it.
 pub(crate) fn file_of(chosen: &Path) -> PathBuf {
-    let stored = stored_name(chosen).map(|(folder, name)| folder.join(format!("{name}.encoder")));
+    let stored = stored_name(chosen).map(|(folder, name)| PretrainedEncoder::path_in(&folder, name));
     stored.filter(|path| path.is_file()).unwrap_or_else(|| chosen.to_owned())
 }
 

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
+use anoseg::PretrainedEncoder;
 use anoseg_image::write::{write_mask_png, write_png};
 use anoseg_synth::demo::{Part, defective, good};
 use assert_cmd::Command;
@@ -48,6 +49,20 @@ impl Workshop {
         let paper = "preset = \"paper\"\ncheckpoint_seconds = 0\n[architecture]\nwidth = 0.02\n[optimiser]\nbatch = 4\naverage_steps = 3\n";
         std::fs::write(folder.path().join("paper.toml"), paper).unwrap();
         Self { folder }
+    }
+
+    /// With `accurate.toml`, settings of preset `accurate` for small images with a memory bank of so many vectors, and
+    /// the default encoder, with random weights, in the data folder `data_home`: the published ones are not in
+    /// the project.
+    pub(crate) fn with_encoder(data_home: &str, vectors: usize) -> Self {
+        let shop = Self::new();
+        PretrainedEncoder::random(3).store(&shop.path(data_home).join("anoseg")).unwrap();
+        let settings = format!(
+            "preset = \"accurate\"\ncheckpoint_seconds = 0\n[input]\nsize = 64\n[architecture]\nmemory = {vectors}\n\
+             [optimiser]\nbatch = 4\n"
+        );
+        std::fs::write(shop.path("accurate.toml"), settings).unwrap();
+        shop
     }
 
     /// Another folder with the same content.

@@ -13,7 +13,7 @@ use serde_json::json;
 /// Between the description and the header of the weights.
 const END: u8 = 0;
 
-/// Longest file of weights that is made; its numbers are zeros, which take no room.
+/// Longest file of weights that is made; its numbers are zeros, a hole in the file.
 const LONGEST: u64 = 1 << 30;
 
 /// Reads weights of which `bytes` are the description and, after a zero, the header. The numbers are zeros, as

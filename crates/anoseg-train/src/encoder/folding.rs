@@ -22,6 +22,14 @@ pub(super) struct Source {
     pub(super) same: bool,
 }
 
+impl Source {
+    /// Networks that were trained with TensorFlow.
+    pub(super) const TENSORFLOW: Self = Self { epsilon: 1e-3, same: true };
+
+    /// Networks that were trained with PyTorch.
+    pub(super) const PYTORCH: Self = Self { epsilon: 1e-5, same: false };
+}
+
 /// Converts the layers of a source to ours: normalisation is folded into the filters, and filters that
 /// are a pixel smaller than ours get a row and a column of zeros. `read` gives the tensor of a name,
 /// which must have this shape.

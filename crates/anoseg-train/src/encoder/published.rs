@@ -24,9 +24,6 @@ pub(super) const LICENCE: &str = "Apache-2.0";
 /// Larger than any published file, which may be inside a package.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// The networks were trained with TensorFlow.
-pub(super) const SOURCE: Source = Source { epsilon: 1e-3, same: true };
-
 /// Reads a published file, or the package that it comes in; any other file is refused.
 pub(super) fn read(path: &Path) -> Result<PretrainedEncoder> {
     let mut bytes = anoseg_image::read::regular(path, MAX_BYTES).map_err(|error| match error.kind() {
@@ -51,7 +48,7 @@ pub(super) fn read(path: &Path) -> Result<PretrainedEncoder> {
     let unreadable = |what: String| unfit(path, format!("its weights cannot be read: {what}"));
     let reader = PytorchReader::new(file.path()).map_err(|error| unreadable(error.to_string()))?;
     let read = |name: &str, shape: &[usize]| values(reader.get(name), name, shape);
-    let parameters = folded(kind, SOURCE, source_names, read).map_err(unreadable)?;
+    let parameters = folded(kind, Source::TENSORFLOW, source_names, read).map_err(unreadable)?;
     Ok(PretrainedEncoder {
         name: kind.name().to_owned(),
         architecture: EncoderArchitecture::as_published(kind),

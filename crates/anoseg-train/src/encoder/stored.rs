@@ -12,7 +12,7 @@ use super::published::LICENCE;
 use super::{DEFAULT_ENCODER, ENDING, PretrainedEncoder};
 use crate::{Error, Result};
 
-const KIND: &str = "encoder";
+pub(super) const KIND: &str = "encoder";
 
 /// Newest format. Format 1 is that of EfficientNet-Lite0 as it was published, which earlier versions
 /// read.
@@ -61,12 +61,17 @@ impl PretrainedEncoder {
         }
     }
 
+    /// The file in `folder` of the encoder of this name, whether it is there or not.
+    pub fn path_in(folder: &Path, name: &str) -> PathBuf {
+        folder.join(format!("{name}.{ENDING}"))
+    }
+
     /// Reads the encoder of this name in `folder`.
     ///
     /// # Errors
     /// There is none, or it is damaged.
     pub fn named(folder: &Path, name: &str) -> Result<Self> {
-        let path = path_of(folder, name);
+        let path = Self::path_in(folder, name);
         if is_name(name) && path.is_file() {
             return Self::stored(&path);
         }
@@ -107,7 +112,7 @@ impl PretrainedEncoder {
     /// Another encoder of this name is there, or folder or file cannot be written.
     pub fn store(&self, folder: &Path) -> Result<PathBuf> {
         std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
-        let path = path_of(folder, &self.name);
+        let path = Self::path_in(folder, &self.name);
         // One that cannot be read is replaced.
         if let Some(before) = path.is_file().then(|| Self::stored(&path).ok()).flatten()
             && before.digest()? != self.digest()?
@@ -158,10 +163,6 @@ pub(super) fn require_name(name: &str) -> Result<(), SettingError> {
         "must be at most {MOST_LETTERS} small letters, digits, '.', '_' and '-', and begin with a letter or digit"
     );
     anoseg_infer::require(is_name(name), "name", name, allowed)
-}
-
-fn path_of(folder: &Path, name: &str) -> PathBuf {
-    folder.join(format!("{name}.{ENDING}"))
 }
 
 /// Names and files of all encoders in a folder.

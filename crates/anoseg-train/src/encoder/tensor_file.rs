@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use anoseg_image::floats::half;
 use anoseg_image::read;
 use anoseg_infer::parameters::ParameterData;
 use safetensors::tensor::Metadata;
@@ -60,7 +61,7 @@ impl TensorFile {
                 format!("a safetensors file with a header of {length} bytes, or cut short"),
             ));
         }
-        file.take(length.saturating_sub(1)).read_to_end(&mut start).map_err(io)?;
+        (&mut file).take(length.saturating_sub(1)).read_to_end(&mut start).map_err(io)?;
         let damaged = |error: &dyn std::fmt::Display| unfit(path, format!("damaged or cut short ({error})"));
         match SafeTensors::read_metadata(&start) {
             // The tensors follow.
@@ -73,7 +74,6 @@ impl TensorFile {
         if start.checked_add(metadata.data_len() as u64) != Some(size) {
             return Err(damaged(&"its length is not what its header says"));
         }
-        let file = read::open_regular(path).map_err(io)?;
         Ok(Some(Self { path: path.to_owned(), file, metadata, start }))
     }
 
@@ -118,42 +118,5 @@ impl TensorFile {
         read.map_err(|error| format!("the tensor {name} cannot be read: {error}"))?;
         let values = bytes.chunks_exact(info.dtype.bitsize() / 8).map(convert).collect();
         Ok(ParameterData { shape: shape.to_vec(), values })
-    }
-}
-
-/// A 16-bit floating-point number (IEEE 754 binary16).
-fn half(bits: u16) -> f32 {
-    let (sign, exponent, fraction) = (bits >> 15, (bits >> 10) & 31, bits & 1023);
-    let fraction = f32::from(fraction) / 1024.0;
-    let size = match exponent {
-        // Without the leading one.
-        0 => fraction * 2.0_f32.powi(-14),
-        31 if fraction == 0.0 => f32::INFINITY,
-        31 => f32::NAN,
-        exponent => (1.0 + fraction) * 2.0_f32.powi(i32::from(exponent) - 15),
-    };
-    if sign == 1 { -size } else { size }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_16_bits_are_those_of_the_standard() {
-        let expected = [
-            (0x0000, 0.0),
-            (0x3c00, 1.0),
-            (0xc000, -2.0),
-            (0x7bff, 65504.0),
-            (0x0400, 2.0_f32.powi(-14)),
-            (0x0001, 2.0_f32.powi(-24)),
-            (0x3555, 0.333_251_95),
-            (0xfc00, f32::NEG_INFINITY),
-        ];
-        for (bits, value) in expected {
-            assert_eq!(half(bits), value, "{bits:#06x}");
-        }
-        assert!(half(0x7e00).is_nan());
     }
 }

@@ -7,8 +7,8 @@ use anoseg_infer::parameters::ParameterStore;
 use anoseg_infer::runtime::Recorder;
 use serde_json::Value;
 
-use super::folding::folded;
-use super::published::{PUBLISHED, SOURCE, source_names};
+use super::folding::{Source, folded};
+use super::published::{PUBLISHED, source_names};
 use super::*;
 
 /// Features that PyTorch computed; see `scripts/encoder_features.py`.
@@ -76,7 +76,7 @@ fn agrees(parameters: &BTreeMap<String, ParameterData>, expected: &Value) {
 #[test]
 fn features_equal_pytorch_with_synthetic_weights() {
     let read = |name: &str, shape: &[usize]| Ok(synthetic(name, shape));
-    let parameters = folded(EncoderKind::EfficientNetLite0, SOURCE, source_names, read).unwrap();
+    let parameters = folded(EncoderKind::EfficientNetLite0, Source::TENSORFLOW, source_names, read).unwrap();
     agrees(&parameters, &fixture()["synthetic"]);
 }
 

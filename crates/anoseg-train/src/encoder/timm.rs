@@ -12,7 +12,7 @@ use super::{PretrainedEncoder, stored, unfit};
 use crate::{Error, Result};
 
 /// The file of the weights in a folder.
-pub(super) const WEIGHTS: &str = "model.safetensors";
+const WEIGHTS: &str = "model.safetensors";
 
 /// The file that describes them, in the same folder.
 const CONFIG: &str = "config.json";
@@ -52,10 +52,16 @@ impl Document {
     }
 }
 
-/// Reads the weights at `path`, with the description beside them.
-pub(super) fn read(path: &Path) -> Result<PretrainedEncoder> {
+/// Reads the weights in a folder, with the description beside them.
+pub(super) fn read_folder(folder: &Path) -> Result<PretrainedEncoder> {
+    let path = folder.join(WEIGHTS);
+    let Some(file) = open(&path)? else { return Err(unfit(&path, "not a safetensors file")) };
+    read(&path, &file)
+}
+
+/// Reads the weights in the file at `path`, with the description beside them.
+pub(super) fn read(path: &Path, file: &TensorFile) -> Result<PretrainedEncoder> {
     let config = path.with_file_name(CONFIG);
-    let Some(file) = open(path)? else { return Err(unfit(path, "not a safetensors file")) };
     let text = read::regular_text(&config, MAX_CONFIG).map_err(|error| match error.kind() {
         std::io::ErrorKind::NotFound => {
             let what =
@@ -120,10 +126,10 @@ fn network(document: &Document) -> Result<(EncoderKind, Source, String), String>
         _ => base.strip_prefix("efficientnet_lite").and_then(lite),
     };
     let (kind, source) = match of_tensorflow {
-        Some(kind) => (kind, Source { epsilon: 1e-3, same: true }),
+        Some(kind) => (kind, Source::TENSORFLOW),
         None => {
             let kind = of_torch().ok_or_else(|| not_taken(&named))?;
-            (kind, Source { epsilon: 1e-5, same: false })
+            (kind, Source::PYTORCH)
         }
     };
     let tag = document.get(|fields| &fields.tag).or(tag);

@@ -64,52 +64,46 @@ fn row(record: &Record) -> Result<Row, Cause> {
     let column = |name| field(record, name);
     let files = group(column("files")?)?;
     let verdict = Verdict {
-        width: number(column("width")?)?,
-        height: number(column("height")?)?,
-        score: match column("score")? {
-            Field::Null => None,
-            known => Some(share(known)?),
-        },
-        decision: text(column("decision")?)?.map(|name| decision(&name)).transpose()?,
+        width: known(column("width")?, number)?,
+        height: known(column("height")?, number)?,
+        score: known(column("score")?, share)?,
+        decision: known(column("decision")?, text)?.map(|name| decision(&name)).transpose()?,
         regions: list(column("regions")?)?.iter().map(region).collect::<Result<_, _>>()?,
         warnings: list(column("warnings")?)?.iter().map(warning).collect::<Result<_, _>>()?,
         files: FileNames {
-            overlay: text(field(files, "overlay")?)?,
-            mask: text(field(files, "mask")?)?,
-            map: text(field(files, "map")?)?,
+            overlay: known(field(files, "overlay")?, text)?,
+            mask: known(field(files, "mask")?, text)?,
+            map: known(field(files, "map")?, text)?,
         },
-        errors: list(column("errors")?)?.iter().map(known_text).collect::<Result<_, _>>()?,
-        error: text(column("error")?)?,
-        model_digest: known_text(column("model_digest")?)?,
-        schema: u32::try_from(known_number(column("schema")?)?)?,
-        ..Verdict::unjudged(known_text(column("image")?)?)
+        errors: list(column("errors")?)?.iter().map(text).collect::<Result<_, _>>()?,
+        error: known(column("error")?, text)?,
+        model_digest: text(column("model_digest")?)?,
+        schema: u32::try_from(number(column("schema")?)?)?,
+        ..Verdict::unjudged(text(column("image")?)?)
     };
-    Ok(Row { verdict, image_digest: text(column("image_digest")?)? })
+    Ok(Row { verdict, image_digest: known(column("image_digest")?, text)? })
 }
 
 fn region(of: &Field) -> Result<RegionRecord, Cause> {
     let region = group(of)?;
     Ok(RegionRecord {
         bounds: exactly(&numbers(field(region, "box")?)?)?,
-        area: known_number(field(region, "area")?)?,
+        area: number(field(region, "area")?)?,
         peak: share(field(region, "peak")?)?,
         peak_at: exactly(&numbers(field(region, "peak_at")?)?)?,
-        segmentation: pixels(field(region, "segmentation")?)?,
+        segmentation: known(field(region, "segmentation")?, pixels)?,
     })
 }
 
-fn pixels(of: &Field) -> Result<Option<Rle>, Cause> {
-    let Field::Group(pixels) = of else { return Ok(None) };
+fn pixels(of: &Field) -> Result<Rle, Cause> {
+    let pixels = group(of)?;
     let size = exactly(&numbers(field(pixels, "size")?)?)?;
-    Ok(Some(Rle { size, counts: numbers(field(pixels, "counts")?)? }))
+    Ok(Rle { size, counts: numbers(field(pixels, "counts")?)? })
 }
 
 fn warning(of: &Field) -> Result<WarningRecord, Cause> {
     let warning = group(of)?;
-    Ok(WarningRecord {
-        code: known_text(field(warning, "code")?)?,
-        message: known_text(field(warning, "message")?)?,
-    })
+    Ok(WarningRecord { code: text(field(warning, "code")?)?, message: text(field(warning, "message")?)? })
 }
 
 /// The field of this name.
@@ -133,28 +127,22 @@ fn list(of: &Field) -> Result<&[Field], Cause> {
     }
 }
 
-fn text(of: &Field) -> Result<Option<String>, Cause> {
+/// A value that may be missing.
+fn known<T>(of: &Field, value: impl Fn(&Field) -> Result<T, Cause>) -> Result<Option<T>, Cause> {
     match of {
         Field::Null => Ok(None),
-        known => known_text(known).map(Some),
+        known => value(known).map(Some),
     }
 }
 
-fn known_text(of: &Field) -> Result<String, Cause> {
+fn text(of: &Field) -> Result<String, Cause> {
     match of {
         Field::Str(text) => Ok(text.clone()),
         other => Err(unexpected(other)),
     }
 }
 
-fn number(of: &Field) -> Result<Option<usize>, Cause> {
-    match of {
-        Field::Null => Ok(None),
-        known => known_number(known).map(Some),
-    }
-}
-
-fn known_number(of: &Field) -> Result<usize, Cause> {
+fn number(of: &Field) -> Result<usize, Cause> {
     match of {
         Field::Long(number) => Ok(usize::try_from(*number)?),
         other => Err(unexpected(other)),
@@ -162,7 +150,7 @@ fn known_number(of: &Field) -> Result<usize, Cause> {
 }
 
 fn numbers(of: &Field) -> Result<Vec<usize>, Cause> {
-    list(of)?.iter().map(known_number).collect()
+    list(of)?.iter().map(number).collect()
 }
 
 fn share(of: &Field) -> Result<f32, Cause> {

@@ -5,6 +5,7 @@ use super::super::jpeg;
 use super::super::raster::Samples;
 use super::directory::{Directory, tag};
 use super::layout::{Format, Layout, Meaning};
+use crate::floats::{float24, half};
 
 /// Samples of the page's type, all zero.
 pub(super) fn empty(layout: &Layout, count: usize) -> Samples {
@@ -60,35 +61,6 @@ pub(super) fn values(bytes: Vec<u8>, layout: &Layout) -> Samples {
 fn doubles(bytes: &[u8], little: bool) -> Vec<f32> {
     let double = |b: &[u8; 8]| if little { f64::from_le_bytes(*b) } else { f64::from_be_bytes(*b) };
     bytes.as_chunks().0.iter().map(|b| double(b) as f32).collect()
-}
-
-/// A 16-bit float (IEEE 754, binary16).
-fn half(bits: u16) -> f32 {
-    float(u32::from(bits), 5, 10)
-}
-
-/// A 24-bit float (Adobe's TIFF technical note 3).
-fn float24(bits: u32) -> f32 {
-    float(bits, 7, 16)
-}
-
-/// A float with a sign bit and this many bits of exponent and fraction, fewer than those of an f32.
-fn float(bits: u32, exponent_bits: u32, fraction_bits: u32) -> f32 {
-    let fraction = bits & ((1 << fraction_bits) - 1);
-    let exponent = bits >> fraction_bits & ((1 << exponent_bits) - 1);
-    let bias = (1i32 << (exponent_bits - 1)) - 1;
-    let size = match exponent {
-        0 => fraction as f32 * 2f32.powi(1 - bias - fraction_bits as i32),
-        e if e == (1 << exponent_bits) - 1 => {
-            if fraction == 0 {
-                f32::INFINITY
-            } else {
-                f32::NAN
-            }
-        }
-        e => f32::from_bits(((e as i32 - bias + 127) as u32) << 23 | fraction << (23 - fraction_bits)),
-    };
-    if bits >> (exponent_bits + fraction_bits) & 1 == 1 { -size } else { size }
 }
 
 /// Samples packed from the high bit down, each row filled up to a byte (TIFF 6.0, section 3).

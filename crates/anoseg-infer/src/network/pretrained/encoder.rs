@@ -28,15 +28,17 @@ impl Encoder {
     /// The network and its parameters, under the name of the part that is described.
     pub fn new(b: &mut Blueprint, architecture: &EncoderArchitecture) -> Self {
         let blocks = architecture.network.blocks();
-        let efficientnet =
-            |b: &mut Blueprint, outputs| Layers::EfficientNet(EfficientNet::new(b, blocks, outputs));
+        // The fourth stage ends with no feature that is used.
+        let [stride2, stride4, stride8, stride16] = architecture.network.channels();
+        let efficientnet = |b: &mut Blueprint, fourth| {
+            let outputs = [stride2, stride4, stride8, fourth, stride16];
+            Layers::EfficientNet(EfficientNet::new(b, blocks, outputs))
+        };
         let layers = match architecture.network {
-            EncoderKind::EfficientNetLite0 | EncoderKind::EfficientNetLite1 => {
-                efficientnet(b, [16, 24, 40, 80, 112])
-            }
-            EncoderKind::EfficientNetLite2 => efficientnet(b, [16, 24, 48, 88, 120]),
-            EncoderKind::EfficientNetLite3 => efficientnet(b, [24, 32, 48, 96, 136]),
-            EncoderKind::EfficientNetLite4 => efficientnet(b, [24, 32, 56, 112, 160]),
+            EncoderKind::EfficientNetLite0 | EncoderKind::EfficientNetLite1 => efficientnet(b, 80),
+            EncoderKind::EfficientNetLite2 => efficientnet(b, 88),
+            EncoderKind::EfficientNetLite3 => efficientnet(b, 96),
+            EncoderKind::EfficientNetLite4 => efficientnet(b, 112),
             EncoderKind::ResNet18 => Layers::ResNet(ResNet::basic(b, blocks)),
             EncoderKind::WideResNet50 => Layers::ResNet(ResNet::bottleneck(b, blocks, 2)),
         };
