@@ -280,7 +280,8 @@ fn of_io(error: &std::io::Error) -> Option<String> {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
             "choose a folder that you may write to, or change its permissions"
         }
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "free some space or choose another disk",
+        ErrorKind::StorageFull => "the disk is full: free some space or choose another disk",
+        ErrorKind::QuotaExceeded => "the quota is used up: free some space or choose another disk",
         ErrorKind::AlreadyExists => "choose another name",
         ErrorKind::NotADirectory => "choose another folder",
         ErrorKind::IsADirectory => "give a file",
