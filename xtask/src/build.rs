@@ -49,3 +49,30 @@ pub(crate) fn target_folder() -> PathBuf {
     let chosen = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     source::root().join(chosen.unwrap_or_else(|| Path::new("target").into()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Crates that compute, and those that are linked into a program or a library, by profile. Where crates are
+    /// optimised together (`lto`), the level of the one that is linked is that of all.
+    #[test]
+    fn what_computes_and_what_is_linked_is_fully_optimised() {
+        let manifest: toml::Table = source::read_text("Cargo.toml").unwrap().parse().unwrap();
+        let computing = ["anoseg-image", "anoseg-infer", "anoseg-kernels", "anoseg-metrics", "anoseg-synth"];
+        for (profile, linked) in [
+            ("release", &["anoseg-cli", "anoseg-c", "anoseg-python", "anoseg-web"][..]),
+            ("wheel", &["anoseg-python"]),
+            ("web", &["anoseg-web"]),
+        ] {
+            let settings = &manifest["profile"][profile];
+            assert!(settings.get("opt-level").is_none(), "{profile} has 3 by default");
+            assert!(settings.get("lto").is_some(), "kernels are slow without");
+            for package in computing.iter().chain(["anoseg-train", "pulp"].iter()).chain(linked) {
+                let own = settings.get("package").and_then(|packages| packages.get(*package));
+                let level = own.and_then(|own| own.get("opt-level"));
+                assert!(level.is_none(), "{package} is not fully optimised in profile {profile}");
+            }
+        }
+    }
+}
