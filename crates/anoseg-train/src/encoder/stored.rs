@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use anoseg_infer::network::EncoderArchitecture;
 use anoseg_infer::network::pretrained::Encoder;
+use anoseg_infer::network::{EncoderArchitecture, EncoderKind};
 use anoseg_infer::parameters::lookup;
 use anoseg_infer::{Error as InferError, ModelFault, SettingError, archive};
 use serde::{Deserialize, Serialize};
@@ -106,19 +106,31 @@ impl PretrainedEncoder {
         names(folder).into_iter().map(read).collect()
     }
 
-    /// Stores the encoder in `folder`, which is created if it is missing. Returns the file's path.
+    /// Whether `folder` has this encoder under its name. One that cannot be read is none.
+    ///
+    /// # Errors
+    /// Another encoder of this name is there.
+    pub fn is_in(&self, folder: &Path) -> Result<bool> {
+        let path = Self::path_in(folder, &self.name);
+        let Some(before) = path.is_file().then(|| Self::stored(&path).ok()).flatten() else {
+            return Ok(false);
+        };
+        if before.digest()? != self.digest()? {
+            return Err(Error::EncoderNameTaken { path, name: self.name.clone() });
+        }
+        Ok(true)
+    }
+
+    /// Stores the encoder in `folder`, which is created if it is missing, unless it is there. Returns the file's path.
     ///
     /// # Errors
     /// Another encoder of this name is there, or folder or file cannot be written.
     pub fn store(&self, folder: &Path) -> Result<PathBuf> {
-        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
         let path = Self::path_in(folder, &self.name);
-        // One that cannot be read is replaced.
-        if let Some(before) = path.is_file().then(|| Self::stored(&path).ok()).flatten()
-            && before.digest()? != self.digest()?
-        {
-            return Err(Error::EncoderNameTaken { path, name: self.name.clone() });
+        if self.is_in(folder)? {
+            return Ok(path);
         }
+        std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
         let former =
             self.architecture.is_default() && self.licence.as_deref().is_none_or(|name| name == LICENCE);
         let origin = Origin {
@@ -151,18 +163,35 @@ impl PretrainedEncoder {
 }
 
 /// Whether this can be the name of an encoder: small letters of English, digits, `.`, `_` and `-`, of which
-/// the first is a letter or a digit.
+/// the first and the last are a letter or a digit; and no name that Windows keeps for devices.
 pub fn is_name(name: &str) -> bool {
-    let known = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
-    let begins = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-    begins && name.len() <= MOST_LETTERS && name.bytes().all(known)
+    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    let known = |byte: u8| plain(byte) || b"._-".contains(&byte);
+    let ends = [name.bytes().next(), name.bytes().next_back()];
+    let fits = ends.into_iter().all(|byte| byte.is_some_and(plain)) && name.bytes().all(known);
+    fits && name.len() <= MOST_LETTERS && !is_device(name)
 }
 
-pub(super) fn require_name(name: &str) -> Result<(), SettingError> {
+/// Whether Windows takes a file of this name, whatever its ending, for a device.
+fn is_device(name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name);
+    let numbered = |prefix: &str| {
+        stem.strip_prefix(prefix)
+            .is_some_and(|rest| rest.len() == 1 && rest.bytes().all(|b| b.is_ascii_digit()))
+    };
+    ["con", "prn", "aux", "nul"].contains(&stem) || numbered("com") || numbered("lpt")
+}
+
+/// Checks that an encoder of this network can have this name.
+pub(super) fn require_name(name: &str, network: EncoderKind) -> Result<(), SettingError> {
     let allowed = format!(
-        "must be at most {MOST_LETTERS} small letters, digits, '.', '_' and '-', and begin with a letter or digit"
+        "must be at most {MOST_LETTERS} small letters, digits, '.', '_' and '-', begin and end with a letter or \
+         digit, and be no device of Windows such as con"
     );
-    anoseg_infer::require(is_name(name), "name", name, allowed)
+    anoseg_infer::require(is_name(name), "name", name, allowed)?;
+    let named = EncoderKind::ALL.into_iter().find(|kind| kind.name() == name);
+    let allowed = format!("is the name of another network; these weights are of {network}");
+    anoseg_infer::require(named.is_none_or(|kind| kind == network), "name", name, allowed)
 }
 
 /// Names and files of all encoders in a folder.

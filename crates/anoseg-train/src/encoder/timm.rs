@@ -15,7 +15,7 @@ use crate::{Error, Result};
 const WEIGHTS: &str = "model.safetensors";
 
 /// The file that describes them, in the same folder.
-const CONFIG: &str = "config.json";
+pub(super) const CONFIG: &str = "config.json";
 
 /// Largest description.
 const MAX_CONFIG: u64 = 1 << 20;
@@ -28,6 +28,7 @@ const TAKEN: &str = "tf_efficientnet_lite0 to 4, efficientnet_lite0 to 4, resnet
 
 /// What is used of a description. Fields may also be at the top level.
 #[derive(Debug, Default, Deserialize)]
+#[serde(expecting = "an object, as the repository of a timm model has it")]
 struct Document {
     #[serde(flatten)]
     fields: Fields,
@@ -70,7 +71,7 @@ pub(super) fn read(path: &Path, file: &TensorFile) -> Result<PretrainedEncoder> 
         }
         _ => Error::io(&config, error),
     })?;
-    let document: Document = serde_json::from_str(&text)
+    let document: Document = serde_json::from_str(text.trim_start_matches('\u{feff}'))
         .map_err(|error| unfit(&config, format!("no description of a timm model: {error}")))?;
     let (kind, source, name) = network(&document).map_err(|what| unfit(&config, what))?;
     let architecture = architecture(kind, &document).map_err(|what| unfit(&config, what))?;
@@ -80,7 +81,10 @@ pub(super) fn read(path: &Path, file: &TensorFile) -> Result<PretrainedEncoder> 
         .map_err(|what| unfit(path, format!("{what}; {CONFIG} calls it {name}")))?;
     let licence = document.get(|fields| &fields.license);
     let licence = licence.and_then(|name| name.as_str().map(str::to_owned)).filter(|name| is_one_line(name));
-    Ok(PretrainedEncoder { name, architecture, licence, source_blake3: file.blake3()?, parameters })
+    let encoder =
+        PretrainedEncoder { name, architecture, licence, source_blake3: file.blake3()?, parameters };
+    encoder.examine().map_err(|what| unfit(path, what))?;
+    Ok(encoder)
 }
 
 fn open(path: &Path) -> Result<Option<TensorFile>> {
@@ -88,12 +92,11 @@ fn open(path: &Path) -> Result<Option<TensorFile>> {
         Err(Error::Infer(anoseg_infer::Error::Io { source, .. }))
             if source.kind() == std::io::ErrorKind::NotFound =>
         {
-            let folder = path.parent().unwrap_or(path);
             let what = format!(
-                "a folder without {WEIGHTS}; weights in another form are written as that file by Python: \
+                "it is missing; weights in another form are written as that file by Python: \
                  safetensors.torch.save_file(model.state_dict(), {WEIGHTS:?})"
             );
-            Err(unfit(folder, what))
+            Err(unfit(path, what))
         }
         opened => opened,
     }
