@@ -202,7 +202,11 @@ fn of_training(error: &TrainError) -> Option<String> {
         TrainError::Infer(error) => return of_inference(error),
         TrainError::Dataset(error) => return of_dataset(error),
         TrainError::NoEncoder => return Some(get_encoder()),
-        TrainError::Encoder { .. } => TAKEN,
+        // Whoever has files of timm knows what to get; another file may be anything.
+        TrainError::Encoder { path, .. } => {
+            let of_timm = path.extension().is_some_and(|ending| ending == "safetensors" || ending == "json");
+            return Some(if of_timm { TAKEN.to_owned() } else { format!("{}\n{TAKEN}", get_encoder()) });
+        }
         TrainError::UnknownEncoder { name, stored } if stored.is_empty() => return Some(add_first(name)),
         TrainError::UnknownEncoder { .. } => {
             let add = shell::command_of_program(&["encoder", "add", "FOLDER"]);

@@ -218,7 +218,10 @@ impl Model {
                 (rule.decide(&marks.1), marks)
             }
         };
-        let warnings = self.warnings_at(image, pose.as_ref());
+        let mut warnings = self.warnings_at(image, pose.as_ref());
+        if decision == Decision::Good && !regions.is_empty() {
+            warnings.push(InspectionWarning::GoodWithRegions { regions: regions.len() });
+        }
         Ok(Inspection { decision, score, regions, mask, map, warnings })
     }
 

@@ -2,13 +2,14 @@
 
 use std::fmt;
 
-use anoseg_image::{Image, SampleType};
+use anoseg_image::{Image, SampleType, text};
 use serde::Serialize;
 
 use crate::{Alignment, Colours, Pose, TrainingImages, ValueScale};
 
 /// Why the result for an image may be worth less than others: the image differs from those that
-/// the model was trained on in a way that is no defect. The decision is not changed by it.
+/// the model was trained on in a way that is no defect, or the decision from what is marked. The decision is not
+/// changed by it.
 ///
 /// `Display` gives a sentence without its full stop, [`InspectionWarning::code`] a name that stays
 /// the same. Serialised it is an object with `code` and the fields.
@@ -67,6 +68,12 @@ pub enum InspectionWarning {
         /// Share of the part that lies beyond the border, above 0.05 and at most 1.
         share: f32,
     },
+    /// The score decided that the image is good, and still regions are marked: score and regions have thresholds of
+    /// their own. After few good images that of the score is high.
+    GoodWithRegions {
+        /// Number of regions.
+        regions: usize,
+    },
 }
 
 impl InspectionWarning {
@@ -82,6 +89,7 @@ impl InspectionWarning {
             Self::GreyOnColour => "grey_on_colour",
             Self::NotAligned => "not_aligned",
             Self::PartCut { .. } => "part_cut",
+            Self::GoodWithRegions { .. } => "good_with_regions",
         }
     }
 
@@ -98,6 +106,7 @@ impl InspectionWarning {
             "grey_on_colour" => "grey, unlike the training images",
             "not_aligned" => "in which no part or patch was found to align by",
             "part_cut" => "in which the part lies partly beyond the border",
+            "good_with_regions" => "good by the score, though regions are marked",
             "further_pages" => "in files with further images, of which only the first was inspected",
             code => code,
         }
@@ -154,6 +163,13 @@ impl fmt::Display for InspectionWarning {
                     f,
                     "{} of the part or patch that it is aligned by lie beyond the image's border, where nothing is inspected",
                     percent(*share)
+                )
+            }
+            Self::GoodWithRegions { regions } => {
+                let regions = text::count(*regions, "region is", "regions are");
+                write!(
+                    f,
+                    "good by its score, though {regions} marked: the threshold of the score may be too high"
                 )
             }
         }
@@ -276,6 +292,7 @@ mod tests {
             InspectionWarning::GreyOnColour,
             InspectionWarning::NotAligned,
             InspectionWarning::PartCut { share: 0.2 },
+            InspectionWarning::GoodWithRegions { regions: 2 },
         ];
         for warning in all {
             let json = serde_json::to_value(&warning).unwrap();

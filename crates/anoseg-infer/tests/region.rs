@@ -229,3 +229,24 @@ fn by_the_rule_of_regions_an_image_is_good_without_a_marked_region() {
         );
     }
 }
+
+#[test]
+fn an_image_that_is_good_by_its_score_and_has_regions_says_so() {
+    let mut model = trained("compact");
+    let mut calibration = model.calibration().unwrap().clone();
+    let usual = model.inspect(&image()).unwrap();
+    let most = usual.map.as_slice().iter().copied().fold(0.0, f32::max);
+    calibration.regions = RegionFilter::default();
+    calibration.pixel_threshold = 0.9 * most;
+    for (threshold, is_told) in [(1.0, true), (0.0, false)] {
+        (calibration.image_threshold, calibration.review_threshold) = (threshold, threshold);
+        model.set_calibration(calibration.clone());
+        let found = model.inspect(&image()).unwrap();
+        assert!(!found.regions.is_empty());
+        let warnings = found.warnings.iter().filter(|warning| warning.code() == "good_with_regions");
+        assert_eq!(warnings.count(), usize::from(is_told), "{:?}", found.warnings);
+    }
+    let by_regions = model.inspect_by(&image(), DecisionRule::Regions(RegionRule::default())).unwrap();
+    assert_eq!(by_regions.decision, Decision::Reject);
+    assert!(by_regions.warnings.iter().all(|warning| warning.code() != "good_with_regions"));
+}
