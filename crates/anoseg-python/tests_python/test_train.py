@@ -1,5 +1,6 @@
 """Training, evaluation, calibration, export and the program."""
 
+import functools
 import json
 import os
 import shutil
@@ -82,7 +83,10 @@ def test_ctrl_c_ends_a_training_with_a_checkpoint(good_parts, tiny, tmp_path):
         """
     )
     command = [sys.executable, "-c", script, good_parts, tmp_path / "part.anoseg", tiny]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+    # A shell starts what runs in its background with the signal ignored, and Python then leaves it so.
+    heeded = functools.partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, preexec_fn=heeded, **pipes) as process:
         assert process.stdout.readline() == "step\n"
         process.send_signal(signal.SIGINT)
         stdout, stderr = process.communicate(timeout=60)
