@@ -59,7 +59,8 @@ mod tests {
     #[test]
     fn what_computes_and_what_is_linked_is_fully_optimised() {
         let manifest: toml::Table = source::read_text("Cargo.toml").unwrap().parse().unwrap();
-        let computing = ["anoseg-image", "anoseg-infer", "anoseg-kernels", "anoseg-metrics", "anoseg-synth"];
+        let computing =
+            ["image", "infer", "kernels", "metrics", "synth", "train"].map(|name| format!("anoseg-{name}"));
         for (profile, linked) in [
             ("release", &["anoseg-cli", "anoseg-c", "anoseg-python", "anoseg-web"][..]),
             ("wheel", &["anoseg-python"]),
@@ -68,8 +69,9 @@ mod tests {
             let settings = &manifest["profile"][profile];
             assert!(settings.get("opt-level").is_none(), "{profile} has 3 by default");
             assert!(settings.get("lto").is_some(), "kernels are slow without");
-            for package in computing.iter().chain(["anoseg-train", "pulp"].iter()).chain(linked) {
-                let own = settings.get("package").and_then(|packages| packages.get(*package));
+            for package in computing.iter().map(String::as_str).chain(["pulp"]).chain(linked.iter().copied())
+            {
+                let own = settings.get("package").and_then(|packages| packages.get(package));
                 let level = own.and_then(|own| own.get("opt-level"));
                 assert!(level.is_none(), "{package} is not fully optimised in profile {profile}");
             }

@@ -235,6 +235,7 @@ fn of_training(error: &TrainError) -> Option<String> {
             "give the images that it was begun with, or start anew without --resume"
         }
         TrainError::NoCheckpoint { .. } => "start one without --resume",
+        TrainError::InUse(_) => "wait for its end",
         TrainError::RunDirInUse { .. } => {
             "wait for it, or choose another folder (--run-dir; with bench and ablate --out)"
         }

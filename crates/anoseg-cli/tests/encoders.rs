@@ -234,12 +234,11 @@ fn an_encoder_is_found_by_its_description_and_keeps_a_name_that_fits() {
     std::fs::write(&config, format!("\u{feff}{text}")).unwrap();
     run(&shop, "encoder add weights/config.json", 0);
     // Nothing is written where it is there.
-    let before =
-        std::fs::metadata(shop.path("home/anoseg/resnet18.mine.encoder")).unwrap().modified().unwrap();
+    let stored = shop.path("home/anoseg/resnet18.mine.encoder");
+    let written = || stored.metadata().unwrap().modified().unwrap();
+    let before = written();
     run(&shop, "encoder add weights", 0);
-    let after =
-        std::fs::metadata(shop.path("home/anoseg/resnet18.mine.encoder")).unwrap().modified().unwrap();
-    assert_eq!(before, after);
+    assert_eq!(written(), before);
     for name in ["efficientnet-lite0", "con", "lpt1.x", "x.", "x-"] {
         let (_, err) = run(&shop, &format!("encoder add weights --name {name}"), 2);
         assert!(err.contains("--name"), "{err}");

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use anoseg_image::write::FolderInUse;
 use anoseg_image::{DatasetError, ImageError, WriteError};
 use anoseg_infer::{ErrorKind, SettingError};
 use anoseg_metrics::MetricsError;
@@ -73,6 +74,9 @@ pub enum Error {
         /// The name.
         name: String,
     },
+    /// Another process writes the file.
+    #[error(transparent)]
+    InUse(FolderInUse),
     /// Weights, or their description, are none that can be used, or damaged.
     #[error("{path}: no weights of an encoder that is known, or damaged: {what}", path = path.display())]
     Encoder {
@@ -177,7 +181,7 @@ impl Error {
             | Self::Synthesis(_)
             | Self::Diverged { .. } => ErrorKind::Arguments,
             Self::Encoder { .. } => ErrorKind::Model,
-            Self::RunDirInUse { .. } => ErrorKind::Environment,
+            Self::RunDirInUse { .. } | Self::InUse(_) => ErrorKind::Environment,
             Self::Interrupted { .. } | Self::Stopped => ErrorKind::Interrupted,
             Self::Bug(_) => ErrorKind::Bug,
         }
@@ -190,6 +194,15 @@ impl Error {
     /// An input-output error at `path`.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Infer(anoseg_infer::Error::io(path, source))
+    }
+}
+
+impl From<FolderInUse> for Error {
+    fn from(error: FolderInUse) -> Self {
+        match error {
+            FolderInUse::Write(error) => error.into(),
+            held => Self::InUse(held),
+        }
     }
 }
 

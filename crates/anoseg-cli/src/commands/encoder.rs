@@ -1,12 +1,10 @@
 //! `anoseg encoder`, and the encoder that a training needs.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
 use anoseg::{
     Config, DEFAULT_ENCODER, PretrainedEncoder, SettingError, StoredEncoder, TrainError, is_encoder_name,
 };
-use anoseg_image::write::{FileLock, FolderInUse};
 use anoseg_infer::network::Kind;
 use anyhow::Result;
 use etcetera::BaseStrategy as _;
@@ -14,12 +12,6 @@ use etcetera::BaseStrategy as _;
 use crate::args::EncoderCommand;
 use crate::exit::Outcome;
 use crate::{advice, console};
-
-/// How long another process that adds an encoder of the same name is waited for.
-const PATIENCE: Duration = Duration::from_secs(10);
-
-/// How long until it is asked again.
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// What is told where the source of an encoder does not name its licence.
 const UNKNOWN_LICENCE: &str = "licence not known";
@@ -40,7 +32,7 @@ fn add(file: &Path, name: Option<&str>) -> Result<Outcome> {
             error => error,
         })?;
     }
-    let stored = stored(&encoder, &data_folder()?)?;
+    let stored = encoder.store(&data_folder()?)?;
     console::result(&console::one_line(&format!("encoder   {}", stored.display())));
     if encoder.name() != DEFAULT_ENCODER {
         let (name, network) = (encoder.name(), encoder.architecture().network);
@@ -50,23 +42,6 @@ fn add(file: &Path, name: Option<&str>) -> Result<Outcome> {
         )));
     }
     Ok(Outcome::Fine)
-}
-
-/// Stores an encoder in a folder, unless it is there. Others that are added by the same name wait meanwhile.
-fn stored(encoder: &PretrainedEncoder, folder: &Path) -> Result<PathBuf> {
-    let path = PretrainedEncoder::path_in(folder, encoder.name());
-    if encoder.is_in(folder)? {
-        return Ok(path);
-    }
-    std::fs::create_dir_all(folder).map_err(|error| TrainError::io(folder, error))?;
-    let begin = Instant::now();
-    let _lock = loop {
-        match FileLock::acquire(&path, "encoder add") {
-            Err(FolderInUse::By { .. }) if begin.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
-            acquired => break acquired?,
-        }
-    };
-    Ok(encoder.store(folder)?)
 }
 
 fn list() -> Result<Outcome> {

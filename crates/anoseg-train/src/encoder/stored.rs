@@ -1,7 +1,9 @@
 //! Encoders that are kept in a folder, a file each.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
+use anoseg_image::write::{FileLock, FolderInUse};
 use anoseg_infer::network::pretrained::Encoder;
 use anoseg_infer::network::{EncoderArchitecture, EncoderKind};
 use anoseg_infer::parameters::lookup;
@@ -20,6 +22,12 @@ const FORMAT: u32 = 2;
 
 /// Longest name of an encoder.
 const MOST_LETTERS: usize = 64;
+
+/// How long another process that stores an encoder of the same name is waited for.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long until it is asked again.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The document of a stored encoder.
 #[derive(Serialize, Deserialize)]
@@ -106,31 +114,36 @@ impl PretrainedEncoder {
         names(folder).into_iter().map(read).collect()
     }
 
-    /// Whether `folder` has this encoder under its name. One that cannot be read is none.
+    /// Whether the file at `path` is this encoder. One that cannot be read is none.
     ///
     /// # Errors
-    /// Another encoder of this name is there.
-    pub fn is_in(&self, folder: &Path) -> Result<bool> {
-        let path = Self::path_in(folder, &self.name);
-        let Some(before) = path.is_file().then(|| Self::stored(&path).ok()).flatten() else {
+    /// It is another encoder.
+    fn is_at(&self, path: &Path) -> Result<bool> {
+        let Some(before) = path.is_file().then(|| Self::stored(path).ok()).flatten() else {
             return Ok(false);
         };
         if before.digest()? != self.digest()? {
-            return Err(Error::EncoderNameTaken { path, name: self.name.clone() });
+            return Err(Error::EncoderNameTaken { path: path.to_owned(), name: self.name.clone() });
         }
         Ok(true)
     }
 
-    /// Stores the encoder in `folder`, which is created if it is missing, unless it is there. Returns the file's path.
+    /// Stores the encoder in `folder`, which is created if it is missing, unless it is there. Another process that
+    /// stores one of the same name is waited for. Returns the file's path.
     ///
     /// # Errors
     /// Another encoder of this name is there, or folder or file cannot be written.
     pub fn store(&self, folder: &Path) -> Result<PathBuf> {
         let path = Self::path_in(folder, &self.name);
-        if self.is_in(folder)? {
+        if self.is_at(&path)? {
             return Ok(path);
         }
         std::fs::create_dir_all(folder).map_err(|error| Error::io(folder, error))?;
+        let _lock = locked(&path)?;
+        // Stored while it was waited for.
+        if self.is_at(&path)? {
+            return Ok(path);
+        }
         let former =
             self.architecture.is_default() && self.licence.as_deref().is_none_or(|name| name == LICENCE);
         let origin = Origin {
@@ -159,6 +172,17 @@ impl PretrainedEncoder {
         let name = stem.unwrap_or(architecture.network.name()).to_owned();
         let licence = if format == 1 { Some(LICENCE.to_owned()) } else { licence };
         Ok(Self { name, architecture, licence, source_blake3, parameters: tensors })
+    }
+}
+
+/// The lock of an encoder's file, within [`PATIENCE`].
+fn locked(path: &Path) -> Result<FileLock> {
+    let begin = Instant::now();
+    loop {
+        match FileLock::acquire(path, "encoder add") {
+            Err(FolderInUse::By { .. }) if begin.elapsed() < PATIENCE => std::thread::sleep(PAUSE),
+            acquired => return Ok(acquired?),
+        }
     }
 }
 
