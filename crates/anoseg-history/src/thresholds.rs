@@ -121,11 +121,11 @@ impl GoodScores {
         }
         scores.sort_unstable_by(f32::total_cmp);
         let (image, rule) = image_threshold(&scores, false_reject);
-        let (review_threshold, _) = image_threshold(&scores, review);
+        let review_threshold = anoseg_infer::review_threshold(&scores, review).min(image);
         let remarks = self.remarks(sources, (scores.len(), rule, false_reject), present.1);
         Ok(Some(Proposal {
             image_threshold: image,
-            review_threshold: review_threshold.min(image),
+            review_threshold,
             rule,
             false_reject,
             review,
@@ -216,8 +216,8 @@ mod tests {
                 VerdictScores { confirmed: 20, unquestioned: 480, calibration: 0 }
             )
         );
-        // ceil(501 * 0.99) = 496 of 500, ceil(501 * 0.95) = 476.
-        assert_eq!((above(proposal.image_threshold), above(proposal.review_threshold)), (4, 24));
+        // ceil(501 * 0.99) = 496 of 500; 501 * 0.95 lies between 475 and 476.
+        assert_eq!((above(proposal.image_threshold), above(proposal.review_threshold)), (4, 25));
     }
 
     #[test]

@@ -43,6 +43,7 @@ fn calibration(rng: &mut ChaCha8Rng, n: usize) -> Calibration {
         review_threshold: review.min(image),
         pixel_threshold: 0.5,
         regions: RegionFilter::default(),
+        regions_if_not_good: None,
         false_reject: 0.01,
         review: 0.05,
         rule,

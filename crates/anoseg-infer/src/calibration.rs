@@ -60,6 +60,11 @@ pub struct Calibration {
     /// Which regions above the pixel threshold are reported.
     #[serde(default)]
     pub regions: RegionFilter,
+    /// Which of them are reported where the score rejects the image or sends it to review: more, as whoever looks at
+    /// the part shall see all of the defect, and one odd good image must not hide it. None, as in older models: the
+    /// same as on other images.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions_if_not_good: Option<RegionFilter>,
     /// Wanted share of good images rejected.
     pub false_reject: f64,
     /// Wanted share of good images rejected or reviewed.
@@ -111,17 +116,23 @@ impl Calibration {
         }
     }
 
-    /// The pixels of `map` that are reported, and their connected regions, in the order of their
+    /// The pixels of `map` that are reported on a good image, and their connected regions, in the order of their
     /// labels.
     pub fn marks(&self, map: &AnomalyMap) -> (Mask, Vec<Region>) {
-        self.marks_among(map, map.as_slice().len())
+        self.marks_among(map, map.as_slice().len(), Decision::Good)
     }
 
-    /// As [`Calibration::marks`], of a map in which only so many pixels were inspected: areas are
-    /// shares of those.
-    pub(crate) fn marks_among(&self, map: &AnomalyMap, inspected: usize) -> (Mask, Vec<Region>) {
+    /// As [`Calibration::marks`], of an image that the score decided on so, and of a map in which only so many pixels
+    /// were inspected: areas are shares of those.
+    pub(crate) fn marks_among(
+        &self,
+        map: &AnomalyMap,
+        inspected: usize,
+        decision: Decision,
+    ) -> (Mask, Vec<Region>) {
+        let filter = self.regions_if_not_good.filter(|_| decision != Decision::Good).unwrap_or(self.regions);
         let mut mask = map.map(|&value| value > self.pixel_threshold);
-        let regions = self.regions.apply_among(&mut mask, map, inspected);
+        let regions = filter.apply_among(&mut mask, map, inspected);
         (mask, regions)
     }
 
@@ -166,7 +177,8 @@ impl Calibration {
         require(odd.is_none(), "calibration.normal_scores", odd, "every score must be 0 to 1")?;
         let share = self.synthetic_rejected.unwrap_or(0.0);
         require((0.0..=1.0).contains(&share), "calibration.synthetic_rejected", share, "must be 0 to 1")?;
-        self.regions.validate()
+        self.regions.validate("regions")?;
+        self.regions_if_not_good.map_or(Ok(()), |filter| filter.validate("regions_if_not_good"))
     }
 }
 
@@ -186,6 +198,7 @@ pub(crate) mod tests {
             review_threshold: 0.2,
             pixel_threshold: 0.5,
             regions: RegionFilter::default(),
+            regions_if_not_good: None,
             false_reject: 0.01,
             review: 0.05,
             rule: Rule::Conformal,

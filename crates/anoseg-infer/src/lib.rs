@@ -62,6 +62,6 @@ pub use scale::{Levels, ValueScale};
 pub use score::{ScoreRule, logit, probability};
 pub use settings::{SettingError, require};
 pub use threads::Threads;
-pub use thresholds::image_threshold;
+pub use thresholds::{image_threshold, review_threshold};
 pub use training_images::{Colours, TrainingImages};
 pub use warning::InspectionWarning;

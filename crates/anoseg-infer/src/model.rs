@@ -214,7 +214,7 @@ impl Model {
         let (decision, (mask, regions)) = match rule {
             DecisionRule::Score => (calibration.decide(score), self.marks_at(calibration, at, &map, score)),
             DecisionRule::Regions(rule) => {
-                let marks = self.regions_at(calibration, at.1, &map);
+                let marks = self.regions_at(calibration, at.1, &map, Decision::Good);
                 (rule.decide(&marks.1), marks)
             }
         };
@@ -244,8 +244,9 @@ impl Model {
         map: &AnomalyMap,
         score: f32,
     ) -> (Mask, Vec<Region>) {
-        let (mask, regions) = self.regions_at(calibration, pose, map);
-        if calibration.decide(score) == Decision::Good || !regions.is_empty() {
+        let decision = calibration.decide(score);
+        let (mask, regions) = self.regions_at(calibration, pose, map, decision);
+        if decision == Decision::Good || !regions.is_empty() {
             return (mask, regions);
         }
         // The score comes from a place, and whoever judges the part is shown which.
@@ -254,15 +255,17 @@ impl Model {
         (mask, vec![strongest])
     }
 
-    /// The regions above the pixel threshold that the region filter passes, the highest peak first.
+    /// The regions above the pixel threshold that the filter for images of this decision passes, the highest peak
+    /// first.
     fn regions_at(
         &self,
         calibration: &Calibration,
         pose: Option<&Pose>,
         map: &AnomalyMap,
+        decision: Decision,
     ) -> (Mask, Vec<Region>) {
         let inspected = self.description.preprocess.inspected(pose, map.as_slice().len());
-        let (mask, mut regions) = calibration.marks_among(map, inspected);
+        let (mask, mut regions) = calibration.marks_among(map, inspected, decision);
         regions.sort_by(|a, b| b.peak.total_cmp(&a.peak).then(b.area.cmp(&a.area)));
         (mask, regions)
     }

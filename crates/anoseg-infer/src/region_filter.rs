@@ -90,10 +90,12 @@ impl RegionFilter {
         found.into_iter().zip(kept).filter_map(|(region, kept)| kept.then_some(region)).collect()
     }
 
-    pub(crate) fn validate(&self) -> Result<(), SettingError> {
+    /// `name` is that of the calibration's field.
+    pub(crate) fn validate(&self, name: &str) -> Result<(), SettingError> {
         let Self { min_area, min_peak } = *self;
-        require((0.0..=1.0).contains(&min_area), "calibration.regions.min_area", min_area, "must be 0 to 1")?;
-        require((0.0..=1.0).contains(&min_peak), "calibration.regions.min_peak", min_peak, "must be 0 to 1")
+        let allowed = "must be 0 to 1";
+        require((0.0..=1.0).contains(&min_area), &format!("calibration.{name}.min_area"), min_area, allowed)?;
+        require((0.0..=1.0).contains(&min_peak), &format!("calibration.{name}.min_peak"), min_peak, allowed)
     }
 }
 
@@ -187,12 +189,12 @@ mod tests {
 
     #[test]
     fn limits_out_of_range_are_refused() {
-        assert!(RegionFilter::default().validate().is_ok());
+        assert!(RegionFilter::default().validate("regions").is_ok());
         for filter in [
             RegionFilter { min_area: f64::NAN, min_peak: 0.5 },
             RegionFilter { min_area: 0.0, min_peak: 2.0 },
         ] {
-            assert!(filter.validate().is_err());
+            assert!(filter.validate("regions").is_err());
         }
     }
 }

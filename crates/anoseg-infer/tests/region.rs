@@ -250,3 +250,31 @@ fn an_image_that_is_good_by_its_score_and_has_regions_says_so() {
     assert_eq!(by_regions.decision, Decision::Reject);
     assert!(by_regions.warnings.iter().all(|warning| warning.code() != "good_with_regions"));
 }
+
+/// One odd image among 38 good ones once set limits that hid the defects of images that were sent to review.
+#[test]
+fn regions_of_an_image_that_is_not_good_pass_a_filter_of_their_own() {
+    let mut model = trained("compact");
+    let mut calibration = model.calibration().unwrap().clone();
+    let most = model.inspect(&image()).unwrap().map.as_slice().iter().copied().fold(0.0, f32::max);
+    let nothing = RegionFilter { min_area: 1.0, min_peak: 1.0 };
+    calibration.pixel_threshold = 0.9 * most;
+    calibration.regions = nothing;
+    let mut found = |regions_if_not_good, [reject, review]: [f32; 2]| {
+        calibration.regions_if_not_good = regions_if_not_good;
+        (calibration.image_threshold, calibration.review_threshold) = (reject, review);
+        model.set_calibration(calibration.clone());
+        let found = model.inspect(&image()).unwrap();
+        let marked = found.mask.as_slice().iter().zip(found.map.as_slice());
+        let whole = marked.clone().all(|(&marked, &value)| marked == (value > 0.9 * most));
+        (found.decision, found.regions.len(), whole)
+    };
+    let all = Some(RegionFilter::default());
+    let (decision, regions, whole) = found(all, [0.0, 0.0]);
+    assert!(decision == Decision::Reject && regions > 0 && whole);
+    assert_eq!(found(all, [1.0, 0.0]), (Decision::Review, regions, true));
+    assert_eq!(found(all, [1.0, 1.0]), (Decision::Good, 0, false));
+    // As in earlier models: the same filter for all, and the strongest place of an image that is not good.
+    let (decision, regions, _) = found(None, [0.0, 0.0]);
+    assert_eq!((decision, regions), (Decision::Reject, 1));
+}

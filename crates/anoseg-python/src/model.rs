@@ -245,7 +245,8 @@ pub(crate) struct PyThresholds {
     pixel: f32,
     /// A region is reported when its share of the image is greater, or its peak greater than `min_peak`.
     min_area: f64,
-    /// A region is reported when its peak is greater, or its share of the image greater than `min_area`.
+    /// On a good image, a region is reported when its peak is greater, or its share of the image greater than
+    /// `min_area`.
     min_peak: f32,
 }
 

@@ -4,7 +4,8 @@
 //! [`image_threshold`](anoseg_infer::image_threshold). The model file names the rule that was used.
 //!
 //! The pixel threshold marks synthetic anomalies on the same good images up to their border (`pixel_threshold`). A
-//! [`RegionFilter`] drops the regions above it that are no larger and no stronger than those of good images.
+//! [`RegionFilter`] drops the regions above it that are no larger and no stronger than those of good images: of all of
+//! them on an image that the score calls good, of most of them on the others.
 
 use std::sync::Arc;
 
@@ -24,6 +25,10 @@ const PAIR_PIXELS: usize = 4 << 20;
 
 /// Pairs of images of any size.
 const FEWEST_PAIRS: u64 = 12;
+
+/// On an image that is rejected or reviewed, a region is reported if it is larger or stronger than those of nine in ten
+/// good images: both limits are quantiles at half of this.
+const ORDINARY: f64 = 0.2;
 
 /// Seed of those pairs, so that calibrating twice gives the same threshold.
 const SYNTHETIC_SEED: u64 = 0x616e_6f73_6567;
@@ -154,7 +159,7 @@ pub(crate) fn from_normals(
         judged.into_iter().map(|Analysis { score, map }| (score, map)).unzip();
     scores.sort_unstable_by(f32::total_cmp);
     let (image_threshold, rule) = anoseg_infer::image_threshold(&scores, settings.false_reject);
-    let (review_threshold, _) = anoseg_infer::image_threshold(&scores, settings.review);
+    let review_threshold = anoseg_infer::review_threshold(&scores, settings.review);
     let trial = Trial::of(model, judges, normals, steps)?;
     let insides: Vec<Option<Mask>> = normals.iter().map(|image| model.inside(image)).collect();
     let good = maps.iter().zip(&insides).flat_map(|(map, inside)| counting(map.as_slice(), inside.as_ref()));
@@ -165,6 +170,7 @@ pub(crate) fn from_normals(
         review_threshold: review_threshold.min(image_threshold),
         pixel_threshold,
         regions: RegionFilter::from_normals(&marks, settings.false_reject),
+        regions_if_not_good: Some(RegionFilter::from_normals(&marks, ORDINARY)),
         false_reject: settings.false_reject,
         review: settings.review,
         rule,

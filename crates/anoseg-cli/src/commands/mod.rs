@@ -190,24 +190,32 @@ fn show_further_limits(calibration: &Calibration) {
     }
 }
 
+/// The score above which images are to be reviewed.
+fn review_limit(calibration: &Calibration) -> String {
+    format!("review    score > {}", exact_score(calibration.review_threshold))
+}
+
 /// The limits for review, for pixels and for regions, a line each.
-fn further_limits(calibration: &Calibration) -> [String; 3] {
-    let RegionFilter { min_area, min_peak } = calibration.regions;
-    [
-        format!("review    score > {}", exact_score(calibration.review_threshold)),
+fn further_limits(calibration: &Calibration) -> Vec<String> {
+    let Calibration { regions, regions_if_not_good, .. } = calibration;
+    let mut lines = vec![
+        review_limit(calibration),
         format!("pixel     value > {}", exact_score(calibration.pixel_threshold)),
-        region_limit(min_area, min_peak),
-    ]
+        format!("region    {}", region_limit(regions)),
+    ];
+    let other = regions_if_not_good.as_ref().filter(|filter| *filter != regions);
+    lines.extend(other.map(|filter| format!("          if not good, {}", region_limit(filter))));
+    lines
 }
 
 /// Which regions above the pixel limit are reported.
-fn region_limit(min_area: f64, min_peak: f32) -> String {
+fn region_limit(&RegionFilter { min_area, min_peak }: &RegionFilter) -> String {
     if min_area <= 0.0 {
         // Every region has an area above 0.
-        return "region    any size".to_owned();
+        return "any size".to_owned();
     }
     let area = with_digits(100.0 * min_area, 3);
-    format!("region    area > {area} % of the image, or peak > {}", exact_score(min_peak))
+    format!("area > {area} % of the image, or peak > {}", exact_score(min_peak))
 }
 
 #[cfg(test)]
@@ -217,8 +225,9 @@ mod tests {
     /// Small limits were once printed as 0.000 % and 0.0000.
     #[test]
     fn small_limits_are_shown_with_enough_digits() {
-        assert_eq!(region_limit(0.0, 0.5), "region    any size");
-        assert_eq!(region_limit(1.5e-6, 0.5), "region    area > 0.00015 % of the image, or peak > 0.5");
-        assert_eq!(region_limit(0.012_34, 0.5), "region    area > 1.234 % of the image, or peak > 0.5");
+        let limit = |min_area| region_limit(&RegionFilter { min_area, min_peak: 0.5 });
+        assert_eq!(limit(0.0), "any size");
+        assert_eq!(limit(1.5e-6), "area > 0.00015 % of the image, or peak > 0.5");
+        assert_eq!(limit(0.012_34), "area > 1.234 % of the image, or peak > 0.5");
     }
 }

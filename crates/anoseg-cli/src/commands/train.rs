@@ -390,8 +390,7 @@ fn summarise(
         exact_score(calibration.image_threshold),
         calibration.false_reject
     ));
-    let [review, ..] = super::further_limits(calibration);
-    console::result(&review);
+    console::result(&super::review_limit(calibration));
     verdict::lines(model, calibration, calibrated).iter().for_each(|line| console::result(line));
     if written {
         console::result(&verdict::next_step(calibration, options, has_tests));

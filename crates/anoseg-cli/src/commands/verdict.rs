@@ -116,6 +116,7 @@ mod tests {
             review_threshold: 0.2,
             pixel_threshold: 0.5,
             regions: RegionFilter::default(),
+            regions_if_not_good: None,
             false_reject: 0.01,
             review: 0.05,
             rule,

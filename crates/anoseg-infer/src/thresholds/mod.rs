@@ -31,13 +31,47 @@ pub fn image_threshold(scores: &[f32], rate: f64) -> (f32, Rule) {
         return (scores[rank - 1], Rule::Conformal);
     }
     let logits: Vec<f64> = scores.iter().map(|&score| logit(f64::from(score))).collect();
-    let limit = 1.0 / (1.0 + (-prediction_limit(&logits, rate)).exp());
+    let limit = probability(prediction_limit(&logits, rate));
     ((limit as f32).max(scores[n - 1]), Rule::Gumbel)
+}
+
+/// The threshold above which good images are reviewed with probability `rate`, of scores as [`image_threshold`] takes
+/// them.
+///
+/// A review costs less than a good part that is thrown away, so the rate is aimed at and not guaranteed: between two
+/// scores the threshold lies where `(n + 1) * (1 - rate)` does between their ranks, in logits. The conformal quantile is
+/// the upper one of them, so that one odd image among thirty alone would decide what is reviewed. Where `n` is below
+/// `1 / rate - 1`, it is that of [`image_threshold`].
+///
+/// ```
+/// use anoseg_infer::{image_threshold, review_threshold};
+///
+/// let scores: Vec<f32> = (0..38).map(|i| if i == 37 { 0.9998 } else { i as f32 / 100.0 }).collect();
+/// assert_eq!(image_threshold(&scores, 0.05).0, 0.9998);
+/// assert!((0.36..0.5).contains(&review_threshold(&scores, 0.05)));
+/// ```
+///
+/// # Panics
+/// When there is no score.
+pub fn review_threshold(scores: &[f32], rate: f64) -> f32 {
+    let (above, rule) = image_threshold(scores, rate);
+    let place = (scores.len() as f64 + 1.0) * (1.0 - rate);
+    let below = place as usize;
+    if rule == Rule::Gumbel || below == 0 {
+        return above;
+    }
+    let [low, high] = [scores[below - 1], above].map(|score| logit(f64::from(score)));
+    // An ulp of the logit must not lead out of what is between them.
+    (probability(low + place.fract() * (high - low)) as f32).clamp(scores[below - 1], above)
 }
 
 fn logit(p: f64) -> f64 {
     let p = p.clamp(1e-9, 1.0 - 1e-9);
     (p / (1.0 - p)).ln()
+}
+
+fn probability(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 #[cfg(test)]
@@ -48,14 +82,18 @@ mod tests {
 
     /// Share of fresh scores above the threshold, over many drawings of `n` calibration scores.
     fn rejected(n: usize, rate: f64, draw: impl Fn(&mut ChaCha8Rng) -> f32) -> f64 {
+        exceeded(n, |scores| image_threshold(scores, rate).0, draw)
+    }
+
+    /// As [`rejected`], of another threshold.
+    fn exceeded(n: usize, threshold: impl Fn(&[f32]) -> f32, draw: impl Fn(&mut ChaCha8Rng) -> f32) -> f64 {
         let mut rng = ChaCha8Rng::seed_from_u64(7);
         let mut above = 0;
         let trials = 3000;
         for _ in 0..trials {
             let mut scores: Vec<f32> = (0..n).map(|_| draw(&mut rng)).collect();
             scores.sort_unstable_by(f32::total_cmp);
-            let (threshold, _) = image_threshold(&scores, rate);
-            above += usize::from(draw(&mut rng) > threshold);
+            above += usize::from(draw(&mut rng) > threshold(&scores));
         }
         above as f64 / trials as f64
     }
@@ -66,6 +104,28 @@ mod tests {
             let found = rejected(n, rate, |rng| rng.random::<f32>().powi(3));
             assert!(found <= rate + 3.0 * (rate / 3000.0).sqrt(), "n {n}: {found} > {rate}");
         }
+    }
+
+    /// On average over all drawings; an odd image now and then leaves it so.
+    #[test]
+    fn the_review_threshold_aims_at_the_rate() {
+        for (n, rate) in [(19, 0.05), (24, 0.05), (31, 0.05), (38, 0.05), (57, 0.1)] {
+            let found =
+                exceeded(n, |scores| review_threshold(scores, rate), |rng| rng.random::<f32>().powi(3));
+            assert!((found - rate).abs() <= 4.0 * (rate / 3000.0).sqrt(), "n {n}: {found}, not {rate}");
+        }
+    }
+
+    #[test]
+    fn the_review_threshold_lies_between_scores() {
+        let scores: Vec<f32> = (1..=38).map(|i| i as f32 / 100.0).collect();
+        let threshold = review_threshold(&scores, 0.05);
+        assert!((threshold - 0.3705).abs() < 1e-4, "{threshold}");
+        assert_eq!(review_threshold(&[0.3; 38], 0.05), 0.3);
+        assert_eq!(review_threshold(&[1.0; 38], 0.05), 1.0);
+        let few = [0.1, 0.2, 0.3];
+        assert_eq!(review_threshold(&few, 0.05), image_threshold(&few, 0.05).0);
+        assert_eq!(review_threshold(&few, 0.9), 0.1);
     }
 
     #[test]

@@ -38,6 +38,7 @@ pub(crate) fn model(
             review_threshold,
             pixel_threshold,
             regions: RegionFilter::default(),
+            regions_if_not_good: None,
             false_reject: 0.01,
             review: 0.05,
             rule: Rule::Conformal,
