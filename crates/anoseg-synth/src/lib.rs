@@ -40,6 +40,7 @@ mod source;
 mod symmetry;
 mod synthesizer;
 mod validate;
+mod variation;
 mod window;
 
 pub use error::SynthError;
@@ -49,3 +50,4 @@ pub use recipe::{
     BaseAugmentation, BlendShares, Family, Flip, PaperRecipe, Recipe, ShapeWeights, SizeRange, SourceWeights,
 };
 pub use synthesizer::{Pair, SMALLEST_SIDE, Synthesizer};
+pub use variation::Variation;

@@ -1,19 +1,62 @@
 //! Another light on an image: brighter here, darker there, of another colour.
 
 use anoseg_image::Image;
+use rayon::prelude::*;
 
 use crate::draw::{Draw, Stream};
 use crate::noise::value_noise;
 use crate::recipe::BaseAugmentation;
+use crate::variation::Variation;
 
 /// The distance over which the light changes, as a share of the image's shorter side.
 const REACH: [f32; 2] = [0.5, 2.0];
 
+/// Images whose brightness varies by more than this share show other lights themselves. It varies by 0.01 to 0.04
+/// where parts are photographed in one place, and by 0.4 where the light is not the same.
+const STEADY: f32 = 0.1;
+
+/// [`BaseAugmentation::light`] and [`BaseAugmentation::white_balance`] of images under a steady light.
+const USUAL: [f32; 2] = [0.2, 0.06];
+
+/// Largest number of images whose brightness is compared, evenly spread.
+const MOST: usize = 200;
+
 impl BaseAugmentation {
     /// Whether images are lit anew.
     pub fn varies_light(&self) -> bool {
-        self.light > 0.0 || self.white_balance > 0.0
+        self.light.share() > 0.0 || self.white_balance.share() > 0.0
     }
+}
+
+/// Replaces [`Variation::Auto`] by a decision for the images: those that were taken under one light cannot tell what
+/// their part looks like under another.
+pub(crate) fn decide(base: &mut BaseAugmentation, images: &[Image]) {
+    if [base.light, base.white_balance].contains(&Variation::Auto) {
+        let steady = deviation_of_brightness(images) <= STEADY;
+        let [light, white_balance] = if steady { USUAL } else { [0.0; 2] };
+        base.light = base.light.decided(light);
+        base.white_balance = base.white_balance.decided(white_balance);
+    }
+}
+
+/// How much the images' brightness varies, as a share: the median absolute deviation of its logarithm, on the scale of
+/// a standard deviation. 0 of one image.
+fn deviation_of_brightness(images: &[Image]) -> f32 {
+    let step = images.len().div_ceil(MOST).max(1);
+    let brightness = |image: &Image| {
+        let values = image.as_slice();
+        let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
+        (sum / values.len().max(1) as f64 + 1e-3).ln() as f32
+    };
+    let logarithms: Vec<f32> = images.par_iter().step_by(step).map(brightness).collect();
+    let middle = median(logarithms.clone());
+    1.4826 * median(logarithms.into_iter().map(|value| (value - middle).abs()).collect())
+}
+
+/// The upper median; 0 without values.
+fn median(mut values: Vec<f32>) -> f32 {
+    let half = values.len() / 2;
+    if values.is_empty() { 0.0 } else { *values.select_nth_unstable_by(half, f32::total_cmp).1 }
 }
 
 /// An image of a good part with a tone and under a light that the recipe allows; the same for the same seed and
@@ -35,10 +78,10 @@ pub(crate) fn vary(image: &mut Image, recipe: &BaseAugmentation, grey: bool, dra
     }
     let (width, height) = (image.width(), image.height());
     let cell = draw.log_between(REACH[0], REACH[1]) * width.min(height) as f32;
-    let strength = draw.unit() * recipe.light;
+    let strength = draw.unit() * recipe.light.share();
     let field = value_noise(width, height, cell, draw);
-    let exposure = 1.0 + 0.5 * draw.either_way(recipe.light);
-    let mut colour = || if grey { 1.0 } else { 1.0 + draw.either_way(recipe.white_balance) };
+    let exposure = 1.0 + 0.5 * draw.either_way(recipe.light.share());
+    let mut colour = || if grey { 1.0 } else { 1.0 + draw.either_way(recipe.white_balance.share()) };
     let gains = [colour() * exposure, exposure, colour() * exposure];
     for (plane, gain) in image.as_mut_slice().chunks_exact_mut((width * height).max(1)).zip(gains) {
         for (value, field) in plane.iter_mut().zip(field.as_slice()) {
@@ -52,7 +95,8 @@ mod tests {
     use super::*;
 
     fn recipe() -> BaseAugmentation {
-        BaseAugmentation { light: 0.3, white_balance: 0.1, ..BaseAugmentation::none() }
+        let [light, white_balance] = [0.3, 0.1].map(Variation::UpTo);
+        BaseAugmentation { light, white_balance, ..BaseAugmentation::none() }
     }
 
     #[test]
@@ -84,5 +128,25 @@ mod tests {
     fn a_recipe_without_light_leaves_the_image_as_it_is() {
         let image = Image::from_fn(16, 16, |x, y| [x as f32 / 16.0, y as f32 / 16.0, 0.5]);
         assert_eq!(relit(&image, &BaseAugmentation::none(), 1, 1), image);
+    }
+
+    /// Parts in one place differ a little; the light of a window differs much.
+    #[test]
+    fn images_under_a_steady_light_are_lit_anew() {
+        let settled = |spread: f32, light| {
+            let images: Vec<Image> = (0..40)
+                .map(|i| Image::filled(16, 16, [0.3 * (1.0 + spread * (i as f32 / 20.0 - 1.0)); 3]))
+                .collect();
+            let mut base =
+                BaseAugmentation { light, white_balance: Variation::Auto, ..BaseAugmentation::none() };
+            decide(&mut base, &images);
+            [base.light, base.white_balance]
+        };
+        let usual = USUAL.map(Variation::UpTo);
+        assert_eq!(settled(0.05, Variation::Auto), usual);
+        assert_eq!(settled(0.6, Variation::Auto), [Variation::OFF; 2]);
+        assert_eq!(settled(0.05, Variation::OFF), [Variation::OFF, usual[1]], "what is given stays");
+        assert_eq!(deviation_of_brightness(&[]), 0.0);
+        assert_eq!(deviation_of_brightness(&[Image::filled(16, 16, [0.0; 3])]), 0.0);
     }
 }

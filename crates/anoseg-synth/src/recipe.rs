@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::variation::Variation;
+
 /// Which family of anomalies is drawn.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -140,12 +142,12 @@ pub struct BaseAugmentation {
     pub gamma: f32,
     /// The light varies over the image, smoothly, by up to this share either way, 0..=0.9. Not written where it is
     /// off, so that earlier versions can read the file.
-    #[serde(default, skip_serializing_if = "is_off")]
-    pub light: f32,
+    #[serde(default = "off", skip_serializing_if = "Variation::is_off")]
+    pub light: Variation,
     /// Red and blue change by up to this share either way, 0..=0.5; grey images stay grey. Not written where it
     /// is off.
-    #[serde(default, skip_serializing_if = "is_off")]
-    pub white_balance: f32,
+    #[serde(default = "off", skip_serializing_if = "Variation::is_off")]
+    pub white_balance: Variation,
     /// Largest standard deviation of the noise added to the whole pair, 0..=0.2.
     pub noise: f32,
     /// Mirror left to right, half of the time.
@@ -156,8 +158,8 @@ pub struct BaseAugmentation {
     pub quarter_turns: bool,
 }
 
-fn is_off(share: &f32) -> bool {
-    *share == 0.0
+fn off() -> Variation {
+    Variation::OFF
 }
 
 /// Whether images are mirrored.
@@ -304,8 +306,8 @@ impl BaseAugmentation {
             brightness: 0.0,
             contrast: 0.0,
             gamma: 0.0,
-            light: 0.0,
-            white_balance: 0.0,
+            light: Variation::OFF,
+            white_balance: Variation::OFF,
             noise: 0.0,
             flip_horizontal: Flip::Never,
             flip_vertical: Flip::Never,

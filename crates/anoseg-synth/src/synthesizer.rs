@@ -116,6 +116,7 @@ impl Synthesizer {
         recipe.validate()?;
         require_sides(images.first().ok_or(SynthError::NoImages)?, [SMALLEST_SIDE; 2])?;
         symmetry::decide(&mut recipe.base, &images);
+        light::decide(&mut recipe.base, &images);
         let foregrounds = match recipe.family {
             Family::Natural => foreground::estimate(&images),
             // CutPaste pastes anywhere.
@@ -215,7 +216,8 @@ impl Synthesizer {
         self.foregrounds.get(index)?.as_ref().map(|part| &part.mask)
     }
 
-    /// The recipe in use, with [`Flip::Auto`](crate::Flip::Auto) resolved.
+    /// The recipe in use, with [`Flip::Auto`](crate::Flip::Auto) and [`Variation::Auto`](crate::Variation::Auto)
+    /// resolved.
     pub fn recipe(&self) -> &Recipe {
         &self.recipe
     }

@@ -86,8 +86,8 @@ impl BaseAugmentation {
         within("base.brightness", self.brightness, 0.0, 0.5, "in 0..=0.5")?;
         within("base.contrast", self.contrast, 0.0, 0.9, "in 0..=0.9")?;
         within("base.gamma", self.gamma, 0.0, 0.7, "in 0..=0.7")?;
-        within("base.light", self.light, 0.0, 0.9, "in 0..=0.9")?;
-        within("base.white_balance", self.white_balance, 0.0, 0.5, "in 0..=0.5")?;
+        within("base.light", self.light.share(), 0.0, 0.9, "in 0..=0.9, or \"auto\"")?;
+        within("base.white_balance", self.white_balance.share(), 0.0, 0.5, "in 0..=0.5, or \"auto\"")?;
         within("base.noise", self.noise, 0.0, 0.2, "in 0..=0.2")
     }
 }

@@ -111,6 +111,7 @@ prop_compose! {
         recipe.blends = anoseg_synth::BlendShares { feathered, transparent, opacity, poisson };
         recipe.size = anoseg_synth::SizeRange { smallest_px, largest_share, large, large_shares };
         let (rotation_degrees, scale, shift_px, brightness, contrast, gamma, noise, light, white_balance) = base;
+        let [light, white_balance] = [light, white_balance].map(anoseg_synth::Variation::UpTo);
         recipe.base = anoseg_synth::BaseAugmentation {
             rotation_degrees, scale, shift_px, brightness, contrast, gamma, noise, light, white_balance,
             flip_horizontal: flips[0], flip_vertical: flips[1], quarter_turns,

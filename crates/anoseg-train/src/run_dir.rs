@@ -192,7 +192,7 @@ impl RunDir {
         if !self.config_path().exists() {
             return Err(Error::NoCheckpoint { path: self.path.clone() });
         }
-        Config::read(&self.config_path(), None)
+        Config::read_run(&self.config_path())
     }
 
     /// The log; no file is no steps. Lines that are not whole are counted and left out.

@@ -308,7 +308,7 @@ fn show(bar: &mut TrainingBar, event: Event) {
                 bar.warning(&remark);
             }
         }
-        Event::Loaded { train, held_out, folds, mirrored, foregrounds, resumed_at, complete } => {
+        Event::Loaded { train, held_out, folds, mirrored, lit_anew, foregrounds, resumed_at, complete } => {
             let resumed = match resumed_at {
                 0 => String::new(),
                 _ if complete => {
@@ -326,7 +326,8 @@ fn show(bar: &mut TrainingBar, event: Event) {
                 0 => format!("{held_out} held out"),
                 _ => format!("none held out: {folds} further trainings give the scores for the thresholds"),
             };
-            console::note(&format!("training on {train} good images{mirrored}; {scored}{resumed}"));
+            let lit = if lit_anew { ", under other lights too" } else { "" };
+            console::note(&format!("training on {train} good images{mirrored}{lit}; {scored}{resumed}"));
             if let Some(advice) = anoseg::few_good_images(train + held_out) {
                 console::note(&format!("note: {advice}"));
             }

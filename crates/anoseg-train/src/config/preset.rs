@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anoseg_infer::network::Architecture;
 use anoseg_infer::{Postprocess, SettingError};
-use anoseg_synth::{Recipe, SynthError};
+use anoseg_synth::{Recipe, SynthError, Variation};
 use serde::{Deserialize, Serialize};
 
 use super::{Config, Input, LossWeights, Optimiser, View};
@@ -58,6 +58,8 @@ impl Config {
                 // anomalous pixels. A head on pretrained features does not.
                 loss: LossWeights { focal_steps: 0, ..LossWeights::default() },
                 output: Postprocess { distance_weight: 0.75, ..Postprocess::default() },
+                // Features of good images under one light do not tell what they are under another.
+                synthesis: lit_anew(Recipe::natural()),
                 ..Self::default()
             },
             Preset::Paper => Self {
@@ -93,10 +95,23 @@ impl Config {
     /// The file cannot be read, is not TOML, names a setting that does not exist, or gives one a value
     /// out of its range.
     pub fn read(path: &Path, preset: Option<Preset>) -> Result<Self> {
+        Self::read_by(path, |text| Self::from_toml(text, preset))
+    }
+
+    /// Reads the settings that a training wrote. Those of an earlier version lack what it did not have: it is off,
+    /// whatever the preset says now.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub(crate) fn read_run(path: &Path) -> Result<Self> {
+        Self::read_by(path, Self::from_run)
+    }
+
+    fn read_by(path: &Path, parse: impl Fn(&str) -> Result<Self, toml::de::Error>) -> Result<Self> {
         let text = anoseg_image::read::regular_text(path, MOST_CONFIG_BYTES)
             .map_err(|error| Error::io(path, error))?;
-        let config = Self::from_toml(&text, preset)
-            .map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })?;
+        let config =
+            parse(&text).map_err(|source| Error::Toml { path: path.to_owned(), source: Box::new(source) })?;
         let setting = match config.validate() {
             Err(Error::Setting(setting)) => setting,
             Err(Error::Synthesis(SynthError::Recipe { field, value, expected })) => {
@@ -123,14 +138,48 @@ impl Config {
         settings.try_into()
     }
 
-    /// The settings as TOML.
+    /// The settings as TOML, all of them.
     ///
     /// # Errors
     /// Never, unless a setting has no form in TOML: a fault of this library.
     pub fn to_toml(&self) -> Result<String> {
-        toml::to_string_pretty(self)
-            .map_err(|error| Error::Bug(format!("settings do not serialise: {error}")))
+        let fault = |error: &dyn std::fmt::Display| Error::Bug(format!("settings do not serialise: {error}"));
+        let mut settings = toml::Table::try_from(self).map_err(|error| fault(&error))?;
+        say_what_is_off(&mut settings);
+        toml::to_string_pretty(&settings).map_err(|error| fault(&error))
     }
+
+    fn from_run(text: &str) -> Result<Self, toml::de::Error> {
+        // Parsed as it is first, so that an error shows its place in the file.
+        Self::from_toml(text, None)?;
+        let mut settings: toml::Table = toml::from_str(text)?;
+        say_what_is_off(&mut settings);
+        Self::from_toml(&settings.to_string(), None)
+    }
+}
+
+/// Adds the settings that are not written where they are off, so that earlier versions can read model files.
+fn say_what_is_off(settings: &mut toml::Table) {
+    let off: [(&[&str], &str, toml::Value); 3] = [
+        (&["architecture"], "averaging", "joined".into()),
+        (&["synthesis", "base"], "light", 0.0.into()),
+        (&["synthesis", "base"], "white_balance", 0.0.into()),
+    ];
+    for (path, name, value) in off {
+        let mut table = Some(&mut *settings);
+        for part in path {
+            table = table.and_then(|table| table.get_mut(*part)).and_then(toml::Value::as_table_mut);
+        }
+        if let Some(table) = table {
+            table.entry(name).or_insert(value);
+        }
+    }
+}
+
+/// With the light of the training images varied, where they were taken under one.
+fn lit_anew(mut recipe: Recipe) -> Recipe {
+    (recipe.base.light, recipe.base.white_balance) = (Variation::Auto, Variation::Auto);
+    recipe
 }
 
 /// The line, counted from 1, on which a settings file gives the setting of this dotted path; None if
@@ -163,7 +212,7 @@ fn refine(settings: &mut toml::Table, by: toml::Table) {
 
 #[cfg(test)]
 mod tests {
-    use anoseg_infer::network::Kind;
+    use anoseg_infer::network::{Averaging, Kind};
 
     use super::*;
     use crate::config::Budget;
@@ -176,6 +225,22 @@ mod tests {
             assert_eq!(config.preset, preset);
             assert_eq!(Config::from_toml(&config.to_toml().unwrap(), None).unwrap(), config);
         }
+    }
+
+    /// Preset `accurate` once put back what was switched off, as files do not say so.
+    #[test]
+    fn what_is_off_stays_so_in_a_run_directory() {
+        let mut config = Config::of(Preset::Accurate);
+        config.architecture.averaging = Averaging::Joined;
+        (config.synthesis.base.light, config.synthesis.base.white_balance) = (Variation::OFF, Variation::OFF);
+        let text = config.to_toml().unwrap();
+        assert_eq!(Config::from_run(&text).unwrap(), config);
+        assert_eq!(Config::from_toml(&text, None).unwrap(), config);
+        let is_new =
+            |line: &&str| ["averaging", "light", "white_balance"].iter().any(|name| line.starts_with(name));
+        let earlier: Vec<&str> = text.lines().filter(|line| !is_new(line)).collect();
+        assert_eq!(earlier.len() + 3, text.lines().count());
+        assert_eq!(Config::from_run(&earlier.join("\n")).unwrap(), config, "that of an earlier version");
     }
 
     #[test]

@@ -63,6 +63,8 @@ pub enum Event {
         folds: usize,
         /// Whether images are also trained on mirrored left to right, and top to bottom.
         mirrored: [bool; 2],
+        /// Whether they are also trained on under other lights.
+        lit_anew: bool,
         /// Number of images in which the part can be told from its background, so that anomalies
         /// are mostly drawn on the part; on the others they are drawn anywhere.
         foregrounds: usize,

@@ -11,7 +11,7 @@ use anoseg_infer::{
     Calibration, Description, Extent, Geometry, Model, Preprocess, Provenance, TrainingImages, ValueScale,
 };
 use anoseg_kernels::Level;
-use anoseg_synth::{Flip, Synthesizer};
+use anoseg_synth::{BaseAugmentation, Flip, Synthesizer};
 
 use super::event::{Event, StopToken};
 use super::folds::Folds;
@@ -225,7 +225,8 @@ impl Trainer {
         let own = &data.preprocess.geometry;
         let synthesizer = in_parts::synthesizer(Arc::clone(&images), config.recipe(), seed, own)?;
         let synthesizer = synthesizer.within(inside.clone());
-        let backbone = self.backbone(&images, &data.preprocess.geometry, inside.as_ref())?;
+        let light = &synthesizer.recipe().base;
+        let backbone = self.backbone(&images, light, &data.preprocess.geometry, inside.as_ref())?;
         let setup = begun.elapsed().as_secs_f64();
         let parts = Views::of(&images, own).len().div_ceil(train);
         let identity = (data.manifest.as_str(), train);
@@ -346,15 +347,16 @@ impl Trainer {
     fn backbone(
         &self,
         images: &[Image],
+        light: &BaseAugmentation,
         geometry: &Geometry,
         inside: Option<&Mask>,
     ) -> Result<Option<Arc<Backbone>>> {
-        let Config { architecture, seed, synthesis, .. } = &self.config;
+        let Config { architecture, seed, .. } = &self.config;
         if architecture.network != Kind::Pretrained {
             return Ok(None);
         }
         let encoder = self.encoder.as_ref().ok_or(Error::NoEncoder)?;
-        let views = Views::of(images, geometry).within(inside).lit(&synthesis.base, *seed);
+        let views = Views::of(images, geometry).within(inside).lit(light, *seed);
         let backbone = backbone::measure(encoder, &views, architecture, *seed)
             .map_err(|error| Error::Bug(format!("the encoder does not fit: {error}")))?;
         Ok(Some(Arc::new(backbone)))
@@ -364,9 +366,10 @@ impl Trainer {
 fn loaded(synthesizer: &Synthesizer, [train, held_out, folds]: [usize; 3], session: &Session) -> Event {
     let base = &synthesizer.recipe().base;
     let mirrored = [base.flip_horizontal, base.flip_vertical].map(|flip| flip == Flip::Always);
+    let lit_anew = base.varies_light();
     let foregrounds = (0..train).filter(|&i| synthesizer.foreground(i).is_some()).count();
     let (resumed_at, complete) = (session.state.step, session.is_over());
-    Event::Loaded { train, held_out, folds, mirrored, foregrounds, resumed_at, complete }
+    Event::Loaded { train, held_out, folds, mirrored, lit_anew, foregrounds, resumed_at, complete }
 }
 
 /// The model of a session that is over, not calibrated yet.
