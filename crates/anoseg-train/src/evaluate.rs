@@ -12,6 +12,8 @@ use anoseg_metrics::{Curves, EvaluatedImage, Evaluation, Evaluator, Thresholds};
 use serde::Serialize;
 
 use crate::doubts::Doubts;
+pub use crate::reported::Reported;
+use crate::reported::Reports;
 use crate::{Error, Result, Table};
 
 /// Most points of a curve; more make no visible difference in a plot.
@@ -55,6 +57,8 @@ pub struct Record {
     /// The figures.
     #[serde(flatten)]
     pub figures: Figures,
+    /// What `predict` reports of these images.
+    pub reported: Reported,
     /// The thresholds that the figures at a threshold were computed at.
     pub thresholds: ThresholdRecord,
     /// One entry per image that could be read, in the dataset's order.
@@ -103,6 +107,8 @@ pub struct TestRun {
     pub masks: Vec<MaskFinding>,
     /// The figures.
     pub figures: Figures,
+    /// What `predict` reports of these images.
+    pub reported: Reported,
     /// The curves, simplified for plotting.
     pub curves: Curves,
     /// Image AUROC with the score of the map alone, without the second GAN. None where the test
@@ -169,6 +175,11 @@ fn cells(evaluation: &Evaluation) -> Vec<String> {
 }
 
 impl TestRun {
+    /// The shares of images rejected and reviewed, and of what is marked, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        [self.figures.intervals(), self.reported.lines()].concat()
+    }
+
     /// Whether every image and every mask could be used.
     pub fn is_complete(&self) -> bool {
         self.failures.is_empty() && !self.masks.iter().any(MaskFinding::excludes)
@@ -187,8 +198,9 @@ impl TestRun {
         warnings.extend(self.masks.iter().map(ToString::to_string));
         warnings.extend(self.failures.iter().map(|failure| format!("left out: {failure}")));
         warnings.extend(self.doubts.iter().cloned());
-        let (figures, thresholds) = (self.figures.clone(), self.thresholds);
-        Record { figures, thresholds, pictures: images.collect(), warnings }
+        let Self { figures, reported, thresholds, .. } = self;
+        let (figures, reported, thresholds) = (figures.clone(), *reported, *thresholds);
+        Record { figures, reported, thresholds, pictures: images.collect(), warnings }
     }
 }
 
@@ -234,7 +246,7 @@ pub fn evaluate_within(
     let calibration = model.calibration()?;
     let (mut judged, mut failures, mut masks, mut seconds) = (Vec::new(), Vec::new(), Vec::new(), 0.0);
     let (mut evaluator, mut by_map) = (Evaluator::new(), MapScores::default());
-    let mut doubts = Doubts::new(model.description());
+    let (mut doubts, mut reports) = (Doubts::new(model.description()), Reports::default());
     for test in &dataset.test {
         let (Decoded { image, further_pages, .. }, Truth { mask, findings, .. }, digest) =
             match read(test, limits) {
@@ -257,6 +269,9 @@ pub fn evaluate_within(
         let entry =
             Judged { path, defect: defect.clone(), score, decision: calibration.decide(score), map: None };
         let measured = EvaluatedImage { defect, score, map, mask };
+        let (marked, _) = model.marks(&image, &measured.map, score)?;
+        let decided = (measured.is_good(), entry.decision);
+        reports.add(decided, &marked, measured.mask.as_ref(), inside.as_ref());
         on_judged(&entry, &measured, &model.scaled(&image))?;
         evaluator.add_inside(&measured, inside.as_ref())?;
         by_map.add(model, &measured, inside.as_ref());
@@ -290,6 +305,7 @@ pub fn evaluate_within(
         failures,
         masks,
         figures,
+        reported: reports.shares(),
         curves,
         image_auroc_by_map,
         thresholds,

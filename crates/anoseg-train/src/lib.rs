@@ -35,6 +35,7 @@ mod pixel_threshold;
 mod region;
 mod remark;
 mod repeated;
+mod reported;
 mod run_dir;
 mod sanity;
 mod scale;

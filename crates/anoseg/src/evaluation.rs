@@ -11,7 +11,7 @@ pub use anoseg_train::benchmark::{Benchmark, Entry, Failure};
 pub use anoseg_train::calibrate::{OnImage, calibrate, calibrate_until, recipe, synthesizer_of};
 pub use anoseg_train::config::CalibrationSettings;
 pub use anoseg_train::evaluate::{
-    Figures, Judged, MapFiles, Record, TestRun, evaluate, evaluate_within, require_test_images,
+    Figures, Judged, MapFiles, Record, Reported, TestRun, evaluate, evaluate_within, require_test_images,
 };
 pub use anoseg_train::examine::{Examination, Examinations, LeftOutFile, examine, examine_within};
 pub use anoseg_train::series::{Series, SeriesModel};

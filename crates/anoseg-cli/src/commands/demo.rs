@@ -54,7 +54,7 @@ pub(crate) fn run(options: &Demo) -> Result<Outcome> {
             ..EvaluationFiles::default()
         };
         let tested = evaluate_with_files(&model, &dataset, &series.run_dir(MODEL), &files)?;
-        eval::print_figures(&tested.figures);
+        eval::print_figures(&tested);
         eval::all_written(tested.unwritten)?;
         console::result("");
         reports.push((part.name().to_owned(), report));

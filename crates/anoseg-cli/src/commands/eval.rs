@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anoseg::evaluation::{
-    BenchmarkResults, Entry, EvaluationFiles, Failure, Figures, evaluate_with_files, write_json,
+    BenchmarkResults, Entry, EvaluationFiles, Failure, TestRun, evaluate_with_files, write_json,
 };
 use anoseg::{Dataset, Model, RunDir, SettingError, StopToken, TrainError};
 use anyhow::Result;
@@ -36,7 +36,7 @@ pub(crate) fn run(options: &Eval) -> Result<Outcome> {
         stop: stop_on_signals(),
     };
     let run = evaluate_with_files(&model, &dataset, &run_dir, &files)?;
-    print_figures(&run.figures);
+    print_figures(&run);
     let json = options.json.as_ref().map_or(Ok(()), |path| write_json(path, &run.record()));
     let complete = super::show_left_out(&run, &dataset);
     all_written(run.unwritten.into_iter().chain(json.err()))?;
@@ -152,11 +152,11 @@ fn pages_folder(report: &Path) -> PathBuf {
     report.parent().unwrap_or(Path::new("")).to_owned()
 }
 
-/// The figures as a table, with intervals and time.
-pub(super) fn print_figures(figures: &Figures) {
-    console::result(figures.table().plain().trim_end());
-    figures.intervals().iter().for_each(|line| console::result(line));
-    if let Some(seconds) = figures.seconds_per_image {
+/// The figures as a table, with shares of images and of marked pixels, and the time.
+pub(super) fn print_figures(run: &TestRun) {
+    console::result(run.figures.table().plain().trim_end());
+    run.lines().iter().for_each(|line| console::result(line));
+    if let Some(seconds) = run.figures.seconds_per_image {
         console::result(&format!("{:.1} ms per image", 1000.0 * seconds));
     }
 }
