@@ -75,6 +75,10 @@ impl Folds {
     ) -> Result<Judges<'a>> {
         let steps = model.description().provenance.steps;
         let mut train = |fold: usize| {
+            // A training of no steps does not look.
+            if stop.is_stopped() {
+                return Err(Error::Interrupted { step: steps, run_dir: run_dir.path().to_owned() });
+            }
             let kept = self.kept(fold);
             let (train, held_out) = (kept.len(), self.of_image.len() - kept.len());
             on_event(Event::Fold { number: fold + 1, of: self.count, train, held_out });

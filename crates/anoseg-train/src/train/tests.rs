@@ -252,6 +252,22 @@ fn a_training_that_is_stopped_in_a_fold_resumes_to_the_same_model() {
     assert_eq!(resumed.description.calibration, whole.description.calibration);
 }
 
+/// Trainings of no steps, which do not look, once ran all of their folds.
+#[test]
+fn a_training_that_is_stopped_at_its_end_begins_no_fold() {
+    let folder = tempfile::tempdir().unwrap();
+    let (stop, folds) = (StopToken::new(), Arc::new(Mutex::new(0)));
+    let (token, sink) = (stop.clone(), folds.clone());
+    let stopped = Trainer::new(images(folder.path())).config(in_folds()).stop(stop);
+    let stopped = stopped.on_event(move |event| match event {
+        Event::Step(progress) if progress.step == 3 => _ = token.stop(),
+        Event::Fold { .. } => *sink.lock().unwrap() += 1,
+        _ => {}
+    });
+    assert!(matches!(stopped.run(), Err(Error::Interrupted { step: 3, .. })));
+    assert_eq!(*folds.lock().unwrap(), 0);
+}
+
 /// A third of the time for the main training, and two thirds of that for each other one.
 #[test]
 fn trainings_for_the_thresholds_share_the_time() {
