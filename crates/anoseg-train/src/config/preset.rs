@@ -149,7 +149,8 @@ impl Config {
         toml::to_string_pretty(&settings).map_err(|error| fault(&error))
     }
 
-    fn from_run(text: &str) -> Result<Self, toml::de::Error> {
+    /// As [`Config::read_run`], of text.
+    pub(crate) fn from_run(text: &str) -> Result<Self, toml::de::Error> {
         // Parsed as it is first, so that an error shows its place in the file.
         Self::from_toml(text, None)?;
         let mut settings: toml::Table = toml::from_str(text)?;

@@ -133,7 +133,8 @@ impl Session {
             return Err(Error::OtherEncoder { path, before: None });
         }
         state.encoder = encoder;
-        if state.config != config.to_toml()? {
+        // Compared as settings: an earlier version wrote the same ones in another order, and without those it lacked.
+        if Config::from_run(&state.config).ok().as_ref() != Some(config) {
             return Err(Error::OtherSettings { path });
         }
         if state.manifest != manifest {

@@ -67,6 +67,31 @@ fn a_training_that_is_lost_ends_at_its_last_good_checkpoint() {
     assert_eq!(run_dir.log().unwrap().records.len(), 5);
 }
 
+/// The text of the settings once had to be the same, which another order of them is not.
+#[test]
+fn a_training_that_an_earlier_version_began_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = images(folder.path());
+    let (stop, run_dir) = (StopToken::new(), RunDir::open(folder.path().join("run")));
+    let token = stop.clone();
+    let begun = Trainer::new(dataset.clone()).config(tiny(6)).run_dir(run_dir.clone()).stop(stop);
+    let begun = begun.on_event(move |event| {
+        if matches!(event, Event::Step(progress) if progress.step == 3) {
+            token.stop();
+        }
+    });
+    assert!(matches!(begun.run(), Err(Error::Interrupted { step: 3, .. })));
+    // In the order of the fields, without what is off.
+    let earlier = toml::to_string_pretty(&tiny(6)).unwrap();
+    assert!(!earlier.contains("light") && earlier != tiny(6).to_toml().unwrap());
+    std::fs::write(run_dir.config_path(), &earlier).unwrap();
+    let checkpoint::Loaded { mut state, tensors, .. } = checkpoint::load(&run_dir).unwrap();
+    state.config = earlier;
+    checkpoint::save(&run_dir, &state, &tensors).unwrap();
+    let (steps, _) = run(folder.path(), &dataset, &tiny(6), true);
+    assert_eq!(steps.unwrap(), 6);
+}
+
 /// A damaged checkpoint was once the end of a training, and weights that were no numbers replaced
 /// the last good one.
 #[test]
