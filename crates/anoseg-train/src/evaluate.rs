@@ -269,11 +269,10 @@ pub fn evaluate_within(
         let entry =
             Judged { path, defect: defect.clone(), score, decision: calibration.decide(score), map: None };
         let measured = EvaluatedImage { defect, score, map, mask };
-        let (marked, _) = model.marks(&image, &measured.map, score)?;
-        let decided = (measured.is_good(), entry.decision);
-        reports.add(decided, &marked, measured.mask.as_ref(), inside.as_ref());
         on_judged(&entry, &measured, &model.scaled(&image))?;
         evaluator.add_inside(&measured, inside.as_ref())?;
+        let (marked, _) = model.marks(&image, &measured.map, score)?;
+        reports.add(&measured, entry.decision, &marked, inside.as_ref())?;
         by_map.add(model, &measured, inside.as_ref());
         doubts.add_region(&measured, inside.as_ref());
         judged.push(entry);
@@ -305,7 +304,7 @@ pub fn evaluate_within(
         failures,
         masks,
         figures,
-        reported: reports.shares(),
+        reported: reports.shares()?,
         curves,
         image_auroc_by_map,
         thresholds,

@@ -3,9 +3,14 @@
 //! The other figures at a threshold take the bare pixel threshold. What is reported has passed the region filter too.
 
 use anoseg_image::Mask;
-use anoseg_image::regions::label_components;
 use anoseg_infer::Decision;
+use anoseg_metrics::{EvaluatedImage, Evaluator, Thresholds};
 use serde::Serialize;
+
+use crate::Result;
+
+/// Points of the curves, which nobody sees.
+const FEWEST_POINTS: usize = 2;
 
 /// Shares of what a model reports; None where the images do not define one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -44,71 +49,51 @@ impl Reported {
 pub(crate) struct Reports {
     /// Of good and of defective images: how many there are, and how many are sent to review.
     images: [[u64; 2]; 2],
-    both: u64,
-    either: u64,
-    anomalous: u64,
-    /// Sum over the regions of the share reported.
-    shares: f64,
-    regions: u64,
+    /// Of the reported pixels, as maps of 0 and 1.
+    masks: Evaluator,
 }
 
 impl Reports {
-    /// Adds an image. `marked` are the reported pixels, `truth` the anomalous ones: None on a good image, and where they
-    /// are not known, which then says nothing of masks. Where `inside` is given, only its pixels count.
+    /// Adds an image that was decided on so, with its reported pixels. Where `inside` is given, only its pixels count.
+    ///
+    /// # Errors
+    /// As [`Evaluator::add_inside`].
     pub(crate) fn add(
         &mut self,
-        (is_good, decision): (bool, Decision),
+        image: &EvaluatedImage,
+        decision: Decision,
         marked: &Mask,
-        truth: Option<&Mask>,
         inside: Option<&Mask>,
-    ) {
-        let [images, reviewed] = &mut self.images[usize::from(!is_good)];
+    ) -> Result<()> {
+        let [images, reviewed] = &mut self.images[usize::from(!image.is_good())];
         *images += 1;
         *reviewed += u64::from(decision == Decision::Review);
-        if !is_good && truth.is_none() {
-            return;
-        }
-        let counts = |i: usize| inside.is_none_or(|inside| inside.as_slice()[i]);
-        let size = (marked.width(), marked.height());
-        let truth = match truth {
-            None => Mask::filled(size.0, size.1, false),
-            Some(truth) => Mask::from_fn(size.0, size.1, |x, y| truth.get(x, y) && counts(y * size.0 + x)),
-        };
-        let components = label_components(&truth);
-        // For each region, the pixels it has and those of them that are reported; the first is what is good.
-        let mut pixels = vec![[0_u64; 2]; components.count + 1];
-        let marked = marked.as_slice().iter().zip(components.labels.as_slice()).enumerate();
-        for (_, (&marked, &label)) in marked.filter(|&(i, _)| counts(i)) {
-            let [all, found] = &mut pixels[label as usize];
-            *all += 1;
-            *found += u64::from(marked);
-        }
-        self.either += pixels[0][1];
-        for [all, found] in &pixels[1..] {
-            self.both += found;
-            self.either += all;
-            self.anomalous += all;
-            self.shares += *found as f64 / *all as f64;
-        }
-        self.regions += components.count as u64;
+        let map = marked.map(|&marked| f32::from(u8::from(marked)));
+        let EvaluatedImage { defect, score, mask, .. } = image;
+        let reported = EvaluatedImage { defect: defect.clone(), score: *score, map, mask: mask.clone() };
+        Ok(self.masks.add_inside(&reported, inside)?)
     }
 
     /// The shares of all that was added.
-    pub(crate) fn shares(&self) -> Reported {
+    ///
+    /// # Errors
+    /// It has none.
+    pub(crate) fn shares(self) -> Result<Reported> {
         let share = |[images, reviewed]: [u64; 2]| (images > 0).then(|| reviewed as f64 / images as f64);
-        Reported {
+        let of_masks = self.masks.finish(Some(Thresholds { image: 0.5, pixel: 0.5 }), FEWEST_POINTS)?.all;
+        Ok(Reported {
             good_reviewed: share(self.images[0]),
             defective_reviewed: share(self.images[1]),
-            mask_iou: (self.anomalous > 0).then(|| self.both as f64 / self.either as f64),
-            mask_region_recall: (self.regions > 0).then(|| self.shares / self.regions as f64),
-        }
+            mask_iou: of_masks.iou_at_threshold,
+            mask_region_recall: of_masks.region_recall,
+        })
     }
 }
 
 #[cfg(test)]
 mod tests {
     use anoseg_image::AnomalyMap;
-    use anoseg_metrics::{EvaluatedImage, Evaluator, GOOD, Thresholds};
+    use anoseg_metrics::GOOD;
 
     use super::*;
 
@@ -131,12 +116,11 @@ mod tests {
             let (mut reports, mut evaluator) = (Reports::default(), Evaluator::new());
             for defect in [GOOD, "scratch", "dent"] {
                 let image = image(defect);
-                let is_good = defect == GOOD;
-                reports.add((is_good, Decision::Reject), &marked(&image), image.mask.as_ref(), inside);
+                reports.add(&image, Decision::Reject, &marked(&image), inside).unwrap();
                 evaluator.add_inside(&image, inside).unwrap();
             }
             let all = evaluator.finish(Some(Thresholds { image: 0.5, pixel: 0.5 }), 2).unwrap().all;
-            let shares = reports.shares();
+            let shares = reports.shares().unwrap();
             for (ours, theirs) in
                 [(shares.mask_iou, all.iou_at_threshold), (shares.mask_region_recall, all.region_recall)]
             {
@@ -148,13 +132,13 @@ mod tests {
     #[test]
     fn images_to_review_are_counted_and_unknown_pixels_are_not() {
         let mut reports = Reports::default();
-        assert_eq!(reports.shares(), Reported::default());
-        let image = image("scratch");
+        assert_eq!(Reports::default().shares().unwrap(), Reported::default());
+        let image = EvaluatedImage { mask: None, ..image("scratch") };
         for decision in [Decision::Good, Decision::Review, Decision::Reject, Decision::Review] {
-            reports.add((false, decision), &marked(&image), None, None);
+            reports.add(&image, decision, &marked(&image), None).unwrap();
         }
         let shares = Reported { defective_reviewed: Some(0.5), ..Reported::default() };
-        assert_eq!(reports.shares(), shares);
+        assert_eq!(reports.shares().unwrap(), shares);
         assert_eq!(shares.lines(), ["defective images to review: 50.0 %"]);
     }
 }
