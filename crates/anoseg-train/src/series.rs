@@ -1,6 +1,6 @@
 //! Trainings one after the other, each done once.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use anoseg_image::{Dataset, Limits, write};
@@ -23,7 +23,7 @@ pub struct Series {
     pub limits: Limits,
 }
 
-/// Largest list of images, or file of settings.
+/// Largest list of images.
 const MOST_LISTING_BYTES: u64 = 256 << 20;
 
 /// The file of a run directory that lists the images.
@@ -57,7 +57,7 @@ impl Series {
         let listing = self.listing(dataset)?;
         let config = &config.clone().with_encoder(self.encoder.as_ref())?;
         config.validate()?;
-        let same = holds(&run_dir, &config.to_toml()?, &listing);
+        let same = holds(&run_dir, config, &listing);
         if same && path.is_file() {
             match Model::load(&path) {
                 Err(error) if error.kind() == ErrorKind::Model => {
@@ -138,7 +138,7 @@ impl Series {
         }
         run_dir.require_own_files()?;
         let config = config.clone().with_encoder(self.encoder.as_ref())?;
-        Ok(!holds(&run_dir, &config.to_toml()?, &self.listing(dataset)?))
+        Ok(!holds(&run_dir, &config, &self.listing(dataset)?))
     }
 
     /// Moves earlier results into a folder `previous` in the folder of the series, with a number where
@@ -186,11 +186,9 @@ impl Series {
 }
 
 /// Whether a run directory has these settings and this list of images.
-fn holds(run_dir: &RunDir, config: &str, listing: &str) -> bool {
-    let is = |path: &Path, wanted: &str| {
-        anoseg_image::read::regular_text(path, MOST_LISTING_BYTES).is_ok_and(|text| text == wanted)
-    };
-    is(&run_dir.config_path(), config) && is(&run_dir.path().join(LISTING), listing)
+fn holds(run_dir: &RunDir, config: &Config, listing: &str) -> bool {
+    let images = anoseg_image::read::regular_text(&run_dir.path().join(LISTING), MOST_LISTING_BYTES);
+    run_dir.config().is_ok_and(|stored| stored == *config) && images.is_ok_and(|images| images == listing)
 }
 
 /// Success also where there is no such file.

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use anoseg_image::{Dataset, write::write_png};
+use anoseg_image::{Dataset, Limits, write::write_png};
 use anoseg_infer::network::Architecture;
 use anoseg_synth::demo::{Part, good};
 
 use super::health::Health;
 use super::*;
 use crate::config::{Budget, Config};
+use crate::series::Series;
 use crate::{Error, Result, RunDir};
 
 fn tiny(steps: u64) -> Config {
@@ -90,6 +91,20 @@ fn a_training_that_an_earlier_version_began_goes_on() {
     checkpoint::save(&run_dir, &state, &tensors).unwrap();
     let (steps, _) = run(folder.path(), &dataset, &tiny(6), true);
     assert_eq!(steps.unwrap(), 6);
+}
+
+/// It would train all categories anew after an update.
+#[test]
+fn a_series_knows_a_training_whose_settings_are_in_another_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let dataset = images(folder.path());
+    let (stop, limits) = (StopToken::new(), Limits::default());
+    let series = Series { folder: folder.path().join("series"), stop, encoder: None, limits };
+    let is_known = |steps: u64| series.model("part", &dataset, &tiny(steps), |_| ()).unwrap().known;
+    assert!(!is_known(3) && is_known(3));
+    let earlier = toml::to_string_pretty(&tiny(3)).unwrap();
+    std::fs::write(series.run_dir("part").config_path(), earlier).unwrap();
+    assert!(is_known(3) && !is_known(4));
 }
 
 /// A damaged checkpoint was once the end of a training, and weights that were no numbers replaced
