@@ -142,11 +142,11 @@ pub struct BaseAugmentation {
     pub gamma: f32,
     /// The light varies over the image, smoothly, by up to this share either way, 0..=0.9. Not written where it is
     /// off, so that earlier versions can read the file.
-    #[serde(default = "off", skip_serializing_if = "Variation::is_off")]
+    #[serde(skip_serializing_if = "Variation::is_off")]
     pub light: Variation,
     /// Red and blue change by up to this share either way, 0..=0.5; grey images stay grey. Not written where it
     /// is off.
-    #[serde(default = "off", skip_serializing_if = "Variation::is_off")]
+    #[serde(skip_serializing_if = "Variation::is_off")]
     pub white_balance: Variation,
     /// Largest standard deviation of the noise added to the whole pair, 0..=0.2.
     pub noise: f32,
@@ -156,10 +156,6 @@ pub struct BaseAugmentation {
     pub flip_vertical: Flip,
     /// Rotate by a multiple of 90 degrees; of 180 degrees if the image is not square.
     pub quarter_turns: bool,
-}
-
-fn off() -> Variation {
-    Variation::OFF
 }
 
 /// Whether images are mirrored.

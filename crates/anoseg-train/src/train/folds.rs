@@ -74,10 +74,12 @@ impl Folds {
         on_event: &mut OnEvent<'_>,
     ) -> Result<Judges<'a>> {
         let steps = model.description().provenance.steps;
+        // It is the main training that is gone on with.
+        let interrupted = || Error::Interrupted { step: steps, run_dir: run_dir.path().to_owned() };
         let mut train = |fold: usize| {
             // A training of no steps does not look.
             if stop.is_stopped() {
-                return Err(Error::Interrupted { step: steps, run_dir: run_dir.path().to_owned() });
+                return Err(interrupted());
             }
             let kept = self.kept(fold);
             let (train, held_out) = (kept.len(), self.of_image.len() - kept.len());
@@ -105,10 +107,7 @@ impl Folds {
                 on_event(Event::Warning(what.to_owned()));
                 Ok(Judges::Trained(model))
             }
-            // It is the main training that is gone on with.
-            Err(Error::Interrupted { .. }) => {
-                Err(Error::Interrupted { step: steps, run_dir: run_dir.path().to_owned() })
-            }
+            Err(Error::Interrupted { .. }) => Err(interrupted()),
             Err(error) => Err(error),
         }
     }
